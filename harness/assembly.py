@@ -1,0 +1,173 @@
+"""From a configuration to parts: names are looked up, factories called, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.config import Config, SelectorConfig, config_hash
+from harness.data import Kind
+from harness.errors import CommandError, HarnessError, PartError
+from harness.plugin_manager import Part, Plugins
+from harness.protocols import (
+    AnnotatorRequest,
+    Fingerprinted,
+    Parts,
+    SelectorPreset,
+    SelectorRequest,
+    StudentRequest,
+    Task,
+    TaskRequest,
+)
+from harness.specs import Spec, parse_spec
+
+__all__ = ["assemble", "load_task", "resolve_selector", "run_id"]
+
+
+def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
+    """The resolved configuration, and the parts that it names.
+
+    Raises:
+        CommandError: for an unknown name, a wrong option, or a part that does not
+            serve the task's kind.
+    """
+    task = load_task(config.task, plugins, data)
+    config = _resolve(config, task, plugins)
+    kind = task.card.kind
+    annotator_spec = parse_spec(config.annotator.spec or "")
+    annotator = _build(
+        _serving(plugins.part("annotator", annotator_spec.name), kind, plugins),
+        AnnotatorRequest(annotator_spec, task.card, config.annotator, config.seed),
+    )
+    student_spec = parse_spec(config.student.spec)
+    student = _build(
+        _serving(plugins.part("student", student_spec.name), kind, plugins),
+        StudentRequest(student_spec, task.card, config.student),
+    )
+    identities = {"task": task.fingerprint}
+    for role, part in (("annotator", annotator), ("student", student)):
+        if isinstance(part, Fingerprinted):
+            identities[role] = part.fingerprint
+    selector = _selector_builder(config, plugins)
+    return config, Parts(
+        task=task,
+        annotator=annotator,
+        student=student,
+        trust=selector("trust", config.selector.trust),
+        demonstrations=selector("demonstrations", config.selector.demonstrations),
+        query=selector("query", config.selector.query),
+        identities=identities,
+    )
+
+
+def run_id(config: Config, parts: Parts) -> str:
+    """A readable name with a hash of the configuration and of the data it reads."""
+    names = [
+        parse_spec(config.annotator.spec or "").name,
+        parse_spec(config.student.spec).name,
+        parse_spec(config.selector.spec).name,
+        f"r{config.rounds}",
+        f"s{config.seed}",
+        config_hash(config, *parts.identities.values()),
+    ]
+    return "-".join(name.replace("/", "_") for name in names)
+
+
+def load_task(text: str, plugins: Plugins, data: Path | None) -> Task:
+    """A task by its name, or from a TOML file."""
+    spec = parse_spec(text)
+    if text.endswith(".toml"):
+        spec = Spec("file", text)
+    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data))
+    return task
+
+
+def resolve_selector(config: SelectorConfig, plugins: Plugins) -> SelectorConfig:
+    """The selector configuration with each role filled in from its preset.
+
+    Raises:
+        CommandError: if the preset is unknown.
+    """
+    parts = plugins.parts("selector")
+    presets = {name.removeprefix("preset/"): part for name, part in parts.items()
+               if name.startswith("preset/")}  # fmt: skip
+    if config.spec not in presets:
+        from harness.errors import UnknownNameError
+
+        raise UnknownNameError("selector", config.spec, presets)
+    preset: SelectorPreset = presets[config.spec].factory
+    return config.model_copy(
+        update={
+            "trust": config.trust or preset.trust,
+            "demonstrations": config.demonstrations or preset.demonstrations,
+            "query": config.query or preset.query,
+        }
+    )
+
+
+def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
+    spec = config.annotator.spec or task.default_annotator
+    if spec is None:
+        known = ", ".join(sorted(_names(plugins, "annotator", task.card.kind)))
+        raise CommandError(
+            f"task {task.card.name!r} has no default annotator; pass --annotator, one of {known}"
+        )
+    annotator = config.annotator.model_copy(update={"spec": spec})
+    shots = config.demonstrations.shots or task.card.prompt.shots
+    return config.model_copy(
+        update={
+            "annotator": annotator,
+            "demonstrations": config.demonstrations.model_copy(update={"shots": shots}),
+            "selector": resolve_selector(config.selector, plugins),
+        }
+    )
+
+
+def _selector_builder(config: Config, plugins: Plugins) -> Callable[[str, str | None], Any]:
+    shots = config.demonstrations.shots
+    assert shots is not None
+
+    def build(role: str, text: str | None) -> Any:
+        spec = parse_spec(text or "")
+        names = {
+            name.removeprefix(f"{role}/"): part
+            for name, part in plugins.parts("selector").items()
+            if name.startswith(f"{role}/")
+        }
+        if spec.name not in names:
+            from harness.errors import UnknownNameError
+
+            raise UnknownNameError(f"{role} selector", spec.name, names)
+        return _build(names[spec.name], SelectorRequest(spec, shots))
+
+    return build
+
+
+def _names(plugins: Plugins, kind: str, task_kind: Kind) -> list[str]:
+    return [name for name, part in plugins.parts(kind).items() if task_kind in part.serves]
+
+
+def _serving(part: Part, kind: Kind, plugins: Plugins) -> Part:
+    if kind not in part.serves:
+        others = ", ".join(sorted(_names(plugins, part.kind, kind)))
+        raise CommandError(
+            f"{part.kind} {part.name!r} does not serve {kind} tasks; these do: {others}"
+        )
+    return part
+
+
+def _build(part: Part, request: object) -> Any:
+    try:
+        return part.factory(request)
+    except HarnessError:
+        raise
+    except ImportError as error:
+        raise PartError(
+            f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name}"
+        ) from error
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise PartError(
+            f"{part.kind} {part.name!r} could not be made: {type(error).__name__}: {said}"
+        ) from error

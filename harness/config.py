@@ -1,0 +1,217 @@
+"""The configuration of a run: one frozen model, the same keys as TOML, ``--set`` and options."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import ConfigError, nearest
+
+__all__ = [
+    "AnnotatorConfig",
+    "Config",
+    "DemonstrationsConfig",
+    "SelectorConfig",
+    "StudentConfig",
+    "config_hash",
+    "load_config",
+    "to_toml",
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class AnnotatorConfig(_Frozen):
+    """Who labels the pool."""
+
+    spec: str | None = None
+    """Annotator spec; unset: the task's own default."""
+
+
+class DemonstrationsConfig(_Frozen):
+    """What the annotator is shown."""
+
+    generated: bool = True
+    """Start with generated demonstrations (stage R1); false: zero-shot (stage R0)."""
+    shots: int | None = Field(default=None, ge=1, le=1000)
+    """Demonstrations per example; unset: the task's own number."""
+
+
+class StudentConfig(_Frozen):
+    """Who learns from the labels. Unset values are the student's own defaults."""
+
+    spec: str = "minilm"
+    """Student spec."""
+    preset: Literal["default"] = "default"
+    """Named set of training settings."""
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the pool."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Examples per optimiser step."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate of AdamW."""
+    save: bool = False
+    """Keep the last round's model in the run folder (student/)."""
+
+
+class SelectorConfig(_Frozen):
+    """How the student's view becomes feedback."""
+
+    spec: str = "freeal"
+    """Preset: one selector for each role."""
+    trust: str | None = None
+    """Selector of trusted labels; unset: the preset's."""
+    demonstrations: str | None = None
+    """Selector of demonstrations; unset: the preset's."""
+    query: str | None = None
+    """Selector of what to annotate next; unset: the preset's."""
+
+
+class Config(_Frozen):
+    """A run. Together with the data this decides every number in it."""
+
+    task: str = "demo"
+    """Task spec: a name, or the path of a TOML file."""
+    rounds: int = Field(default=2, ge=1)
+    """Rounds of annotate, train, select."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of everything that is drawn."""
+    setting: Literal["inductive", "transductive"] = "inductive"
+    """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
+    limit: int | None = Field(default=None, ge=1)
+    """At most so many examples of each split, drawn by the seed."""
+    annotator: AnnotatorConfig = AnnotatorConfig()
+    demonstrations: DemonstrationsConfig = DemonstrationsConfig()
+    student: StudentConfig = StudentConfig()
+    selector: SelectorConfig = SelectorConfig()
+
+
+def load_config(
+    file: Path | None = None,
+    settings: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Config:
+    """Put a configuration together: defaults, then the file, then ``--set``, then options.
+
+    Args:
+        file: a TOML file with keys of ``Config``.
+        settings: ``dotted.key=value``; the value is TOML, or else plain text.
+        options: dotted keys from command-line options; None values are left out.
+
+    Raises:
+        ConfigError: naming the key, and the file if it came from there.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = _read_toml(file)
+        _validate(values, f"{file}: ")
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {setting}: write KEY=VALUE, for instance --set rounds=3")
+        _put(values, key.strip(), _toml_value(text.strip()), f"--set {setting}")
+    for key, value in (options or {}).items():
+        if value is not None:
+            _put(values, key, value, key)
+    return _validate(values, "")
+
+
+def config_hash(config: Config, *identities: str) -> str:
+    """Eight hexadecimal digits: of the configuration and of what it reads."""
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256("\n".join([text, *identities]).encode()).hexdigest()[:8]
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as TOML; keys that are unset become comments."""
+    import tomli_w
+
+    lines: list[str] = []
+    plain, tables = _split(config)
+    _write(lines, config, plain)
+    for name in tables:
+        lines += ["", f"[{name}]"]
+        part = getattr(config, name)
+        _write(lines, part, _split(part)[0])
+    text = "\n".join(lines) + "\n"
+    assert tomllib.loads(text) == tomllib.loads(
+        tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    )
+    return text
+
+
+def _split(model: BaseModel) -> tuple[list[str], list[str]]:
+    names = list(type(model).model_fields)
+    tables = [name for name in names if isinstance(getattr(model, name), BaseModel)]
+    return [name for name in names if name not in tables], tables
+
+
+def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
+    import tomli_w
+
+    for name in names:
+        value = getattr(model, name)
+        comment = type(model).model_fields[name].description
+        if value is None:
+            lines.append(f"# {name} =  # {comment}")
+        else:
+            lines.append(f"{tomli_w.dumps({name: value}).strip()}  # {comment}")
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: not a readable TOML file: {error}") from None
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(values: dict[str, Any], key: str, value: Any, source: str) -> None:
+    *tables, last = key.split(".")
+    for table in tables:
+        inner = values.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{source}: {table!r} is not a table of keys")
+        values = inner
+    values[last] = value
+
+
+def _validate(values: Mapping[str, Any], source: str) -> Config:
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            message = f"unknown key {key!r}; {nearest(key, _all_keys())}"
+        else:
+            said = first["msg"][:1].lower() + first["msg"][1:]
+            message = f"key {key!r} = {first['input']!r}: {said}"
+        raise ConfigError(f"{source}{message}") from None
+
+
+def _all_keys() -> list[str]:
+    keys = []
+    for name, info in Config.model_fields.items():
+        inner = info.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys += [f"{name}.{key}" for key in inner.model_fields]
+        else:
+            keys.append(name)
+    return keys

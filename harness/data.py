@@ -1,0 +1,414 @@
+"""The values that travel through a run: frozen, columnar, free of input and output.
+
+A *unit* is what carries one label: the example itself in a sequence task, one
+token in a token task. Per-unit arrays are flat; ``offsets`` (int64, ``[n + 1]``)
+says which units belong to which example, so unit ``i`` of example ``e`` is at
+``offsets[e] + i``. In a sequence task ``offsets`` is ``arange(n + 1)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ABSTAINED",
+    "OUTSIDE",
+    "Annotations",
+    "BoolArray",
+    "Demonstrations",
+    "FloatArray",
+    "Gold",
+    "IntArray",
+    "Kind",
+    "Label",
+    "Pool",
+    "Prompt",
+    "Selection",
+    "StudentView",
+    "TaskCard",
+    "class_names",
+    "merge",
+    "offsets_of",
+    "take_units",
+]
+
+Kind: TypeAlias = Literal["sequence", "token"]
+IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
+FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+ABSTAINED = -1
+"""The label of a unit that got no answer."""
+OUTSIDE = 0
+"""The class index of the tag ``O`` in token tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label (sequence task) or an entity type (token task) and what it means."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What an LLM annotator is told about a task.
+
+    Attributes:
+        system: the system message.
+        question: asked after each text.
+        answer: the format of the answer.
+        shots: demonstrations per example that the task recommends.
+    """
+
+    system: str = ""
+    question: str = ""
+    answer: str = ""
+    shots: int = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Examples of one split, without any gold label.
+
+    Attributes:
+        kind: ``sequence`` or ``token``.
+        split: ``train``, ``validation``, ``test`` or ``generated``.
+        ids: a stable name for each example, ``split:row`` of its source.
+        examples: texts (sequence task) or tuples of tokens (token task).
+    """
+
+    kind: Kind
+    split: str
+    ids: tuple[str, ...]
+    examples: Sequence[str] | Sequence[tuple[str, ...]]
+    offsets: IntArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.examples):
+            raise ValueError(f"{len(self.ids)} ids for {len(self.examples)} examples")
+        if self.kind == "token":
+            offsets = offsets_of([len(example) for example in self.examples])
+        else:
+            offsets = np.arange(len(self.ids) + 1, dtype=np.int64)
+        object.__setattr__(self, "offsets", _frozen(offsets))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The examples as text; tokens are joined by one space."""
+        if self.kind == "sequence":
+            return [str(example) for example in self.examples]
+        return [" ".join(example) for example in self.examples]
+
+    @property
+    def tokens(self) -> Sequence[tuple[str, ...]]:
+        """The examples as tokens.
+
+        Raises:
+            TypeError: for a sequence task, whose texts have no tokens of their own.
+        """
+        if self.kind == "sequence":
+            raise TypeError("a sequence pool has texts, not tokens")
+        return [tuple(example) for example in self.examples]
+
+    def take(self, indices: IntArray) -> Pool:
+        """The pool of the given rows, in the given order."""
+        rows = [int(index) for index in indices]
+        return Pool(
+            kind=self.kind,
+            split=self.split,
+            ids=tuple(self.ids[row] for row in rows),
+            examples=[self.examples[row] for row in rows],  # type: ignore[misc]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gold:
+    """The gold labels of a split. Only metrics and supervised annotators see one.
+
+    Attributes:
+        split: the split it belongs to.
+        labels: int32 ``[units]``, class indices.
+        offsets: int64 ``[n + 1]``.
+    """
+
+    split: str
+    labels: IntArray
+    offsets: IntArray
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self, "labels", "offsets")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, indices: IntArray) -> Gold:
+        """The gold labels of the given rows, in the given order."""
+        labels, offsets = take_units(self.labels, self.offsets, indices)
+        return Gold(self.split, labels, offsets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotations:
+    """What an annotator said about each example of a pool.
+
+    Attributes:
+        labels: int32 ``[units]``, class indices; all units of an example that got
+            no answer are ``ABSTAINED``.
+        offsets: int64 ``[n + 1]``.
+        confidence: float32 ``[n]`` in [0, 1]; NaN where the annotator has none.
+        reasons: why it abstained, ``""`` where it answered.
+        replies: the raw reply, ``""`` where there is none.
+        requests: int64 ``[n]``, requests sent for the example (0 without an LLM).
+        tokens: int64 ``[n]``, prompt and completion tokens together.
+        cost_usd: float64 ``[n]``.
+    """
+
+    labels: IntArray
+    offsets: IntArray
+    confidence: FloatArray
+    reasons: tuple[str, ...]
+    replies: tuple[str, ...]
+    requests: IntArray
+    tokens: IntArray
+    cost_usd: FloatArray
+
+    def __post_init__(self) -> None:
+        names = ("labels", "offsets", "confidence", "requests", "tokens", "cost_usd")
+        _freeze_arrays(self, *names)
+        columns = (self.confidence, self.reasons, self.replies, self.requests, self.tokens)
+        if any(len(column) != len(self) for column in (*columns, self.cost_usd)):
+            raise ValueError(f"columns of annotations differ from their {len(self)} examples")
+        if len(self.labels) != int(self.offsets[-1]):
+            raise ValueError(f"{len(self.labels)} labels for {int(self.offsets[-1])} units")
+
+    @classmethod
+    def of(
+        cls,
+        labels: IntArray,
+        offsets: IntArray,
+        *,
+        confidence: FloatArray | None = None,
+        reasons: Sequence[str] | None = None,
+        replies: Sequence[str] | None = None,
+    ) -> Annotations:
+        """Annotations that cost nothing: the columns left out get their neutral value."""
+        n = len(offsets) - 1
+        return cls(
+            labels=np.asarray(labels, dtype=np.int32),
+            offsets=np.asarray(offsets, dtype=np.int64),
+            confidence=np.asarray(
+                np.full(n, np.nan) if confidence is None else confidence, dtype=np.float32
+            ),
+            reasons=("",) * n if reasons is None else tuple(reasons),
+            replies=("",) * n if replies is None else tuple(replies),
+            requests=np.zeros(n, dtype=np.int64),
+            tokens=np.zeros(n, dtype=np.int64),
+            cost_usd=np.zeros(n, dtype=np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def answered(self) -> BoolArray:
+        """bool ``[n]``: True where the annotator gave a label."""
+        return np.asarray(self.labels[self.offsets[:-1]] != ABSTAINED)
+
+    def take(self, indices: IntArray) -> Annotations:
+        """The annotations of the given rows, in the given order."""
+        labels, offsets = take_units(self.labels, self.offsets, indices)
+        rows = [int(index) for index in indices]
+        return Annotations(
+            labels=labels,
+            offsets=offsets,
+            confidence=self.confidence[indices],
+            reasons=tuple(self.reasons[row] for row in rows),
+            replies=tuple(self.replies[row] for row in rows),
+            requests=self.requests[indices],
+            tokens=self.tokens[indices],
+            cost_usd=self.cost_usd[indices],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demonstrations:
+    """Labelled examples to show an annotator, and which of them to which example.
+
+    Attributes:
+        examples: the demonstrations, ``[d]``.
+        labels: int32 ``[units of examples]``, class indices.
+        nearest: int32 ``[m, shots]``, rows of ``examples`` for each of the m examples
+            to annotate, in the order in which to show them; -1 pads. None: the
+            annotator chooses among all.
+        source: ``generated`` (written from the label descriptions) or ``trusted``
+            (examples of the pool that the selector chose).
+    """
+
+    examples: Pool
+    labels: IntArray
+    nearest: IntArray | None
+    source: Literal["generated", "trusted"]
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self, "labels", *(() if self.nearest is None else ("nearest",)))
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudentView:
+    """How a fitted student sees a pool.
+
+    Attributes:
+        log_probabilities: float32 ``[units, classes]``, natural logarithm.
+        predictions: int32 ``[units]``; in token tasks a valid IOB2 sequence.
+        embeddings: float32 ``[n, width]``, one vector an example.
+        offsets: int64 ``[n + 1]``.
+    """
+
+    log_probabilities: FloatArray
+    predictions: IntArray
+    embeddings: FloatArray
+    offsets: IntArray
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self, "log_probabilities", "predictions", "embeddings", "offsets")
+        if len(self.predictions) != len(self.log_probabilities):
+            raise ValueError("predictions and log_probabilities differ in length")
+        if len(self.embeddings) != len(self):
+            raise ValueError(f"{len(self.embeddings)} embeddings for {len(self)} examples")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def probabilities(self) -> FloatArray:
+        """float32 ``[units, classes]``, rows sum to 1."""
+        return np.asarray(np.exp(self.log_probabilities))
+
+    def losses(self, annotations: Annotations) -> FloatArray:
+        """Cross-entropy of each unit against its annotation, float32 ``[units]``.
+
+        ``-log p(annotated class)``, in nats; NaN where the annotator abstained.
+        """
+        answered = annotations.labels != ABSTAINED
+        rows = np.flatnonzero(answered)
+        losses = np.full(len(annotations.labels), np.nan, dtype=np.float32)
+        losses[rows] = -self.log_probabilities[rows, annotations.labels[rows]]
+        return losses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """What a selector decided about a pool, as row indices (int64).
+
+    Attributes:
+        trusted: whose label to believe.
+        demonstrations: which trusted examples to show.
+        requested: what to annotate next, in order.
+    """
+
+    trusted: IntArray
+    demonstrations: IntArray
+    requested: IntArray
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self, "trusted", "demonstrations", "requested")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskCard:
+    """What parts may know of a task: everything but its data and its gold labels.
+
+    Attributes:
+        name: the task's name.
+        kind: ``sequence`` or ``token``.
+        metric: ``accuracy`` or ``entity_f1``.
+        labels: label set in class order (token tasks: the entity types).
+        prompt: what an LLM annotator is told.
+        generated: demonstrations written from the label descriptions alone, or None.
+        rules: patterns and word lists for the ``rules`` annotator, or None.
+        title: one line for people.
+    """
+
+    name: str
+    kind: Kind
+    metric: Literal["accuracy", "entity_f1"]
+    labels: tuple[Label, ...]
+    prompt: Prompt = Prompt()
+    generated: Demonstrations | None = None
+    rules: Mapping[str, Any] | None = None
+    title: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in index order: labels, or ``O, B-X, I-X, ...`` for token tasks."""
+        return class_names(self.kind, [label.name for label in self.labels])
+
+
+def class_names(kind: Kind, labels: Sequence[str]) -> tuple[str, ...]:
+    """Class names in index order; a token task's types become IOB2 tags after ``O``."""
+    if kind == "sequence":
+        return tuple(labels)
+    return ("O", *(f"{prefix}-{label}" for label in labels for prefix in "BI"))
+
+
+def offsets_of(lengths: Sequence[int]) -> IntArray:
+    """int64 ``[n + 1]``: where the units of each example begin and end."""
+    return np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]).astype(np.int64)
+
+
+def take_units(values: IntArray, offsets: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """The flat values of some examples, and their own offsets."""
+    rows = np.asarray(rows, dtype=np.int64)
+    lengths = np.diff(offsets)[rows]
+    taken = offsets_of(lengths)
+    positions = np.arange(int(taken[-1]), dtype=np.int64)
+    source = positions + np.repeat(offsets[:-1][rows] - taken[:-1], lengths)
+    return values[source], taken
+
+
+def merge(base: Annotations, rows: IntArray, new: Annotations) -> Annotations:
+    """``base`` with the given rows replaced by ``new`` (one row of it for each)."""
+    labels = base.labels.copy()
+    lengths = np.diff(new.offsets)
+    positions = np.arange(len(new.labels), dtype=np.int64)
+    target = positions + np.repeat(base.offsets[:-1][rows] - new.offsets[:-1], lengths)
+    labels[target] = new.labels
+    columns: dict[str, Any] = {"labels": labels}
+    for name in ("confidence", "requests", "tokens", "cost_usd"):
+        column = getattr(base, name).copy()
+        column[rows] = getattr(new, name)
+        columns[name] = column
+    for name in ("reasons", "replies"):
+        texts = list(getattr(base, name))
+        for row, text in zip(rows, getattr(new, name), strict=True):
+            texts[int(row)] = text
+        columns[name] = tuple(texts)
+    return replace(base, **columns)
+
+
+def _frozen(array: IntArray) -> IntArray:
+    array.setflags(write=False)
+    return array
+
+
+def _freeze_arrays(value: object, *names: str) -> None:
+    """Make the named arrays read-only, copying those that somebody else could write."""
+    for name in names:
+        array = np.asarray(getattr(value, name))
+        if array.flags.writeable:
+            array = array.copy()
+            array.setflags(write=False)
+        object.__setattr__(value, name, array)

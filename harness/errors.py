@@ -1,0 +1,112 @@
+"""Every error the program raises on purpose.
+
+    HarnessError                 exit 1
+    ├── CommandError             exit 2   the command or the configuration is wrong
+    │   ├── UnknownNameError              no part of that name; the nearest ones are named
+    │   └── ConfigError                   a configuration key or value is wrong
+    ├── TaskError                exit 1   a task file is wrong
+    ├── DataError                exit 1   a data file is wrong: file and line are named
+    │   └── NotRecordedError              a recording has no answer for a pool
+    ├── PartError                exit 1   a part (built-in or third-party) broke its contract
+    └── RunError                 exit 1   a run folder cannot be used
+        ├── RunHeldError                  another process is writing it
+        ├── CorruptRunError               a file is damaged
+        └── NewerRunError                 written by a newer harness
+
+Each message is one line: what is wrong, where, and what to do. The command line
+prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CommandError",
+    "ConfigError",
+    "CorruptRunError",
+    "DataError",
+    "HarnessError",
+    "NewerRunError",
+    "NotRecordedError",
+    "PartError",
+    "RunError",
+    "RunHeldError",
+    "TaskError",
+    "UnknownNameError",
+    "nearest",
+]
+
+
+class HarnessError(Exception):
+    """Base of all errors that are answered with one line and an exit code."""
+
+    exit_code = 1
+
+
+class CommandError(HarnessError):
+    """The command line or the configuration asks for something impossible."""
+
+    exit_code = 2
+
+
+class ConfigError(CommandError):
+    """A configuration key or value is wrong."""
+
+
+class UnknownNameError(CommandError):
+    """No part is registered under a name; near matches are suggested.
+
+    Args:
+        kind: what was looked for, singular ("annotator", "task", ...).
+        name: the unknown name.
+        known: every name that would have been right.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"unknown {kind} {name!r}; {nearest(name, known)}")
+
+
+class TaskError(HarnessError):
+    """A task declaration is wrong; the message names the file and the key or line."""
+
+
+class DataError(HarnessError):
+    """A data file is wrong; the message begins with ``file:line:``."""
+
+
+class NotRecordedError(DataError):
+    """A recording holds no answer for any example of a pool."""
+
+
+class PartError(HarnessError):
+    """A part returned something that its protocol does not allow."""
+
+
+class RunError(HarnessError):
+    """A run folder cannot be written or read."""
+
+
+class RunHeldError(RunError):
+    """Another process holds the lock of a run folder."""
+
+
+class CorruptRunError(RunError):
+    """A file of a run folder is half-written, damaged or missing."""
+
+
+class NewerRunError(RunError):
+    """A file of a run folder was written by a newer version of the program."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known names a wrong one may have meant, or list them all."""
+    names = sorted(known)
+    if not names:
+        return "none is registered"
+    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if matches:
+        return "did you mean " + " or ".join(repr(match) for match in matches) + "?"
+    return "known: " + ", ".join(names)

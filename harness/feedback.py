@@ -1,0 +1,149 @@
+"""From the student's view back to the annotator: evidence, selection, demonstrations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.data import (
+    ABSTAINED,
+    OUTSIDE,
+    Annotations,
+    Demonstrations,
+    FloatArray,
+    IntArray,
+    Pool,
+    Selection,
+    StudentView,
+    TaskCard,
+    merge,
+    take_units,
+)
+from harness.errors import PartError
+from harness.protocols import DemonstrationSelector, Evidence, Parts
+
+__all__ = ["Feedback", "believe", "evidence", "groups", "select"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feedback:
+    """What a round hands to the next one.
+
+    Attributes:
+        annotations: the pool's labels after the round, with the student's label in
+            place of the annotator's where it is trusted.
+        views: the student's view of each pool, by split.
+        selection: trusted, demonstrations, requested.
+    """
+
+    annotations: Annotations
+    views: dict[str, StudentView]
+    selection: Selection
+
+    def requested(self, pool: Pool) -> IntArray:
+        """Rows of a pool to annotate now: the requested ones, or all of another split."""
+        if pool.split == "train":
+            return self.selection.requested
+        return np.arange(len(pool), dtype=np.int64)
+
+    def demonstrations(
+        self, train: Pool, target: Pool, task: TaskCard, selector: DemonstrationSelector
+    ) -> Demonstrations | None:
+        """The trusted examples to show for the requested rows of ``target``; None if none."""
+        chosen = self.selection.demonstrations
+        if len(chosen) == 0:
+            return None
+        labels, offsets = take_units(self.annotations.labels, self.annotations.offsets, chosen)
+        rows = self.requested(target)
+        own = np.full(len(rows), -1, dtype=np.int64)
+        if target.split == "train":
+            order = {int(row): position for position, row in enumerate(chosen)}
+            own[:] = [order.get(int(row), -1) for row in rows]
+        nearest = selector.assign(
+            self.views["train"].embeddings[chosen],
+            groups(labels, offsets, task),
+            self.views[target.split].embeddings[rows],
+            own,
+        )
+        return Demonstrations(train.take(chosen), labels, nearest, source="trusted")
+
+
+def groups(labels: IntArray, offsets: IntArray, task: TaskCard) -> IntArray:
+    """The class that each example is grouped by, int32 ``[n]``; -1 where it has none.
+
+    Sequence tasks: the label. Token tasks (ours; the paper does not say): the entity
+    type with most mentions plus one, the first of equals; 0 for a sentence without any.
+    """
+    if task.kind == "sequence":
+        return np.asarray(labels, dtype=np.int32)
+    starts = (labels > OUTSIDE) & (labels % 2 == 1)  # class 2k + 1 is B- of type k
+    example = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    counts = np.zeros((len(offsets) - 1, len(task.labels)), dtype=np.int64)
+    np.add.at(counts, (example[starts], (labels[starts] - 1) // 2), 1)
+    found = np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1) + 1, 0)
+    abstained = labels[offsets[:-1]] == ABSTAINED
+    return np.where(abstained, ABSTAINED, found).astype(np.int32)
+
+
+def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evidence:
+    """What selectors read, one row an example."""
+    differs = (annotations.labels != view.predictions).astype(np.int64)
+    starts = annotations.offsets[:-1]
+    return Evidence(
+        groups=groups(annotations.labels, annotations.offsets, task),
+        groups_count=len(task.labels) + (task.kind == "token"),
+        agrees=np.asarray(np.add.reduceat(differs, starts) == 0),
+        losses=_means(view.losses(annotations), annotations.offsets),
+        annotator_confidence=annotations.confidence,
+        student_confidence=_means(view.probabilities.max(axis=1), annotations.offsets),
+        embeddings=view.embeddings,
+    )
+
+
+def select(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
+    """Ask the three selectors, each with a generator of its own, and check their answers.
+
+    Raises:
+        PartError: if a selector returns rows that are not of the pool, or twice, or
+            demonstrations that are not trusted.
+    """
+    n = len(seen)
+    everything = np.arange(n)
+    trusted = parts.trust(seen, np.random.default_rng([seed, round_, 0]))
+    trusted = _checked(trusted, everything, "trust")
+    chosen = parts.demonstrations.choose(seen, trusted, np.random.default_rng([seed, round_, 1]))
+    chosen = _checked(chosen, trusted, "demonstrations")
+    requested = parts.query(seen, trusted, np.random.default_rng([seed, round_, 2]))
+    return Selection(trusted, chosen, _checked(requested, everything, "query"))
+
+
+def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> Annotations:
+    """The annotations with the student's label at the trusted rows, and nothing to pay.
+
+    FreeAL, section 3.3: the clean ones keep the student's label in the next round.
+    """
+    said, offsets = take_units(view.predictions, view.offsets, trusted)
+    labels = Annotations.of(said, offsets, confidence=annotations.confidence[trusted])
+    n = len(annotations)
+    return replace(
+        merge(annotations, trusted, labels),
+        requests=np.zeros(n, dtype=np.int64),
+        tokens=np.zeros(n, dtype=np.int64),
+        cost_usd=np.zeros(n, dtype=np.float64),
+    )
+
+
+def _means(values: FloatArray, offsets: IntArray) -> FloatArray:
+    sums = np.add.reduceat(values.astype(np.float64), offsets[:-1])
+    return np.asarray(sums / np.diff(offsets), dtype=np.float32)
+
+
+def _checked(rows: IntArray, allowed: IntArray, role: str) -> IntArray:
+    rows = np.asarray(rows, dtype=np.int64)
+    if len(np.unique(rows)) != len(rows):
+        raise PartError(f"the {role} selector returned a row twice")
+    if not np.isin(rows, allowed).all():
+        where = "that is not trusted" if role == "demonstrations" else "that is not of the pool"
+        raise PartError(f"the {role} selector returned a row {where}")
+    return rows

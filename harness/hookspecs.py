@@ -1,0 +1,170 @@
+"""Every hook of the program, in the order in which it runs. This file is the reference.
+
+A plugin is a module (or any object) with functions of these names, marked with
+``@harness.hookimpl``. It is found through the entry-point group ``harness`` of an
+installed distribution, or named by ``--plugin MODULE`` or ``--plugin FILE.py``. A
+hook may leave out arguments that it does not use.
+
+A plugin that fails in one of these hooks is named on stderr together with its
+distribution; the rest of the program goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from harness.config import Config
+    from harness.results import RunResult, StageResult
+
+__all__ = [
+    "HOOKS",
+    "Register",
+    "harness_register_annotators",
+    "harness_register_augmenters",
+    "harness_register_commands",
+    "harness_register_selectors",
+    "harness_register_students",
+    "harness_register_table_formats",
+    "harness_register_tasks",
+    "harness_round_finished",
+    "harness_run_failed",
+    "harness_run_finished",
+    "harness_run_started",
+]
+
+hookspec = pluggy.HookspecMarker("harness")
+
+
+class Register(Protocol):
+    """What a registration hook calls, once for each part it offers.
+
+    A name that is already taken is refused: the first plugin keeps it, and the
+    second is named in a warning.
+    """
+
+    def __call__(
+        self, name: str, factory: Any, *, summary: str = "", kinds: Sequence[str] = ...
+    ) -> None:
+        """Offer a part.
+
+        Args:
+            name: what users write; letters, digits and hyphens.
+            factory: called with one request when the part is used, never before. Do
+                heavy imports inside it.
+            summary: one line for ``harness list``.
+            kinds: kinds of task that it serves, of ``sequence`` and ``token``.
+        """
+
+
+@hookspec
+def harness_register_commands(app: typer.Typer) -> None:
+    """Add commands to the command line.
+
+    Runs once at every start of ``harness``, before the command line is read, so it
+    must be fast. Each plugin adds to the same ``app``; built-in commands cannot be
+    replaced.
+    """
+
+
+@hookspec
+def harness_register_tasks(register: Register) -> None:
+    """Offer tasks.
+
+    Runs when a command first needs the names of tasks. ``factory(TaskRequest)``
+    returns a ``protocols.Task``. All plugins' tasks are put together.
+    """
+
+
+@hookspec
+def harness_register_annotators(register: Register) -> None:
+    """Offer annotators.
+
+    Runs when a command first needs the names of annotators.
+    ``factory(AnnotatorRequest)`` returns a ``protocols.Annotator`` or a
+    ``protocols.SupervisedAnnotator``. All plugins' annotators are put together.
+    """
+
+
+@hookspec
+def harness_register_students(register: Register) -> None:
+    """Offer students.
+
+    Runs when a command first needs the names of students. ``factory(StudentRequest)``
+    returns a ``protocols.Student``. All plugins' students are put together.
+    """
+
+
+@hookspec
+def harness_register_selectors(register: Register) -> None:
+    """Offer selectors, one name a role and presets.
+
+    Runs when a command first needs the names of selectors. The name says the role:
+    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a factory that takes a
+    ``SelectorRequest`` and returns a ``TrustSelector``, ``DemonstrationSelector`` or
+    ``QuerySelector``; ``preset/NAME`` with a ``SelectorPreset`` in place of a factory.
+    All plugins' selectors are put together.
+    """
+
+
+@hookspec
+def harness_register_augmenters(register: Register) -> None:
+    """Offer augmenters.
+
+    Runs when a command first needs the names of augmenters.
+    ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``. All plugins'
+    augmenters are put together.
+    """
+
+
+@hookspec
+def harness_register_table_formats(register: Register) -> None:
+    """Offer formats for ``harness table --format``.
+
+    Runs when a table is printed. ``factory(table)`` takes a ``tables.Table`` and
+    returns the text. All plugins' formats are put together.
+    """
+
+
+@hookspec
+def harness_run_started(config: Config, folder: Path) -> None:
+    """Observe that a run begins or resumes, before any annotation.
+
+    ``config`` is the resolved configuration, ``folder`` the run's folder, which is
+    locked by this process. Nothing is returned; an exception stops nothing.
+    """
+
+
+@hookspec
+def harness_round_finished(round: int, stages: Sequence[StageResult]) -> None:
+    """Observe that a round (0 first) was annotated, trained and selected.
+
+    ``stages`` are the stages of that round, annotator first. Runs for a resumed
+    round, too. Nothing is returned; an exception stops nothing.
+    """
+
+
+@hookspec
+def harness_run_finished(result: RunResult, folder: Path) -> None:
+    """Observe that a run is complete: ``result.json`` is written.
+
+    Runs also when the run was found finished. Nothing is returned; an exception
+    stops nothing.
+    """
+
+
+@hookspec
+def harness_run_failed(error: BaseException, folder: Path) -> None:
+    """Observe that a run stopped by an error or an interruption.
+
+    What was recorded stays, and the same command resumes it. Nothing is returned.
+    """
+
+
+HOOKS = tuple(name for name in __all__ if name.startswith("harness_"))

@@ -1,0 +1,141 @@
+"""The loop: annotator, student and selector teach each other, round after round.
+
+Stages as in FreeAL (Xiao et al., EMNLP 2023): R0 or R1 annotator, R2 student, R3
+annotator again with the student's feedback, R4 student, and so on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from harness.config import Config, to_toml
+from harness.plugin_manager import Plugins
+from harness.progress import Watcher
+from harness.protocols import Parts
+from harness.provenance import provenance
+from harness.results import SCHEMA, RunResult, StageResult, load_result
+from harness.run_folder import RunFolder
+from harness.splits import load_splits
+from harness.stages import Stages
+
+__all__ = ["run"]
+
+RESULT = "result.json"
+
+
+def run(
+    parts: Parts,
+    config: Config,
+    folder: RunFolder,
+    *,
+    run_id: str,
+    plugins: Plugins,
+    watcher: Watcher,
+) -> RunResult:
+    """Do a run, or what is left of it, and write its result.
+
+    Args:
+        parts: assembled from the configuration.
+        config: resolved; with the data it decides every number.
+        folder: locked by this process; recorded steps in it are not done again.
+        run_id: the folder's name.
+        plugins: whose observers are told.
+        watcher: sees the progress.
+
+    Raises:
+        HarnessError: naming what is wrong. What was recorded stays.
+    """
+    if folder.has(RESULT):
+        result = folder.read(RESULT, load_result)
+        for stage in result.stages:
+            watcher.finished(stage)
+        plugins.notify("harness_run_finished", result=result, folder=folder.path)
+        return result
+    try:
+        _begin(parts, config, folder, run_id, watcher)
+        plugins.notify("harness_run_started", config=config, folder=folder.path)
+        result = _result(parts, config, run_id, _rounds(parts, config, folder, plugins, watcher))
+        folder.write_text(RESULT, result.to_json() + "\n")
+    except BaseException as error:
+        plugins.notify("harness_run_failed", error=error, folder=folder.path)
+        raise
+    plugins.notify("harness_run_finished", result=result, folder=folder.path)
+    return result
+
+
+def _rounds(
+    parts: Parts, config: Config, folder: RunFolder, plugins: Plugins, watcher: Watcher
+) -> list[StageResult]:
+    splits = load_splits(
+        parts.task,
+        inductive=config.setting == "inductive",
+        limit=config.limit,
+        seed=config.seed,
+    )
+    stages = Stages(parts, config, splits, folder, watcher)
+    recorded: list[StageResult] = []
+    feedback = None
+    for round_ in range(config.rounds):
+        annotated, annotator_stage = stages.annotate(round_, feedback)
+        _record(folder, recorded, annotator_stage, watcher)
+        trained = stages.train(round_, annotated.train)
+        feedback, student_stage = stages.select(round_, annotated.train, trained)
+        _record(folder, recorded, student_stage, watcher)
+        plugins.notify("harness_round_finished", round=round_, stages=recorded[-2:])
+    return recorded
+
+
+def _begin(
+    parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher: Watcher
+) -> None:
+    """Write the configuration and the manifest, or check those of an earlier process."""
+    current = provenance(parts)
+    if not folder.has("config.toml"):
+        folder.write_text("config.toml", to_toml(config))
+    if not folder.has("manifest.json"):
+        begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        manifest = {"schema": SCHEMA, "run_id": run_id, "begun": begun, "provenance": current}
+        folder.write_text("manifest.json", json.dumps(manifest, indent=1) + "\n")
+        return
+    earlier = folder.read_json("manifest.json")["provenance"]
+    for key in ("harness", "git", "python", "packages"):
+        if earlier.get(key) != current[key]:
+            watcher.noted(
+                f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
+                f"{_short(current[key])}); --fresh begins it anew"
+            )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else "..."
+
+
+def _record(
+    folder: RunFolder, recorded: list[StageResult], stage: StageResult, watcher: Watcher
+) -> None:
+    """Add a stage to ``stages.jsonl`` (rewritten whole: a torn line cannot occur)."""
+    recorded.append(stage)
+    lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in recorded]
+    folder.write_text("stages.jsonl", "\n".join(lines) + "\n")
+    watcher.finished(stage)
+
+
+def _result(
+    parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]
+) -> RunResult:
+    card = parts.task.card
+    return RunResult(
+        run_id=run_id,
+        task=card.name,
+        kind=card.kind,
+        metric=card.metric,
+        supervised=parts.annotator.needs_gold,
+        config=config.model_dump(mode="json"),
+        provenance=provenance(parts),
+        seconds=sum(stage.seconds for stage in stages),
+        cost_usd=sum(stage.cost_usd for stage in stages),
+        stages=stages,
+    )

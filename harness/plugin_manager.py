@@ -1,0 +1,247 @@
+"""The one class that touches pluggy: finds plugins, asks them for parts, tells observers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from harness import hookspecs
+from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
+
+__all__ = ["BUILTINS", "Part", "PluginInfo", "Plugins", "Problem"]
+
+BUILTINS = (
+    "harness_tasks.plugin",
+    "harness_plugins.annotators.plugin",
+    "harness_plugins.students.plugin",
+    "harness_plugins.selectors.plugin",
+    "harness_plugins.augmenters.plugin",
+)
+"""Modules of the built-in plugins; they go through the same hooks as any other."""
+
+ENTRY_POINTS = "harness"
+KINDS = ("task", "annotator", "student", "selector", "augmenter", "table_format")
+BOTH: tuple[str, ...] = ("sequence", "token")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One registered part: its name, its factory, and where it comes from."""
+
+    kind: str
+    name: str
+    factory: Any
+    summary: str
+    serves: tuple[str, ...]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One plugin: its name, where it comes from, and the hooks it implements."""
+
+    name: str
+    origin: str
+    hooks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a plugin, told to the user; the program goes on without it."""
+
+    plugin: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin}: {self.message}"
+
+
+class Plugins:
+    """All plugins of this process.
+
+    Args:
+        extra: modules or files named by ``--plugin``.
+        warn: told of each problem once, as it is found.
+        third_party: False leaves out the entry points of installed distributions.
+
+    Raises:
+        CommandError: if an ``extra`` plugin cannot be found or imported. (What the
+            user names on the command line must work; what is merely installed is
+            only warned about.)
+    """
+
+    def __init__(
+        self,
+        extra: Sequence[str] = (),
+        *,
+        warn: Callable[[Problem], None] | None = None,
+        third_party: bool = True,
+    ) -> None:
+        self._pm = pluggy.PluginManager("harness")
+        self._pm.add_hookspecs(hookspecs)
+        self._warn = warn
+        self._origins: dict[str, str] = {}
+        self._parts: dict[str, dict[str, Part]] = {}
+        self.problems: list[Problem] = []
+        for module in BUILTINS:
+            self._add(importlib.import_module(module), module, "built in")
+        if third_party:
+            self._add_entry_points()
+        for name in extra:
+            self.add(name)
+
+    # -- finding plugins ---------------------------------------------------------------
+
+    def add(self, name: str) -> None:
+        """Add a plugin by module name or file."""
+        try:
+            plugin = _import(name)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise CommandError(f"--plugin {name}: cannot be imported: {_say(error)}") from error
+        before = len(self.problems)
+        self._add(plugin, name, "--plugin")
+        if len(self.problems) > before:
+            raise CommandError(str(self.problems[-1]))
+
+    def _add_entry_points(self) -> None:
+        from importlib.metadata import distributions
+
+        for distribution in distributions():
+            for entry in distribution.entry_points:
+                if entry.group != ENTRY_POINTS:
+                    continue
+                origin = f"{distribution.metadata['Name']} {distribution.version}"
+                name = f"{entry.name} ({origin})"
+                try:
+                    plugin = entry.load()
+                except Exception as error:
+                    self._problem(name, f"cannot be imported: {_say(error)}")
+                else:
+                    self._add(plugin, name, origin)
+
+    def _add(self, plugin: object, name: str, origin: str) -> None:
+        try:
+            self._pm.register(plugin, name)
+        except Exception as error:
+            self._problem(name, _say(error))
+            return
+        self._origins[name] = origin
+        for caller in self._pm.get_hookcallers(plugin) or ():
+            if not caller.has_spec():
+                hint = nearest(caller.name, hookspecs.HOOKS)
+                self._problem(name, f"there is no hook {caller.name!r}; {hint}")
+
+    def _problem(self, plugin: str, message: str) -> None:
+        problem = Problem(plugin, message)
+        self.problems.append(problem)
+        if self._warn is not None:
+            self._warn(problem)
+
+    def infos(self) -> list[PluginInfo]:
+        """Every plugin that was registered, built-ins first."""
+        infos = []
+        for name, plugin in self._pm.list_name_plugin():
+            if plugin is None:
+                continue
+            callers = self._pm.get_hookcallers(plugin) or ()
+            hooks = tuple(sorted(caller.name for caller in callers))
+            infos.append(PluginInfo(name, self._origins[name], hooks))
+        return infos
+
+    # -- parts -------------------------------------------------------------------------
+
+    def parts(self, kind: str) -> Mapping[str, Part]:
+        """All registered parts of a kind, by name."""
+        if kind not in self._parts:
+            self._parts[kind] = {}
+            for name, call in self._callers(f"harness_register_{kind}s"):
+                self._guard(name, call, register=self._register(kind, name))
+        return self._parts[kind]
+
+    def part(self, kind: str, name: str) -> Part:
+        """The part of a kind with a name.
+
+        Raises:
+            UnknownNameError: naming the nearest ones.
+        """
+        parts = self.parts(kind)
+        if name not in parts:
+            raise UnknownNameError(kind, name, parts)
+        return parts[name]
+
+    def _register(self, kind: str, plugin: str) -> hookspecs.Register:
+        parts = self._parts[kind]
+
+        def register(
+            name: str, factory: Any, *, summary: str = "", kinds: Sequence[str] = BOTH
+        ) -> None:
+            if name in parts:
+                self._problem(
+                    plugin, f"{kind} {name!r} is already registered by {parts[name].plugin}"
+                )
+                return
+            parts[name] = Part(kind, name, factory, summary, tuple(kinds), plugin)
+
+        return register
+
+    # -- commands and observers --------------------------------------------------------
+
+    def register_commands(self, app: object) -> None:
+        """Let plugins add their commands."""
+        for name, call in self._callers("harness_register_commands"):
+            self._guard(name, call, app=app)
+
+    def notify(self, hook: str, **arguments: object) -> None:
+        """Tell every plugin of an event; one that fails is warned about."""
+        for name, call in self._callers(hook):
+            self._guard(name, call, **arguments)
+
+    def _callers(self, hook: str) -> Iterator[tuple[str, pluggy.HookCaller]]:
+        """Each plugin that implements a hook with a caller that calls it alone.
+
+        In the order of registration, so that a built-in's name is taken first.
+        """
+        everything = [plugin for _, plugin in self._pm.list_name_plugin() if plugin is not None]
+        implementing = {id(impl.plugin) for impl in getattr(self._pm.hook, hook).get_hookimpls()}
+        for plugin in everything:
+            if id(plugin) in implementing:
+                others = [other for other in everything if other is not plugin]
+                name = self._pm.get_name(plugin) or repr(plugin)
+                yield name, self._pm.subset_hook_caller(hook, others)
+
+    def _guard(self, plugin: str, call: pluggy.HookCaller, **arguments: object) -> None:
+        try:
+            call(**arguments)
+        except Exception as error:
+            self._problem(plugin, f"{call.name} failed: {_say(error)}")
+
+
+def _import(name: str) -> object:
+    path = Path(name)
+    if path.suffix != ".py":
+        # A module in the working folder is what `--plugin mymodule` most often means.
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        return importlib.import_module(name)
+    if not path.is_file():
+        raise CommandError(f"--plugin {name}: no such file")
+    # A name of its own, so that plugin json.py does not become the module json.
+    spec = importlib.util.spec_from_file_location(f"harness_plugin_file_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _say(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,41 @@
+"""What a run tells those who watch it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from harness.results import StageResult
+
+__all__ = ["Silent", "Watcher"]
+
+
+class Watcher(Protocol):
+    """Watches a run."""
+
+    def began(self, stage: str, actor: str, activity: str) -> None:
+        """A stage begins an activity (``annotating train``, ``training``, ...)."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """The activity has done some of its work."""
+
+    def finished(self, stage: StageResult) -> None:
+        """A stage has its result (also one that an earlier process recorded)."""
+
+    def noted(self, message: str) -> None:
+        """Something the user should know, on one line."""
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def began(self, stage: str, actor: str, activity: str) -> None:
+        """Say nothing."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def finished(self, stage: StageResult) -> None:
+        """Say nothing."""
+
+    def noted(self, message: str) -> None:
+        """Say nothing."""

@@ -1,0 +1,328 @@
+"""What each part must be able to do. A plugin needs no base class, only these shapes.
+
+The wall between gold labels and the parts is in the signatures: an ``Annotator``, a
+``Student`` and the selectors are handed pools, annotations and arrays. Only a
+``SupervisedAnnotator`` (``needs_gold = True``) is handed a ``Gold``, and every run
+with one is marked supervised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from harness.data import (
+    Annotations,
+    BoolArray,
+    Demonstrations,
+    FloatArray,
+    Gold,
+    IntArray,
+    Pool,
+    StudentView,
+    TaskCard,
+)
+from harness.specs import Spec
+
+if TYPE_CHECKING:
+    from harness.config import AnnotatorConfig, StudentConfig
+
+__all__ = [
+    "Annotator",
+    "AnnotatorRequest",
+    "AnyAnnotator",
+    "Augmenter",
+    "AugmenterRequest",
+    "DemonstrationSelector",
+    "Evidence",
+    "Fingerprinted",
+    "FittedStudent",
+    "Progress",
+    "QuerySelector",
+    "SelectorPreset",
+    "SelectorRequest",
+    "Student",
+    "StudentRequest",
+    "SupervisedAnnotator",
+    "Task",
+    "TaskRequest",
+    "TrustSelector",
+    "no_progress",
+]
+
+
+class Progress(Protocol):
+    """Called by a part as its work goes on."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """``done`` of ``total`` units of work (examples, or training steps) are finished."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+# --- tasks ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What a task factory is given.
+
+    Attributes:
+        spec: as the user wrote it; the argument is a path for ``--task my.toml``.
+        data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
+    """
+
+    spec: Spec
+    data: Path | None = None
+
+
+class Task(Protocol):
+    """A data set with its labels, its prompt and, apart, its gold labels."""
+
+    @property
+    def card(self) -> TaskCard:
+        """What parts may know of the task."""
+
+    @property
+    def default_annotator(self) -> str | None:
+        """The annotator spec used where a run names none."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the declaration and of the data: part of a run's identity."""
+
+    def load(self, split: str) -> Pool | None:
+        """The examples of ``train``, ``validation`` or ``test``; None where there is none.
+
+        Raises:
+            DataError: naming file and line of the first wrong row.
+        """
+
+    def gold(self, split: str) -> Gold | None:
+        """The gold labels of the same split, in the same order."""
+
+
+# --- annotators ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorRequest:
+    """What an annotator factory is given."""
+
+    spec: Spec
+    task: TaskCard
+    config: AnnotatorConfig
+    seed: int
+
+
+class Annotator(Protocol):
+    """Labels a pool from its texts and some demonstrations alone."""
+
+    @property
+    def needs_gold(self) -> Literal[False]:
+        """False: the loop never hands it gold labels."""
+
+    def annotate(
+        self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
+    ) -> Annotations:
+        """Label every example of the pool, or abstain from it with a reason.
+
+        Raises:
+            NotRecordedError: where a recording holds no answer for any example.
+        """
+
+
+class SupervisedAnnotator(Protocol):
+    """An annotator that reads gold labels (a simulation, or an upper bound)."""
+
+    @property
+    def needs_gold(self) -> Literal[True]:
+        """True: the loop hands it gold labels and marks the run supervised."""
+
+    def annotate(
+        self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress, gold: Gold
+    ) -> Annotations:
+        """Label every example of the pool with the help of its gold labels."""
+
+
+AnyAnnotator: TypeAlias = Annotator | SupervisedAnnotator
+
+
+# --- students ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRequest:
+    """What a student factory is given."""
+
+    spec: Spec
+    task: TaskCard
+    config: StudentConfig
+
+
+class FittedStudent(Protocol):
+    """A trained model."""
+
+    def view(self, pool: Pool, progress: Progress) -> StudentView:
+        """Probabilities, predictions and embeddings of a pool."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model to an empty folder: safetensors and JSON, never pickle."""
+
+
+class Student(Protocol):
+    """Learns a task from annotations that may be wrong."""
+
+    def fit(
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+    ) -> FittedStudent:
+        """Train from the same start each time; the same arguments give the same model.
+
+        Examples from which the annotator abstained take no part in any loss.
+        """
+
+    def load(self, folder: Path) -> FittedStudent:
+        """Read back what ``save`` wrote."""
+
+
+# --- selectors -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What selectors read, one row an example of the pool.
+
+    Attributes:
+        groups: int32 ``[n]``, the class of the annotation (token tasks: the index of
+            the most frequent entity type plus one, 0 for none); -1 abstained.
+        groups_count: number of groups that can occur.
+        agrees: bool ``[n]``, student and annotator agree on every unit.
+        losses: float32 ``[n]``, mean cross-entropy over the example's units; NaN abstained.
+        annotator_confidence: float32 ``[n]``, NaN where unknown.
+        student_confidence: float32 ``[n]``, mean largest probability over the units.
+        embeddings: float32 ``[n, width]``, the student's.
+    """
+
+    groups: IntArray
+    groups_count: int
+    agrees: BoolArray
+    losses: FloatArray
+    annotator_confidence: FloatArray
+    student_confidence: FloatArray
+    embeddings: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorRequest:
+    """What a selector factory is given: its spec, and the shots per example."""
+
+    spec: Spec
+    shots: int
+
+
+class TrustSelector(Protocol):
+    """Decides whose label to believe."""
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
+        """Rows whose label is believed, ascending, int64."""
+
+
+class DemonstrationSelector(Protocol):
+    """Decides which trusted examples to show, and which of them to which example."""
+
+    def choose(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+        """Rows among ``trusted`` that form the demonstration pool, ascending, int64."""
+
+    def assign(
+        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+    ) -> IntArray:
+        """Demonstrations for each target, in the order in which they are shown.
+
+        Args:
+            embeddings: float32 ``[d, width]`` of the demonstrations.
+            groups: int32 ``[d]``, their classes.
+            targets: float32 ``[m, width]`` of the examples to annotate.
+            own: int64 ``[m]``, the demonstration that a target itself is, or -1;
+                an example must never be its own demonstration.
+
+        Returns:
+            int32 ``[m, shots]``, rows of the demonstrations; -1 pads at the end.
+        """
+
+
+class QuerySelector(Protocol):
+    """Decides what to annotate next."""
+
+    def __call__(
+        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
+    ) -> IntArray:
+        """Rows to annotate again, most urgent first, int64."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectorPreset:
+    """A named choice of one selector for each role, as specs."""
+
+    trust: str
+    demonstrations: str
+    query: str
+
+
+# --- augmenters ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AugmenterRequest:
+    """What an augmenter factory is given."""
+
+    spec: Spec
+    task: TaskCard
+
+
+class Augmenter(Protocol):
+    """Turns each example into a variant that keeps its label."""
+
+    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+        """One variant an example, in the same order, with the same ids."""
+
+
+# --- what any part may offer beside --------------------------------------------------
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A part whose result depends on a file: its content belongs to the run's identity."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of that content."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A part that can say with which settings it really works."""
+
+    def describe(self) -> Mapping[str, object]:
+        """The resolved settings, recorded in the run's provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one run, assembled."""
+
+    task: Task
+    annotator: AnyAnnotator
+    student: Student
+    trust: TrustSelector
+    demonstrations: DemonstrationSelector
+    query: QuerySelector
+    identities: Mapping[str, str] = field(default_factory=dict)

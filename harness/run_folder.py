@@ -1,0 +1,212 @@
+"""A run's folder: one writer, atomic files, checksums; what is there can be trusted.
+
+A file is finished when it has its final name. Its checksum is noted in
+``checksums.json`` *before* it gets that name, so a file whose checksum is missing or
+differs was not written by a run: it is damaged, named, and never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.errors import CorruptRunError, RunError, RunHeldError
+from harness.results import SCHEMA, check_schema
+
+__all__ = ["RunFolder", "holder", "write_atomically"]
+
+T = TypeVar("T")
+
+CHECKSUMS = "checksums.json"
+LOCK = ".lock"
+HOLDER = ".holder.json"
+
+
+class RunFolder:
+    """The folder of one run, locked by this process. Use ``RunFolder.held``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._checksums = _read_checksums(path / CHECKSUMS)
+
+    @classmethod
+    @contextmanager
+    def held(cls, path: Path, *, fresh: bool = False) -> Iterator[RunFolder]:
+        """Lock the folder, creating it, for the duration of a ``with`` block.
+
+        Args:
+            path: the folder.
+            fresh: forget what an earlier run left in it.
+
+        Raises:
+            RunHeldError: naming the process that holds it.
+            RunError: if the folder cannot be written.
+            CorruptRunError: if its list of checksums is damaged.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path / LOCK, timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise RunHeldError(
+                f"{path}: this run is held by {holder(path) or 'another process'}; "
+                "wait for it to finish, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{path}: cannot be written ({error.strerror or error}); choose another --out"
+            ) from None
+        try:
+            _say_who(path)
+            if fresh:
+                _clear(path)
+            yield cls(path)
+        finally:
+            (path / HOLDER).unlink(missing_ok=True)
+            lock.release()
+
+    def has(self, name: str) -> bool:
+        """Whether a finished file of that name is there."""
+        return (self.path / name).exists()
+
+    def write(self, name: str, write: Callable[[Path], None]) -> None:
+        """Write a file so that it is there wholly or not at all.
+
+        Args:
+            name: path inside the folder.
+            write: writes the content to the path that it is given.
+        """
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.tmp")
+        write(temporary)
+        self._checksums[name] = _sha256(temporary)
+        _replace_text(
+            self.path / CHECKSUMS,
+            json.dumps({"schema": SCHEMA, "sha256": self._checksums}, indent=1, sort_keys=True),
+        )
+        _commit(temporary, target)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file likewise."""
+        self.write(name, lambda path: _write_text(path, text))
+
+    def read(self, name: str, read: Callable[[Path], T]) -> T:
+        """Read a file after checking its content.
+
+        Raises:
+            CorruptRunError: if it is not what was written.
+        """
+        path = self.path / name
+        try:
+            actual = _sha256(path)
+        except OSError as error:
+            raise CorruptRunError(f"{path}: cannot be read ({error.strerror or error})") from None
+        if name not in self._checksums or self._checksums[name] != actual:
+            raise CorruptRunError(
+                f"{path}: damaged (its checksum is not the one that was written); delete this "
+                "file to have it computed again, or run the same command with --fresh"
+            )
+        return read(path)
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of this schema version.
+
+        Raises:
+            CorruptRunError, NewerRunError
+        """
+
+        def read(path: Path) -> Any:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            check_schema(values, path)
+            return values
+
+        return self.read(name, read)
+
+
+def holder(path: Path) -> str | None:
+    """Who is writing a run folder, in words; None if nobody says so."""
+    try:
+        values = json.loads((path / HOLDER).read_text(encoding="utf-8"))
+        return f"process {values['pid']} on {values['host']} since {values['since']}"
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Write a text file outside a run folder so that it is there wholly or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _replace_text(target, text)
+
+
+def _say_who(path: Path) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    values = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    _replace_text(path / HOLDER, json.dumps(values))
+
+
+def _clear(path: Path) -> None:
+    """Remove everything but the lock: the result first, the checksums last."""
+    import shutil
+
+    (path / "result.json").unlink(missing_ok=True)
+    for entry in sorted(path.iterdir()):
+        if entry.name in (LOCK, HOLDER, CHECKSUMS):
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    (path / CHECKSUMS).unlink(missing_ok=True)
+
+
+def _read_checksums(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        check_schema(values, file)
+        return {str(name): str(digest) for name, digest in values["sha256"].items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CorruptRunError(
+            f"{file}: damaged ({error}); run the same command with --fresh"
+        ) from None
+
+
+def _replace_text(target: Path, text: str) -> None:
+    temporary = target.with_name(f".{target.name.lstrip('.')}.tmp")
+    _write_text(temporary, text)
+    _commit(temporary, target)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _commit(temporary: Path, target: Path) -> None:
+    """Make the content durable, then give it its name, then make the name durable."""
+    _sync(temporary)
+    temporary.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

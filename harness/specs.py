@@ -1,0 +1,90 @@
+"""A spec names a part: ``name``, ``name:argument``, ``name:argument,key=value``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from harness.errors import CommandError, nearest
+
+__all__ = ["Spec", "parse_spec"]
+
+T = TypeVar("T")
+
+_OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_.-]*=)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A parsed spec.
+
+    Attributes:
+        name: the registered name of the part.
+        argument: what follows the colon, or None.
+        options: the ``key=value`` pairs, as text.
+    """
+
+    name: str
+    argument: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = "".join(f",{key}={value}" for key, value in self.options.items())
+        return self.name + (f":{self.argument}" if self.argument is not None else "") + options
+
+    def option(self, key: str, default: T, convert: Callable[[str], T]) -> T:
+        """One option, converted.
+
+        Raises:
+            CommandError: if the text cannot be converted.
+        """
+        if key not in self.options:
+            return default
+        try:
+            return convert(self.options[key])
+        except ValueError:
+            raise CommandError(
+                f"{self}: option {key}={self.options[key]!r} is not a valid {convert.__name__}"
+            ) from None
+
+    def no_argument(self) -> None:
+        """Refuse an argument, for parts that take none.
+
+        Raises:
+            CommandError: if there is one.
+        """
+        if self.argument is not None:
+            raise CommandError(f"{self}: {self.name} takes no argument after the colon")
+
+    def check_options(self, *known: str) -> None:
+        """Refuse options that a part does not have.
+
+        Raises:
+            CommandError: naming the option and the nearest known ones.
+        """
+        for key in self.options:
+            if key not in known:
+                raise CommandError(f"{self}: no option {key!r}; {nearest(key, known)}")
+
+
+def parse_spec(text: str) -> Spec:
+    """Read a spec.
+
+    An option begins at a comma that ``key=`` follows, so that an argument (a path,
+    say) may hold commas and equal signs of its own.
+
+    Raises:
+        CommandError: if the text names no part.
+    """
+    head, *options = _OPTION.split(text.strip())
+    name, colon, argument = head.partition(":")
+    if not name:
+        raise CommandError(f"{text!r} names no part; write name, name:argument or name,key=value")
+    pairs = [option.partition("=") for option in options]
+    return Spec(
+        name=name.strip(),
+        argument=argument if colon else None,
+        options={key: value for key, _, value in pairs},
+    )

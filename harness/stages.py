@@ -1,0 +1,250 @@
+"""The two actors' stages: each step is read back if it was recorded, else done and recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import encoding
+from harness.config import Config
+from harness.data import Annotations, Demonstrations, Gold, IntArray, Pool, Selection, StudentView
+from harness.data import merge as merged
+from harness.errors import HarnessError, NotRecordedError, PartError
+from harness.feedback import Feedback, believe, evidence, select
+from harness.metrics import Score, right_examples, score
+from harness.progress import Watcher
+from harness.protocols import Parts
+from harness.results import SelectionResult, StageResult
+from harness.run_folder import RunFolder
+from harness.splits import Split, Splits
+
+__all__ = ["Annotated", "Stages"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotated:
+    """What an annotator's stage leaves: the pool's labels now, and how it came to them."""
+
+    train: Annotations
+    test: Annotations | None
+    asked: int
+    seconds: float
+
+
+class Stages:
+    """The steps of a run, over its parts, its data and its folder."""
+
+    def __init__(
+        self, parts: Parts, config: Config, splits: Splits, folder: RunFolder, watcher: Watcher
+    ) -> None:
+        self.parts, self.config, self.splits = parts, config, splits
+        self.folder, self.watcher = folder, watcher
+        self.task = parts.task.card
+
+    # -- the annotator -----------------------------------------------------------------
+
+    def annotate(self, round_: int, feedback: Feedback | None) -> tuple[Annotated, StageResult]:
+        """R1 (R0 without generated demonstrations), R3, R5, ...: the annotator labels."""
+        stage = f"R{2 * round_ + 1}" if round_ or self._starts_with else "R0"
+        train, seconds = self._annotated(round_, self.splits.train, feedback, stage)
+        test = None
+        if self.splits.test is not None:
+            try:
+                test, _ = self._annotated(round_, self.splits.test, feedback, stage)
+            except NotRecordedError:
+                test = None  # a recording of the pool alone: nothing to score on the test set
+        asked = len(train) if feedback is None else len(feedback.selection.requested)
+        annotated = Annotated(train, test, asked, seconds)
+        return annotated, self._annotator_result(stage, round_, annotated)
+
+    @property
+    def _starts_with(self) -> Demonstrations | None:
+        return self.task.generated if self.config.demonstrations.generated else None
+
+    def _annotated(
+        self, round_: int, split: Split, feedback: Feedback | None, stage: str
+    ) -> tuple[Annotations, float]:
+        pool = split.pool
+        name = f"rounds/{round_:02d}/" + _file("annotations", pool, "parquet")
+        classes = self.task.classes
+        if not self.folder.has(name):
+            began = time.perf_counter()
+            self.watcher.began(stage, "annotator", f"annotating {pool.split}")
+            said = self._ask(split, feedback)
+            seconds = time.perf_counter() - began
+            self.folder.write(
+                name,
+                lambda path: encoding.write_annotations(path, said, pool, classes, seconds),
+            )
+        return self.folder.read(name, lambda path: encoding.read_annotations(path, pool, classes))
+
+    def _ask(self, split: Split, feedback: Feedback | None) -> Annotations:
+        if feedback is None:
+            return self._call_annotator(split.pool, split.gold, self._starts_with)
+        rows = feedback.requested(split.pool)
+        if len(rows) == 0:
+            return feedback.annotations
+        demonstrations = feedback.demonstrations(
+            self.splits.train.pool, split.pool, self.task, self.parts.demonstrations
+        )
+        said = self._call_annotator(split.pool.take(rows), split.gold.take(rows), demonstrations)
+        if split.pool.split != "train":
+            return said
+        return merged(feedback.annotations, rows, said)
+
+    def _call_annotator(
+        self, pool: Pool, gold: Gold, demonstrations: Demonstrations | None
+    ) -> Annotations:
+        annotator = self.parts.annotator
+        with _blaming(f"annotator {self.config.annotator.spec!r}"):
+            if annotator.needs_gold:
+                said = annotator.annotate(pool, demonstrations, self.watcher.advanced, gold)
+            else:
+                said = annotator.annotate(pool, demonstrations, self.watcher.advanced)
+            if not np.array_equal(said.offsets, pool.offsets):
+                raise PartError(
+                    f"annotator {self.config.annotator.spec!r} answered for other units than asked"
+                )
+        return said
+
+    def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
+        train = annotated.train
+        test = annotated.test
+        gold = self.splits.test.gold if self.splits.test is not None else None
+        return StageResult(
+            stage=stage,
+            round=round_,
+            actor="annotator",
+            n=len(train),
+            abstained=int((~train.answered).sum()),
+            annotated=annotated.asked,
+            transductive=self._score(train.labels, self.splits.train.gold),
+            inductive=None if test is None or gold is None else self._score(test.labels, gold),
+            requests=int(train.requests.sum()),
+            tokens=int(train.tokens.sum()),
+            cost_usd=float(train.cost_usd.sum()),
+            seconds=annotated.seconds,
+        )
+
+    # -- the student -------------------------------------------------------------------
+
+    def train(self, round_: int, annotations: Annotations) -> tuple[dict[str, StudentView], float]:
+        """The student learns from the annotations and looks at every pool."""
+        name = f"rounds/{round_:02d}/view.safetensors"
+        if not self.folder.has(name):
+            began = time.perf_counter()
+            views = self._fit(round_, annotations)
+            seconds = time.perf_counter() - began
+            self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
+        return self.folder.read(name, encoding.read_views)
+
+    def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
+        stage = f"R{2 * round_ + 2}"
+        spec = self.config.student.spec
+        if not annotations.answered.any():
+            raise PartError(
+                f"annotator {self.config.annotator.spec!r} abstained from every example: "
+                "there is nothing to train the student on"
+            )
+        with _blaming(f"student {spec!r}"):
+            self.watcher.began(stage, "student", "training")
+            seed = int(np.random.default_rng([self.config.seed, round_, 3]).integers(2**31))
+            fitted = self.parts.student.fit(
+                self.splits.train.pool, annotations, seed, self.watcher.advanced
+            )
+            views = {}
+            for split in (self.splits.train, self.splits.test):
+                if split is None:
+                    continue
+                self.watcher.began(stage, "student", f"viewing {split.pool.split}")
+                view = fitted.view(split.pool, self.watcher.advanced)
+                if not np.array_equal(view.offsets, split.pool.offsets):
+                    raise PartError(f"student {spec!r} viewed other units than asked")
+                views[split.pool.split] = view
+            if self.config.student.save and round_ == self.config.rounds - 1:
+                fitted.save(self.folder.path / "student")
+        return views
+
+    # -- the selector ------------------------------------------------------------------
+
+    def select(
+        self,
+        round_: int,
+        annotations: Annotations,
+        trained: tuple[dict[str, StudentView], float],
+    ) -> tuple[Feedback, StageResult]:
+        """Read the student's view of the pool; decide what to trust, to show and to ask."""
+        views, seconds = trained
+        stage = f"R{2 * round_ + 2}"
+        name = f"rounds/{round_:02d}/selection.json"
+        if not self.folder.has(name):
+            self.watcher.began(stage, "student", "selecting")
+            seen = evidence(annotations, views["train"], self.task)
+            with _blaming(f"selector {self.config.selector.spec!r}"):
+                selection = select(self.parts, seen, self.config.seed, round_)
+            self.folder.write(name, lambda path: encoding.write_selection(path, selection))
+        selection = self.folder.read(name, encoding.read_selection)
+        believed = believe(annotations, views["train"], selection.trusted)
+        result = self._student_result(stage, round_, views, selection, believed, seconds)
+        return Feedback(believed, views, selection), result
+
+    def _student_result(
+        self,
+        stage: str,
+        round_: int,
+        views: dict[str, StudentView],
+        selection: Selection,
+        believed: Annotations,
+        seconds: float,
+    ) -> StageResult:
+        test = self.splits.test
+        return StageResult(
+            stage=stage,
+            round=round_,
+            actor="student",
+            n=len(believed),
+            abstained=0,
+            annotated=0,
+            transductive=self._score(views["train"].predictions, self.splits.train.gold),
+            inductive=None if test is None else self._score(views["test"].predictions, test.gold),
+            selection=self._selection_result(selection, believed),
+            seconds=seconds,
+        )
+
+    def _selection_result(self, selection: Selection, believed: Annotations) -> SelectionResult:
+        right = right_examples(believed.labels, self.splits.train.gold)
+
+        def share(rows: IntArray) -> float | None:
+            return float(right[rows].mean()) if len(rows) else None
+
+        return SelectionResult(
+            trusted=len(selection.trusted),
+            trusted_precision=share(selection.trusted),
+            trusted_coverage=len(selection.trusted) / len(believed),
+            demonstrations=len(selection.demonstrations),
+            demonstrations_accuracy=share(selection.demonstrations),
+            requested=len(selection.requested),
+        )
+
+    def _score(self, labels: IntArray, gold: Gold) -> Score:
+        return score(labels, gold, self.task)
+
+
+def _file(stem: str, pool: Pool, suffix: str) -> str:
+    return f"{stem}.{suffix}" if pool.split == "train" else f"{stem}.{pool.split}.{suffix}"
+
+
+@contextmanager
+def _blaming(part: str) -> Iterator[None]:
+    """Name the part in which an unforeseen error arose."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise PartError(f"{part} failed: {type(error).__name__}: {said}") from error

@@ -1,0 +1,1 @@
+"""Built-in annotators: who labels the pool."""

@@ -1,0 +1,174 @@
+"""The ``embedding`` annotator: sentence embeddings in place of an LLM.
+
+Zero-shot, a text gets the label to whose name and description its cosine is largest.
+With demonstrations every label has support sentences: name, description, generated
+demonstrations, and from the second round on those of the student's feedback. A
+class-balanced ridge regression from their embeddings to one-hot labels (closed form,
+as in regularised discriminant analysis) scores each text; the demonstrations retrieved
+for that text add a vote, the mean cosine of those of each label. The method is ours;
+results/LOG.md has the comparison with centroids, nearest neighbours and logistic
+regression from which it came.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, IntArray, Pool, TaskCard
+from harness.errors import CommandError
+from harness.protocols import AnnotatorRequest, Progress, no_progress
+from harness_plugins.encoders import PACKAGED, sentence_encoder
+
+__all__ = ["EmbeddingAnnotator", "confidences", "ridge_scores", "vote"]
+
+RIDGE = 1.0
+"""Ridge penalty, in units of squared embedding length."""
+VOTE = 0.5
+"""Weight of the vote of the retrieved demonstrations against the regression's score."""
+CHUNK = 8192
+"""Texts whose similarities are held in memory at a time."""
+SOFTNESS = 0.1
+"""Margin at which the confidence is logistic(1) = 0.73."""
+
+
+class EmbeddingAnnotator:
+    """Labels by similarity; never sees gold labels.
+
+    Args:
+        task: whose label descriptions are embedded.
+        threshold: margin between the best and the second label below which it
+            abstains (scores lie about in [-0.5, 1]).
+    """
+
+    needs_gold: Literal[False] = False
+
+    def __init__(self, task: TaskCard, threshold: float = 0.0) -> None:
+        self._task = task
+        self._threshold = threshold
+        self._known: dict[str, FloatArray] = {}
+
+    @classmethod
+    def from_request(cls, request: AnnotatorRequest) -> EmbeddingAnnotator:
+        """``embedding`` or ``embedding,threshold=MARGIN``."""
+        request.spec.no_argument()
+        request.spec.check_options("threshold")
+        threshold = request.spec.option("threshold", 0.0, float)
+        if threshold < 0:
+            raise CommandError(f"{request.spec}: the threshold cannot be negative")
+        return cls(request.task, threshold)
+
+    def describe(self) -> dict[str, object]:
+        """The settings with which it works."""
+        return {
+            "encoder": PACKAGED,
+            "ridge": RIDGE,
+            "vote": VOTE,
+            "threshold": self._threshold,
+        }
+
+    def annotate(
+        self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
+    ) -> Annotations:
+        """Label each text by its scores; abstain where the margin is under the threshold."""
+        texts = self._embed(list(pool.texts), progress)
+        if demonstrations is None:
+            scores = self._cosines(texts)
+        else:
+            support, labels = self._support(demonstrations)
+            scores = ridge_scores(texts, support, labels, len(self._task.labels))
+        if demonstrations is not None and demonstrations.nearest is not None:
+            shown = self._embed(list(demonstrations.examples.texts), no_progress)
+            scores = scores + VOTE * vote(
+                texts, shown, demonstrations.labels, demonstrations.nearest, scores.shape[1]
+            )
+        best = scores.argmax(axis=1).astype(np.int32)
+        margins = _margins(scores)
+        unsure = margins < self._threshold
+        return Annotations.of(
+            np.where(unsure, ABSTAINED, best),
+            pool.offsets,
+            confidence=confidences(margins),
+            reasons=["the margin is under the threshold" if low else "" for low in unsure],
+        )
+
+    def _cosines(self, texts: FloatArray) -> FloatArray:
+        """Zero-shot: mean cosine to each label's name and description, ``[n, classes]``."""
+        names = self._embed([label.name for label in self._task.labels], no_progress)
+        descriptions = self._embed([label.description for label in self._task.labels], no_progress)
+        return np.asarray(texts @ (names + descriptions).T / 2)
+
+    def _support(self, demonstrations: Demonstrations) -> tuple[FloatArray, IntArray]:
+        """Embeddings and labels of every support sentence."""
+        sentences = [label.description for label in self._task.labels]
+        sentences += [label.name for label in self._task.labels]
+        labels = [*range(len(self._task.labels))] * 2
+        sets = [demonstrations]
+        if demonstrations.source == "trusted" and self._task.generated is not None:
+            # Feedback adds to what the annotator started with; it does not replace it.
+            sets.append(self._task.generated)
+        for given in sets:
+            sentences += given.examples.texts
+            labels += given.labels.tolist()
+        return self._embed(sentences, no_progress), np.asarray(labels, dtype=np.int64)
+
+    def _embed(self, texts: list[str], progress: Progress) -> FloatArray:
+        """Embeddings, each text computed once in the annotator's life."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, sentence_encoder().embed(new, progress), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+def ridge_scores(
+    texts: FloatArray, support: FloatArray, labels: IntArray, classes: int
+) -> FloatArray:
+    """Class-balanced ridge regression to one-hot labels: float ``[n, classes]``.
+
+    ``B = (X'WX + RIDGE I)^-1 X'W(Y - 1/C)`` with X centred and W giving each class the
+    same weight; a text scores ``(x - mean) B``. A class without support scores 0.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    weights = (len(labels) / classes / counts[labels])[:, None]
+    centre = support.mean(axis=0)
+    x = (support - centre).astype(np.float64)
+    y = np.eye(classes)[labels] - 1 / classes
+    gram = (weights * x).T @ x + RIDGE * np.eye(x.shape[1])
+    return np.asarray((texts - centre) @ np.linalg.solve(gram, (weights * x).T @ y))
+
+
+def vote(
+    texts: FloatArray, shown: FloatArray, labels: IntArray, nearest: IntArray, classes: int
+) -> FloatArray:
+    """Mean cosine to the retrieved demonstrations of each class, less the row's mean.
+
+    float ``[n, classes]``; a class of which none was retrieved gets the row's lowest value.
+    """
+    present = nearest >= 0
+    cosines = np.empty(nearest.shape)
+    for start in range(0, len(texts), CHUNK):
+        rows = slice(start, start + CHUNK)
+        similarity = texts[rows] @ shown.T
+        cosines[rows] = np.take_along_axis(similarity, np.maximum(nearest[rows], 0), axis=1)
+    sums = np.zeros((len(texts), classes))
+    counts = np.zeros((len(texts), classes))
+    targets = np.broadcast_to(np.arange(len(texts))[:, None], nearest.shape)[present]
+    columns = labels[nearest[present]]
+    np.add.at(sums, (targets, columns), cosines[present])
+    np.add.at(counts, (targets, columns), 1)
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    found = (counts > 0).any(axis=1)
+    lowest = np.where(found, np.nanmin(np.where(found[:, None], means, 0), axis=1), 0)
+    means = np.where(np.isnan(means), lowest[:, None], means)
+    return np.asarray(means - means.mean(axis=1, keepdims=True))
+
+
+def confidences(margins: FloatArray) -> FloatArray:
+    """Logistic of the margin, in [0.5, 1)."""
+    return np.asarray(1 / (1 + np.exp(-margins / SOFTNESS)), dtype=np.float32)
+
+
+def _margins(scores: FloatArray) -> FloatArray:
+    top = np.sort(scores, axis=1)
+    return np.asarray(top[:, -1] - top[:, -2])

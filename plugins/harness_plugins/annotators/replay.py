@@ -1,0 +1,94 @@
+"""The ``replay`` annotator: answers that were recorded before, and paid for once.
+
+``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` (or
+``label``, ``llm_tags``, ``tags``; null: no answer), ``replay:RUN`` the annotations of an
+earlier run (a folder or a run id; ``replay:RUN,round=1`` those of its second round).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
+from harness.errors import DataError, NotRecordedError, nearest
+from harness.protocols import AnnotatorRequest, Progress
+from harness_plugins.recordings import Record, Recording, open_recording
+
+__all__ = ["ReplayAnnotator"]
+
+
+class ReplayAnnotator:
+    """Repeats a recording; never sees gold labels, unless somebody recorded those."""
+
+    needs_gold: Literal[False] = False
+
+    def __init__(self, recording: Recording, task: TaskCard) -> None:
+        self._recording = recording
+        self._task = task
+
+    @classmethod
+    def from_request(cls, request: AnnotatorRequest) -> ReplayAnnotator:
+        """Open the recording that the spec names."""
+        request.spec.check_options("round")
+        round_ = request.spec.option("round", 0, int)
+        return cls(open_recording(request.spec.argument, round_), request.task)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the recording."""
+        return self._recording.fingerprint
+
+    def annotate(
+        self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
+    ) -> Annotations:
+        """The recorded answer of each example; it abstains where none is recorded.
+
+        Raises:
+            NotRecordedError: if not one example of the pool is in the recording.
+            DataError: if a recorded answer does not fit the task.
+        """
+        records = self._recording.find(pool)
+        if not any(records):
+            raise NotRecordedError(
+                f"{self._recording.source}: holds no answer for any of the {len(pool)} "
+                f"{pool.split} examples; is it a recording of this task?"
+            )
+        labels = np.full(int(pool.offsets[-1]), ABSTAINED, dtype=np.int32)
+        for row, record in enumerate(records):
+            if record is not None and record.answer is not None:
+                begin, end = int(pool.offsets[row]), int(pool.offsets[row + 1])
+                labels[begin:end] = self._classes(record, end - begin)
+        progress(len(pool), len(pool))
+        confidence = [
+            np.nan if record is None or record.confidence is None else record.confidence
+            for record in records
+        ]
+        return Annotations.of(
+            labels,
+            pool.offsets,
+            confidence=np.asarray(confidence, dtype=np.float32),
+            reasons=[_reason(record) for record in records],
+            replies=["" if record is None else record.reply for record in records],
+        )
+
+    def _classes(self, record: Record, units: int) -> list[int]:
+        classes = self._task.classes
+        answer = record.answer
+        said: Sequence[object] = [answer] if self._task.kind == "sequence" else answer
+        if not isinstance(said, list) or len(said) != units:
+            raise DataError(f"{record.where}: the answer does not fit the example's {units} units")
+        for name in said:
+            if name not in classes:
+                raise DataError(
+                    f"{record.where}: the task has no label {name!r}; {nearest(str(name), classes)}"
+                )
+        return [classes.index(str(name)) for name in said]
+
+
+def _reason(record: Record | None) -> str:
+    if record is None:
+        return "not recorded"
+    return "no answer was recorded" if record.answer is None else ""

@@ -1,0 +1,191 @@
+"""The ``rules`` annotator: patterns and word lists from the task's TOML file.
+
+    [[rules.patterns]]            # a regular expression over the text
+    label = "PER"                 # label, or entity type in a token task
+    pattern = 'Dr (?P<mention>[A-Z]\\w+)'
+
+    [[rules.lists]]               # words or phrases
+    label = "LOC"
+    words = ["Porto", "New York"]
+    before_capitals = true        # token tasks: the mention goes on over capitalised words
+
+Token tasks: a pattern is matched against the tokens joined by single spaces; its
+group ``mention``, or else the whole match, is the mention, widened to whole tokens.
+Rules are tried in the order of the file, and a token that one has claimed stays
+claimed. Given demonstrations, the mentions in them are a further word list, tried
+first: that is how this annotator learns from a student.
+
+Sequence tasks: each rule that matches is a vote for its label; the most votes win, a
+tie or no vote abstains. Words match whole words, case-insensitively.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.data import ABSTAINED, OUTSIDE, Annotations, Demonstrations, Pool, TaskCard
+from harness.errors import CommandError, TaskError, nearest
+from harness.protocols import AnnotatorRequest, Progress
+
+__all__ = ["Rule", "RulesAnnotator", "mentions"]
+
+_KEYS = {"patterns": ("label", "pattern"), "lists": ("label", "words", "before_capitals")}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A compiled rule and the index of its label."""
+
+    label: int
+    pattern: re.Pattern[str]
+
+
+class RulesAnnotator:
+    """Labels by rules; never sees gold labels."""
+
+    needs_gold: Literal[False] = False
+
+    def __init__(self, rules: Sequence[Rule], task: TaskCard) -> None:
+        self._rules = tuple(rules)
+        self._task = task
+
+    @classmethod
+    def from_request(cls, request: AnnotatorRequest) -> RulesAnnotator:
+        """The annotator of a task's own rules.
+
+        Raises:
+            CommandError: if the task has none.
+            TaskError: if one of them is wrong.
+        """
+        request.spec.no_argument()
+        request.spec.check_options()
+        if not request.task.rules:
+            raise CommandError(
+                f"task {request.task.name!r} has no [rules]; choose another annotator"
+            )
+        return cls(list(_compiled(request.task.rules, request.task)), request.task)
+
+    def annotate(
+        self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
+    ) -> Annotations:
+        """Label each example by the rules that match it."""
+        if self._task.kind == "sequence":
+            return self._annotate_texts(pool, progress)
+        rules = (*_learnt(demonstrations), *self._rules)
+        labels = np.concatenate([_tagged(tokens, rules) for tokens in pool.tokens])
+        progress(len(pool), len(pool))
+        return Annotations.of(labels, pool.offsets)
+
+    def _annotate_texts(self, pool: Pool, progress: Progress) -> Annotations:
+        labels = np.full(len(pool), ABSTAINED, dtype=np.int32)
+        confidence = np.full(len(pool), np.nan, dtype=np.float32)
+        reasons = []
+        for row, text in enumerate(pool.texts):
+            votes = Counter(rule.label for rule in self._rules if rule.pattern.search(text))
+            best = votes.most_common(2)
+            if not best or (len(best) == 2 and best[0][1] == best[1][1]):
+                reasons.append("rules disagree" if best else "no rule matches")
+                continue
+            reasons.append("")
+            labels[row] = best[0][0]
+            confidence[row] = best[0][1] / votes.total()
+        progress(len(pool), len(pool))
+        return Annotations.of(labels, pool.offsets, confidence=confidence, reasons=reasons)
+
+
+def mentions(labels: Sequence[int], tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Each mention of an IOB2 sentence: its entity type's index and its text."""
+    position = 0
+    while position < len(tokens):
+        label = int(labels[position])
+        end = position + 1
+        if label != OUTSIDE and label % 2 == 1:
+            while end < len(tokens) and labels[end] == label + 1:
+                end += 1
+            yield (label - 1) // 2, " ".join(tokens[position:end])
+        position = end
+
+
+def _learnt(demonstrations: Demonstrations | None) -> Iterator[Rule]:
+    """Word lists from the mentions in demonstrations; a phrase of two types goes to the first."""
+    if demonstrations is None:
+        return
+    pool = demonstrations.examples
+    counts: dict[str, Counter[int]] = {}
+    for row, tokens in enumerate(pool.tokens):
+        labels = demonstrations.labels[pool.offsets[row] : pool.offsets[row + 1]]
+        for kind, text in mentions(labels.tolist(), tokens):
+            counts.setdefault(text, Counter())[kind] += 1
+    for text, votes in sorted(counts.items(), key=lambda item: (-len(item[0]), item[0])):
+        yield Rule(votes.most_common(1)[0][0], _phrase([text]))
+
+
+def _tagged(tokens: Sequence[str], rules: Sequence[Rule]) -> np.ndarray[Any, Any]:
+    """int32 ``[len(tokens)]``: IOB2 classes of one sentence."""
+    text = " ".join(tokens)
+    starts = np.cumsum([0, *(len(token) + 1 for token in tokens)])
+    labels = np.zeros(len(tokens), dtype=np.int32)
+    taken = np.zeros(len(tokens), dtype=bool)
+    for rule in rules:
+        for match in rule.pattern.finditer(text):
+            group = "mention" if "mention" in rule.pattern.groupindex else 0
+            begin, end = match.span(group)
+            if begin >= end:
+                continue
+            first = int(np.searchsorted(starts, begin, side="right")) - 1
+            last = int(np.searchsorted(starts, end - 1, side="right"))
+            if taken[first:last].any():
+                continue
+            taken[first:last] = True
+            labels[first:last] = 2 + 2 * rule.label
+            labels[first] = 1 + 2 * rule.label
+    return labels
+
+
+def _compiled(rules: Mapping[str, Any], task: TaskCard) -> Iterator[Rule]:
+    names = [label.name for label in task.labels]
+    for section, entries in rules.items():
+        if section not in _KEYS:
+            raise TaskError(
+                f"task {task.name!r}: unknown key 'rules.{section}'; {nearest(section, _KEYS)}"
+            )
+        for number, entry in enumerate(entries, start=1):
+            where = f"task {task.name!r}: rules.{section}, entry {number}"
+            for key in entry:
+                if key not in _KEYS[section]:
+                    raise TaskError(f"{where}: unknown key {key!r}; {nearest(key, _KEYS[section])}")
+            if entry.get("label") not in names:
+                raise TaskError(f"{where}: no label {entry.get('label')!r} in the task")
+            label = names.index(entry["label"])
+            if section == "patterns":
+                yield Rule(label, _regex(entry, where))
+            else:
+                yield Rule(label, _words(entry, task))
+
+
+def _regex(entry: Mapping[str, Any], where: str) -> re.Pattern[str]:
+    try:
+        return re.compile(entry["pattern"])
+    except KeyError:
+        raise TaskError(f"{where}: there is no 'pattern'") from None
+    except re.error as error:
+        raise TaskError(f"{where}: not a regular expression: {error}") from None
+
+
+def _words(entry: Mapping[str, Any], task: TaskCard) -> re.Pattern[str]:
+    if task.kind == "token":
+        return _phrase(entry["words"], before_capitals=entry.get("before_capitals", False))
+    words = "|".join(re.escape(word) for word in sorted(entry["words"], key=len, reverse=True))
+    return re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+
+
+def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern[str]:
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    more = r"(?: [A-Z][\w'-]+)*" if before_capitals else ""
+    return re.compile(rf"(?<!\S)(?:{longest_first}){more}(?!\S)")

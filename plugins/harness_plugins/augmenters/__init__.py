@@ -1,0 +1,1 @@
+"""Built-in augmenters: label-preserving variants of texts."""

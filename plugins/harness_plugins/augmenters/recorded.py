@@ -1,0 +1,46 @@
+"""The ``recorded`` augmenter: variants that were made before, such as back-translations."""
+
+from __future__ import annotations
+
+from harness.data import Pool
+from harness.errors import DataError
+from harness.protocols import AugmenterRequest, Progress
+from harness_plugins.recordings import Recording, open_recording
+
+__all__ = ["RecordedAugmenter"]
+
+
+class RecordedAugmenter:
+    """Reads the ``augmented`` key of ``recorded:FILE.jsonl``."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    @classmethod
+    def from_request(cls, request: AugmenterRequest) -> RecordedAugmenter:
+        """Open the recording that the spec names."""
+        request.spec.check_options()
+        return cls(open_recording(request.spec.argument, 0))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the recording."""
+        return self._recording.fingerprint
+
+    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+        """The recorded variant of each text; the text itself where none is recorded.
+
+        Raises:
+            DataError: if nothing is recorded for the whole pool.
+        """
+        variants = [
+            record.augmented if record is not None else None
+            for record in self._recording.find(pool)
+        ]
+        if not any(variants):
+            raise DataError(
+                f"{self._recording.source}: holds no 'augmented' text for this pool"
+            )
+        texts = [variant or text for variant, text in zip(variants, pool.texts, strict=True)]
+        progress(len(pool), len(pool))
+        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)

@@ -1,0 +1,1 @@
+"""Built-in selectors: whose label to trust, what to show, what to ask next."""

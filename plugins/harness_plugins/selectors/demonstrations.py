@@ -1,0 +1,160 @@
+"""Which trusted examples to show, and which of them to which example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data import FloatArray, IntArray
+from harness.protocols import Evidence, SelectorRequest
+from harness_plugins.selectors.options import number_argument
+
+__all__ = ["KMedoids", "RandomDemonstrations", "quotas"]
+
+MAX_CANDIDATES = 4000
+"""More trusted examples of a class than this are thinned at random before k-medoids: its
+distance matrix grows with their square (4,000: 64 MB)."""
+CHUNK = 8192
+"""Targets whose similarities are held in memory at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class KMedoids:
+    """Medoids of each class in the student's space; to each example its nearest a class.
+
+    FreeAL, section 3.3: ``number``/C medoids a class form the demonstration pool, and
+    each example is shown its shots/C nearest of each class, classes in label order.
+    Medoids are found by FasterPAM (Schubert & Rousseeuw 2021) on cosine distances. The
+    paper leaves open what happens where C does not divide: remainders go to the first
+    classes (pool), or to the classes with the nearest demonstrations (shots).
+
+    Attributes:
+        number: demonstrations altogether.
+        shots: demonstrations shown with each example.
+    """
+
+    number: int = 100
+    shots: int = 10
+
+    @classmethod
+    def from_request(cls, request: SelectorRequest) -> KMedoids:
+        """``k-medoids`` or ``k-medoids:NUMBER``."""
+        return cls(number_argument(request.spec, cls.number), request.shots)
+
+    def choose(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+        """Medoid rows, ascending."""
+        members = [trusted[evidence.groups[trusted] == g] for g in range(evidence.groups_count)]
+        chosen = [
+            _medoids(evidence.embeddings, rows, count, rng)
+            for rows, count in zip(
+                members, quotas(self.number, [len(rows) for rows in members]), strict=True
+            )
+        ]
+        return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+    def assign(
+        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+    ) -> IntArray:
+        """The nearest of each class by cosine, classes in label order, nearest first."""
+        demonstrations, targets = _unit(embeddings), _unit(targets)
+        nearest = np.full((len(targets), min(self.shots, len(embeddings))), -1, dtype=np.int32)
+        for start in range(0, len(targets), CHUNK):
+            rows = slice(start, start + CHUNK)
+            similarity = targets[rows] @ demonstrations.T
+            mine = np.flatnonzero(own[rows] >= 0)
+            similarity[mine, own[rows][mine]] = -np.inf
+            nearest[rows] = _balanced_nearest(similarity, groups, nearest.shape[1])
+        return nearest
+
+
+@dataclass(frozen=True, slots=True)
+class RandomDemonstrations:
+    """Random trusted examples, random ones to each example: the control.
+
+    Attributes:
+        number: demonstrations altogether.
+        shots: demonstrations shown with each example.
+    """
+
+    number: int = 100
+    shots: int = 10
+
+    @classmethod
+    def from_request(cls, request: SelectorRequest) -> RandomDemonstrations:
+        """``random`` or ``random:NUMBER``."""
+        return cls(number_argument(request.spec, cls.number), request.shots)
+
+    def choose(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+        """Random rows of each class, ascending."""
+        members = [trusted[evidence.groups[trusted] == g] for g in range(evidence.groups_count)]
+        counts = quotas(self.number, [len(rows) for rows in members])
+        chosen = [rng.permutation(rows)[:n] for rows, n in zip(members, counts, strict=True)]
+        return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+    def assign(
+        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+    ) -> IntArray:
+        """Random ones, never an example itself; the same for the same target."""
+        similarity = np.random.default_rng(0).random((len(targets), len(embeddings)))
+        mine = np.flatnonzero(own >= 0)
+        similarity[mine, own[mine]] = -np.inf
+        order = np.argsort(-similarity, axis=1)[:, : self.shots].astype(np.int32)
+        return np.where(np.isfinite(np.take_along_axis(similarity, order, 1)), order, -1)
+
+
+def quotas(total: int, available: list[int]) -> list[int]:
+    """Share a total among classes evenly; what a small class cannot fill goes to others."""
+    given = [0] * len(available)
+    while sum(given) < min(total, sum(available)):
+        open_ = [k for k, have in enumerate(available) if given[k] < have]
+        share = max(1, (total - sum(given)) // len(open_))
+        for k in open_:
+            given[k] += min(share, available[k] - given[k], total - sum(given))
+    return given
+
+
+def _medoids(
+    embeddings: FloatArray, rows: IntArray, count: int, rng: np.random.Generator
+) -> IntArray:
+    if count >= len(rows):
+        return rows
+    if len(rows) > MAX_CANDIDATES:
+        rows = np.sort(rng.choice(rows, MAX_CANDIDATES, replace=False))
+    import kmedoids
+
+    vectors = _unit(embeddings[rows])
+    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    found = kmedoids.fasterpam(
+        distances, count, init="random", random_state=int(rng.integers(2**31)), n_cpu=1
+    )
+    return np.asarray(rows[np.asarray(found.medoids, dtype=np.int64)])
+
+
+def _balanced_nearest(similarity: FloatArray, groups: IntArray, shots: int) -> IntArray:
+    """int32 ``[m, shots]``: shots/C of each class, the rest by similarity; in class order."""
+    present = np.unique(groups)
+    each = shots // len(present)
+    order = np.argsort(-similarity, axis=1, kind="stable")
+    ranked_groups = groups[order]
+    taken = np.zeros(order.shape, dtype=bool)
+    for group in present:
+        of_group = ranked_groups == group
+        taken |= of_group & (np.cumsum(of_group, axis=1) <= each)
+    # Fill up to the number of shots by similarity alone.
+    missing = shots - taken.sum(axis=1, keepdims=True)
+    spare = ~taken
+    taken |= spare & (np.cumsum(spare, axis=1) <= missing)
+    usable = np.isfinite(np.take_along_axis(similarity, order, 1))
+    chosen = np.full((len(order), shots), -1, dtype=np.int32)
+    for row in range(len(order)):
+        kept = taken[row] & usable[row]
+        found, of = order[row][kept], ranked_groups[row][kept]
+        found = found[np.argsort(of, kind="stable")]
+        chosen[row, : len(found)] = found
+    return chosen
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)

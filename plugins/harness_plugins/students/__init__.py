@@ -1,0 +1,1 @@
+"""Built-in students: who learns from the labels."""

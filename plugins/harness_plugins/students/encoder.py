@@ -1,0 +1,261 @@
+"""Students that fine-tune an encoder: a sequence head or a token head, by the task's kind.
+
+Plain cross-entropy on the answered examples. The head is the one of
+``AutoModelFor{Sequence,Token}Classification``, so that a saved student is an ordinary
+``transformers`` model. The embedding of an example is the last hidden state of the
+sentence token (FreeAL retrieves by it) or, in token tasks, the mean over its tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data import Annotations, Kind, Pool, StudentView
+from harness.protocols import Progress, StudentRequest
+from harness_plugins.encoders import (
+    bf16_pays,
+    device,
+    length_batches,
+    packaged_folder,
+    quiet_transformers,
+)
+from harness_plugins.students.decoding import decode_iob2
+from harness_plugins.students.pieces import Pieces, collate, epoch_batches, make_pieces
+from harness_plugins.students.settings import EncoderSettings
+
+__all__ = ["EncoderStudent", "FittedEncoder", "minilm_from_request"]
+
+EVALUATION_BATCH = 128
+
+
+def minilm_from_request(request: StudentRequest) -> EncoderStudent:
+    """The packaged encoder as student."""
+    request.spec.no_argument()
+    request.spec.check_options()
+    return EncoderStudent(
+        packaged_folder(),
+        request.task.kind,
+        request.task.classes,
+        EncoderSettings.of(request.config, request.task.kind),
+    )
+
+
+class EncoderStudent:
+    """Fine-tunes the encoder in a folder, from its pretrained weights each time."""
+
+    def __init__(
+        self, folder: Path, kind: Kind, classes: tuple[str, ...], settings: EncoderSettings
+    ) -> None:
+        self._folder, self._kind, self._classes = folder, kind, classes
+        self._settings = settings
+
+    def describe(self) -> dict[str, object]:
+        """The settings with which it works."""
+        return {
+            "encoder": self._folder.name if self._folder != packaged_folder() else "packaged",
+            "device": str(device()),
+            "autocast": "bfloat16" if bf16_pays() else "float32",
+            **self._settings.describe(),
+        }
+
+    def fit(
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+    ) -> FittedEncoder:
+        """Train on the answered examples."""
+        import torch
+
+        with torch.random.fork_rng(devices=_cuda_devices()):
+            torch.manual_seed(seed)
+            fitted = self.load(self._folder)
+            rows = np.flatnonzero(annotations.answered)
+            answered = pool.take(rows)
+            labels = annotations.take(rows).labels
+            fitted.train(answered, labels, self._settings, seed, progress)
+        return fitted
+
+    def load(self, folder: Path) -> FittedEncoder:
+        """The encoder of a folder with the head that it has, or else a new one."""
+        import torch
+        from transformers import (
+            AutoModelForSequenceClassification,
+            AutoModelForTokenClassification,
+            AutoTokenizer,
+        )
+
+        quiet_transformers()
+        head = (
+            AutoModelForSequenceClassification
+            if self._kind == "sequence"
+            else AutoModelForTokenClassification
+        )
+        model = head.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            num_labels=len(self._classes),
+            id2label=dict(enumerate(self._classes)),
+            label2id={name: index for index, name in enumerate(self._classes)},
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings.max_length)
+
+
+class FittedEncoder:
+    """A fine-tuned encoder."""
+
+    def __init__(self, model: Any, tokenizer: Any, kind: Kind, max_length: int) -> None:
+        self._model, self._tokenizer = model, tokenizer
+        self._kind, self._max_length = kind, max_length
+
+    def train(
+        self,
+        pool: Pool,
+        labels: np.ndarray[Any, Any],
+        settings: EncoderSettings,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Fine-tune on a pool whose every example has labels, int32 ``[units]``."""
+        import torch
+
+        pieces = make_pieces(pool, self._tokenizer, self._max_length)
+        epochs = settings.epochs_for(len(pool))
+        steps = epochs * -(-len(pieces) // settings.batch_size)
+        optimizer = self._optimizer(settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(steps))
+        rng = np.random.default_rng(seed)
+        lengths = pieces.lengths
+        self._model.train()
+        done = 0
+        for _ in range(epochs):
+            for rows in epoch_batches(lengths, settings.batch_size, rng):
+                targets = _targets(pieces, rows, labels)
+                loss = torch.nn.functional.cross_entropy(
+                    self._unit_logits(pieces, rows)[0], targets.to(self._model.device)
+                )
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad(set_to_none=True)
+                done += len(rows)
+                progress(done, epochs * len(pieces))
+        self._model.eval()
+
+    def view(self, pool: Pool, progress: Progress) -> StudentView:
+        """Probabilities, predictions and embeddings of a pool."""
+        import torch
+
+        pieces = make_pieces(pool, self._tokenizer, self._max_length)
+        units = int(pool.offsets[-1])
+        logits = np.empty((units, self._model.config.num_labels), dtype=np.float32)
+        embeddings = np.zeros((len(pool), self._model.config.hidden_size), dtype=np.float32)
+        done = 0
+        self._model.eval()
+        with torch.inference_mode():
+            for rows in length_batches(pieces.lengths, EVALUATION_BATCH):
+                found, pooled = self._unit_logits(pieces, rows)
+                logits[np.concatenate([pieces.units[row] for row in rows])] = found.cpu().numpy()
+                self._add_embeddings(embeddings, pieces, rows, pooled.cpu().numpy())
+                done += len(rows)
+                progress(done, len(pieces))
+        log_probabilities = _log_softmax(logits)
+        predictions = (
+            logits.argmax(axis=1)
+            if self._kind == "sequence"
+            else decode_iob2(log_probabilities, pool.offsets)
+        )
+        return StudentView(
+            log_probabilities, predictions.astype(np.int32), embeddings, pool.offsets
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the model, its tokenizer and ``harness.json``."""
+        self._model.save_pretrained(folder)
+        self._tokenizer.save_pretrained(folder)
+        about = {"kind": self._kind, "max_length": self._max_length}
+        (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def _optimizer(self, settings: EncoderSettings) -> Any:
+        import torch
+
+        decayed, plain = [], []
+        for parameter in self._model.parameters():
+            (decayed if parameter.ndim > 1 else plain).append(parameter)
+        groups = [
+            {"params": decayed, "weight_decay": settings.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+    def _unit_logits(self, pieces: Pieces, rows: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+        """Logits float32 ``[units of the rows, classes]`` and embeddings ``[rows, width]``."""
+        import torch
+
+        ids, mask = collate(pieces, rows, self._tokenizer.pad_token_id)
+        ids, mask = ids.to(self._model.device), mask.to(self._model.device)
+        with _autocast(self._model.device.type):
+            out = self._model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        hidden = out.hidden_states[-1].float()
+        logits = out.logits.float()
+        if self._kind == "sequence":
+            return logits, hidden[:, 0]
+        batch = np.repeat(np.arange(len(rows)), [len(pieces.places[row]) for row in rows])
+        place = np.concatenate([pieces.places[row] for row in rows])
+        at = (torch.from_numpy(batch), torch.from_numpy(place))
+        mask = mask.unsqueeze(-1).to(hidden.dtype)
+        return logits[at], (hidden * mask).sum(1) / mask.sum(1)
+
+    def _add_embeddings(
+        self,
+        embeddings: np.ndarray[Any, Any],
+        pieces: Pieces,
+        rows: np.ndarray[Any, Any],
+        pooled: np.ndarray[Any, Any],
+    ) -> None:
+        """Sum the windows of a sentence; a length does not matter where cosines are taken."""
+        np.add.at(embeddings, pieces.example[rows], pooled)
+
+
+def _targets(pieces: Pieces, rows: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Any:
+    import torch
+
+    units = np.concatenate([pieces.units[row] for row in rows])
+    return torch.from_numpy(labels[units].astype(np.int64))
+
+
+def _linear(steps: int) -> Any:
+    """Warm-up over the first tenth of the steps, then down to zero."""
+    warmup = max(1, steps // 10)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return max(0.0, (steps - step) / max(1, steps - warmup))
+
+    return factor
+
+
+def _log_softmax(logits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+@contextmanager
+def _autocast(device_type: str) -> Iterator[None]:
+    import torch
+
+    with torch.autocast(device_type, dtype=torch.bfloat16, enabled=bf16_pays()):
+        yield
+
+
+def _cuda_devices() -> list[int]:
+    import torch
+
+    return list(range(torch.cuda.device_count()))
+

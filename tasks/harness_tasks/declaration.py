@@ -1,0 +1,175 @@
+"""The format of a task's TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard
+from harness.errors import TaskError, nearest
+
+__all__ = ["Declaration", "HubSource", "LabelEntry", "read_declaration"]
+
+SCHEMA = 1
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LabelEntry(_Entry):
+    """One label or entity type.
+
+    Attributes:
+        name: as it stands in the data files (token tasks: without ``B-``/``I-``).
+        description: one line, read by LLMs and embedded by the ``embedding`` annotator.
+        generated: texts as an LLM would write them from the descriptions alone, never
+            taken from the data: the demonstrations of stage R1.
+    """
+
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    generated: tuple[str, ...] = ()
+
+
+class PromptEntry(_Entry):
+    """What an LLM annotator is told; ``shots`` is the number of demonstrations."""
+
+    system: str = ""
+    question: str = ""
+    answer: str = ""
+    shots: int = Field(default=10, ge=1)
+
+
+class HubSource(_Entry):
+    """Where the data stands on the Hugging Face hub, and how its columns map to ours.
+
+    Attributes:
+        label_names: our class names in the order of the hub's integers, from
+            ``first_index`` on.
+    """
+
+    repository: str
+    revision: str = "main"
+    data_dir: str | None = None
+    text: str | None = None
+    label: str | None = None
+    tokens: str | None = None
+    tags: str | None = None
+    label_names: tuple[str, ...] = ()
+    first_index: int = 0
+    note: str = ""
+
+
+class Published(_Entry):
+    """A figure from the literature, for comparison in tables."""
+
+    method: str
+    stage: str
+    setting: str
+    score: float
+    source: str
+
+
+class Declaration(_Entry):
+    """A task as its TOML file declares it."""
+
+    schema_: int = Field(alias="schema", ge=1, le=SCHEMA)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str = ""
+    kind: Literal["sequence", "token"]
+    metric: Literal["accuracy", "entity_f1"]
+    citation: str = ""
+    url: str = ""
+    licence: str = ""
+    annotator: str | None = None
+    student: str | None = None
+    sizes: Mapping[str, int] = Field(default_factory=dict)
+    files: Mapping[Literal["train", "validation", "test"], str] = Field(default_factory=dict)
+    hub: HubSource | None = None
+    prompt: PromptEntry = PromptEntry()
+    labels: Sequence[LabelEntry] = Field(min_length=1)
+    rules: Mapping[str, Any] | None = None
+    published: Sequence[Published] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Declaration:
+        names = [label.name for label in self.labels]
+        if len(set(names)) != len(names):
+            raise ValueError("two labels have the same name")
+        if self.kind == "sequence" and len(names) < 2:
+            raise ValueError("a sequence task needs at least two labels")
+        if (self.kind == "token") != (self.metric == "entity_f1"):
+            raise ValueError("sequence tasks have metric accuracy, token tasks entity_f1")
+        with_texts = [label.name for label in self.labels if label.generated]
+        if with_texts and len(with_texts) != len(names):
+            raise ValueError("generated texts for some labels but not for all")
+        return self
+
+    def card(self) -> TaskCard:
+        """What parts may know of the task."""
+        return TaskCard(
+            name=self.name,
+            kind=self.kind,
+            metric=self.metric,
+            labels=tuple(Label(label.name, label.description) for label in self.labels),
+            prompt=Prompt(**self.prompt.model_dump()),
+            generated=self._generated(),
+            rules=self.rules,
+            title=self.title,
+        )
+
+    def _generated(self) -> Demonstrations | None:
+        pairs = [(text, i) for i, label in enumerate(self.labels) for text in label.generated]
+        if not pairs or self.kind == "token":
+            return None
+        import numpy as np
+
+        pool = Pool(
+            kind="sequence",
+            split="generated",
+            ids=tuple(f"generated:{row}" for row in range(1, len(pairs) + 1)),
+            examples=[text for text, _ in pairs],
+        )
+        labels = np.asarray([label for _, label in pairs], dtype=np.int32)
+        return Demonstrations(pool, labels, nearest=None, source="generated")
+
+
+def read_declaration(file: Path) -> Declaration:
+    """Read a task's TOML file.
+
+    Raises:
+        TaskError: naming the file, and the line or the key that is wrong.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TaskError(f"{file}: no such task file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"{file}: cannot be read: {error}") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(f"{file}: not valid TOML: {error}") from None
+    try:
+        return Declaration.model_validate(values)
+    except ValidationError as error:
+        raise TaskError(f"{file}: {_first_error(error)}") from None
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]).replace("schema_", "schema")
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {nearest(key, _keys())}"
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    return f"key {key!r}: {message}" if key else message
+
+
+def _keys() -> list[str]:
+    return [info.alias or name for name, info in Declaration.model_fields.items()]
