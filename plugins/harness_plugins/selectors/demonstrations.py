@@ -12,6 +12,8 @@ from harness_plugins.selectors.options import number_argument
 
 __all__ = ["KMedoids", "RandomDemonstrations", "quotas"]
 
+NUMBER = 100
+"""Demonstrations altogether (FreeAL, section 3.3)."""
 MAX_CANDIDATES = 4000
 """More trusted examples of a class than this are thinned at random before k-medoids: its
 distance matrix grows with their square (4,000: 64 MB)."""
@@ -34,13 +36,13 @@ class KMedoids:
         shots: demonstrations shown with each example.
     """
 
-    number: int = 100
+    number: int = NUMBER
     shots: int = 10
 
     @classmethod
     def from_request(cls, request: SelectorRequest) -> KMedoids:
         """``k-medoids`` or ``k-medoids:NUMBER``."""
-        return cls(number_argument(request.spec, cls.number), request.shots)
+        return cls(number_argument(request.spec, NUMBER), request.shots)
 
     def choose(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """Medoid rows, ascending."""
@@ -77,13 +79,13 @@ class RandomDemonstrations:
         shots: demonstrations shown with each example.
     """
 
-    number: int = 100
+    number: int = NUMBER
     shots: int = 10
 
     @classmethod
     def from_request(cls, request: SelectorRequest) -> RandomDemonstrations:
         """``random`` or ``random:NUMBER``."""
-        return cls(number_argument(request.spec, cls.number), request.shots)
+        return cls(number_argument(request.spec, NUMBER), request.shots)
 
     def choose(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """Random rows of each class, ascending."""

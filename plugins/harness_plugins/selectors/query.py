@@ -13,6 +13,10 @@ from harness_plugins.selectors.options import fraction_argument
 __all__ = ["QueryAll", "QueryNone", "RandomQuery", "Untrusted"]
 
 
+FRACTION = 0.1
+"""Share of a round of the low-budget variant (FreeAL, Table 8)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Untrusted:
     """All that is not trusted (FreeAL, section 3.4); abstentions first, then large losses.
@@ -56,12 +60,12 @@ class QueryAll:
 class RandomQuery:
     """A random share of the untrusted."""
 
-    fraction: float = 0.1
+    fraction: float = FRACTION
 
     @classmethod
     def from_request(cls, request: SelectorRequest) -> RandomQuery:
         """``random`` or ``random:FRACTION``."""
-        return cls(fraction_argument(request.spec, cls.fraction))
+        return cls(fraction_argument(request.spec, FRACTION))
 
     def __call__(
         self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator

@@ -12,6 +12,9 @@ from harness_plugins.selectors.options import fraction_argument
 
 __all__ = ["RandomTrust", "SmallLoss", "TrustAll"]
 
+FRACTION = 0.2
+"""Share of each class (FreeAL, section 3.3)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SmallLoss:
@@ -26,12 +29,12 @@ class SmallLoss:
         fraction: share of each class, in (0, 1].
     """
 
-    fraction: float = 0.2
+    fraction: float = FRACTION
 
     @classmethod
     def from_request(cls, request: SelectorRequest) -> SmallLoss:
         """``small-loss`` or ``small-loss:FRACTION``."""
-        return cls(fraction_argument(request.spec, cls.fraction))
+        return cls(fraction_argument(request.spec, FRACTION))
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
         """Rows of small loss, ascending."""
@@ -65,12 +68,12 @@ class TrustAll:
 class RandomTrust:
     """A random share of each class: the control for any other criterion."""
 
-    fraction: float = 0.2
+    fraction: float = FRACTION
 
     @classmethod
     def from_request(cls, request: SelectorRequest) -> RandomTrust:
         """``random`` or ``random:FRACTION``."""
-        return cls(fraction_argument(request.spec, cls.fraction))
+        return cls(fraction_argument(request.spec, FRACTION))
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
         """Random rows of each class, ascending."""
