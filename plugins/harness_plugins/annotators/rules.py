@@ -21,13 +21,13 @@ tie or no vote abstains. Words match whole words, case-insensitively.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import regex as re
 
 from harness.data import ABSTAINED, OUTSIDE, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import CommandError, TaskError, nearest
@@ -43,7 +43,7 @@ class Rule:
     """A compiled rule and the index of its label."""
 
     label: int
-    pattern: re.Pattern[str]
+    pattern: re.Pattern
 
 
 class RulesAnnotator:
@@ -169,7 +169,7 @@ def _compiled(rules: Mapping[str, Any], task: TaskCard) -> Iterator[Rule]:
                 yield Rule(label, _words(entry, task))
 
 
-def _regex(entry: Mapping[str, Any], where: str) -> re.Pattern[str]:
+def _regex(entry: Mapping[str, Any], where: str) -> re.Pattern:
     try:
         return re.compile(entry["pattern"])
     except KeyError:
@@ -178,14 +178,14 @@ def _regex(entry: Mapping[str, Any], where: str) -> re.Pattern[str]:
         raise TaskError(f"{where}: not a regular expression: {error}") from None
 
 
-def _words(entry: Mapping[str, Any], task: TaskCard) -> re.Pattern[str]:
+def _words(entry: Mapping[str, Any], task: TaskCard) -> re.Pattern:
     if task.kind == "token":
         return _phrase(entry["words"], before_capitals=entry.get("before_capitals", False))
     words = "|".join(re.escape(word) for word in sorted(entry["words"], key=len, reverse=True))
     return re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
 
 
-def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern[str]:
+def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern:
     longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    more = r"(?: [A-Z][\w'-]+)*" if before_capitals else ""
+    more = r"(?: \p{Lu}[\w'-]+)*" if before_capitals else ""
     return re.compile(rf"(?<!\S)(?:{longest_first}){more}(?!\S)")
