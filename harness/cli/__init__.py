@@ -1,0 +1,5 @@
+"""The command line. Each command's work is imported when the command runs."""
+
+from harness.cli.app import main
+
+__all__ = ["main"]

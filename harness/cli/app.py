@@ -1,0 +1,79 @@
+"""The application: commands are put together, errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from harness.cli import inspect_commands, result_commands, run_command
+from harness.errors import HarnessError
+
+__all__ = ["build_app", "main"]
+
+EPILOG = (
+    "A SPEC names a part: name, name:argument or name:argument,key=value. "
+    "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 130 interrupted."
+)
+
+
+def build_app() -> typer.Typer:
+    """All built-in commands, and those of plugins."""
+    app = typer.Typer(
+        name="harness",
+        help="LLM annotators and small student models teach each other a task "
+        "without human labels.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    run_command.add_to(app)
+    inspect_commands.add_to(app)
+    result_commands.add_to(app)
+    if _has_entry_points():
+        from harness.cli.session import load_plugins
+
+        load_plugins(()).register_commands(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit with its code."""
+    try:
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`harness list | head`): nothing is wrong here.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        command = typer.main.get_command(build_app())
+        code = command.main(args=arguments, prog_name="harness", standalone_mode=False)
+    except HarnessError as error:
+        if os.environ.get("HARNESS_TRACEBACK"):
+            raise
+        return _fail(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _fail(f"{error.format_message()} (see harness --help)", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; the same command goes on from what is recorded", 130)
+    return int(code or 0)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"harness: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _has_entry_points() -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="harness"))

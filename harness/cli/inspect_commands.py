@@ -1,0 +1,116 @@
+"""``harness list``, ``show``, ``plugins``, ``doctor``: what there is, and whether it works."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["add_to"]
+
+PluginOption = Annotated[
+    list[str] | None, typer.Option("--plugin", metavar="X", help="A plugin: module or file.py.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of data.")]
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    annotators = "annotators"
+    students = "students"
+    selectors = "selectors"
+    augmenters = "augmenters"
+    tasks = "tasks"
+
+
+class Shown(StrEnum):
+    """What can be shown."""
+
+    annotator = "annotator"
+    student = "student"
+    selector = "selector"
+    augmenter = "augmenter"
+    task = "task"
+    run = "run"
+    config = "config"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_parts)
+    app.command("show")(show)
+    app.command("plugins")(plugins)
+    app.command("doctor")(doctor)
+
+
+def list_parts(
+    kind: Annotated[Kind | None, typer.Argument(help="One kind of part; all if left out.")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """List the names of parts, with one line on each."""
+    from harness.cli.session import load_plugins
+    from harness.cli.showing import print_parts
+
+    found = load_plugins(plugin or ())
+    for one in [kind] if kind else list(Kind):
+        print_parts(found, one.value)
+
+
+def show(
+    kind: Annotated[Shown, typer.Argument(help="What to show.")],
+    name: Annotated[str, typer.Argument(help="Its name; for a run, its id or folder.")] = "",
+    data: DataOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file (show config).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="K=V", help="One key (show config).")
+    ] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Show one part, task or run, or the whole configuration with its defaults."""
+    from harness.cli import showing
+    from harness.cli.session import RUNS, data_folder, load_plugins
+
+    if kind is Shown.config:
+        showing.print_config(config, set_ or ())
+        return
+    if not name:
+        from harness.errors import CommandError
+
+        raise CommandError(f"harness show {kind.value} needs a name")
+    if kind is Shown.run:
+        showing.print_run(name, out or RUNS)
+        return
+    found = load_plugins(plugin or ())
+    if kind is Shown.task:
+        showing.print_task(name, found, data_folder(data))
+    else:
+        showing.print_part(kind.value, name, found)
+
+
+def plugins(plugin: PluginOption = None) -> None:
+    """List plugins with the hooks that they implement, and what is wrong with any."""
+    from harness.cli.session import load_plugins
+    from harness.cli.showing import print_plugins
+
+    print_plugins(load_plugins(plugin or ()))
+
+
+def doctor(plugin: PluginOption = None) -> None:
+    """Check this installation: versions, device, packaged encoder, folders, plugins."""
+    from harness.cli.session import load_plugins
+    from harness.doctor import examine
+
+    problems = 0
+    for check in examine(load_plugins(plugin or ())):
+        problems += not check.good
+        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.finding}")
+    if problems:
+        raise typer.Exit(1)

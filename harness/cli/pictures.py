@@ -1,0 +1,70 @@
+"""How results look on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table as RichTable
+
+if TYPE_CHECKING:
+    from harness.metrics import Score
+    from harness.results import RunResult, StageResult
+    from harness.tables import Table
+
+__all__ = ["stage_row", "stages_table", "table_picture"]
+
+COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "demos", "time")
+
+
+def stages_table(result: RunResult) -> RichTable:
+    """The stages of a run, one row each."""
+    metric = "accuracy" if result.metric == "accuracy" else "entity F1"
+    marks = " [yellow](supervised: the annotator reads gold labels)[/]" if result.supervised else ""
+    annotator = result.config["annotator"]["spec"]
+    student = result.config["student"]["spec"]
+    title = f"{result.task}: {annotator} + {student}, {metric} in %{marks}"
+    table = RichTable(title=title, title_justify="left", title_style="bold")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("stage", "actor") else "right")
+    for stage in result.stages:
+        table.add_row(*stage_row(stage))
+    return table
+
+
+def stage_row(stage: StageResult) -> tuple[str, ...]:
+    """The cells of one stage, in the order of ``COLUMNS``."""
+    selection = stage.selection
+    trusted = demonstrations = "–"
+    if selection is not None:
+        trusted = f"{selection.trusted}, {_percent(selection.trusted_precision)} right"
+        demonstrations = (
+            f"{selection.demonstrations}, {_percent(selection.demonstrations_accuracy)} right"
+        )
+    return (
+        stage.stage,
+        stage.actor,
+        _score(stage.transductive),
+        _score(stage.inductive),
+        str(stage.abstained),
+        trusted,
+        demonstrations,
+        f"{stage.seconds:.1f} s",
+    )
+
+
+def table_picture(table: Table) -> RichTable:
+    """A table of results."""
+    picture = RichTable(title=table.title, title_justify="left", title_style="bold")
+    for name in table.header:
+        picture.add_column(name, justify="left" if name in table.keys else "right")
+    for row in table.texts():
+        picture.add_row(*row)
+    return picture
+
+
+def _score(score: Score | None) -> str:
+    return "–" if score is None else _percent(score.score)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"

@@ -1,0 +1,162 @@
+"""What ``list``, ``show``, ``plugins`` and ``runs`` print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.session import console, say
+from harness.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from harness.plugin_manager import Part, Plugins
+    from harness.protocols import Task
+
+__all__ = [
+    "print_config",
+    "print_part",
+    "print_parts",
+    "print_plugins",
+    "print_run",
+    "print_runs",
+    "print_task",
+]
+
+
+def print_parts(plugins: Plugins, kind: str) -> None:
+    """Names and summaries of one kind of part."""
+    parts = plugins.parts(kind.removesuffix("s"))
+    say(f"{kind}:")
+    width = max((len(name) for name in parts), default=0)
+    for name in sorted(parts):
+        serves = "" if len(parts[name].serves) == 2 else f"  [{parts[name].serves[0]} tasks]"
+        say(f"  {name:<{width}}  {parts[name].summary}{serves}")
+    if not parts:
+        say("  (none)")
+
+
+def print_part(kind: str, name: str, plugins: Plugins) -> None:
+    """One part: where it comes from and what its documentation says."""
+    for part in _find(kind, name, plugins):
+        say(f"{kind} {part.name}")
+        say(f"  {part.summary}")
+        say(f"  serves: {', '.join(part.serves)} tasks")
+        say(f"  plugin: {part.plugin}")
+        if kind == "selector" and part.name.startswith("preset/"):
+            preset = part.factory
+            say(f"  trust = {preset.trust}")
+            say(f"  demonstrations = {preset.demonstrations}")
+            say(f"  query = {preset.query}")
+
+
+def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
+    """A task's declaration, and its data where there is any."""
+    from harness.assembly import load_task
+    from harness.errors import DataError
+
+    task = None
+    try:
+        task = load_task(name, plugins, data)
+    except DataError as error:
+        missing = str(error)
+        part = plugins.part("task", name)
+        file = Path(str(getattr(part.factory, "args", ("",))[0]))
+        if not file.is_file():
+            raise
+        say(file.read_text(encoding="utf-8").rstrip())
+        say(f"# {missing}")
+        return
+    _print_loaded(task)
+
+
+def _print_loaded(task: Task) -> None:
+    card = task.card
+    say(f"{card.name}: {card.title}")
+    say(f"kind: {card.kind}; metric: {card.metric}; classes: {', '.join(card.classes)}")
+    say(f"default annotator: {task.default_annotator or 'none'}; shots: {card.prompt.shots}")
+    for split in ("train", "validation", "test"):
+        pool = task.load(split)
+        if pool is not None:
+            say(f"{split}: {len(pool)} examples; the first: {pool.texts[0]}")
+    for label in card.labels:
+        say(f"label {label.name}: {label.description}")
+    say(f"generated demonstrations: {len(card.generated) if card.generated else 0}")
+    say(f"system: {card.prompt.system}")
+    say(f"question: {card.prompt.question}")
+    say(f"answer: {card.prompt.answer}")
+    say(f"fingerprint: {task.fingerprint}")
+
+
+def print_config(file: Path | None, settings: Sequence[str]) -> None:
+    """The whole configuration as TOML, each key with what it means."""
+    from harness.config import load_config, to_toml
+
+    say(to_toml(load_config(file, settings)).rstrip())
+
+
+def print_run(name: str, out: Path) -> None:
+    """A run's configuration, and its stages if it is finished."""
+    from harness.results import load_result
+    from harness.run_folder import RunFolder
+    from harness.run_listing import find_run
+
+    folder = RunFolder(find_run(name, out))
+    say(str(folder.path))
+    say(folder.read("config.toml", lambda path: path.read_text(encoding="utf-8")).rstrip())
+    if not folder.has("result.json"):
+        say("\nnot finished: the same command goes on from what is recorded")
+        return
+    from harness.cli.pictures import stages_table
+
+    console().print(stages_table(folder.read("result.json", load_result)))
+
+
+def print_runs(out: Path) -> None:
+    """One line a run."""
+    from rich.table import Table
+
+    from harness.run_listing import list_runs
+
+    runs = list_runs(out)
+    if not runs:
+        say(f"no runs below {out}; make one with harness run")
+        return
+    picture = Table(title=f"runs below {out}", title_justify="left", title_style="bold")
+    for column in ("run", "state", "stages", "last", "pool", "test"):
+        picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
+    for run in runs:
+        last = run.result.stages[-1] if run.result else None
+        test = last.inductive if last else None
+        picture.add_row(
+            f"{run.path.parent.name}/{run.path.name}",
+            run.state,
+            str(run.stages),
+            last.stage if last else "–",
+            f"{100 * last.transductive.score:.1f}" if last else "–",
+            f"{100 * test.score:.1f}" if test else "–",
+        )
+    console().print(picture)
+
+
+def print_plugins(plugins: Plugins) -> None:
+    """Every plugin, its origin and its hooks; then what is wrong with any."""
+    for info in plugins.infos():
+        say(f"{info.name}  ({info.origin})")
+        for hook in info.hooks:
+            say(f"  {hook}")
+    for kind in ("task", "annotator", "student", "selector", "augmenter", "table_format"):
+        plugins.parts(kind)
+    for problem in plugins.problems:
+        say(f"PROBLEM {problem}")
+
+
+def _find(kind: str, name: str, plugins: Plugins) -> list[Part]:
+    """The part of that name; of selectors, each role that has the name."""
+    if kind != "selector" or "/" in name:
+        return [plugins.part(kind, name)]
+    parts = plugins.parts(kind)
+    found = [part for full, part in parts.items() if full.partition("/")[2] == name]
+    if not found:
+        raise UnknownNameError(kind, name, [full.partition("/")[2] for full in parts])
+    return found

@@ -1,0 +1,180 @@
+"""Results as tables: one row a kind of run, one column a stage, seeds put together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.errors import CommandError, nearest
+from harness.results import RunResult, StageResult
+
+__all__ = ["FORMATS", "METRICS", "Cell", "Table", "make_table"]
+
+METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
+    "transductive": lambda stage: stage.transductive.score,
+    "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,
+    "answered": lambda stage: stage.transductive.answered,
+    "random_label": lambda stage: stage.transductive.random_label,
+    "trusted_precision": lambda stage: (
+        None if stage.selection is None else stage.selection.trusted_precision
+    ),
+    "cost_usd": lambda stage: stage.cost_usd,
+    "seconds": lambda stage: stage.seconds,
+}
+"""What a table can show of a stage. Scores and precisions are printed in per cent."""
+
+ROWS: Mapping[str, Callable[[RunResult], str]] = {
+    "task": lambda run: run.task,
+    "annotator": lambda run: str(run.config["annotator"]["spec"]),
+    "student": lambda run: str(run.config["student"]["spec"]),
+    "selector": lambda run: str(run.config["selector"]["spec"]),
+    "rounds": lambda run: str(run.config["rounds"]),
+    "limit": lambda run: str(run.config.get("limit") or "all"),
+}
+"""What a row can be named by. Runs that agree in these are seeds of one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Mean and standard deviation (None of a single value) over ``n`` runs."""
+
+    mean: float
+    deviation: float | None
+    n: int
+
+    def text(self, *, percent: bool) -> str:
+        """As printed: per cent with two digits, or four significant digits."""
+        scale, digits = (100, ".2f") if percent else (1, ".4g")
+        text = format(self.mean * scale, digits)
+        if self.deviation is None:
+            return text
+        return f"{text} ± {format(self.deviation * scale, digits)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, ready to be printed in any format.
+
+    Attributes:
+        title: what it shows.
+        keys: names of the leading columns.
+        stages: names of the others.
+        rows: for each row its keys and its cells (None: no value).
+        percent: whether the values are shares.
+    """
+
+    title: str
+    keys: tuple[str, ...]
+    stages: tuple[str, ...]
+    rows: tuple[tuple[tuple[str, ...], tuple[Cell | None, ...]], ...]
+    percent: bool
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """All column names."""
+        return (*self.keys, *self.stages)
+
+    def texts(self) -> list[list[str]]:
+        """All rows as texts; a dash where there is no value."""
+        return [
+            [*keys, *("–" if cell is None else cell.text(percent=self.percent) for cell in cells)]
+            for keys, cells in self.rows
+        ]
+
+
+def make_table(
+    runs: Sequence[RunResult], *, rows: Sequence[str] | None = None, metric: str = "transductive"
+) -> Table:
+    """Put runs together.
+
+    Args:
+        runs: finished runs.
+        rows: names of ``ROWS``; None: all.
+        metric: a name of ``METRICS``.
+
+    Raises:
+        CommandError: for an unknown name.
+    """
+    keys = tuple(rows or ROWS)
+    for key in keys:
+        if key not in ROWS:
+            raise CommandError(f"--rows: unknown key {key!r}; {nearest(key, ROWS)}")
+    if metric not in METRICS:
+        raise CommandError(f"--metric: unknown metric {metric!r}; {nearest(metric, METRICS)}")
+    groups: dict[tuple[str, ...], list[RunResult]] = {}
+    for run in runs:
+        names = tuple(ROWS[key](run) for key in keys)
+        if run.supervised:
+            # Said in every table: these runs have seen gold labels.
+            names = (f"{names[0]} (supervised)", *names[1:])
+        groups.setdefault(names, []).append(run)
+    stages = sorted({stage.stage for run in runs for stage in run.stages}, key=_stage_order)
+    return Table(
+        title=f"{metric} by stage",
+        keys=keys,
+        stages=tuple(stages),
+        rows=tuple(
+            (names, tuple(_cell(groups[names], stage, metric) for stage in stages))
+            for names in sorted(groups)
+        ),
+        percent=metric not in ("cost_usd", "seconds"),
+    )
+
+
+def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:
+    values = [METRICS[metric](one) for run in runs for one in run.stages if one.stage == stage]
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    deviation = statistics.stdev(known) if len(known) > 1 else None
+    return Cell(statistics.fmean(known), deviation, len(known))
+
+
+def _stage_order(stage: str) -> int:
+    return int(stage.removeprefix("R"))
+
+
+def _markdown(table: Table) -> str:
+    lines = [table.header, ["---"] * len(table.header), *table.texts()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    columns = [name for stage in table.stages for name in (stage, f"{stage}_sd", f"{stage}_n")]
+    writer.writerow([*table.keys, *columns])
+    for keys, cells in table.rows:
+        values = [
+            value
+            for cell in cells
+            for value in ((cell.mean, cell.deviation, cell.n) if cell else (None, None, 0))
+        ]
+        writer.writerow([*keys, *("" if value is None else value for value in values)])
+    return out.getvalue().rstrip("\n")
+
+
+def _json(table: Table) -> str:
+    def cell(value: Cell | None) -> object:
+        return value and {"mean": value.mean, "sd": value.deviation, "n": value.n}
+
+    rows = [
+        {
+            **dict(zip(table.keys, keys, strict=True)),
+            "stages": {s: cell(c) for s, c in zip(table.stages, cells, strict=True)},
+        }
+        for keys, cells in table.rows
+    ]
+    return json.dumps({"title": table.title, "rows": rows}, ensure_ascii=False)
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+}
+"""Formats beside ``rich``, which draws on the terminal."""
