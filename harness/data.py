@@ -123,12 +123,9 @@ class Pool:
     def take(self, indices: IntArray) -> Pool:
         """The pool of the given rows, in the given order."""
         rows = [int(index) for index in indices]
-        return Pool(
-            kind=self.kind,
-            split=self.split,
-            ids=tuple(self.ids[row] for row in rows),
-            examples=[self.examples[row] for row in rows],  # type: ignore[misc]
-        )
+        examples: list[Any] = [self.examples[row] for row in rows]
+        ids = tuple(self.ids[row] for row in rows)
+        return Pool(kind=self.kind, split=self.split, ids=ids, examples=examples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -364,7 +361,7 @@ def class_names(kind: Kind, labels: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(f"{prefix}-{label}" for label in labels for prefix in "BI"))
 
 
-def offsets_of(lengths: Sequence[int]) -> IntArray:
+def offsets_of(lengths: Sequence[int] | IntArray) -> IntArray:
     """int64 ``[n + 1]``: where the units of each example begin and end."""
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]).astype(np.int64)
 

@@ -42,8 +42,6 @@ def examine(plugins: Plugins) -> Iterator[Check]:
 
 
 def _python() -> str:
-    if sys.version_info < (3, 11):
-        raise RuntimeError(f"Python {sys.version.split()[0]} is too old; 3.11 is needed")
     return sys.version.split()[0]
 
 

@@ -87,9 +87,7 @@ def _rounds(
     return recorded
 
 
-def _begin(
-    parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher: Watcher
-) -> None:
+def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher: Watcher) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
     current = provenance(parts)
     if not folder.has("config.toml"):
@@ -123,9 +121,7 @@ def _record(
     watcher.finished(stage)
 
 
-def _result(
-    parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]
-) -> RunResult:
+def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]) -> RunResult:
     card = parts.task.card
     return RunResult(
         run_id=run_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def _entity_f1(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
 
 def _tags(labels: IntArray, offsets: IntArray, task: TaskCard) -> list[list[str]]:
     names = np.asarray(task.classes, dtype=object)[labels]
-    return [list(names[a:b]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [list(names[a:b]) for a, b in pairwise(offsets.tolist())]
 
 
 def _seqeval(
@@ -141,5 +142,3 @@ def _seqeval(
     )
     none = LabelScore(0.0, 0.0, 0.0, 0)
     return float(micro), {label.name: by_name.get(label.name, none) for label in task.labels}
-
-

@@ -262,9 +262,7 @@ class DemonstrationSelector(Protocol):
 class QuerySelector(Protocol):
     """Decides what to annotate next."""
 
-    def __call__(
-        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
-    ) -> IntArray:
+    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """Rows to annotate again, most urgent first, int64."""
 
 

@@ -88,7 +88,9 @@ class RunResult(_Record):
     stages: Sequence[StageResult]
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=lambda name: name.rstrip("_"),
+        frozen=True,
+        extra="ignore",
+        alias_generator=lambda name: name.rstrip("_"),
         populate_by_name=True,
     )
 

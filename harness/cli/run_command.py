@@ -95,9 +95,7 @@ def _do(
     name = run_id(config, parts)
     path = out / parts.task.card.name / name
     with RunFolder.held(path, fresh=fresh) as folder, _watching(name, quiet=quiet) as watcher:
-        result = run_loop(
-            parts, config, folder, run_id=name, plugins=plugins, watcher=watcher
-        )
+        result = run_loop(parts, config, folder, run_id=name, plugins=plugins, watcher=watcher)
     return result, path
 
 

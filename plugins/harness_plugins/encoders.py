@@ -108,7 +108,8 @@ class SentenceEncoder:
         import torch
 
         columns = {
-            name: [pieces[name][int(row)] for row in rows] for name in ("input_ids", "attention_mask")
+            name: [pieces[name][int(row)] for row in rows]
+            for name in ("input_ids", "attention_mask")
         }
         batch = self._tokenizer.pad(columns, return_tensors="pt").to(self._device)
         hidden = self._model(**batch).last_hidden_state

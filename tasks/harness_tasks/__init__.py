@@ -3,4 +3,4 @@
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.task import DeclaredTask
 
-__all__ = ["DeclaredTask", "Declaration", "read_declaration"]
+__all__ = ["Declaration", "DeclaredTask", "read_declaration"]

@@ -89,9 +89,7 @@ def _object(raw: bytes, where: str) -> Mapping[str, Any]:
     return row
 
 
-def _sequence_row(
-    row: Mapping[str, Any], index: Mapping[str, int], where: str
-) -> tuple[str, int]:
+def _sequence_row(row: Mapping[str, Any], index: Mapping[str, int], where: str) -> tuple[str, int]:
     text = _field(row, "text", where)
     if not isinstance(text, str):
         raise DataError(f"{where}: 'text' is {_type(text)}, not a string")

@@ -16,7 +16,15 @@ from typing import Literal
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, IntArray, Pool, TaskCard
+from harness.data import (
+    ABSTAINED,
+    Annotations,
+    Demonstrations,
+    FloatArray,
+    IntArray,
+    Pool,
+    TaskCard,
+)
 from harness.errors import CommandError
 from harness.protocols import AnnotatorRequest, Progress, no_progress
 from harness_plugins.encoders import PACKAGED, sentence_encoder
@@ -158,7 +166,7 @@ def vote(
     np.add.at(sums, (targets, columns), cosines[present])
     np.add.at(counts, (targets, columns), 1)
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    found = (counts > 0).any(axis=1)
+    found = np.asarray((counts > 0).any(axis=1))
     lowest = np.where(found, np.nanmin(np.where(found[:, None], means, 0), axis=1), 0)
     means = np.where(np.isnan(means), lowest[:, None], means)
     return np.asarray(means - means.mean(axis=1, keepdims=True))

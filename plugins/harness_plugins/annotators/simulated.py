@@ -16,7 +16,7 @@ from harness.data import Annotations, Demonstrations, FloatArray, Gold, IntArray
 from harness.errors import CommandError, DataError
 from harness.protocols import AnnotatorRequest, Progress, SupervisedAnnotator
 
-__all__ = ["NoisyMentions", "NoisyAnnotator", "OracleAnnotator", "noisy_from_request"]
+__all__ = ["NoisyAnnotator", "NoisyMentions", "OracleAnnotator", "noisy_from_request"]
 
 REPLY = "simulated"
 
@@ -65,9 +65,7 @@ class NoisyAnnotator:
         rows = self._cumulative[gold.labels]
         labels = np.minimum((draws[:, None] >= rows).sum(axis=1), rows.shape[1] - 1)
         progress(len(pool), len(pool))
-        return Annotations.of(
-            labels.astype(np.int32), pool.offsets, replies=[REPLY] * len(pool)
-        )
+        return Annotations.of(labels.astype(np.int32), pool.offsets, replies=[REPLY] * len(pool))
 
 
 class NoisyMentions:
@@ -96,9 +94,7 @@ class NoisyMentions:
             for row, id_ in enumerate(pool.ids)
         ]
         progress(len(pool), len(pool))
-        return Annotations.of(
-            np.concatenate(sentences), pool.offsets, replies=[REPLY] * len(pool)
-        )
+        return Annotations.of(np.concatenate(sentences), pool.offsets, replies=[REPLY] * len(pool))
 
     def _corrupted(self, tags: IntArray, rng: np.random.Generator) -> IntArray:
         said = np.zeros(len(tags), dtype=np.int32)

@@ -38,9 +38,7 @@ class RecordedAugmenter:
             for record in self._recording.find(pool)
         ]
         if not any(variants):
-            raise DataError(
-                f"{self._recording.source}: holds no 'augmented' text for this pool"
-            )
+            raise DataError(f"{self._recording.source}: holds no 'augmented' text for this pool")
         texts = [variant or text for variant, text in zip(variants, pool.texts, strict=True)]
         progress(len(pool), len(pool))
         return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)

@@ -30,9 +30,7 @@ class Untrusted:
         _nothing(request)
         return cls()
 
-    def __call__(
-        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
-    ) -> IntArray:
+    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """Untrusted rows."""
         rest = np.setdiff1d(np.arange(len(evidence)), trusted)
         losses = np.nan_to_num(evidence.losses[rest], nan=np.inf)
@@ -49,9 +47,7 @@ class QueryAll:
         _nothing(request)
         return cls()
 
-    def __call__(
-        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
-    ) -> IntArray:
+    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """All rows."""
         return np.arange(len(evidence), dtype=np.int64)
 
@@ -67,9 +63,7 @@ class RandomQuery:
         """``random`` or ``random:FRACTION``."""
         return cls(fraction_argument(request.spec, FRACTION))
 
-    def __call__(
-        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
-    ) -> IntArray:
+    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """Random untrusted rows."""
         rest = np.setdiff1d(np.arange(len(evidence)), trusted)
         return rng.permutation(rest)[: int(np.ceil(self.fraction * len(rest)))].astype(np.int64)
@@ -85,9 +79,7 @@ class QueryNone:
         _nothing(request)
         return cls()
 
-    def __call__(
-        self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator
-    ) -> IntArray:
+    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
         """No rows."""
         return np.zeros(0, dtype=np.int64)
 

@@ -80,9 +80,7 @@ class RandomTrust:
         chosen = []
         for group in range(evidence.groups_count):
             members = np.flatnonzero(evidence.groups == group)
-            chosen.append(
-                rng.choice(members, _share(self.fraction, len(members)), replace=False)
-            )
+            chosen.append(rng.choice(members, _share(self.fraction, len(members)), replace=False))
         return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 

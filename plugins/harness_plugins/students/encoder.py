@@ -138,7 +138,7 @@ class FittedEncoder:
                 loss = torch.nn.functional.cross_entropy(
                     self._unit_logits(pieces, rows)[0], targets.to(self._model.device)
                 )
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
@@ -184,7 +184,8 @@ class FittedEncoder:
     def _optimizer(self, settings: EncoderSettings) -> Any:
         import torch
 
-        decayed, plain = [], []
+        decayed: list[Any] = []
+        plain: list[Any] = []
         for parameter in self._model.parameters():
             (decayed if parameter.ndim > 1 else plain).append(parameter)
         groups = [
@@ -258,4 +259,3 @@ def _cuda_devices() -> list[int]:
     import torch
 
     return list(range(torch.cuda.device_count()))
-

@@ -92,9 +92,7 @@ def _windows(
     yield window
 
 
-def epoch_batches(
-    lengths: IntArray, size: int, rng: np.random.Generator
-) -> Iterator[IntArray]:
+def epoch_batches(lengths: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
     """Rows in random batches of similar length."""
     order = rng.permutation(len(lengths))
     batches = []

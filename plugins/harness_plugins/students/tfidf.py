@@ -94,9 +94,7 @@ class TfidfStudent:
         vectorizers = {name: _vectorizer(name, vocabularies[name]) for name in VIEWS}
         for name, vectorizer in vectorizers.items():
             vectorizer.idf_ = tensors[f"{name}.idf"]
-        return FittedTfidf(
-            vectorizers, tensors["weights"], tensors["bias"], tensors["projection"]
-        )
+        return FittedTfidf(vectorizers, tensors["weights"], tensors["bias"], tensors["projection"])
 
 
 class FittedTfidf:
