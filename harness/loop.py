@@ -92,6 +92,7 @@ def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher
     current = provenance(parts)
     if not folder.has("config.toml"):
         folder.write_text("config.toml", to_toml(config))
+    folder.read("config.toml", lambda path: path)  # damaged, it must not pass for this run's
     if not folder.has("manifest.json"):
         begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         manifest = {"schema": SCHEMA, "run_id": run_id, "begun": begun, "provenance": current}

@@ -1,0 +1,108 @@
+"""Small values that several tests build: pools, task cards, evidence, plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.config import AnnotatorConfig
+from harness.data import Gold, IntArray, Label, Pool, TaskCard, offsets_of
+from harness.plugin_manager import Plugins
+from harness.protocols import AnnotatorRequest, Evidence, SelectorRequest
+from harness.specs import parse_spec
+
+HOOKIMPL = "from harness import hookimpl\n"
+
+
+def text_pool(texts: Sequence[str], split: str = "train") -> Pool:
+    ids = tuple(f"{split}:{line}" for line in range(1, len(texts) + 1))
+    return Pool(kind="sequence", split=split, ids=ids, examples=tuple(texts))
+
+
+def token_pool(sentences: Sequence[str], split: str = "train") -> Pool:
+    ids = tuple(f"{split}:{line}" for line in range(1, len(sentences) + 1))
+    examples = tuple(tuple(sentence.split()) for sentence in sentences)
+    return Pool(kind="token", split=split, ids=ids, examples=examples)
+
+
+def sequence_card(*names: str, rules: dict[str, Any] | None = None) -> TaskCard:
+    labels = tuple(Label(name, f"It is about {name}.") for name in names)
+    return TaskCard("small", "sequence", "accuracy", labels, rules=rules)
+
+
+def token_card(*types: str, rules: dict[str, Any] | None = None) -> TaskCard:
+    labels = tuple(Label(name, f"A name of kind {name}.") for name in types)
+    return TaskCard("small-ner", "token", "entity_f1", labels, rules=rules)
+
+
+def gold_of(labels: Sequence[int] | IntArray, lengths: Sequence[int] | None = None) -> Gold:
+    """Gold of a sequence task, or of sentences of the given lengths."""
+    offsets = offsets_of(lengths if lengths is not None else [1] * len(labels))
+    return Gold("train", np.asarray(labels, dtype=np.int32), offsets)
+
+
+def random_iob2(rng: np.random.Generator, length: int, types: int) -> list[int]:
+    """A valid IOB2 sentence of class indices, drawn at random."""
+    tags: list[int] = []
+    for _ in range(length):
+        choices = [0, *(1 + 2 * kind for kind in range(types))]
+        if tags and tags[-1]:
+            choices += [tags[-1] + tags[-1] % 2] * types
+        tags.append(int(rng.choice(choices)))
+    return tags
+
+
+def valid_iob2(tags: Sequence[int]) -> bool:
+    """Whether each I- follows a B- or an I- of its own type."""
+    pairs = pairwise([0, *tags])
+    return all(tag == 0 or tag % 2 or last in (tag - 1, tag) for last, tag in pairs)
+
+
+def random_evidence(n: int, groups: int, seed: int = 0, width: int = 6) -> Evidence:
+    """Evidence with abstentions and disagreement in it."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(-1, groups, n).astype(np.int32)
+    losses = rng.random(n).astype(np.float32)
+    losses[classes < 0] = np.nan
+    return Evidence(
+        groups=classes,
+        groups_count=groups,
+        agrees=(rng.random(n) < 0.8) & (classes >= 0),
+        losses=losses,
+        annotator_confidence=np.full(n, np.nan, dtype=np.float32),
+        student_confidence=rng.random(n).astype(np.float32),
+        embeddings=rng.normal(size=(n, width)).astype(np.float32),
+    )
+
+
+def selector(role: str, spec: str, shots: int = 10) -> Any:
+    """A built-in selector, made as a run makes it."""
+    parsed = parse_spec(spec)
+    part = Plugins(third_party=False).part("selector", f"{role}/{parsed.name}")
+    return part.factory(SelectorRequest(parsed, shots))
+
+
+def annotator(spec: str, task: TaskCard, seed: int = 0) -> Any:
+    """A built-in annotator, made as a run makes it."""
+    parsed = parse_spec(spec)
+    part = Plugins(third_party=False).part("annotator", parsed.name)
+    return part.factory(AnnotatorRequest(parsed, task, AnnotatorConfig(), seed))
+
+
+def install(site: Path, name: str, entry_points: str, version: str = "1.0") -> None:
+    """Make the metadata of an installed distribution below ``site``."""
+    folder = site / f"{name}-{version}.dist-info"
+    folder.mkdir(parents=True)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    (folder / "METADATA").write_text(metadata, encoding="utf-8")
+    (folder / "entry_points.txt").write_text(entry_points, encoding="utf-8")
+
+
+def plugin_file(path: Path, body: str) -> str:
+    """Write a plugin of which only the hooks matter; its path, as ``--plugin`` takes it."""
+    path.write_text(HOOKIMPL + body, encoding="utf-8")
+    return str(path)

@@ -1,0 +1,236 @@
+"""The configuration: approved defaults, precedence, errors, TOML, identity."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from harness.assembly import assemble, run_id
+from harness.config import Config, config_hash, load_config, to_toml
+from harness.errors import ConfigError
+from harness.plugin_manager import Plugins
+
+APPROVED_DEFAULTS: dict[str, Any] = {
+    "task": "demo",
+    "rounds": 2,
+    "seed": 0,
+    "setting": "inductive",
+    "limit": None,
+    "annotator.spec": None,
+    "demonstrations.generated": True,
+    "demonstrations.shots": None,
+    "student.spec": "minilm",
+    "student.preset": "default",
+    "student.epochs": None,
+    "student.batch_size": None,
+    "student.learning_rate": None,
+    "student.save": False,
+    "selector.spec": "freeal",
+    "selector.trust": None,
+    "selector.demonstrations": None,
+    "selector.query": None,
+}
+
+OTHER_VALUES: dict[str, Any] = {
+    "task": "demo-ner",
+    "rounds": 3,
+    "seed": 1,
+    "setting": "transductive",
+    "limit": 17,
+    "annotator.spec": "oracle",
+    "demonstrations.generated": False,
+    "demonstrations.shots": 4,
+    "student.spec": "tfidf",
+    "student.preset": "other",
+    "student.epochs": 5,
+    "student.batch_size": 8,
+    "student.learning_rate": 0.001,
+    "student.save": True,
+    "selector.spec": "all",
+    "selector.trust": "all",
+    "selector.demonstrations": "random",
+    "selector.query": "none",
+}
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted keys."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = flat(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        found.update({f"{prefix}{key}": value} if inner is None else inner)
+    return found
+
+
+def changed(key: str) -> Config:
+    """The defaults with another value of one field, also where only one is valid today."""
+    config, (*tables, last) = Config(), key.split(".")
+    if not tables:
+        return config.model_copy(update={last: OTHER_VALUES[key]})
+    inner: BaseModel = getattr(config, tables[0])
+    copied = inner.model_copy(update={last: OTHER_VALUES[key]})
+    return config.model_copy(update={tables[0]: copied})
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "run.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_defaults_are_the_approved_ones() -> None:
+    assert flat(load_config().model_dump()) == APPROVED_DEFAULTS
+
+
+def test_a_file_changes_the_defaults(tmp_path: Path) -> None:
+    file = written(tmp_path, 'rounds = 3\n[annotator]\nspec = "rules"\n')
+    config = load_config(file)
+    assert (config.rounds, config.annotator.spec, config.seed) == (3, "rules", 0)
+
+
+def test_set_goes_before_the_file_and_options_before_both(tmp_path: Path) -> None:
+    file = written(tmp_path, "rounds = 3\nseed = 3\nlimit = 3\n[student]\nepochs = 3\nsave = true")
+    settings = ["seed=4", "limit=4", "student.epochs=4"]
+    config = load_config(file, settings, {"limit": 5, "student.epochs": 5, "seed": None})
+    assert (config.rounds, config.seed, config.limit) == (3, 4, 5)
+    assert (config.student.epochs, config.student.save) == (5, True)
+
+
+def test_the_last_of_two_settings_counts() -> None:
+    assert load_config(None, ["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("student.save=true", "student.save", True),
+        ("student.learning_rate = 3e-5", "student.learning_rate", 3e-5),
+        ("annotator.spec=noisy:0.3", "annotator.spec", "noisy:0.3"),
+        ('annotator.spec="rules"', "annotator.spec", "rules"),
+        ("annotator.spec=replay:a=b,c.jsonl", "annotator.spec", "replay:a=b,c.jsonl"),
+        ("task=my task.toml", "task", "my task.toml"),
+    ],
+)
+def test_a_setting_is_toml_or_else_text(setting: str, key: str, value: object) -> None:
+    assert flat(load_config(None, [setting]).model_dump())[key] == value
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("roundz=3", r"unknown key 'roundz'; did you mean 'rounds'\?"),
+        ("student.epoch=3", "unknown key 'student.epoch'; did you mean 'student.epochs'"),
+        ("rounds", "write KEY=VALUE"),
+        ("rounds=0", "key 'rounds' = 0: input should be greater than or equal to 1"),
+        ("rounds=many", "key 'rounds' = 'many'"),
+        ("seed=-1", "key 'seed' = -1"),
+        ("setting=both", "key 'setting' = 'both'"),
+        ("student.learning_rate=0", "key 'student.learning_rate' = 0"),
+        ("student.epochs=1.5", "key 'student.epochs' = 1.5"),
+        ("demonstrations.shots=0", "key 'demonstrations.shots' = 0"),
+        ("student=minilm", "key 'student' = 'minilm'"),
+    ],
+)
+def test_a_wrong_setting_is_named(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(None, [setting])
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_below_a_plain_value_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--set task\.name=x: 'task' is not a table of keys"):
+        load_config(None, ["task=demo", "task.name=x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[student]\nepoch = 3\n", r"run\.toml: unknown key 'student\.epoch'; did you mean"),
+        ("rounds = 0\n", r"run\.toml: key 'rounds' = 0"),
+        ("rounds = \n", r"run\.toml: not a readable TOML file"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(written(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.toml: no such configuration file"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_bytes(b'task = "caf\xe9"\n')
+    with pytest.raises(ConfigError, match=r"run\.toml: not a readable TOML file"):
+        load_config(file)
+
+
+def test_a_configuration_is_frozen() -> None:
+    config = load_config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.rounds = 3
+    with pytest.raises(ValidationError, match="frozen"):
+        config.student.epochs = 3
+
+
+@pytest.mark.parametrize("text", ["demo", 'a "b" \\ # c = d', "ä\n\tö", ""])
+def test_toml_reads_back_as_the_same_configuration(tmp_path: Path, text: str) -> None:
+    values = {key: value for key, value in OTHER_VALUES.items() if key != "student.preset"}
+    for config in (load_config(), load_config(None, (), {**values, "task": text})):
+        assert load_config(written(tmp_path, to_toml(config))) == config
+
+
+def test_toml_shows_every_key_with_what_it_means() -> None:
+    text = to_toml(load_config())
+    lines = [line for line in text.splitlines() if line and not line.startswith("[")]
+    names = [line.removeprefix("# ").partition(" ")[0] for line in lines]
+    assert names == [key.rpartition(".")[2] for key in APPROVED_DEFAULTS]
+    assert all(len(line.partition("  # ")[2]) > 10 for line in lines)
+    set_by_default = {key: value for key, value in APPROVED_DEFAULTS.items() if value is not None}
+    assert flat(tomllib.loads(text)) == set_by_default
+
+
+def test_other_values_names_every_field() -> None:
+    assert set(OTHER_VALUES) == set(APPROVED_DEFAULTS)
+    assert all(OTHER_VALUES[key] != value for key, value in APPROVED_DEFAULTS.items())
+
+
+def test_the_hash_changes_with_every_field_and_with_what_is_read() -> None:
+    hashes = [config_hash(changed(key)) for key in OTHER_VALUES]
+    hashes += [config_hash(Config()), config_hash(Config(), "a"), config_hash(Config(), "a", "b")]
+    hashes += [config_hash(Config(), "b", "a")]
+    assert len(set(hashes)) == len(hashes)
+    assert all(len(digits) == 8 and int(digits, 16) >= 0 for digits in hashes)
+
+
+def resolved_id(config: Config, plugins: Plugins) -> str:
+    config, parts = assemble(config, plugins, None)
+    return run_id(config, parts)
+
+
+def test_the_run_id_changes_with_every_field() -> None:
+    plugins = Plugins(third_party=False)
+    keys = [key for key in OTHER_VALUES if key != "student.preset"]
+    ids = [resolved_id(changed(key), plugins) for key in keys]
+    ids.append(resolved_id(Config(), plugins))
+    assert len({name.rpartition("-")[2] for name in ids}) == len(ids)
+    assert ids[-1].startswith("embedding-minilm-freeal-r2-s0-")
+
+
+def test_a_default_that_is_spelt_out_makes_no_other_run() -> None:
+    plugins = Plugins(third_party=False)
+    spelt = {
+        "annotator.spec": "embedding",
+        "demonstrations.shots": 10,
+        "selector.trust": "small-loss",
+        "selector.demonstrations": "k-medoids",
+        "selector.query": "untrusted",
+    }
+    assert resolved_id(load_config(None, (), spelt), plugins) == resolved_id(Config(), plugins)

@@ -1,0 +1,627 @@
+"""Plugins from outside: found, used, told of events; what is wrong with one is named."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from harness import hookspecs
+from harness.assembly import assemble
+from harness.config import load_config
+from harness.errors import CommandError, PartError, UnknownNameError
+from harness.loop import run
+from harness.plugin_manager import BUILTINS, Plugins, Problem
+from harness.progress import Silent
+from harness.protocols import AugmenterRequest, no_progress
+from harness.results import RunResult
+from harness.run_folder import RunFolder
+from harness.specs import parse_spec
+from harness.tables import make_table
+from tests.factories import HOOKIMPL, install, plugin_file, text_pool
+
+EVERY_HOOK = '''
+from pathlib import Path
+
+import numpy as np
+
+from harness.data import Annotations, Gold, Label, Pool, StudentView, TaskCard
+from harness.protocols import SelectorPreset
+
+LOG = Path(__file__).with_suffix(".log")
+TEXTS = ["good day", "bad day", "good food", "bad food", "good bad joke", "bad good luck"]
+GOLD = np.asarray([0, 1, 0, 1, 0, 1])
+
+
+def note(*words):
+    with LOG.open("a") as log:
+        print(*words, file=log)
+
+
+class Moods:
+    card = TaskCard("moods", "sequence", "accuracy", (Label("good", "g"), Label("bad", "b")))
+    default_annotator = "first-word"
+    fingerprint = "moods-1"
+
+    def load(self, split):
+        ids = tuple(f"{split}:{line}" for line in range(1, 7))
+        return Pool("sequence", split, ids, TEXTS) if split == "train" else None
+
+    def gold(self, split):
+        return Gold(split, GOLD, np.arange(7)) if split == "train" else None
+
+
+class FirstWord:
+    needs_gold = False
+
+    def __init__(self, broken=False):
+        self.broken = broken
+
+    def annotate(self, pool, demonstrations, progress):
+        if self.broken:
+            raise RuntimeError("no network")
+        shown = 0 if demonstrations is None else len(demonstrations)
+        note("annotate", len(pool), "with", shown)
+        labels = [-1 if "joke" in t and not shown else int(t < "c") for t in pool.texts]
+        return Annotations.of(np.asarray(labels), pool.offsets)
+
+
+class Echo:
+    def fit(self, pool, annotations, seed, progress):
+        return self
+
+    def view(self, pool, progress):
+        said = np.asarray([int(text.startswith("bad")) for text in pool.texts])
+        probabilities = np.where(np.eye(2)[said] > 0, 0.9, 0.1).astype(np.float32)
+        width = np.eye(len(pool), dtype=np.float32)
+        return StudentView(np.log(probabilities), said.astype(np.int32), width, pool.offsets)
+
+    def save(self, folder):
+        pass
+
+    def load(self, folder):
+        return self
+
+
+def agreeing(evidence, rng):
+    return np.flatnonzero(evidence.agrees)
+
+
+class FirstTwo:
+    def choose(self, evidence, trusted, rng):
+        return trusted[:2]
+
+    def assign(self, embeddings, groups, targets, own):
+        return np.tile(np.arange(2, dtype=np.int32), (len(targets), 1))
+
+
+def others(evidence, trusted, rng):
+    return np.setdiff1d(np.arange(len(evidence)), trusted)
+
+
+class Shouting:
+    def augment(self, pool, seed, progress):
+        return Pool(pool.kind, pool.split, pool.ids, [text.upper() for text in pool.texts])
+
+
+@hookimpl
+def harness_register_commands(app):
+    note("harness_register_commands")
+
+    @app.command("moods")
+    def moods():
+        """Say good and bad."""
+        print("good bad")
+
+
+@hookimpl
+def harness_register_tasks(register):
+    note("harness_register_tasks")
+    register("moods", lambda request: Moods(), summary="six texts")
+
+
+@hookimpl
+def harness_register_annotators(register):
+    note("harness_register_annotators")
+    register("first-word", lambda request: FirstWord(), kinds=["sequence"])
+    register("broken", lambda request: FirstWord(broken=True))
+
+
+@hookimpl
+def harness_register_students(register):
+    note("harness_register_students")
+    register("echo", lambda request: Echo())
+
+
+@hookimpl
+def harness_register_selectors(register):
+    note("harness_register_selectors")
+    register("trust/agreeing", lambda request: agreeing)
+    register("demonstrations/first-two", lambda request: FirstTwo())
+    register("query/others", lambda request: others)
+    register("preset/mine", SelectorPreset("agreeing", "first-two", "others"))
+
+
+@hookimpl
+def harness_register_augmenters(register):
+    note("harness_register_augmenters")
+    register("shouting", lambda request: Shouting())
+
+
+@hookimpl
+def harness_register_table_formats(register):
+    note("harness_register_table_formats")
+    register("loud", lambda table: "!".join(table.header))
+
+
+@hookimpl
+def harness_run_started(config, folder):
+    note("harness_run_started", config.task, (folder / "config.toml").exists())
+
+
+@hookimpl
+def harness_round_finished(round, stages):
+    note("harness_round_finished", round, *[stage.stage for stage in stages])
+
+
+@hookimpl
+def harness_run_finished(result, folder):
+    note("harness_run_finished", len(result.stages), (folder / "result.json").exists())
+
+
+@hookimpl
+def harness_run_failed(error, folder):
+    note("harness_run_failed", type(error).__name__, (folder / "result.json").exists())
+'''
+
+
+class Mine:
+    """A process with the plugin that implements every hook."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.plugins = Plugins(
+            [plugin_file(folder / "mine.py", EVERY_HOOK)], third_party=False, warn=self._fail
+        )
+
+    @staticmethod
+    def _fail(problem: Problem) -> None:
+        pytest.fail(str(problem))
+
+    def run(self, *settings: str, name: str = "run") -> RunResult:
+        fixed = ["task=moods", "student.spec=echo", "selector.spec=mine", "setting=transductive"]
+        config = load_config(None, [*fixed, *settings])
+        config, parts = assemble(config, self.plugins, None)
+        with RunFolder.held(self.folder / name) as folder:
+            return run(parts, config, folder, run_id=name, plugins=self.plugins, watcher=Silent())
+
+    def log(self) -> list[str]:
+        return (self.folder / "mine.log").read_text(encoding="utf-8").splitlines()
+
+    def events(self) -> list[str]:
+        """What observers were told, in order."""
+        return [line for line in self.log() if line.startswith(("harness_run", "harness_round"))]
+
+
+# --- parts of every kind -------------------------------------------------------------
+
+
+def test_a_run_made_of_third_party_parts_only(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    result = mine.run()
+    assert [stage.stage for stage in result.stages] == ["R1", "R2", "R3", "R4"] or [
+        stage.stage for stage in result.stages
+    ] == ["R0", "R2", "R3", "R4"]
+    first, student, again, _ = result.stages
+    # One joke goes unanswered; the student knows it; with demonstrations it is answered.
+    assert (first.abstained, first.transductive.score) == (1, pytest.approx(5 / 6))
+    assert student.transductive.score == 1.0
+    assert student.selection is not None
+    assert (student.selection.trusted, student.selection.requested) == (5, 1)
+    assert (again.annotated, again.transductive.score) == (1, 1.0)
+    assert [line for line in mine.log() if line.startswith("annotate")] == [
+        "annotate 6 with 0",
+        "annotate 1 with 2",
+    ]
+    spec = result.config["selector"]
+    assert (spec["trust"], spec["demonstrations"], spec["query"]) == (
+        "agreeing",
+        "first-two",
+        "others",
+    )
+
+
+def test_third_party_augmenters_and_table_formats(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    task = mine.plugins.part("task", "moods").factory(None)
+    request = AugmenterRequest(parse_spec("shouting"), task.card)
+    shouting = mine.plugins.part("augmenter", "shouting").factory(request)
+    assert list(shouting.augment(text_pool(["hi", "you"]), 0, no_progress).texts) == ["HI", "YOU"]
+    table = make_table([mine.run()], rows=["task", "student"])
+    loud = mine.plugins.parts("table_format")["loud"]
+    assert loud.factory(table).startswith("task!student!R")
+
+
+def test_a_third_party_command(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command("other")(lambda: None)
+    Mine(tmp_path).plugins.register_commands(app)
+    answer = CliRunner().invoke(app, ["moods"])
+    assert (answer.exit_code, answer.stdout) == (0, "good bad\n")
+
+
+def test_a_part_says_where_it_comes_from(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    part = mine.plugins.part("annotator", "first-word")
+    assert (part.kind, part.name, part.serves) == ("annotator", "first-word", ("sequence",))
+    assert part.plugin == str(tmp_path / "mine.py")
+    assert mine.plugins.part("task", "moods").summary == "six texts"
+    assert mine.plugins.part("annotator", "rules").plugin == BUILTINS[1]
+    info = mine.plugins.infos()[-1]
+    assert (info.name, info.origin) == (part.plugin, "--plugin")
+    assert info.hooks == tuple(sorted(hookspecs.HOOKS))
+
+
+def test_a_part_that_does_not_serve_the_kind_of_task_is_refused(tmp_path: Path) -> None:
+    config = load_config(None, ["task=demo-ner", "annotator.spec=first-word"])
+    with pytest.raises(CommandError, match="'first-word' does not serve token tasks; these do: "):
+        assemble(config, Mine(tmp_path).plugins, None)
+
+
+def test_an_unknown_part_suggests_those_of_plugins(tmp_path: Path) -> None:
+    with pytest.raises(
+        UnknownNameError, match="unknown annotator 'first-wrd'; did you mean 'first-w"
+    ):
+        Mine(tmp_path).plugins.part("annotator", "first-wrd")
+
+
+# --- observers -----------------------------------------------------------------------
+
+
+def test_observers_are_told_in_the_order_of_events(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    result = mine.run("rounds=2")
+    first = result.stages[0].stage
+    events = [
+        "harness_run_started moods True",
+        f"harness_round_finished 0 {first} R2",
+        "harness_round_finished 1 R3 R4",
+        "harness_run_finished 4 True",
+    ]
+    assert mine.events() == events
+    mine.run("rounds=2")  # found finished
+    assert mine.events() == [*events, "harness_run_finished 4 True"]
+
+
+def test_observers_are_told_of_a_failure(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    with pytest.raises(PartError, match="annotator 'broken' failed: RuntimeError: no network"):
+        mine.run("annotator.spec=broken")
+    assert mine.events() == ["harness_run_started moods True", "harness_run_failed PartError False"]
+
+
+def test_observers_are_told_again_when_a_run_resumes(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    whole = mine.run()
+    (tmp_path / "mine.log").unlink()
+    (tmp_path / "run/result.json").unlink()
+    (tmp_path / "run/rounds/01/selection.json").unlink()
+    resumed = mine.run()
+    assert [event.split()[0] for event in mine.events()] == [
+        "harness_run_started",
+        "harness_round_finished",
+        "harness_round_finished",
+        "harness_run_finished",
+    ]
+    assert not any(line.startswith("annotate") for line in mine.log())
+    assert [stage.transductive for stage in resumed.stages] == [
+        stage.transductive for stage in whole.stages
+    ]
+
+
+OBSERVERS = [hook for hook in hookspecs.HOOKS if "register" not in hook]
+
+
+def test_an_observer_that_raises_stops_nothing(tmp_path: Path) -> None:
+    body = "".join(f"@hookimpl\ndef {hook}(): raise ValueError('{hook}')\n" for hook in OBSERVERS)
+    mine = Mine(tmp_path)
+    problems: list[Problem] = []
+    bad = plugin_file(tmp_path / "bad.py", body)
+    mine.plugins = Plugins(
+        [bad, str(tmp_path / "mine.py")], third_party=False, warn=problems.append
+    )
+    assert len(mine.run().stages) == 4
+    expected = ["run_started", "round_finished", "round_finished", "run_finished"]
+    assert [str(problem) for problem in problems] == [
+        f"plugin {bad}: harness_{hook} failed: ValueError: harness_{hook}" for hook in expected
+    ]
+    assert [event.split()[0].removeprefix("harness_") for event in mine.events()] == expected
+
+
+# --- what is wrong with a plugin -----------------------------------------------------
+
+
+def test_of_two_parts_with_one_name_the_first_is_kept(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef harness_register_{kind}(register): register('{name}', '{who}')\n"
+    paths = [
+        plugin_file(tmp_path / f"{who}.py", body.format(kind="students", name="twin", who=who))
+        for who in ("first", "second")
+    ]
+    plugins = Plugins(paths, third_party=False)
+    assert plugins.part("student", "twin").factory == "first"
+    message = f"plugin {paths[1]}: student 'twin' is already registered by {paths[0]}"
+    assert [str(problem) for problem in plugins.problems] == [message]
+    plugins.parts("student")
+    assert len(plugins.problems) == 1
+
+
+def test_a_built_in_name_cannot_be_taken(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef harness_register_annotators(register): register('rules', print)\n"
+    body += "@hookimpl\ndef harness_register_tasks(register): register('mine', print)\n"
+    path = plugin_file(tmp_path / "thief.py", body)
+    plugins = Plugins([path], third_party=False)
+    assert plugins.part("annotator", "rules").plugin == BUILTINS[1]
+    assert str(plugins.problems[0]) == (
+        f"plugin {path}: annotator 'rules' is already registered by {BUILTINS[1]}"
+    )
+    assert plugins.part("task", "mine").plugin == path
+
+
+def test_the_same_name_may_stand_for_parts_of_different_kinds(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef harness_register_students(register): register('rules', print)\n"
+    plugins = Plugins([plugin_file(tmp_path / "p.py", body)], third_party=False)
+    assert plugins.part("student", "rules").factory is print
+    assert plugins.problems == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "@hookimpl\ndef harness_register_annotator(register): pass\n",
+            r"there is no hook 'harness_register_annotator'; did you mean "
+            r"'harness_register_annotators'",
+        ),
+        (
+            "@hookimpl\ndef harness_register_tasks(registr): pass\n",
+            r"harness_register_tasks.*Argument\(s\) \{'registr'\}",
+        ),
+        (
+            "import no_such_module\n",
+            "cannot be imported: ModuleNotFoundError: No module named 'no_s",
+        ),
+        ("def broken(:\n", "cannot be imported: SyntaxError"),
+        ("1 / 0\n", "cannot be imported: ZeroDivisionError"),
+    ],
+)
+def test_a_wrong_plugin_of_the_command_line_is_refused(
+    tmp_path: Path, body: str, message: str
+) -> None:
+    path = plugin_file(tmp_path / "wrong.py", body)
+    with pytest.raises(CommandError, match=message) as caught:
+        Plugins([path], third_party=False)
+    assert path in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.py", "--plugin absent.py: no such file"),
+        ("no_such_module", "--plugin no_such_module: cannot be imported: ModuleNotFoundError"),
+        ("./folder", "--plugin ./folder: cannot be imported"),
+        ("", "--plugin : cannot be imported"),
+    ],
+)
+def test_a_missing_plugin_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(CommandError, match=message):
+        Plugins([name], third_party=False)
+
+
+def test_a_plugin_by_module_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    body = "@hookimpl\ndef harness_register_tasks(register): register('here', print)\n"
+    plugin_file(tmp_path / "plugin_of_the_folder.py", body)
+    plugins = Plugins(["plugin_of_the_folder"], third_party=False)
+    assert plugins.part("task", "here").plugin == "plugin_of_the_folder"
+
+
+def test_a_plugin_file_does_not_hide_a_module_of_its_name(tmp_path: Path) -> None:
+    path = plugin_file(tmp_path / "json.py", "import json\nassert json.dumps([]) == '[]'\n")
+    assert Plugins([path], third_party=False).infos()[-1].name == path
+    import json
+
+    assert json.loads("[1]") == [1]
+
+
+def test_a_registration_that_raises_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    body = (
+        "@hookimpl\ndef harness_register_students(register):\n"
+        "    register('half', print)\n    raise OSError('disk full')\n"
+    )
+    fine = "@hookimpl\ndef harness_register_students(register): register('fine', print)\n"
+    bad = plugin_file(tmp_path / "bad.py", body)
+    plugins = Plugins([bad, plugin_file(tmp_path / "fine.py", fine)], third_party=False)
+    assert {"half", "fine", "minilm", "tfidf"} <= set(plugins.parts("student"))
+    assert [str(problem) for problem in plugins.problems] == [
+        f"plugin {bad}: harness_register_students failed: OSError: disk full"
+    ]
+
+
+# --- installed distributions ---------------------------------------------------------
+
+GOOD = (
+    HOOKIMPL + "@hookimpl\ndef harness_register_annotators(register):\n"
+    "    register('installed', print, summary='from a distribution')\n"
+    "@hookimpl\ndef harness_register_commands(app):\n"
+    "    @app.command('hello')\n    def hello(): print('hello')\n"
+)
+
+
+def site_with(tmp_path: Path, **modules: str) -> Path:
+    """A folder of installed distributions ``NAME-dist``, each with one module and entry."""
+    site = tmp_path / "site"
+    for name, source in modules.items():
+        install(site, f"{name}-dist", f"[harness]\n{name}-entry = {name}\n")
+        (site / f"{name}.py").write_text(source, encoding="utf-8")
+    return site
+
+
+def test_installed_plugins_good_and_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = site_with(
+        tmp_path,
+        hp_good=GOOD,
+        hp_missing="import no_such_module",
+        hp_misspelt=HOOKIMPL + "@hookimpl\ndef harness_run_start(): pass\n",
+        hp_argument=HOOKIMPL + "@hookimpl\ndef harness_run_failed(eror): pass\n",
+    )
+    install(site, "unrelated", "[console_scripts]\nx = no_such_module:main\n")
+    monkeypatch.syspath_prepend(str(site))
+    told: list[Problem] = []
+    plugins = Plugins(warn=told.append)
+    assert plugins.part("annotator", "installed").plugin == "hp_good-entry (hp_good-dist 1.0)"
+    assert plugins.part("annotator", "rules").plugin == BUILTINS[1]
+    assert told == plugins.problems
+    said = {problem.plugin: problem.message for problem in told}
+    assert said["hp_missing-entry (hp_missing-dist 1.0)"].startswith("cannot be imported: Module")
+    assert "did you mean 'harness_run_started'" in said["hp_misspelt-entry (hp_misspelt-dist 1.0)"]
+    assert "{'eror'}" in said["hp_argument-entry (hp_argument-dist 1.0)"]
+    assert len(said) == len(told) == 3
+    origins = {info.name: info.origin for info in plugins.infos()}
+    assert origins["hp_good-entry (hp_good-dist 1.0)"] == "hp_good-dist 1.0"
+    plugins.notify("harness_run_failed", error=OSError(), folder=tmp_path)
+    assert len(plugins.problems) == 3
+
+
+def test_third_party_plugins_can_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(site_with(tmp_path, hp_left="raise AssertionError")))
+    assert Plugins(third_party=False).problems == []
+
+
+def harness(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program, in a process in which the distributions of ``site`` are installed."""
+    code = "from harness.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_program_goes_on_with_a_broken_distribution(tmp_path: Path) -> None:
+    site = site_with(tmp_path, hp_good=GOOD, hp_bad="raise RuntimeError('out of order')")
+    listed = harness(site, "list", "annotators")
+    assert listed.returncode == 0
+    assert "from a distribution" in listed.stdout and "rules" in listed.stdout
+    warning = (
+        "plugin hp_bad-entry (hp_bad-dist 1.0): cannot be imported: RuntimeError: out of order"
+    )
+    assert listed.stderr == f"harness: warning: {warning}\n"
+    hello = harness(site, "hello")
+    assert (hello.returncode, hello.stdout) == (0, "hello\n")
+
+
+@pytest.mark.xfail(strict=True, reason="product bug: distributions() is not made unique by name")
+def test_a_folder_that_is_twice_on_the_path_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = str(site_with(tmp_path, hp_twice=GOOD))
+    monkeypatch.setattr(sys, "path", [site, site, *sys.path])
+    assert Plugins().problems == []
+
+
+@pytest.mark.xfail(strict=True, reason="product bug: SystemExit of a plugin ends the program")
+def test_an_installed_plugin_that_exits_when_imported_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(site_with(tmp_path, hp_exit="raise SystemExit(3)")))
+    assert "SystemExit" in str(Plugins().problems[0])
+
+
+@pytest.mark.xfail(strict=True, reason="product bug: TypeError ends the program")
+def test_a_distribution_whose_entry_points_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "site", "hp_garbled", "[harness]\njust a line\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert "hp_garbled" in str(Plugins().problems[0])
+
+
+@pytest.mark.xfail(strict=True, reason="product bug: the last command of a name wins")
+def test_a_built_in_command_cannot_be_replaced(tmp_path: Path) -> None:
+    source = HOOKIMPL + (
+        "@hookimpl\ndef harness_register_commands(app):\n"
+        "    @app.command('list')\n    def mine(): print('replaced')\n"
+    )
+    assert "replaced" not in harness(site_with(tmp_path, hp_rude=source), "list").stdout
+
+
+# --- the reference documentation -----------------------------------------------------
+
+
+@pytest.mark.parametrize("hook", hookspecs.HOOKS)
+def test_every_hook_is_documented_and_typed(hook: str) -> None:
+    function = getattr(hookspecs, hook)
+    text = inspect.getdoc(function) or ""
+    first, _, rest = text.partition("\n\n")
+    assert first.endswith(".") and "\n" not in first
+    assert "Runs " in text or first.startswith("Observe ")
+    assert len(rest) > 60, "say when it runs, with what, and how several answers combine"
+    signature = inspect.signature(function)
+    assert signature.return_annotation == "None"
+    for parameter in signature.parameters.values():
+        assert parameter.annotation is not parameter.empty
+        assert parameter.default is parameter.empty
+    if len(signature.parameters) == 1:
+        assert list(signature.parameters) in (["register"], ["app"])
+    else:
+        for name in signature.parameters:
+            assert name == "folder" or f"``{name}``" in text or name in text
+
+
+def test_every_function_of_the_reference_is_a_hook() -> None:
+    functions = [
+        name
+        for name, value in vars(hookspecs).items()
+        if inspect.isfunction(value) and value.__module__ == hookspecs.__name__
+    ]
+    assert sorted(functions) == sorted(hookspecs.HOOKS)
+    registered = Plugins(third_party=False).infos()
+    assert [info.name for info in registered] == list(BUILTINS)
+
+
+def test_every_hook_runs(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    mine.plugins.register_commands(typer.Typer())
+    mine.run()
+    with pytest.raises(PartError):
+        mine.run("annotator.spec=broken", name="broken")
+    for kind in ("augmenter", "table_format"):
+        mine.plugins.parts(kind)
+    called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
+    assert called == set(hookspecs.HOOKS)
+
+
+def test_hooks_may_leave_out_arguments(tmp_path: Path) -> None:
+    body = "told = []\n@hookimpl\ndef harness_run_failed(error): told.append(str(error))\n"
+    plugins = Plugins([plugin_file(tmp_path / "brief.py", body)], third_party=False)
+    plugins.notify("harness_run_failed", error=OSError("full"), folder=tmp_path)
+    assert sys.modules["harness_plugin_file_brief"].told == ["full"]
+    assert np.array_equal([problem.message for problem in plugins.problems], [])

@@ -1,0 +1,247 @@
+"""Killed anywhere, a run goes on from what is recorded and ends with the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli.app import main
+from harness.run_folder import RunFolder
+
+HARNESS = Path(sys.executable).with_name("harness")
+
+PLUGIN = '''
+"""Counts the work of the parts, and kills its own process at the n-th rename."""
+import os
+import signal
+from pathlib import Path
+
+from harness import hookimpl
+from harness_plugins.annotators.simulated import NoisyAnnotator
+from harness_plugins.students.tfidf import TfidfStudent
+import numpy as np
+
+LEFT = int(os.environ.get("KILL_AFTER", "1000000"))
+BEFORE = os.environ.get("KILL_BEFORE") == "1"
+replace = Path.replace
+
+
+def counted_replace(self, target):
+    global LEFT
+    LEFT -= 1
+    if LEFT == 0 and BEFORE:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(self, target)
+    if LEFT == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Path.replace = counted_replace
+
+
+def log(what):
+    with open(os.environ["WORK_LOG"], "a") as file:
+        file.write(what + "\\n")
+
+
+class Annotator(NoisyAnnotator):
+    def annotate(self, pool, demonstrations, progress, gold):
+        round_ = 0 if demonstrations is None or demonstrations.source == "generated" else 1
+        said = super().annotate(pool, demonstrations, progress, gold)
+        log(f"annotate {pool.split} {round_}")
+        return said
+
+
+class Student(TfidfStudent):
+    def fit(self, pool, annotations, seed, progress):
+        fitted = super().fit(pool, annotations, seed, progress)
+        log(f"fit {seed}")
+        return fitted
+
+
+@hookimpl
+def harness_register_annotators(register):
+    confusion = np.full((6, 6), 0.05) + 0.7 * np.eye(6)
+    register("counted", lambda request: Annotator(confusion, request.seed))
+
+
+@hookimpl
+def harness_register_students(register):
+    register("counted", lambda request: Student(len(request.task.classes)))
+'''
+
+
+def command(tmp_path: Path, out: str) -> list[str]:
+    plugin = tmp_path / "counting.py"
+    plugin.write_text(PLUGIN)
+    parts = ["--annotator", "counted", "--student", "counted", "--limit", "90", "--rounds", "2"]
+    folders = ["--out", str(tmp_path / out), "--plugin", str(plugin), "--json"]
+    return [str(HARNESS), "run", *parts, *folders]
+
+
+def start(tmp_path: Path, out: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    log = str(tmp_path / f"{out}.log")
+    return subprocess.run(
+        command(tmp_path, out),
+        env={**os.environ, "WORK_LOG": log, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def numbers(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without what depends on the clock."""
+    kept = {key: value for key, value in result.items() if key not in ("seconds", "provenance")}
+    kept["stages"] = [
+        {key: value for key, value in stage.items() if key != "seconds"}
+        for stage in result["stages"]
+    ]
+    return kept
+
+
+def run_folder(out: Path) -> Path:
+    return next(out.glob("demo/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["0", "1"])
+def test_killed_again_and_again_it_ends_with_the_same_numbers(tmp_path: Path, before: str) -> None:
+    undisturbed = start(tmp_path, "whole")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    kills = 0
+    # Each process lives for a few more renames than the last file needs, so that
+    # together they die before and after files of every kind.
+    for lives in [3, 4, 5, 6, 7, 8, 9, 5, 7, 1000]:
+        done = start(tmp_path, "killed", KILL_AFTER=str(lives), KILL_BEFORE=before)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        kills += 1
+    assert kills >= 4
+    assert done.returncode == 0
+    assert numbers(json.loads(done.stdout)) == numbers(json.loads(undisturbed.stdout))
+    whole, killed = run_folder(tmp_path / "whole"), run_folder(tmp_path / "killed")
+    for name in ("rounds/00/selection.json", "rounds/01/selection.json", "config.toml"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes()
+    work = (tmp_path / "killed.log").read_text().splitlines()
+    recorded = (tmp_path / "whole.log").read_text().splitlines()
+    # A kill between a step's work and its record may repeat that step, never another.
+    assert set(work) == set(recorded)
+    assert len(work) <= len(recorded) + kills
+    again = start(tmp_path, "killed")
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+    assert (tmp_path / "killed.log").read_text().splitlines() == work
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["run", *arguments])
+    captured = capsys.readouterr()
+    return int(ended.value.code or 0), captured.out, captured.err
+
+
+SMALL = ["--annotator", "oracle", "--student", "tfidf", "--limit", "60", "--rounds", "1"]
+
+
+def test_a_second_process_says_who_holds_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SMALL, "--out", str(tmp_path)]
+    assert run_here(capsys, *arguments)[0] == 0
+    with RunFolder.held(run_folder(tmp_path)):
+        code, out, err = run_here(capsys, *arguments)
+    assert code == 1 and out == ""
+    assert f"held by process {os.getpid()} on " in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.toml",
+        "manifest.json",
+        "rounds/00/annotations.parquet",
+        "rounds/00/annotations.test.parquet",
+        "rounds/00/view.safetensors",
+        "rounds/00/selection.json",
+        "result.json",
+        "checksums.json",
+    ],
+)
+@pytest.mark.parametrize("damage", ["flipped", "cut"])
+def test_a_damaged_file_is_named_and_never_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, damage: str
+) -> None:
+    arguments = [*SMALL, "--out", str(tmp_path)]
+    assert run_here(capsys, *arguments)[0] == 0
+    folder = run_folder(tmp_path)
+    if name != "result.json":
+        (folder / "result.json").unlink()
+    content = (folder / name).read_bytes()
+    half = len(content) // 2
+    flipped = content[:half] + bytes([content[half] ^ 0xFF]) + content[half + 1 :]
+    (folder / name).write_bytes(flipped if damage == "flipped" else content[:half])
+    code, out, err = run_here(capsys, *arguments)
+    assert code == 1 and out == ""
+    assert str(folder / name) in err and err.count("\n") == 1
+    assert run_here(capsys, *arguments, "--fresh")[0] == 0
+
+
+def test_a_deleted_file_is_computed_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SMALL, "--out", str(tmp_path), "--json"]
+    first = json.loads(run_here(capsys, *arguments)[1])
+    (run_folder(tmp_path) / "result.json").unlink()
+    (run_folder(tmp_path) / "rounds/00/view.safetensors").unlink()
+    assert numbers(json.loads(run_here(capsys, *arguments)[1])) == numbers(first)
+
+
+@pytest.mark.parametrize("name", ["result.json", "manifest.json"])
+def test_a_file_of_a_newer_version_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    arguments = [*SMALL, "--out", str(tmp_path)]
+    assert run_here(capsys, *arguments)[0] == 0
+    path = run_folder(tmp_path)
+    newer = json.loads((path / name).read_text())
+    newer["schema"] = 2
+    if name != "result.json":
+        (path / "result.json").unlink()
+    with RunFolder.held(path) as folder:
+        folder.write_text(name, json.dumps(newer))
+    code, _, err = run_here(capsys, *arguments)
+    assert code == 1
+    assert f"{path / name}: written by a newer harness (schema 2" in err
+
+
+@pytest.mark.slow
+def test_the_same_command_gives_the_same_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for out in ("a", "b"):
+        arguments = ["--limit", "48", "--set", "student.epochs=1", "--out", str(tmp_path / out)]
+        code, text, _ = run_here(capsys, *arguments, "--json")
+        assert code == 0
+        found.append(numbers(json.loads(text)))
+    assert found[0] == found[1]
+    for name in ("rounds/01/selection.json", "rounds/01/annotations.parquet"):
+        a, b = run_folder(tmp_path / "a") / name, run_folder(tmp_path / "b") / name
+        if name.endswith(".json"):
+            assert a.read_bytes() == b.read_bytes()
+    views = [run_folder(tmp_path / out) / "rounds/01/view.safetensors" for out in ("a", "b")]
+    assert tensors(views[0]) == tensors(views[1])
+
+
+def tensors(file: Path) -> dict[str, bytes]:
+    from safetensors.numpy import load_file
+
+    return {name: tensor.tobytes() for name, tensor in load_file(file).items()}

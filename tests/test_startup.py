@@ -1,0 +1,78 @@
+"""Commands that compute nothing start at once: heavy packages wait until a part needs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.commands import PROGRAM
+
+HEAVY = ("torch", "transformers", "datasets", "openai", "litellm", "sklearn")
+
+SCRIPT = """
+import contextlib, io, json, sys
+from harness.cli import main
+with contextlib.redirect_stdout(io.StringIO()) as out:
+    try:
+        main(sys.argv[1:])
+    except SystemExit as left:
+        code = left.code
+print(json.dumps([code, len(out.getvalue()), sorted(sys.modules)]))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("run", "--help"),
+        ("list",),
+        ("plugins",),
+        ("runs",),
+        ("show", "config"),
+        ("show", "task", "demo"),
+        ("show", "student", "minilm"),
+    ],
+    ids=" ".join,
+)
+def test_no_heavy_package_is_imported(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    code, length, modules = json.loads(printed)
+    assert code == 0
+    assert length > 0
+    assert "harness.cli.app" in modules
+    assert not set(HEAVY) & set(modules)
+
+
+def test_help_starts_nearly_as_fast_as_its_libraries() -> None:
+    libraries, help_ = [], []
+    for _ in range(7):
+        libraries.append(seconds([sys.executable, "-c", "import typer, rich"]))
+        help_.append(seconds([str(PROGRAM), "--help"]))
+    assert statistics.median(help_) < 3 * statistics.median(libraries)
+
+
+def seconds(command: Sequence[str]) -> float:
+    """User and system time of a process: other processes do not disturb it."""
+    before = os.times()
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    wall = time.perf_counter() - began
+    after = os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return min(wall, used) if used else wall
