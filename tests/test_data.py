@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.factories import gold_of, sequence_card, text_pool, token_card, token_pool
 
 from harness.data import (
     ABSTAINED,
@@ -21,16 +21,17 @@ from harness.data import (
     offsets_of,
     take_units,
 )
+from tests.factories import gold_of, sequence_card, text_pool, token_card, token_pool
 
 LENGTHS = [3, 1, 4, 2, 5]
 ROWS = [[0, 1, 2, 3, 4], [4, 0], [2, 2, 2], [3], []]
 
 
 def ragged(values: IntArray, offsets: IntArray) -> list[list[int]]:
-    return [values[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [values[a:b].tolist() for a, b in pairwise(offsets.tolist())]
 
 
-def annotations(lengths: Sequence[int], first: int = 0) -> Annotations:
+def numbered(lengths: Sequence[int], first: int = 0) -> Annotations:
     """Annotations of which every number is another, from ``first`` on."""
     n = len(lengths)
     column = np.arange(first, first + n)
@@ -55,11 +56,13 @@ def view(n: int) -> StudentView:
 def values_with_arrays() -> list[tuple[Any, str]]:
     some = np.zeros(2, dtype=np.int32)
     shown = Demonstrations(text_pool(["a", "b"]), some, np.zeros((1, 2), dtype=np.int32), "trusted")
-    names = "labels offsets confidence requests tokens cost_usd"
-    pairs = [(annotations([2, 1]), name) for name in names.split()]
+    said = ["labels", "offsets", "confidence", "requests", "tokens", "cost_usd"]
+    seen = ["log_probabilities", "predictions", "embeddings", "offsets"]
+    roles = ["trusted", "demonstrations", "requested"]
+    pairs: list[tuple[Any, str]] = [(numbered([2, 1]), name) for name in said]
     pairs += [(gold_of([0, 1]), name) for name in ("labels", "offsets")]
-    pairs += [(view(2), n) for n in "log_probabilities predictions embeddings offsets".split()]
-    pairs += [(Selection(some, some, some), n) for n in "trusted demonstrations requested".split()]
+    pairs += [(view(2), n) for n in seen]
+    pairs += [(Selection(some, some, some), n) for n in roles]
     pairs += [(shown, "labels"), (shown, "nearest"), (text_pool(["a"]), "offsets")]
     pairs += [(token_pool(["a b"]), "offsets")]
     return pairs
@@ -124,7 +127,7 @@ def test_taking_units_agrees_with_a_loop(rows: list[int]) -> None:
 
 @pytest.mark.parametrize("rows", ROWS, ids=str)
 def test_taking_annotations_takes_every_column(rows: list[int]) -> None:
-    base = annotations(LENGTHS)
+    base = numbered(LENGTHS)
     taken = base.take(np.asarray(rows, dtype=np.int64))
     whole = ragged(base.labels, base.offsets)
     assert len(taken) == len(rows)
@@ -142,8 +145,8 @@ def test_taking_gold() -> None:
 
 @pytest.mark.parametrize("rows", [[4, 0, 2], [1], []], ids=str)
 def test_merging_agrees_with_a_loop(rows: list[int]) -> None:
-    base = annotations(LENGTHS)
-    new = annotations([LENGTHS[row] for row in rows], first=500)
+    base = numbered(LENGTHS)
+    new = numbered([LENGTHS[row] for row in rows], first=500)
     merged = merge(base, np.asarray(rows, dtype=np.int64), new)
     expected = ragged(base.labels, base.offsets)
     for row, labels in zip(rows, ragged(new.labels, new.offsets), strict=True):
@@ -169,17 +172,17 @@ def test_annotations_that_cost_nothing() -> None:
 
 def test_annotations_of_other_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="columns of annotations differ from their 2 examples"):
-        Annotations.of(np.zeros(2), np.arange(3), reasons=["only one"])
+        Annotations.of(np.zeros(2, np.int32), np.arange(3), reasons=["only one"])
     with pytest.raises(ValueError, match="3 labels for 2 units"):
-        Annotations.of(np.zeros(3), np.arange(3))
+        Annotations.of(np.zeros(3, np.int32), np.arange(3))
 
 
 def test_a_view_of_other_lengths_is_refused() -> None:
     good = view(3)
     with pytest.raises(ValueError, match="differ in length"):
-        StudentView(good.log_probabilities, np.zeros(2), good.embeddings, good.offsets)
+        StudentView(good.log_probabilities, np.zeros(2, np.int32), good.embeddings, good.offsets)
     with pytest.raises(ValueError, match="2 embeddings for 3 examples"):
-        StudentView(good.log_probabilities, np.zeros(3), np.zeros((2, 2)), good.offsets)
+        StudentView(good.log_probabilities, np.zeros(3, np.int32), np.zeros((2, 2)), good.offsets)
 
 
 def test_losses_are_cross_entropies_and_unknown_for_abstentions() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from tests.factories import valid_iob2
 
 from harness.data import FloatArray, offsets_of
 from harness_plugins.students.decoding import decode_iob2
+from tests.factories import valid_iob2
 
 
 def best_by_trial(scores: FloatArray) -> list[int]:
@@ -34,7 +34,7 @@ def test_decoding_finds_the_best_valid_sequence(classes: int, spread: float) -> 
     scores = drawn(rng, sum(lengths), classes, spread)
     found = decode_iob2(scores, offsets)
     assert found.dtype == np.int32
-    for begin, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for begin, end in pairwise(offsets.tolist()):
         sentence = scores[begin:end].astype(np.float64)
         assert found[begin:end].tolist() == best_by_trial(sentence)
 

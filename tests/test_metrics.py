@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.factories import gold_of, random_iob2, sequence_card, token_card
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from harness.data import ABSTAINED, TaskCard
 from harness.metrics import LabelScore, right_examples, score
+from tests.factories import gold_of, random_iob2, sequence_card, token_card
 
 ABC = sequence_card("a", "b", "c")
 NER = token_card("PER", "LOC")
@@ -170,6 +170,6 @@ def test_examples_are_right_where_every_unit_is() -> None:
 
 def test_other_lengths_and_empty_sets_are_refused() -> None:
     with pytest.raises(ValueError, match="2 labels for 3 gold labels"):
-        score(np.zeros(2), gold_of([0, 1, 2]), ABC)
+        score(np.zeros(2, dtype=np.int32), gold_of([0, 1, 2]), ABC)
     with pytest.raises(ValueError, match="cannot score an empty set"):
-        score(np.zeros(0), gold_of([]), ABC)
+        score(np.zeros(0, dtype=np.int32), gold_of([]), ABC)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -216,12 +215,11 @@ class Mine:
 def test_a_run_made_of_third_party_parts_only(tmp_path: Path) -> None:
     mine = Mine(tmp_path)
     result = mine.run()
-    assert [stage.stage for stage in result.stages] == ["R1", "R2", "R3", "R4"] or [
-        stage.stage for stage in result.stages
-    ] == ["R0", "R2", "R3", "R4"]
+    assert [stage.stage for stage in result.stages] == ["R0", "R2", "R3", "R4"]
     first, student, again, _ = result.stages
     # One joke goes unanswered; the student knows it; with demonstrations it is answered.
-    assert (first.abstained, first.transductive.score) == (1, pytest.approx(5 / 6))
+    assert first.abstained == 1
+    assert first.transductive.score == pytest.approx(5 / 6)
     assert student.transductive.score == 1.0
     assert student.selection is not None
     assert (student.selection.trusted, student.selection.requested) == (5, 1)
@@ -287,11 +285,10 @@ def test_an_unknown_part_suggests_those_of_plugins(tmp_path: Path) -> None:
 
 def test_observers_are_told_in_the_order_of_events(tmp_path: Path) -> None:
     mine = Mine(tmp_path)
-    result = mine.run("rounds=2")
-    first = result.stages[0].stage
+    mine.run("rounds=2")
     events = [
         "harness_run_started moods True",
-        f"harness_round_finished 0 {first} R2",
+        "harness_round_finished 0 R0 R2",
         "harness_round_finished 1 R3 R4",
         "harness_run_finished 4 True",
     ]
@@ -624,4 +621,4 @@ def test_hooks_may_leave_out_arguments(tmp_path: Path) -> None:
     plugins = Plugins([plugin_file(tmp_path / "brief.py", body)], third_party=False)
     plugins.notify("harness_run_failed", error=OSError("full"), folder=tmp_path)
     assert sys.modules["harness_plugin_file_brief"].told == ["full"]
-    assert np.array_equal([problem.message for problem in plugins.problems], [])
+    assert plugins.problems == []

@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from tests.factories import random_evidence, selector
 
 from harness.data import FloatArray, IntArray
 from harness.errors import CommandError
 from harness.protocols import Evidence
 from harness_plugins.selectors.demonstrations import quotas
+from tests.factories import random_evidence, selector
 
 NONE = np.zeros(0, dtype=np.int64)
 ALL_SPECS = [
