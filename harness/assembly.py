@@ -77,7 +77,7 @@ def run_id(config: Config, parts: Parts) -> str:
 def load_task(text: str, plugins: Plugins, data: Path | None) -> Task:
     """A task by its name, or from a TOML file."""
     spec = parse_spec(text)
-    if text.endswith(".toml"):
+    if text.endswith(".toml") and spec.name != "file":
         spec = Spec("file", text)
     task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data))
     return task
@@ -107,7 +107,7 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins) -> SelectorConfig
 
 
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
-    spec = config.annotator.spec or task.default_annotator
+    spec = task.default_annotator if config.annotator.spec is None else config.annotator.spec
     if spec is None:
         known = ", ".join(sorted(_names(plugins, "annotator", task.card.kind)))
         raise CommandError(

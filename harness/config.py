@@ -41,7 +41,7 @@ class DemonstrationsConfig(_Frozen):
 
     generated: bool = True
     """Start with generated demonstrations (stage R1); false: zero-shot (stage R0)."""
-    shots: int | None = Field(default=None, ge=1, le=1000)
+    shots: int | None = Field(default=None, ge=1, le=1000, strict=True)
     """Demonstrations per example; unset: the task's own number."""
 
 
@@ -52,11 +52,11 @@ class StudentConfig(_Frozen):
     """Student spec."""
     preset: Literal["default"] = "default"
     """Named set of training settings."""
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1, strict=True)
     """Passes over the pool."""
-    batch_size: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1, strict=True)
     """Examples per optimiser step."""
-    learning_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     save: bool = False
     """Keep the last round's model in the run folder (student/)."""
@@ -80,13 +80,13 @@ class Config(_Frozen):
 
     task: str = "demo"
     """Task spec: a name, or the path of a TOML file."""
-    rounds: int = Field(default=2, ge=1)
+    rounds: int = Field(default=2, ge=1, strict=True)
     """Rounds of annotate, train, select."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, strict=True)
     """Seed of everything that is drawn."""
     setting: Literal["inductive", "transductive"] = "inductive"
     """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, strict=True)
     """At most so many examples of each split, drawn by the seed."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
@@ -200,10 +200,16 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             message = f"unknown key {key!r}; {nearest(key, _all_keys())}"
+        elif first["type"] == "model_type":
+            message = f"{key!r} is a table of keys; set one of them, such as {_first_key(key)!r}"
         else:
             said = first["msg"][:1].lower() + first["msg"][1:]
             message = f"key {key!r} = {first['input']!r}: {said}"
         raise ConfigError(f"{source}{message}") from None
+
+
+def _first_key(table: str) -> str:
+    return next(key for key in _all_keys() if key.startswith(f"{table}."))
 
 
 def _all_keys() -> list[str]:

@@ -93,7 +93,11 @@ class Pool:
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.examples):
             raise ValueError(f"{len(self.ids)} ids for {len(self.examples)} examples")
+        if isinstance(self.examples, list):
+            object.__setattr__(self, "examples", tuple(self.examples))
         if self.kind == "token":
+            if not all(self.examples):
+                raise ValueError("a sentence has no tokens")
             offsets = offsets_of([len(example) for example in self.examples])
         else:
             offsets = np.arange(len(self.ids) + 1, dtype=np.int64)

@@ -48,7 +48,12 @@ class Feedback:
         return np.arange(len(pool), dtype=np.int64)
 
     def demonstrations(
-        self, train: Pool, target: Pool, task: TaskCard, selector: DemonstrationSelector
+        self,
+        train: Pool,
+        target: Pool,
+        task: TaskCard,
+        selector: DemonstrationSelector,
+        rng: np.random.Generator,
     ) -> Demonstrations | None:
         """The trusted examples to show for the requested rows of ``target``; None if none."""
         chosen = self.selection.demonstrations
@@ -65,6 +70,7 @@ class Feedback:
             groups(labels, offsets, task),
             self.views[target.split].embeddings[rows],
             own,
+            rng,
         )
         return Demonstrations(train.take(chosen), labels, nearest, source="trusted")
 

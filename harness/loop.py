@@ -17,7 +17,7 @@ from harness.protocols import Parts
 from harness.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run_folder import RunFolder
-from harness.splits import load_splits
+from harness.splits import Splits
 from harness.stages import Stages
 
 __all__ = ["run"]
@@ -28,6 +28,7 @@ RESULT = "result.json"
 def run(
     parts: Parts,
     config: Config,
+    splits: Splits,
     folder: RunFolder,
     *,
     run_id: str,
@@ -39,6 +40,7 @@ def run(
     Args:
         parts: assembled from the configuration.
         config: resolved; with the data it decides every number.
+        splits: the data, drawn by the seed.
         folder: locked by this process; recorded steps in it are not done again.
         run_id: the folder's name.
         plugins: whose observers are told.
@@ -56,7 +58,9 @@ def run(
     try:
         _begin(parts, config, folder, run_id, watcher)
         plugins.notify("harness_run_started", config=config, folder=folder.path)
-        result = _result(parts, config, run_id, _rounds(parts, config, folder, plugins, watcher))
+        result = _result(
+            parts, config, run_id, _rounds(Stages(parts, config, splits, folder, watcher), plugins)
+        )
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)
@@ -65,19 +69,11 @@ def run(
     return result
 
 
-def _rounds(
-    parts: Parts, config: Config, folder: RunFolder, plugins: Plugins, watcher: Watcher
-) -> list[StageResult]:
-    splits = load_splits(
-        parts.task,
-        inductive=config.setting == "inductive",
-        limit=config.limit,
-        seed=config.seed,
-    )
-    stages = Stages(parts, config, splits, folder, watcher)
+def _rounds(stages: Stages, plugins: Plugins) -> list[StageResult]:
+    folder, watcher = stages.folder, stages.watcher
     recorded: list[StageResult] = []
     feedback = None
-    for round_ in range(config.rounds):
+    for round_ in range(stages.config.rounds):
         annotated, annotator_stage = stages.annotate(round_, feedback)
         _record(folder, recorded, annotator_stage, watcher)
         trained = stages.train(round_, annotated.train)

@@ -124,13 +124,14 @@ def _seqeval(
     true: Sequence[Sequence[str]], said: Sequence[Sequence[str]], task: TaskCard
 ) -> tuple[float, dict[str, LabelScore]]:
     from seqeval.metrics.v1 import precision_recall_fscore_support
-    from seqeval.scheme import IOB2
+    from seqeval.scheme import IOB2, Entities
 
     # Strict and with a scheme: without one, seqeval silently falls back to its lenient mode.
     precision, recall, f1, support = precision_recall_fscore_support(
         true, said, scheme=IOB2, average=None, zero_division=0
     )
-    found = {tag.split("-", 1)[1] for tags in (*true, *said) for tag in tags if tag != "O"}
+    # The rows of the answer are the types of *valid* mentions, in alphabetical order.
+    found = Entities(true, IOB2).unique_tags | Entities(said, IOB2).unique_tags
     by_name = {
         name: LabelScore(float(p), float(r), float(f), int(s))
         for name, p, r, f, s in zip(sorted(found), precision, recall, f1, support, strict=True)

@@ -8,14 +8,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from harness import hookspecs
 from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
 
-__all__ = ["BUILTINS", "Part", "PluginInfo", "Plugins", "Problem"]
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", "installed"]
 
 BUILTINS = (
     "harness_tasks.plugin",
@@ -100,33 +103,33 @@ class Plugins:
     # -- finding plugins ---------------------------------------------------------------
 
     def add(self, name: str) -> None:
-        """Add a plugin by module name or file."""
+        """Add a plugin by module name or file; one that is there already is not added twice."""
         try:
             plugin = _import(name)
         except HarnessError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CommandError(f"--plugin {name}: cannot be imported: {_say(error)}") from error
+        if name in self._origins or self._pm.is_registered(plugin):
+            return
+        warn, self._warn = self._warn, None  # what is wrong becomes the error, said once
         before = len(self.problems)
         self._add(plugin, name, "--plugin")
+        self._warn = warn
         if len(self.problems) > before:
             raise CommandError(str(self.problems[-1]))
 
     def _add_entry_points(self) -> None:
-        from importlib.metadata import distributions
-
-        for distribution in distributions():
-            for entry in distribution.entry_points:
-                if entry.group != ENTRY_POINTS:
-                    continue
-                origin = f"{distribution.metadata['Name']} {distribution.version}"
-                name = f"{entry.name} ({origin})"
-                try:
-                    plugin = entry.load()
-                except Exception as error:
-                    self._problem(name, f"cannot be imported: {_say(error)}")
-                else:
-                    self._add(plugin, name, origin)
+        for found in installed():
+            if found.problem is not None:
+                self._problem(found.name, found.problem)
+                continue
+            try:
+                plugin = found.entry.load()
+            except (Exception, SystemExit) as error:
+                self._problem(found.name, f"cannot be imported: {_say(error)}")
+            else:
+                self._add(plugin, found.name, found.origin)
 
     def _add(self, plugin: object, name: str, origin: str) -> None:
         try:
@@ -195,10 +198,25 @@ class Plugins:
 
     # -- commands and observers --------------------------------------------------------
 
-    def register_commands(self, app: object) -> None:
-        """Let plugins add their commands."""
+    def register_commands(self, app: typer.Typer) -> None:
+        """Let plugins add their commands; a name that is taken is refused."""
+        import typer
+
         for name, call in self._callers("harness_register_commands"):
-            self._guard(name, call, app=app)
+            own = typer.Typer()
+            self._guard(name, call, app=own)
+            taken = {command_name(info) for info in app.registered_commands}
+            taken |= {info.name or "" for info in app.registered_groups}
+            for command in own.registered_commands:
+                if command_name(command) in taken:
+                    self._problem(name, f"command {command_name(command)!r} is already there")
+                else:
+                    app.registered_commands.append(command)
+            for group in own.registered_groups:
+                if group.name in taken:
+                    self._problem(name, f"command {group.name!r} is already there")
+                else:
+                    app.registered_groups.append(group)
 
     def notify(self, hook: str, **arguments: object) -> None:
         """Tell every plugin of an event; one that fails is warned about."""
@@ -225,6 +243,47 @@ class Plugins:
             self._problem(plugin, f"{call.name} failed: {_say(error)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An entry point of an installed distribution, or what is wrong with it."""
+
+    name: str
+    origin: str
+    entry: Any = None
+    problem: str | None = None
+
+
+def installed() -> Iterator[Installed]:
+    """The entry points of group ``harness``, one a distribution and name.
+
+    A distribution that is found twice on the path counts once, as it does for imports.
+    """
+    from importlib.metadata import distributions
+
+    seen: set[str] = set()
+    for distribution in distributions():
+        metadata = distribution.metadata
+        name = (metadata["Name"] if metadata is not None else None) or "a nameless distribution"
+        key = name.lower().replace("_", "-")
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            entries = [one for one in distribution.entry_points if one.group == ENTRY_POINTS]
+        except Exception as error:
+            if ENTRY_POINTS in (distribution.read_text("entry_points.txt") or ""):
+                yield Installed(name, name, problem=f"entry_points.txt is wrong: {_say(error)}")
+            continue
+        for entry in entries:
+            origin = f"{name} {distribution.version}"
+            yield Installed(f"{entry.name} ({origin})", origin, entry)
+
+
+def command_name(info: Any) -> str:
+    """The name under which a command is called."""
+    return str(info.name or info.callback.__name__.replace("_", "-"))
+
+
 def _import(name: str) -> object:
     path = Path(name)
     if path.suffix != ".py":
@@ -243,5 +302,5 @@ def _import(name: str) -> object:
     return module
 
 
-def _say(error: Exception) -> str:
+def _say(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

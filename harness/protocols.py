@@ -243,7 +243,12 @@ class DemonstrationSelector(Protocol):
         """Rows among ``trusted`` that form the demonstration pool, ascending, int64."""
 
     def assign(
-        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+        self,
+        embeddings: FloatArray,
+        groups: IntArray,
+        targets: FloatArray,
+        own: IntArray,
+        rng: np.random.Generator,
     ) -> IntArray:
         """Demonstrations for each target, in the order in which they are shown.
 
@@ -253,6 +258,7 @@ class DemonstrationSelector(Protocol):
             targets: float32 ``[m, width]`` of the examples to annotate.
             own: int64 ``[m]``, the demonstration that a target itself is, or -1;
                 an example must never be its own demonstration.
+            rng: seeded by the run, the round and the split.
 
         Returns:
             int32 ``[m, shots]``, rows of the demonstrations; -1 pads at the end.

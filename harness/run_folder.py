@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 CHECKSUMS = "checksums.json"
 LOCK = ".lock"
+RECORDS = "rounds"
 HOLDER = ".holder.json"
 
 
@@ -70,6 +71,11 @@ class RunFolder:
             if fresh:
                 _clear(path)
             yield cls(path)
+        except Exception:
+            if not (path / RECORDS).exists():
+                _clear(path)  # nothing was recorded: a mistake leaves no folder behind
+                _remove(path)
+            raise
         finally:
             (path / HOLDER).unlink(missing_ok=True)
             lock.release()
@@ -167,6 +173,17 @@ def _clear(path: Path) -> None:
         else:
             entry.unlink()
     (path / CHECKSUMS).unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder without records, and the task's folder if it was the only run."""
+    for name in (HOLDER, LOCK):
+        (path / name).unlink(missing_ok=True)
+    for folder in (path, path.parent):
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # somebody else's files are in it
 
 
 def _read_checksums(file: Path) -> dict[str, str]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import CommandError
+from harness.errors import CommandError, RunError
 from harness.results import RunResult, load_result
 from harness.run_folder import HOLDER, RunFolder
 
-__all__ = ["ListedRun", "find_run", "finished_results", "list_runs"]
+__all__ = ["ListedRun", "find_run", "list_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +21,22 @@ class ListedRun:
 
     Attributes:
         path: the folder.
-        state: ``finished``, ``running`` or ``stopped``.
+        state: ``finished``, ``running``, ``stopped`` or ``damaged``.
         stages: stages recorded so far.
         result: of a finished run.
+        problem: of a damaged one, in words.
     """
 
     path: Path
     state: str
     stages: int
-    result: RunResult | None
+    result: RunResult | None = None
+    problem: str = ""
 
 
 def list_runs(out: Path) -> list[ListedRun]:
-    """Every run below ``out/<task>/``, by name.
-
-    Raises:
-        CorruptRunError, NewerRunError: naming the damaged file.
-    """
+    """Every run below ``out/<task>/``, by name; a damaged one does not hide the others."""
     return [_listed(path) for path in _folders(out)]
-
-
-def finished_results(out: Path) -> Iterator[RunResult]:
-    """The results of all finished runs below ``out/<task>/``.
-
-    Raises:
-        CorruptRunError, NewerRunError: naming the damaged file.
-    """
-    for run in list_runs(out):
-        if run.result is not None:
-            yield run.result
 
 
 def find_run(name: str, out: Path) -> Path:
@@ -73,11 +59,14 @@ def _folders(out: Path) -> list[Path]:
 
 def _listed(path: Path) -> ListedRun:
     stages = path / "stages.jsonl"
-    count = len(stages.read_text(encoding="utf-8").splitlines()) if stages.exists() else 0
-    if (path / "result.json").exists():
+    count = stages.read_bytes().count(b"\n") if stages.exists() else 0
+    if not (path / "result.json").exists():
+        return ListedRun(path, "running" if _alive(path) else "stopped", count)
+    try:
         result = RunFolder(path).read("result.json", load_result)
-        return ListedRun(path, "finished", count, result)
-    return ListedRun(path, "running" if _alive(path) else "stopped", count, None)
+    except RunError as error:
+        return ListedRun(path, "damaged", count, problem=str(error))
+    return ListedRun(path, "finished", count, result)
 
 
 def _alive(path: Path) -> bool:

@@ -66,7 +66,8 @@ class Spec:
         """
         for key in self.options:
             if key not in known:
-                raise CommandError(f"{self}: no option {key!r}; {nearest(key, known)}")
+                said = nearest(key, known) if known else f"{self.name} has none"
+                raise CommandError(f"{self}: no option {key!r}; {said}")
 
 
 def parse_spec(text: str) -> Spec:
@@ -83,6 +84,10 @@ def parse_spec(text: str) -> Spec:
     if not name:
         raise CommandError(f"{text!r} names no part; write name, name:argument or name,key=value")
     pairs = [option.partition("=") for option in options]
+    keys = [key for key, _, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise CommandError(f"{text!r} gives the option {key!r} twice")
     return Spec(
         name=name.strip(),
         argument=argument if colon else None,

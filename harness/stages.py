@@ -9,9 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import encoding
+from harness import encoding, iob2
 from harness.config import Config
-from harness.data import Annotations, Demonstrations, Gold, IntArray, Pool, Selection, StudentView
+from harness.data import (
+    ABSTAINED,
+    Annotations,
+    Demonstrations,
+    Gold,
+    IntArray,
+    Pool,
+    Selection,
+    StudentView,
+)
 from harness.data import merge as merged
 from harness.errors import HarnessError, NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
@@ -74,7 +83,7 @@ class Stages:
         if not self.folder.has(name):
             began = time.perf_counter()
             self.watcher.began(stage, "annotator", f"annotating {pool.split}")
-            said = self._ask(split, feedback)
+            said = self._ask(round_, split, feedback)
             seconds = time.perf_counter() - began
             self.folder.write(
                 name,
@@ -82,14 +91,18 @@ class Stages:
             )
         return self.folder.read(name, lambda path: encoding.read_annotations(path, pool, classes))
 
-    def _ask(self, split: Split, feedback: Feedback | None) -> Annotations:
+    def _ask(self, round_: int, split: Split, feedback: Feedback | None) -> Annotations:
         if feedback is None:
             return self._call_annotator(split.pool, split.gold, self._starts_with)
         rows = feedback.requested(split.pool)
         if len(rows) == 0:
             return feedback.annotations
         demonstrations = feedback.demonstrations(
-            self.splits.train.pool, split.pool, self.task, self.parts.demonstrations
+            self.splits.train.pool,
+            split.pool,
+            self.task,
+            self.parts.demonstrations,
+            np.random.default_rng([self.config.seed, round_, 4, *split.pool.split.encode()]),
         )
         said = self._call_annotator(split.pool.take(rows), split.gold.take(rows), demonstrations)
         if split.pool.split != "train":
@@ -105,11 +118,23 @@ class Stages:
                 said = annotator.annotate(pool, demonstrations, self.watcher.advanced, gold)
             else:
                 said = annotator.annotate(pool, demonstrations, self.watcher.advanced)
-            if not np.array_equal(said.offsets, pool.offsets):
-                raise PartError(
-                    f"annotator {self.config.annotator.spec!r} answered for other units than asked"
-                )
+            self._check(said, pool)
         return said
+
+    def _check(self, said: Annotations, pool: Pool) -> None:
+        """Hold an annotator to its protocol."""
+        wrong = None
+        if not np.array_equal(said.offsets, pool.offsets):
+            wrong = "answered for other units than asked"
+        elif ((said.labels < ABSTAINED) | (said.labels >= len(self.task.classes))).any():
+            wrong = "answered with a class index that the task does not have"
+        elif self.task.kind == "token":
+            unit = iob2.first_invalid(said.labels, said.offsets)
+            if unit is not None:
+                row = int(np.searchsorted(said.offsets, unit, side="right")) - 1
+                wrong = f"answered with tags that are not IOB2 for {pool.ids[row]}"
+        if wrong is not None:
+            raise PartError(f"annotator {self.config.annotator.spec!r} {wrong}")
 
     def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
         train = annotated.train

@@ -8,6 +8,7 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.errors import CommandError, nearest
 from harness.results import RunResult, StageResult
@@ -35,7 +36,8 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "rounds": lambda run: str(run.config["rounds"]),
     "limit": lambda run: str(run.config.get("limit") or "all"),
 }
-"""What a row can be named by. Runs that agree in these are seeds of one row."""
+"""What a row can be named by. Runs that agree in all but the seed are one row; where runs
+of one name differ in other settings, a column ``settings`` tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,16 @@ def make_table(
     if metric not in METRICS:
         raise CommandError(f"--metric: unknown metric {metric!r}; {nearest(metric, METRICS)}")
     groups: dict[tuple[str, ...], list[RunResult]] = {}
-    for run in runs:
+    for run, settings in zip(runs, _differences(runs, keys), strict=True):
         names = tuple(ROWS[key](run) for key in keys)
         if run.supervised:
             # Said in every table: these runs have seen gold labels.
             names = (f"{names[0]} (supervised)", *names[1:])
-        groups.setdefault(names, []).append(run)
+        groups.setdefault((*names, settings), []).append(run)
+    if not any(names[-1] for names in groups):
+        groups = {names[:-1]: group for names, group in groups.items()}
+    else:
+        keys = (*keys, "settings")
     stages = sorted({stage.stage for run in runs for stage in run.stages}, key=_stage_order)
     return Table(
         title=f"{metric} by stage",
@@ -123,6 +129,36 @@ def make_table(
         ),
         percent=metric not in ("cost_usd", "seconds"),
     )
+
+
+def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
+    """For each run the settings, seed apart, in which runs of its row differ.
+
+    Only runs that agree in everything but the seed are averaged.
+    """
+    rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    flat = [_flat(run.config) for run in runs]
+    names = [tuple(ROWS[key](run) for key in keys) for run in runs]
+    for name, settings in zip(names, flat, strict=True):
+        rows.setdefault(name, []).append(settings)
+    found = []
+    for name, settings in zip(names, flat, strict=True):
+        every = {key for other in rows[name] for key in other}
+        differing = [
+            key for key in sorted(every) if len({other.get(key) for other in rows[name]}) > 1
+        ]
+        found.append(" ".join(f"{key}={settings.get(key)}" for key in differing))
+    return found
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        elif prefix + key != "seed":
+            flat[prefix + key] = str(value)
+    return flat
 
 
 def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:

@@ -150,7 +150,6 @@ def test_a_wrong_rule_is_named(rules: dict[str, Any], message: str) -> None:
         annotator("rules", with_rules(MOOD, **rules))
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: KeyError, TypeError, or every text matches")
 @pytest.mark.parametrize(
     ("section", "entry"),
     [
@@ -165,7 +164,6 @@ def test_a_rule_without_its_words_is_named(section: str, entry: dict[str, Any]) 
         annotator("rules", with_rules(MOOD, **{section: [{"label": "good", **entry}]}))
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: a leading space claims the token before it")
 def test_a_space_in_a_pattern_claims_no_token() -> None:
     task = with_rules(NER, patterns=[{"label": "PER", "pattern": r"\sBob"}])
     assert names(task, say("rules", task, token_pool(["hi Bob ."]))) == ["O B-PER O"]
@@ -247,9 +245,6 @@ def test_a_wrong_row_is_named_by_file_and_line(
     assert str(caught.value).startswith(f"{spec.removeprefix('replay:')}:2: ")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="product bug: AttributeError, TypeError or ValueError instead"
-)
 @pytest.mark.parametrize(
     "row",
     [
@@ -263,7 +258,6 @@ def test_a_value_of_a_wrong_type_is_named_by_file_and_line(tmp_path: Path, row: 
         say(jsonl(tmp_path, row), MOOD, text_pool(["b"]))
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: splitlines() cuts JSON at U+2028 and U+0085")
 @pytest.mark.parametrize("separator", ["\u2028", "\x85"])
 def test_replay_reads_texts_with_unicode_separators(tmp_path: Path, separator: str) -> None:
     text = f"one{separator}two"
@@ -418,7 +412,6 @@ def test_mentions_inside_a_sentence_are_corrupted_at_the_rate(rate: float) -> No
     assert corrupted_share([0, 0, 1, 2, 0, 0], slice(2, 4), rate) == pytest.approx(rate, abs=0.035)
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: a boundary that cannot move stays where it is")
 def test_mentions_at_the_edge_of_a_sentence_are_corrupted_at_the_rate() -> None:
     assert corrupted_share([1, 2, 0, 0], slice(0, 2), 1.0) == 1.0
 
@@ -494,7 +487,6 @@ def test_ridge_scores_agree_with_least_squares(seed: int) -> None:
     np.testing.assert_allclose(found, ridge_by_loop(texts, support, labels, 3), atol=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="product bug (or docstring): its score is not 0")
 def test_a_class_without_support_scores_nothing() -> None:
     rng = np.random.default_rng(0)
     labels = np.asarray([0, 0, 0, 0, 1, 1])

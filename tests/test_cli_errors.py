@@ -135,20 +135,17 @@ def test_data_folder_from_the_environment_is_named(monkeypatch: pytest.MonkeyPat
     assert "HARNESS_DATA absent: no such folder" in message(call(*QUICK), 2)
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: an empty spec means the default annotator")
 def test_empty_spec_is_refused() -> None:
     # `--annotator "$A"` with A unset. Should it be let in, the student ends the run.
     said = message(call("run", "--task", "demo-ner", "--annotator", "", "--student", "tfidf"), 2)
     assert "tfidf" not in said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: only a path without 'file:' is understood")
 def test_file_task_by_its_own_name() -> None:
     Path("mine.toml").write_text("schema = 2\n")
     assert message(call(*QUICK, "--task", "file:mine.toml"), 1).startswith("mine.toml: key")
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the problem is printed as a warning, too")
 def test_plugin_with_a_misspelt_hook_is_named_once() -> None:
     Path("wrong_plugin.py").write_text(
         "from harness import hookimpl\n\n\n"
@@ -211,14 +208,12 @@ def test_wrong_sentence_is_named_by_file_and_line(row: object, parts: tuple[str,
     assert all(part in said for part in parts), said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: data is read after the run folder is made")
 @pytest.mark.parametrize("row", [row for row, _ in WRONG_DATA.values()], ids=WRONG_DATA)
 def test_wrong_data_leaves_no_run_behind(row: object) -> None:
     wrong_line("demo", row)
     assert not OUT.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: data is read after the run folder is made")
 def test_missing_test_split_leaves_no_run_behind() -> None:
     write_split("demo", "train", {"text": "My password is gone.", "label": "access"})
     said = message(call(*QUICK, "--data", "data"), 1)
@@ -233,7 +228,6 @@ def test_wrong_task_file_is_named_with_its_key() -> None:
     assert not OUT.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the path is looked up as a name")
 def test_task_file_without_data_can_be_shown() -> None:
     labels = "".join(f'[[labels]]\nname = "{name}"\ndescription = "{name}"\n' for name in "ab")
     head = 'schema = 1\nname = "mine"\nkind = "sequence"\nmetric = "accuracy"\n'
@@ -256,16 +250,7 @@ WRONG_RECORDS = {
 
 @pytest.mark.parametrize(
     ("row", "parts"),
-    [
-        pytest.param(
-            *case,
-            id=name,
-            marks=[pytest.mark.xfail(strict=True, reason="product bug: types are not checked")]
-            if name in ("text is a number", "confidence in words")
-            else [],
-        )
-        for name, case in WRONG_RECORDS.items()
-    ],
+    [pytest.param(*case, id=name) for name, case in WRONG_RECORDS.items()],
 )
 def test_wrong_recording_is_named_by_file_and_line(row: str, parts: tuple[str, ...]) -> None:
     Path("recorded.jsonl").write_text('{"text": "b", "label": "access"}\n' + row + "\n")
@@ -299,7 +284,6 @@ def test_installed_program(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the help is squeezed into one line of stderr")
 def test_program_without_a_command_prints_its_help() -> None:
     outcome = call()
     assert outcome.code in (0, 2)

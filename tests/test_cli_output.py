@@ -274,7 +274,6 @@ def test_table_rich_is_the_default(runs: Runs) -> None:
     assert "100.00" in oracle
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the mark is cut to 'supervi…'")
 def test_supervised_is_readable_on_a_narrow_terminal(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,7 +316,6 @@ def test_table_of_one_task(runs: Runs) -> None:
     assert "no finished run" in said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: all but six keys count as the seed")
 def test_only_seeds_are_put_together(runs: Runs, tmp_path: Path) -> None:
     out = tmp_path / "copy"
     shutil.copytree(runs.out, out)
@@ -359,7 +357,6 @@ def test_table_format_of_a_plugin(runs: Runs) -> None:
     assert succeeded(call(*arguments)) == "TRANSDUCTIVE BY STAGE\n"
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: text is read as rich markup")
 def test_brackets_are_no_markup(runs: Runs, tmp_path: Path) -> None:
     recording = tmp_path / "a[/b].d" / "c[bold]d.jsonl"
     recording.parent.mkdir(parents=True)
@@ -451,7 +448,6 @@ def test_wrong_result_is_named(copied: Path, content: bytes, part: str) -> None:
     assert part in said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: stages.jsonl is read without its checksum")
 def test_corrupt_stages_are_named(copied: Path) -> None:
     (copied / "stages.jsonl").write_bytes(b"\xff\xfe")
     said = message(call("runs", "--out", copied.parent.parent), 1)

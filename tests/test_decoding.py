@@ -61,9 +61,6 @@ def test_long_sentences_stay_valid() -> None:
         assert valid_iob2(decode_iob2(scores, np.asarray([0, 200])).tolist())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="product bug: -inf outweighs the penalty of a forbidden step"
-)
 def test_a_probability_of_zero_never_makes_a_sequence_invalid() -> None:
     scores = np.asarray([[-np.inf, -np.inf, 0.0]])
     assert decode_iob2(scores, np.asarray([0, 1])).tolist() != [2]

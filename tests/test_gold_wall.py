@@ -105,8 +105,10 @@ def spied_run(tmp_path: Path, annotator: str) -> list[str]:
 
 def test_no_part_of_an_unsupervised_run_can_reach_gold(tmp_path: Path) -> None:
     recording = tmp_path / "said.jsonl"
-    task = Plugins(third_party=False).part("task", "demo").factory(
-        protocols.TaskRequest(protocols.Spec("demo"))
+    task = (
+        Plugins(third_party=False)
+        .part("task", "demo")
+        .factory(protocols.TaskRequest(protocols.Spec("demo")))
     )
     # Answers that are wrong throughout, so that they cannot be mistaken for the gold labels.
     classes = task.card.classes
@@ -168,9 +170,7 @@ def test_an_annotator_that_does_not_declare_it_gets_no_gold(tmp_path: Path) -> N
     options = {"annotator.spec": "thief", "student.spec": "tfidf", "limit": 60, "rounds": 1}
     config, parts = assemble(load_config(options=options), plugins, None)
     with RunFolder.held(tmp_path / "run") as folder:
-        result = run(
-            parts, config, folder, run_id="x", plugins=plugins, watcher=Silent()
-        )
+        result = run(parts, config, folder, run_id="x", plugins=plugins, watcher=Silent())
     assert not result.supervised
 
 

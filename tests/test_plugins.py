@@ -535,7 +535,6 @@ def test_the_program_goes_on_with_a_broken_distribution(tmp_path: Path) -> None:
     assert (hello.returncode, hello.stdout) == (0, "hello\n")
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: distributions() is not made unique by name")
 def test_a_folder_that_is_twice_on_the_path_is_no_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -544,7 +543,6 @@ def test_a_folder_that_is_twice_on_the_path_is_no_problem(
     assert Plugins().problems == []
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: SystemExit of a plugin ends the program")
 def test_an_installed_plugin_that_exits_when_imported_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -552,7 +550,6 @@ def test_an_installed_plugin_that_exits_when_imported_is_named(
     assert "SystemExit" in str(Plugins().problems[0])
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: TypeError ends the program")
 def test_a_distribution_whose_entry_points_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -561,7 +558,6 @@ def test_a_distribution_whose_entry_points_cannot_be_read_is_named(
     assert "hp_garbled" in str(Plugins().problems[0])
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the last command of a name wins")
 def test_a_built_in_command_cannot_be_replaced(tmp_path: Path) -> None:
     source = HOOKIMPL + (
         "@hookimpl\ndef harness_register_commands(app):\n"

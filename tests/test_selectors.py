@@ -250,9 +250,6 @@ def test_a_large_class_is_thinned_before_medoids_are_sought() -> None:
     assert len(set(chosen.tolist())) == 5
 
 
-@pytest.mark.xfail(
-    strict=True, reason="product bug: k-medoids asked for 0 medoids of a class panics"
-)
 def test_fewer_demonstrations_than_classes() -> None:
     evidence = random_evidence(40, 3)
     trusted = ask("trust", "all", evidence)
@@ -329,7 +326,6 @@ def test_an_example_is_never_its_own_demonstration() -> None:
     assert shown == [[3, 3, 3]] * 36
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the place of the example itself stays empty")
 def test_a_small_class_that_loses_the_example_itself_is_made_up_for() -> None:
     draw = rng()
     groups = np.repeat([0, 1], [5, 10]).astype(np.int32)
@@ -340,7 +336,6 @@ def test_a_small_class_that_loses_the_example_itself_is_made_up_for() -> None:
     assert without_padding(found) == assigned_by_loop(10, *arguments)
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: fewer columns than shots instead of -1")
 @pytest.mark.parametrize("kind", ["k-medoids", "random"])
 def test_too_few_demonstrations_are_padded_to_the_shots(kind: str) -> None:
     few = rng().normal(size=(3, 4)).astype(np.float32)
@@ -365,7 +360,6 @@ def test_random_demonstrations_are_never_the_example_itself() -> None:
     assert [len(row) for row in without_padding(three)] == [2, 2, 2]
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: drawn by position, not by target")
 def test_random_demonstrations_stay_the_same_for_the_same_target() -> None:
     vectors = rng().normal(size=(12, 4)).astype(np.float32)
     groups, part = np.zeros(12, dtype=np.int32), selector("demonstrations", "random", 5)

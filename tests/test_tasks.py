@@ -313,13 +313,11 @@ def test_wrong_declaration_is_named_with_file_and_key(
     assert all(part in said for part in parts), said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: the message names neither key nor label")
 def test_duplicate_label_is_named(tmp_path: Path) -> None:
     _, said = wrong_declaration(tmp_path, ('"down"', '"up"'))
     assert "'up'" in said
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: only top-level keys are suggested")
 def test_misspelt_nested_key_gets_its_neighbour_suggested(tmp_path: Path) -> None:
     change = ("\n[[labels]]", '\n[prompt]\nsytem = "You sort."\n[[labels]]')
     _, said = wrong_declaration(tmp_path, change)
@@ -339,7 +337,6 @@ def test_declaration_that_is_not_utf8_is_named(tmp_path: Path) -> None:
         read_declaration(file)
 
 
-@pytest.mark.xfail(strict=True, reason="product bug: TOML files are read without -sig")
 def test_declaration_with_byte_order_mark_is_read(tmp_path: Path) -> None:
     file = tmp_path / "task.toml"
     file.write_bytes(b"\xef\xbb\xbf" + TASK.encode())

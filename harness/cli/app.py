@@ -10,6 +10,7 @@ import typer
 
 from harness.cli import inspect_commands, result_commands, run_command
 from harness.errors import HarnessError
+from harness.plugin_manager import installed
 
 __all__ = ["build_app", "main"]
 
@@ -26,7 +27,6 @@ def build_app() -> typer.Typer:
         help="LLM annotators and small student models teach each other a task "
         "without human labels.",
         epilog=EPILOG,
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -34,7 +34,7 @@ def build_app() -> typer.Typer:
     run_command.add_to(app)
     inspect_commands.add_to(app)
     result_commands.add_to(app)
-    if _has_entry_points():
+    if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 
         load_plugins(()).register_commands(app)
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     try:
         command = typer.main.get_command(build_app())
-        code = command.main(args=arguments, prog_name="harness", standalone_mode=False)
+        code = command.main(
+            args=arguments or ["--help"], prog_name="harness", standalone_mode=False
+        )
     except HarnessError as error:
         if os.environ.get("HARNESS_TRACEBACK"):
             raise
@@ -71,9 +73,3 @@ def _run(arguments: list[str]) -> int:
 def _fail(message: str, code: int) -> int:
     print(f"harness: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
-
-
-def _has_entry_points() -> bool:
-    from importlib.metadata import entry_points
-
-    return bool(entry_points(group="harness"))

@@ -1,10 +1,11 @@
-"""How results look on a terminal."""
+"""How results look on a terminal. Names come from users and are never read as markup."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.table import Table as RichTable
+from rich.text import Text
 
 if TYPE_CHECKING:
     from harness.metrics import Score
@@ -19,11 +20,12 @@ COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "demos", "t
 def stages_table(result: RunResult) -> RichTable:
     """The stages of a run, one row each."""
     metric = "accuracy" if result.metric == "accuracy" else "entity F1"
-    marks = " [yellow](supervised: the annotator reads gold labels)[/]" if result.supervised else ""
     annotator = result.config["annotator"]["spec"]
     student = result.config["student"]["spec"]
-    title = f"{result.task}: {annotator} + {student}, {metric} in %{marks}"
-    table = RichTable(title=title, title_justify="left", title_style="bold")
+    title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
+    if result.supervised:
+        title.append("\nsupervised: the annotator reads gold labels", style="yellow")
+    table = RichTable(title=title, title_justify="left")
     for column in COLUMNS:
         table.add_column(column, justify="left" if column in ("stage", "actor") else "right")
     for stage in result.stages:
@@ -54,11 +56,14 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
 
 def table_picture(table: Table) -> RichTable:
     """A table of results."""
-    picture = RichTable(title=table.title, title_justify="left", title_style="bold")
+    picture = RichTable(title=Text(table.title, style="bold"), title_justify="left")
     for name in table.header:
-        picture.add_column(name, justify="left" if name in table.keys else "right")
+        key = name in table.keys
+        picture.add_column(
+            name, justify="left" if key else "right", overflow="fold" if key else "ellipsis"
+        )
     for row in table.texts():
-        picture.add_row(*row)
+        picture.add_row(*(Text(cell) for cell in row))
     return picture
 
 

@@ -73,6 +73,13 @@ def table(
 
 
 def _finished(out: Path, task: str | None) -> list[RunResult]:
-    from harness.run_listing import finished_results
+    from harness.cli.session import warn
+    from harness.run_listing import list_runs
 
-    return [result for result in finished_results(out) if task in (None, result.task)]
+    results = []
+    for run in list_runs(out):
+        if run.problem:
+            warn(f"left out: {run.problem}")
+        elif run.result is not None and task in (None, run.result.task):
+            results.append(run.result)
+    return results

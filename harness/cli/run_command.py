@@ -90,12 +90,21 @@ def _do(
     from harness.assembly import assemble, run_id
     from harness.loop import run as run_loop
     from harness.run_folder import RunFolder
+    from harness.splits import load_splits
 
     config, parts = assemble(config, plugins, data)
+    splits = load_splits(
+        parts.task,
+        inductive=config.setting == "inductive",
+        limit=config.limit,
+        seed=config.seed,
+    )
     name = run_id(config, parts)
     path = out / parts.task.card.name / name
     with RunFolder.held(path, fresh=fresh) as folder, _watching(name, quiet=quiet) as watcher:
-        result = run_loop(parts, config, folder, run_id=name, plugins=plugins, watcher=watcher)
+        result = run_loop(
+            parts, config, splits, folder, run_id=name, plugins=plugins, watcher=watcher
+        )
     return result, path
 
 
@@ -122,8 +131,10 @@ def _show(result: RunResult, path: Path, *, as_json: bool) -> None:
     if as_json:
         say(result.to_json())
         return
+    from rich.text import Text
+
     from harness.cli.pictures import stages_table
 
     screen = console()
     screen.print(stages_table(result))
-    screen.print(f"[dim]{path}[/dim]", soft_wrap=True)
+    screen.print(Text(str(path), style="dim"), soft_wrap=True)

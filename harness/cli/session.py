@@ -13,7 +13,7 @@ from harness.plugin_manager import Plugins, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["RUNS", "console", "data_folder", "load_plugins", "say"]
+__all__ = ["RUNS", "console", "data_folder", "load_plugins", "say", "warn"]
 
 RUNS = Path("results/runs")
 """Where runs are kept unless ``--out`` says otherwise."""
@@ -54,8 +54,12 @@ def say(text: str) -> None:
     print(text)  # noqa: T201
 
 
+def warn(message: str) -> None:
+    """Say on stderr, once, what is wrong but stops nothing."""
+    if message not in _said:
+        _said.add(message)
+        print(f"harness: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
 def _warn(problem: Problem) -> None:
-    text = str(problem)
-    if text not in _said:
-        _said.add(text)
-        print(f"harness: warning: {text}", file=sys.stderr)  # noqa: T201
+    warn(str(problem))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.session import console, say
+from harness.cli.session import console, say, warn
 from harness.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -55,17 +55,17 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     from harness.assembly import load_task
     from harness.errors import DataError
 
-    task = None
     try:
         task = load_task(name, plugins, data)
     except DataError as error:
-        missing = str(error)
-        part = plugins.part("task", name)
-        file = Path(str(getattr(part.factory, "args", ("",))[0]))
+        # A task can be shown without its data, if it is declared in a file.
+        file = Path(name)
+        if not file.is_file():
+            file = Path(str(getattr(plugins.part("task", name).factory, "args", ("",))[0]))
         if not file.is_file():
             raise
-        say(file.read_text(encoding="utf-8").rstrip())
-        say(f"# {missing}")
+        say(file.read_text(encoding="utf-8-sig").rstrip())
+        say(f"# {error}")
         return
     _print_loaded(task)
 
@@ -102,19 +102,22 @@ def print_run(name: str, out: Path) -> None:
     from harness.run_listing import find_run
 
     folder = RunFolder(find_run(name, out))
+    config = folder.read("config.toml", lambda path: path.read_text(encoding="utf-8"))
+    result = folder.read("result.json", load_result) if folder.has("result.json") else None
     say(str(folder.path))
-    say(folder.read("config.toml", lambda path: path.read_text(encoding="utf-8")).rstrip())
-    if not folder.has("result.json"):
+    say(config.rstrip())
+    if result is None:
         say("\nnot finished: the same command goes on from what is recorded")
         return
     from harness.cli.pictures import stages_table
 
-    console().print(stages_table(folder.read("result.json", load_result)))
+    console().print(stages_table(result))
 
 
 def print_runs(out: Path) -> None:
     """One line a run."""
     from rich.table import Table
+    from rich.text import Text
 
     from harness.run_listing import list_runs
 
@@ -122,14 +125,15 @@ def print_runs(out: Path) -> None:
     if not runs:
         say(f"no runs below {out}; make one with harness run")
         return
-    picture = Table(title=f"runs below {out}", title_justify="left", title_style="bold")
+    title = Text(f"runs below {out}", style="bold")
+    picture = Table(title=title, title_justify="left")
     for column in ("run", "state", "stages", "last", "pool", "test"):
         picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
     for run in runs:
         last = run.result.stages[-1] if run.result else None
         test = last.inductive if last else None
         picture.add_row(
-            f"{run.path.parent.name}/{run.path.name}",
+            Text(f"{run.path.parent.name}/{run.path.name}"),
             run.state,
             str(run.stages),
             last.stage if last else "–",
@@ -137,6 +141,9 @@ def print_runs(out: Path) -> None:
             f"{100 * test.score:.1f}" if test else "–",
         )
     console().print(picture)
+    for run in runs:
+        if run.problem:
+            warn(run.problem)
 
 
 def print_plugins(plugins: Plugins) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from harness.data import Pool
 from harness.encoding import text_key
 from harness.errors import CommandError, DataError
+from harness.jsonl import field, read_jsonl, text_field, type_name
 
 __all__ = ["Record", "Recording", "open_recording"]
 
@@ -83,34 +83,41 @@ def open_recording(argument: str | None, round_: int) -> Recording:
 
 
 def _from_jsonl(file: Path) -> Recording:
-    raw = file.read_bytes()
-    records = []
-    for line, text in enumerate(raw.decode("utf-8-sig", errors="replace").splitlines(), start=1):
-        if text.strip():
-            records.append(_record(text, line, f"{file}:{line}"))
-    return Recording(str(file), records, hashlib.sha256(raw).hexdigest())
+    records = [_record(row, line, f"{file}:{line}") for line, row in read_jsonl(file)]
+    with file.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return Recording(str(file), records, digest)
 
 
-def _record(text: str, line: int, where: str) -> Record:
-    try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not a JSON object ({error.msg})") from None
-    if not isinstance(row, dict) or not ("text" in row or "tokens" in row):
-        raise DataError(f"{where}: a recorded row needs 'text' or 'tokens'")
+def _record(row: Mapping[str, Any], line: int, where: str) -> Record:
     key = next((key for key in ANSWER_KEYS if key in row), None)
     if key is None:
         raise DataError(f"{where}: no answer in the row; it needs one of {', '.join(ANSWER_KEYS)}")
-    content = row["text"] if "text" in row else " ".join(row["tokens"])
     return Record(
         where=where,
         line=line,
-        key=text_key(content),
+        key=text_key(_text(row, where)),
         answer=row[key],
-        augmented=row.get("augmented"),
-        confidence=row.get("confidence"),
-        reply=str(row.get("reply", "")),
+        augmented=_optional(row, "augmented", str, where),
+        confidence=_optional(row, "confidence", (int, float), where),
+        reply=_optional(row, "reply", str, where) or "",
     )
+
+
+def _text(row: Mapping[str, Any], where: str) -> str:
+    if "text" in row:
+        return text_field(row["text"], "the text", where)
+    tokens = field(row, "tokens", where)
+    if not isinstance(tokens, list):
+        raise DataError(f"{where}: 'tokens' is {type_name(tokens)}, not a list")
+    return " ".join(text_field(token, "a token", where) for token in tokens)
+
+
+def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
+    value = row.get(name)
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        raise DataError(f"{where}: {name!r} is {type_name(value)}, which does not fit")
+    return value
 
 
 def _from_run(folder: Path, round_: int) -> Recording:

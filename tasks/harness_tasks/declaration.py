@@ -99,8 +99,9 @@ class Declaration(_Entry):
     @model_validator(mode="after")
     def _consistent(self) -> Declaration:
         names = [label.name for label in self.labels]
-        if len(set(names)) != len(names):
-            raise ValueError("two labels have the same name")
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"labels: two have the name {name!r}; give each its own")
         if self.kind == "sequence" and len(names) < 2:
             raise ValueError("a sequence task needs at least two labels")
         if (self.kind == "token") != (self.metric == "entity_f1"):
@@ -146,7 +147,7 @@ def read_declaration(file: Path) -> Declaration:
         TaskError: naming the file, and the line or the key that is wrong.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise TaskError(f"{file}: no such task file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -172,4 +173,13 @@ def _first_error(error: ValidationError) -> str:
 
 
 def _keys() -> list[str]:
-    return [info.alias or name for name, info in Declaration.model_fields.items()]
+    nested: dict[str, type[BaseModel]] = {
+        "prompt": PromptEntry,
+        "hub": HubSource,
+        "labels.0": LabelEntry,
+        "published.0": Published,
+    }
+    keys = [info.alias or name for name, info in Declaration.model_fields.items()]
+    return keys + [
+        f"{table}.{key}" for table, model in nested.items() for key in model.model_fields
+    ]

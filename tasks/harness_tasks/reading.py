@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness import iob2
 from harness.data import Gold, IntArray, Kind, Pool, offsets_of
 from harness.errors import DataError, nearest
+from harness.jsonl import field, read_jsonl, text_field, type_name
 
-__all__ = ["Rows", "read_jsonl", "read_rows"]
+__all__ = ["Rows", "read_rows"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,97 +57,44 @@ def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Row
     return Rows(pool, gold)
 
 
-def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a JSON Lines file with their line numbers.
-
-    Raises:
-        DataError: naming file and line.
-    """
-    try:
-        handle = file.open("rb")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
-    with handle:
-        for line, raw in enumerate(handle, start=1):
-            if line == 1:
-                raw = raw.removeprefix(b"\xef\xbb\xbf")
-            if not raw.strip():
-                continue
-            yield line, _object(raw, f"{file}:{line}")
-
-
-def _object(raw: bytes, where: str) -> Mapping[str, Any]:
-    try:
-        row = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where}: not UTF-8 (byte {error.start + 1}); convert the file") from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}: not a JSON object ({error.msg} at column {error.colno})"
-        ) from None
-    if not isinstance(row, dict):
-        raise DataError(f"{where}: not a JSON object but {_type(row)}")
-    return row
-
-
 def _sequence_row(row: Mapping[str, Any], index: Mapping[str, int], where: str) -> tuple[str, int]:
-    text = _field(row, "text", where)
-    if not isinstance(text, str):
-        raise DataError(f"{where}: 'text' is {_type(text)}, not a string")
+    text = text_field(field(row, "text", where), "the text", where)
     if not text.strip():
         raise DataError(f"{where}: the text is empty; remove the row or fill it")
-    return text, _class(_field(row, "label", where), index, "label", where)
+    return text, _class(field(row, "label", where), index, "label", where)
 
 
 def _token_row(
     row: Mapping[str, Any], index: Mapping[str, int], where: str
 ) -> tuple[tuple[str, ...], list[int]]:
-    tokens, tags = _field(row, "tokens", where), _field(row, "tags", where)
+    tokens, tags = field(row, "tokens", where), field(row, "tags", where)
     for name, value in (("tokens", tokens), ("tags", tags)):
         if not isinstance(value, list):
-            raise DataError(f"{where}: {name!r} is {_type(value)}, not a list")
+            raise DataError(
+                f"{where}: {name!r} is {type_name(value)}, not a list; put it in brackets"
+            )
     if not tokens:
         raise DataError(f"{where}: the sentence has no tokens; remove the row or fill it")
     if len(tokens) != len(tags):
-        raise DataError(f"{where}: {len(tokens)} tokens but {len(tags)} tags")
+        raise DataError(
+            f"{where}: {len(tokens)} tokens but {len(tags)} tags; each token needs one tag"
+        )
     for token in tokens:
-        if not isinstance(token, str) or not token.strip():
-            raise DataError(f"{where}: token {token!r} is empty or not a string")
+        if not text_field(token, "a token", where).strip():
+            raise DataError(f"{where}: a token is empty; remove it and its tag")
     classes = [_class(tag, index, "tag", where) for tag in tags]
-    _check_iob2(tags, where)
+    wrong = iob2.fault(tags)
+    if wrong is not None:
+        raise DataError(f"{where}: {wrong}")
     return tuple(tokens), classes
-
-
-def _check_iob2(tags: Sequence[str], where: str) -> None:
-    previous = "O"
-    for position, tag in enumerate(tags, start=1):
-        if tag.startswith("I-") and previous[2:] != tag[2:]:
-            raise DataError(
-                f"{where}: tag {position} is {tag} after {previous}, which IOB2 does not allow; "
-                f"a mention begins with B-{tag[2:]}"
-            )
-        previous = tag
 
 
 def _class(value: object, index: Mapping[str, int], what: str, where: str) -> int:
     if not isinstance(value, str):
-        raise DataError(f"{where}: the {what} is {_type(value)}, not a string")
+        raise DataError(f"{where}: the {what} is {type_name(value)}, not a string")
     if value not in index:
         raise DataError(f"{where}: the task has no {what} {value!r}; {nearest(value, index)}")
     return index[value]
-
-
-def _field(row: Mapping[str, Any], name: str, where: str) -> Any:
-    if name not in row:
-        found = ", ".join(row) or "nothing"
-        raise DataError(f"{where}: there is no {name!r} in the row (it has: {found})")
-    return row[name]
-
-
-def _type(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
-             int: "a number", float: "a number", type(None): "null"}  # fmt: skip
-    return names.get(type(value), type(value).__name__)
 
 
 def _offsets(kind: Kind, examples: Sequence[Any]) -> IntArray:

@@ -82,6 +82,8 @@ class DeclaredTask:
             folder = next((folder for folder in folders if folder.is_dir()), None)
             if folder is not None:
                 return self._in_folder(folder)
+            if (data / "train.jsonl").is_file():
+                raise DataError(f"{data}: holds train.jsonl itself; pass the folder above {name}/")
             if not self.declaration.files:
                 raise DataError(f"{data / name}: no such folder, so there is no data for {name!r}")
         if not self.declaration.files:

@@ -63,8 +63,8 @@ class EmbeddingAnnotator:
         request.spec.no_argument()
         request.spec.check_options("threshold")
         threshold = request.spec.option("threshold", 0.0, float)
-        if threshold < 0:
-            raise CommandError(f"{request.spec}: the threshold cannot be negative")
+        if not 0 <= threshold < np.inf:
+            raise CommandError(f"{request.spec}: the threshold is a number of at least 0")
         return cls(request.task, threshold)
 
     def describe(self) -> dict[str, object]:
@@ -135,7 +135,7 @@ def ridge_scores(
     """Class-balanced ridge regression to one-hot labels: float ``[n, classes]``.
 
     ``B = (X'WX + RIDGE I)^-1 X'W(Y - 1/C)`` with X centred and W giving each class the
-    same weight; a text scores ``(x - mean) B``. A class without support scores 0.
+    same weight; a text scores ``(x - mean) B``. Each class needs a support sentence.
     """
     counts = np.bincount(labels, minlength=classes)
     weights = (len(labels) / classes / counts[labels])[:, None]

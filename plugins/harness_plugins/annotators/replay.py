@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness import iob2
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import DataError, NotRecordedError, nearest
 from harness.protocols import AnnotatorRequest, Progress
@@ -85,6 +86,9 @@ class ReplayAnnotator:
                 raise DataError(
                     f"{record.where}: the task has no label {name!r}; {nearest(str(name), classes)}"
                 )
+        wrong = iob2.fault([str(name) for name in said]) if self._task.kind == "token" else None
+        if wrong is not None:
+            raise DataError(f"{record.where}: {wrong}")
         return [classes.index(str(name)) for name in said]
 
 

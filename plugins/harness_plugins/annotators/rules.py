@@ -136,6 +136,8 @@ def _tagged(tokens: Sequence[str], rules: Sequence[Rule]) -> np.ndarray[Any, Any
         for match in rule.pattern.finditer(text):
             group = "mention" if "mention" in rule.pattern.groupindex else 0
             begin, end = match.span(group)
+            found = text[begin:end]
+            begin, end = end - len(found.lstrip()), begin + len(found.rstrip())
             if begin >= end:
                 continue
             first = int(np.searchsorted(starts, begin, side="right")) - 1
@@ -155,34 +157,45 @@ def _compiled(rules: Mapping[str, Any], task: TaskCard) -> Iterator[Rule]:
             raise TaskError(
                 f"task {task.name!r}: unknown key 'rules.{section}'; {nearest(section, _KEYS)}"
             )
+        if not isinstance(entries, list):
+            raise TaskError(f"task {task.name!r}: write [[rules.{section}]] with double brackets")
         for number, entry in enumerate(entries, start=1):
             where = f"task {task.name!r}: rules.{section}, entry {number}"
             for key in entry:
                 if key not in _KEYS[section]:
                     raise TaskError(f"{where}: unknown key {key!r}; {nearest(key, _KEYS[section])}")
             if entry.get("label") not in names:
-                raise TaskError(f"{where}: no label {entry.get('label')!r} in the task")
+                raise TaskError(
+                    f"{where}: no label {entry.get('label')!r} in the task; "
+                    f"{nearest(str(entry.get('label')), names)}"
+                )
             label = names.index(entry["label"])
-            if section == "patterns":
-                yield Rule(label, _regex(entry, where))
-            else:
-                yield Rule(label, _words(entry, task))
+            make = _regex if section == "patterns" else _words
+            yield Rule(label, make(entry, task, where))
 
 
-def _regex(entry: Mapping[str, Any], where: str) -> re.Pattern:
+def _regex(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
+    pattern = entry.get("pattern")
+    if not isinstance(pattern, str) or not pattern:
+        raise TaskError(f"{where}: 'pattern' must be a text that is not empty")
     try:
-        return re.compile(entry["pattern"])
-    except KeyError:
-        raise TaskError(f"{where}: there is no 'pattern'") from None
+        return re.compile(pattern)
     except re.error as error:
         raise TaskError(f"{where}: not a regular expression: {error}") from None
 
 
-def _words(entry: Mapping[str, Any], task: TaskCard) -> re.Pattern:
+def _words(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
+    words = entry.get("words")
+    if (
+        not isinstance(words, list)
+        or not words
+        or not all(isinstance(word, str) and word.strip() for word in words)
+    ):
+        raise TaskError(f"{where}: 'words' must be a list of words, at least one")
     if task.kind == "token":
-        return _phrase(entry["words"], before_capitals=entry.get("before_capitals", False))
-    words = "|".join(re.escape(word) for word in sorted(entry["words"], key=len, reverse=True))
-    return re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+        return _phrase(words, before_capitals=bool(entry.get("before_capitals", False)))
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE)
 
 
 def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern:

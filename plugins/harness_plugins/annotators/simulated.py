@@ -110,7 +110,6 @@ class NoisyMentions:
             if rng.random() < self._rate / 4 and len(outside):
                 at = int(rng.choice(outside))
                 kind = int(rng.integers(self._types))
-                # A token before an I- of the same type would otherwise lose its boundary.
                 said[at] = 1 + 2 * kind
         return said
 
@@ -122,9 +121,11 @@ class NoisyMentions:
             return begin, begin, kind
         if what == 1:
             return begin, end, int((kind + rng.integers(1, self._types)) % self._types)
-        moves = [(max(begin - 1, 0), end), (begin + 1, end), (begin, end - 1),
-                 (begin, min(end + 1, length))]  # fmt: skip
-        begin, end = moves[int(rng.integers(4))]
+        moves = [(begin - 1, end), (begin + 1, end), (begin, end - 1), (begin, end + 1)]
+        possible = [(a, b) for a, b in moves if a >= 0 and a < b and b <= length]
+        if not possible:  # a mention that is the whole sentence of one token
+            return begin, begin, kind
+        begin, end = possible[int(rng.integers(len(possible)))]
         return begin, end, kind
 
 

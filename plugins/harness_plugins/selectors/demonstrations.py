@@ -56,17 +56,22 @@ class KMedoids:
         return np.sort(np.concatenate(chosen)).astype(np.int64)
 
     def assign(
-        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+        self,
+        embeddings: FloatArray,
+        groups: IntArray,
+        targets: FloatArray,
+        own: IntArray,
+        rng: np.random.Generator,
     ) -> IntArray:
         """The nearest of each class by cosine, classes in label order, nearest first."""
         demonstrations, targets = _unit(embeddings), _unit(targets)
-        nearest = np.full((len(targets), min(self.shots, len(embeddings))), -1, dtype=np.int32)
+        nearest = np.full((len(targets), self.shots), -1, dtype=np.int32)
         for start in range(0, len(targets), CHUNK):
             rows = slice(start, start + CHUNK)
             similarity = targets[rows] @ demonstrations.T
             mine = np.flatnonzero(own[rows] >= 0)
             similarity[mine, own[rows][mine]] = -np.inf
-            nearest[rows] = _balanced_nearest(similarity, groups, nearest.shape[1])
+            nearest[rows] = _balanced_nearest(similarity, groups, self.shots)
         return nearest
 
 
@@ -95,14 +100,22 @@ class RandomDemonstrations:
         return np.sort(np.concatenate(chosen)).astype(np.int64)
 
     def assign(
-        self, embeddings: FloatArray, groups: IntArray, targets: FloatArray, own: IntArray
+        self,
+        embeddings: FloatArray,
+        groups: IntArray,
+        targets: FloatArray,
+        own: IntArray,
+        rng: np.random.Generator,
     ) -> IntArray:
-        """Random ones, never an example itself; the same for the same target."""
-        similarity = np.random.default_rng(0).random((len(targets), len(embeddings)))
+        """Random ones, never an example itself."""
+        similarity = rng.random((len(targets), len(embeddings)))
         mine = np.flatnonzero(own >= 0)
         similarity[mine, own[mine]] = -np.inf
         order = np.argsort(-similarity, axis=1)[:, : self.shots].astype(np.int32)
-        return np.where(np.isfinite(np.take_along_axis(similarity, order, 1)), order, -1)
+        usable = np.isfinite(np.take_along_axis(similarity, order, 1))
+        nearest = np.full((len(targets), self.shots), -1, dtype=np.int32)
+        nearest[:, : order.shape[1]] = np.where(usable, order, -1)
+        return nearest
 
 
 def quotas(total: int, available: list[int]) -> list[int]:
@@ -119,8 +132,8 @@ def quotas(total: int, available: list[int]) -> list[int]:
 def _medoids(
     embeddings: FloatArray, rows: IntArray, count: int, rng: np.random.Generator
 ) -> IntArray:
-    if count >= len(rows):
-        return rows
+    if count == 0 or count >= len(rows):
+        return rows[:count]
     if len(rows) > MAX_CANDIDATES:
         rows = np.sort(rng.choice(rows, MAX_CANDIDATES, replace=False))
     import kmedoids
@@ -138,19 +151,19 @@ def _balanced_nearest(similarity: FloatArray, groups: IntArray, shots: int) -> I
     present = np.unique(groups)
     each = shots // len(present)
     order = np.argsort(-similarity, axis=1, kind="stable")
+    usable = np.isfinite(np.take_along_axis(similarity, order, 1))
     ranked_groups = groups[order]
     taken = np.zeros(order.shape, dtype=bool)
     for group in present:
-        of_group = ranked_groups == group
+        of_group = usable & (ranked_groups == group)
         taken |= of_group & (np.cumsum(of_group, axis=1) <= each)
     # Fill up to the number of shots by similarity alone.
     missing = shots - taken.sum(axis=1, keepdims=True)
-    spare = ~taken
+    spare = usable & ~taken
     taken |= spare & (np.cumsum(spare, axis=1) <= missing)
-    usable = np.isfinite(np.take_along_axis(similarity, order, 1))
     chosen = np.full((len(order), shots), -1, dtype=np.int32)
     for row in range(len(order)):
-        kept = taken[row] & usable[row]
+        kept = taken[row]
         found, of = order[row][kept], ranked_groups[row][kept]
         found = found[np.argsort(of, kind="stable")]
         chosen[row, : len(found)] = found

@@ -35,6 +35,10 @@ def number_argument(spec: Spec, default: int) -> int:
     spec.check_options()
     if spec.argument is None:
         return default
-    if not spec.argument.isdigit() or int(spec.argument) < 1:
+    try:
+        value = int(spec.argument)
+    except ValueError:
+        value = 0
+    if value < 1:
         raise CommandError(f"{spec}: write a whole number of at least 1")
-    return int(spec.argument)
+    return value

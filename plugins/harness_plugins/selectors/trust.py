@@ -85,4 +85,4 @@ class RandomTrust:
 
 
 def _share(fraction: float, members: int) -> int:
-    return min(members, max(1, int(fraction * members)))
+    return min(members, max(1, int(fraction * members + 1e-9)))

@@ -9,6 +9,8 @@ from harness.data import FloatArray, IntArray
 __all__ = ["decode_iob2"]
 
 IMPOSSIBLE = -1e9
+LEAST = -1e4
+"""Log-probability below which all are alike."""
 
 
 def decode_iob2(log_probabilities: FloatArray, offsets: IntArray) -> IntArray:
@@ -21,13 +23,15 @@ def decode_iob2(log_probabilities: FloatArray, offsets: IntArray) -> IntArray:
     Returns:
         int32 ``[units]``: for each sentence the valid sequence with the largest sum.
     """
+    # A probability of 0 must not weigh more than a forbidden step.
+    scores = np.maximum(log_probabilities.astype(np.float64), LEAST)
     lengths = np.diff(offsets)
     out = np.empty(len(log_probabilities), dtype=np.int32)
     # Sentences of equal length are decoded together: one pass of a matrix a position.
-    for length in np.unique(lengths):
+    for length in np.unique(lengths[lengths > 0]):
         rows = np.flatnonzero(lengths == length)
         units = offsets[:-1][rows][:, None] + np.arange(length)
-        out[units] = _viterbi(log_probabilities[units].astype(np.float64))
+        out[units] = _viterbi(scores[units])
     return out
 
 
