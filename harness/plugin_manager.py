@@ -281,7 +281,7 @@ def installed() -> Iterator[Installed]:
 
 def command_name(info: Any) -> str:
     """The name under which a command is called."""
-    return str(info.name or info.callback.__name__.replace("_", "-"))
+    return str(info.name or info.callback.__name__.lower().replace("_", "-"))
 
 
 def _import(name: str) -> object:

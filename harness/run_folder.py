@@ -72,7 +72,7 @@ class RunFolder:
                 _clear(path)
             yield cls(path)
         except Exception:
-            if not (path / RECORDS).exists():
+            if not any((path / name).exists() for name in (RECORDS, "result.json")):
                 _clear(path)  # nothing was recorded: a mistake leaves no folder behind
                 _remove(path)
             raise

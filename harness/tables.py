@@ -39,6 +39,8 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
 """What a row can be named by. Runs that agree in all but the seed are one row; where runs
 of one name differ in other settings, a column ``settings`` tells them apart."""
 
+DEFAULT_ROWS = ("task", "annotator", "student")
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -95,13 +97,13 @@ def make_table(
 
     Args:
         runs: finished runs.
-        rows: names of ``ROWS``; None: all.
+        rows: names of ``ROWS``; None: task, annotator and student.
         metric: a name of ``METRICS``.
 
     Raises:
         CommandError: for an unknown name.
     """
-    keys = tuple(rows or ROWS)
+    keys = tuple(rows or DEFAULT_ROWS)
     for key in keys:
         if key not in ROWS:
             raise CommandError(f"--rows: unknown key {key!r}; {nearest(key, ROWS)}")
@@ -138,7 +140,7 @@ def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
     """
     rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
     flat = [_flat(run.config) for run in runs]
-    names = [tuple(ROWS[key](run) for key in keys) for run in runs]
+    names = [(*(ROWS[key](run) for key in keys), str(run.supervised)) for run in runs]
     for name, settings in zip(names, flat, strict=True):
         rows.setdefault(name, []).append(settings)
     found = []

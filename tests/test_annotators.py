@@ -141,7 +141,7 @@ def test_rules_learn_mentions_from_demonstrations() -> None:
         ({"pattern": []}, r"unknown key 'rules\.pattern'; did you mean 'patterns'"),
         ({"lists": [{"label": "god", "words": ["x"]}]}, r"rules\.lists, entry 1: no label 'god'"),
         ({"lists": [{"label": "good", "word": ["x"]}]}, "entry 1: unknown key 'word'; did you"),
-        ({"patterns": [{"label": "good"}]}, "there is no 'pattern'"),
+        ({"patterns": [{"label": "good"}]}, "entry 1: 'pattern' must be a text that is not empty"),
         ({"patterns": [{"label": "good", "pattern": "("}]}, "entry 1: not a regular expression"),
     ],
 )
@@ -230,7 +230,7 @@ def test_replay_serves_token_tasks(tmp_path: Path) -> None:
         (NER, {"tokens": ["b"], "tags": "O"}, "does not fit the example's 1 units"),
         (MOOD, {"text": "b"}, "no answer in the row"),
         (MOOD, {"label": "good"}, "a recorded row needs 'text' or 'tokens'"),
-        (MOOD, ["b", "good"], "a recorded row needs 'text' or 'tokens'"),
+        (MOOD, ["b", "good"], "not a JSON object but a list; put it in braces"),
         (MOOD, '{"text": "b"', "not a JSON object"),
     ],
 )
@@ -416,6 +416,20 @@ def test_mentions_at_the_edge_of_a_sentence_are_corrupted_at_the_rate() -> None:
     assert corrupted_share([1, 2, 0, 0], slice(0, 2), 1.0) == 1.0
 
 
+@pytest.mark.parametrize(
+    "tags", [[1, 2], [1, 2, 2], [0, 1, 2], [1, 2, 0], [0, 3, 4, 0], [1, 2, 3, 4], [1, 2, 1, 2]]
+)
+@pytest.mark.parametrize("types", [1, 2])
+def test_what_is_corrupted_is_always_changed(tags: list[int], types: int) -> None:
+    if types == 1:
+        tags = [(tag + 1) % 2 + 1 if tag else 0 for tag in tags]
+    n = 300
+    pool = token_pool([" ".join("abcd"[: len(tags)])] * n)
+    task = token_card("PER", "LOC") if types == 2 else token_card("PER")
+    said = simulate("noisy:1", task, pool, gold_of(tags * n, [len(tags)] * n)).labels
+    assert (said.reshape(n, -1) != np.asarray(tags)).any(axis=1).all()
+
+
 def test_a_confusion_matrix_decides_who_is_mistaken_for_whom(tmp_path: Path) -> None:
     task = sequence_card("a", "b", "c")
     file = tmp_path / "confusion.json"
@@ -485,13 +499,6 @@ def test_ridge_scores_agree_with_least_squares(seed: int) -> None:
     labels = np.concatenate([[0, 1, 2], rng.integers(0, 2, 17)])
     found = ridge_scores(texts, support, labels, 3)
     np.testing.assert_allclose(found, ridge_by_loop(texts, support, labels, 3), atol=1e-9)
-
-
-def test_a_class_without_support_scores_nothing() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.asarray([0, 0, 0, 0, 1, 1])
-    found = ridge_scores(rng.normal(size=(5, 3)), rng.normal(size=(6, 3)), labels, 3)
-    np.testing.assert_allclose(found[:, 2], 0, atol=1e-9)
 
 
 def vote_by_loop(
@@ -565,8 +572,9 @@ def test_demonstrations_teach_the_embedding_annotator_another_meaning() -> None:
         assert names(task, say("embedding", task, pool, shown))[:2] == ["beta", "alpha"]
 
 
-def test_a_negative_threshold_is_refused() -> None:
-    with pytest.raises(CommandError, match="the threshold cannot be negative"):
-        annotator("embedding,threshold=-1", SPORT)
+def test_a_threshold_that_is_no_number_from_0_on_is_refused() -> None:
+    for threshold in ("-1", "nan", "inf"):
+        with pytest.raises(CommandError, match="the threshold is a number of at least 0"):
+            annotator(f"embedding,threshold={threshold}", SPORT)
     with pytest.raises(CommandError, match="no option 'treshold'; did you mean 'threshold'"):
         annotator("embedding,treshold=1", SPORT)

@@ -132,7 +132,10 @@ def test_a_setting_is_toml_or_else_text(setting: str, key: str, value: object) -
         ("student.learning_rate=0", "key 'student.learning_rate' = 0"),
         ("student.epochs=1.5", "key 'student.epochs' = 1.5"),
         ("demonstrations.shots=0", "key 'demonstrations.shots' = 0"),
-        ("student=minilm", "key 'student' = 'minilm'"),
+        (
+            "student=minilm",
+            "'student' is a table of keys; set one of them, such as 'student.spec'",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(setting: str, message: str) -> None:

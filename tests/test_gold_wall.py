@@ -95,6 +95,7 @@ def spied_run(tmp_path: Path, annotator: str) -> list[str]:
         run(
             protocols.Parts(**values),
             config,
+            splits,
             folder,
             run_id=run_id(config, parts),
             plugins=plugins,
@@ -169,8 +170,9 @@ def test_an_annotator_that_does_not_declare_it_gets_no_gold(tmp_path: Path) -> N
     plugins = Plugins([str(plugin)], third_party=False)
     options = {"annotator.spec": "thief", "student.spec": "tfidf", "limit": 60, "rounds": 1}
     config, parts = assemble(load_config(options=options), plugins, None)
+    splits = load_splits(parts.task, inductive=True, limit=60, seed=0)
     with RunFolder.held(tmp_path / "run") as folder:
-        result = run(parts, config, folder, run_id="x", plugins=plugins, watcher=Silent())
+        result = run(parts, config, splits, folder, run_id="x", plugins=plugins, watcher=Silent())
     assert not result.supervised
 
 

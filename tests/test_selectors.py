@@ -307,8 +307,10 @@ def test_assignment_agrees_with_a_loop(shots: int, sizes: list[int]) -> None:
     embeddings = draw.normal(size=(len(groups), 8)).astype(np.float32)
     targets = draw.normal(size=(25, 8)).astype(np.float32)
     own = np.full(25, -1)
-    found = selector("demonstrations", "k-medoids", shots).assign(embeddings, groups, targets, own)
+    part = selector("demonstrations", "k-medoids", shots)
+    found = part.assign(embeddings, groups, targets, own, rng())
     assert found.dtype == np.int32
+    assert found.shape == (25, shots)
     expected = assigned_by_loop(shots, embeddings, groups, targets, own)
     assert without_padding(found) == expected
 
@@ -319,7 +321,7 @@ def test_an_example_is_never_its_own_demonstration() -> None:
     embeddings = draw.normal(size=(36, 8)).astype(np.float32)
     own = np.arange(36)
     k_medoids = selector("demonstrations", "k-medoids", 9)
-    found = k_medoids.assign(embeddings, groups, embeddings, own)
+    found = k_medoids.assign(embeddings, groups, embeddings, own, rng())
     assert not (found == own[:, None]).any()
     assert without_padding(found) == assigned_by_loop(9, embeddings, groups, embeddings, own)
     shown = [np.bincount(groups[row], minlength=3).tolist() for row in found]
@@ -332,7 +334,7 @@ def test_a_small_class_that_loses_the_example_itself_is_made_up_for() -> None:
     embeddings = draw.normal(size=(15, 8)).astype(np.float32)
     own = np.asarray([0, 1, -1])
     arguments = (embeddings, groups, embeddings[:3], own)
-    found = selector("demonstrations", "k-medoids", 10).assign(*arguments)
+    found = selector("demonstrations", "k-medoids", 10).assign(*arguments, rng())
     assert without_padding(found) == assigned_by_loop(10, *arguments)
 
 
@@ -340,8 +342,26 @@ def test_a_small_class_that_loses_the_example_itself_is_made_up_for() -> None:
 def test_too_few_demonstrations_are_padded_to_the_shots(kind: str) -> None:
     few = rng().normal(size=(3, 4)).astype(np.float32)
     groups, own = np.asarray([0, 0, 1], dtype=np.int32), np.asarray([-1, -1])
-    found = selector("demonstrations", kind, 10).assign(few, groups, few[:2], own)
-    assert found.shape == (2, 10)
+    found = selector("demonstrations", kind, 10).assign(few, groups, few[:2], own, rng())
+    assert (found.shape, found.dtype) == ((2, 10), np.int32)
+    assert [sorted(row) for row in without_padding(found)] == [[0, 1, 2]] * 2
+
+
+@pytest.mark.parametrize("kind", ["k-medoids", "random"])
+def test_where_the_example_itself_is_all_there_is_nothing_is_shown(kind: str) -> None:
+    one, group = np.ones((1, 4), dtype=np.float32), np.zeros(1, dtype=np.int32)
+    found = selector("demonstrations", kind, 3).assign(one, group, one, np.asarray([0]), rng())
+    assert found.tolist() == [[-1, -1, -1]]
+
+
+def test_medoids_are_assigned_without_chance() -> None:
+    draw = rng()
+    vectors = draw.normal(size=(20, 4)).astype(np.float32)
+    groups, part = np.repeat([0, 1], 10).astype(np.int32), selector("demonstrations", "k-medoids")
+    answers = [
+        part.assign(vectors, groups, vectors, np.arange(20), rng(seed)).tolist() for seed in (0, 1)
+    ]
+    assert answers[0] == answers[1]
 
 
 def test_random_demonstrations_are_never_the_example_itself() -> None:
@@ -350,22 +370,29 @@ def test_random_demonstrations_are_never_the_example_itself() -> None:
     groups = np.zeros(12, dtype=np.int32)
     own = np.arange(12)
     part = selector("demonstrations", "random", 5)
-    found = part.assign(embeddings, groups, embeddings, own)
-    assert found.shape == (12, 5)
+    found = part.assign(embeddings, groups, embeddings, own, rng())
+    assert (found.shape, found.dtype) == ((12, 5), np.int32)
     assert not (found == own[:, None]).any()
     assert all(len(set(row)) == 5 and min(row) >= 0 for row in found.tolist())
-    assert found.tolist() == part.assign(embeddings, groups, embeddings, own).tolist()
     assert len({tuple(row) for row in found.tolist()}) > 6
-    three = part.assign(embeddings[:3], groups[:3], embeddings[:3], own[:3])
+    three = part.assign(embeddings[:3], groups[:3], embeddings[:3], own[:3], rng())
+    assert three.shape == (3, 5)
     assert [len(row) for row in without_padding(three)] == [2, 2, 2]
 
 
-def test_random_demonstrations_stay_the_same_for_the_same_target() -> None:
+def test_random_demonstrations_are_drawn_from_the_generator_they_are_given() -> None:
     vectors = rng().normal(size=(12, 4)).astype(np.float32)
     groups, part = np.zeros(12, dtype=np.int32), selector("demonstrations", "random", 5)
-    forwards = part.assign(vectors, groups, vectors[:6], np.full(6, -1))
-    backwards = part.assign(vectors, groups, vectors[:6][::-1], np.full(6, -1))
-    assert forwards.tolist() == backwards[::-1].tolist()
+
+    def drawn(generator: np.random.Generator) -> list[list[int]]:
+        found = part.assign(vectors, groups, vectors[:6], np.full(6, -1), generator)
+        rows: list[list[int]] = found.tolist()
+        return rows
+
+    assert drawn(rng(3)) == drawn(rng(3))
+    assert drawn(rng(3)) != drawn(rng(4))
+    going_on = rng(3)
+    assert drawn(going_on) != drawn(going_on)
 
 
 # --- specs ---------------------------------------------------------------------------

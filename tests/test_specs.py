@@ -59,7 +59,7 @@ def test_a_part_refuses_options_that_it_does_not_have() -> None:
     spec = parse_spec("embedding,treshold=1")
     with pytest.raises(CommandError, match=r"no option 'treshold'; did you mean 'threshold'\?"):
         spec.check_options("threshold", "encoder")
-    with pytest.raises(CommandError, match="none is registered"):
+    with pytest.raises(CommandError, match="no option 'treshold'; embedding has none"):
         spec.check_options()
     parse_spec("embedding,threshold=1").check_options("threshold")
 

@@ -280,7 +280,7 @@ WRONG = {
         ('description = "Something falls."', 'descripton = "Something falls."'),
         ("labels.1.descript",),
     ),
-    "same label twice": (('"down"', '"up"'), ("label", "same name")),
+    "same label twice": (('"down"', '"up"'), ("labels", "two have the name 'up'", "give each its own")),
     "one label": (
         ('[[labels]]\nname = "down"\ndescription = "Something falls."\n', ""),
         ("at least two labels",),

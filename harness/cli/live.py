@@ -84,8 +84,8 @@ class LiveWatcher:
         for stage in self._stages:
             name, actor, pool, test, _, trusted, _, seconds = stage_row(stage)
             shown = f"pool {pool} %" + ("" if test == "–" else f"  test {test} %")
-            more = "" if trusted == "–" else f"trusts {trusted}"
-            stages.add_row("[green]✓[/]", name, actor, shown, more, f"[dim]{seconds}[/]")
+            more = "" if trusted == "–" else f"trusts {trusted} % right"
+            stages.add_row("[green]✓[/]", name, actor, shown, more, f"[dim]{seconds} s[/]")
         return Group(Text(self._name, style="bold"), stages, self._bar)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -14,20 +15,21 @@ if TYPE_CHECKING:
 
 __all__ = ["stage_row", "stages_table", "table_picture"]
 
-COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "demos", "time")
+COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
 
 
 def stages_table(result: RunResult) -> RichTable:
-    """The stages of a run, one row each."""
+    """The stages of a run, one row each; of a selection its size and how much is right."""
     metric = "accuracy" if result.metric == "accuracy" else "entity F1"
     annotator = result.config["annotator"]["spec"]
     student = result.config["student"]["spec"]
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
-    table = RichTable(title=title, title_justify="left")
+    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("stage", "actor") else "right")
+        left = column in ("stage", "actor")
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
         table.add_row(*stage_row(stage))
     return table
@@ -38,9 +40,9 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
     selection = stage.selection
     trusted = demonstrations = "–"
     if selection is not None:
-        trusted = f"{selection.trusted}, {_percent(selection.trusted_precision)} right"
+        trusted = f"{selection.trusted}: {_percent(selection.trusted_precision)}"
         demonstrations = (
-            f"{selection.demonstrations}, {_percent(selection.demonstrations_accuracy)} right"
+            f"{selection.demonstrations}: {_percent(selection.demonstrations_accuracy)}"
         )
     return (
         stage.stage,
@@ -50,17 +52,18 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
         str(stage.abstained),
         trusted,
         demonstrations,
-        f"{stage.seconds:.1f} s",
+        f"{stage.seconds:.1f}",
     )
 
 
 def table_picture(table: Table) -> RichTable:
     """A table of results."""
-    picture = RichTable(title=Text(table.title, style="bold"), title_justify="left")
+    title = Text(table.title, style="bold")
+    picture = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
     for name in table.header:
         key = name in table.keys
         picture.add_column(
-            name, justify="left" if key else "right", overflow="fold" if key else "ellipsis"
+            name, justify="left" if key else "right", overflow="fold", no_wrap=not key
         )
     for row in table.texts():
         picture.add_row(*(Text(cell) for cell in row))

@@ -116,6 +116,7 @@ def print_run(name: str, out: Path) -> None:
 
 def print_runs(out: Path) -> None:
     """One line a run."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
@@ -126,7 +127,7 @@ def print_runs(out: Path) -> None:
         say(f"no runs below {out}; make one with harness run")
         return
     title = Text(f"runs below {out}", style="bold")
-    picture = Table(title=title, title_justify="left")
+    picture = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in ("run", "state", "stages", "last", "pool", "test"):
         picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
     for run in runs:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.data import Pool
 from harness.encoding import text_key
 from harness.errors import CommandError, DataError
-from harness.jsonl import field, read_jsonl, text_field, type_name
+from harness.jsonl import read_jsonl, text_field, type_name
 
 __all__ = ["Record", "Recording", "open_recording"]
 
@@ -107,7 +107,9 @@ def _record(row: Mapping[str, Any], line: int, where: str) -> Record:
 def _text(row: Mapping[str, Any], where: str) -> str:
     if "text" in row:
         return text_field(row["text"], "the text", where)
-    tokens = field(row, "tokens", where)
+    if "tokens" not in row:
+        raise DataError(f"{where}: a recorded row needs 'text' or 'tokens' (it has: {', '.join(row)})")
+    tokens = row["tokens"]
     if not isinstance(tokens, list):
         raise DataError(f"{where}: 'tokens' is {type_name(tokens)}, not a list")
     return " ".join(text_field(token, "a token", where) for token in tokens)

@@ -184,15 +184,22 @@ class FittedEncoder:
     def _optimizer(self, settings: EncoderSettings) -> Any:
         import torch
 
-        decayed: list[Any] = []
-        plain: list[Any] = []
-        for parameter in self._model.parameters():
-            (decayed if parameter.ndim > 1 else plain).append(parameter)
-        groups = [
-            {"params": decayed, "weight_decay": settings.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+        encoder = self._model.base_model
+        new = {id(one) for one in self._model.parameters()} - {
+            id(one) for one in encoder.parameters()
+        }
+        groups: list[dict[str, Any]] = []
+        for head in (False, True):
+            for decayed in (False, True):
+                chosen = [
+                    one
+                    for one in self._model.parameters()
+                    if (id(one) in new) == head and (one.ndim > 1) == decayed
+                ]
+                rate = settings.learning_rate * (settings.head_factor if head else 1.0)
+                decay = settings.weight_decay if decayed else 0.0
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        return torch.optim.AdamW(groups, fused=True)
 
     def _unit_logits(self, pieces: Pieces, rows: np.ndarray[Any, Any]) -> tuple[Any, Any]:
         """Logits float32 ``[units of the rows, classes]`` and embeddings ``[rows, width]``."""

@@ -23,7 +23,9 @@ class EncoderSettings:
         epochs: passes over the answered examples; None: as many as make about 190
             steps, at least ``fewest_epochs`` and at most 10.
         batch_size: examples a step.
-        learning_rate: peak, after a warm-up over 10 % of the steps.
+        learning_rate: peak of the encoder, after a warm-up over 10 % of the steps.
+        head_factor: the head is new and learns faster by this factor. A slow encoder under
+            a fast head fits the noise later, and ranks losses better (results/LOG.md).
         weight_decay: of AdamW, on all weights but biases and layer norms.
         max_length: word pieces; longer texts are cut (sequence tasks), longer
             sentences are split into windows (token tasks).
@@ -33,6 +35,7 @@ class EncoderSettings:
     epochs: int | None
     batch_size: int
     learning_rate: float
+    head_factor: float = 1.0
     weight_decay: float = 0.01
     max_length: int = 128
     fewest_epochs: int = 2
@@ -41,7 +44,7 @@ class EncoderSettings:
     def of(cls, config: StudentConfig, kind: Kind) -> EncoderSettings:
         """The defaults of a kind of task, with what the user set."""
         default = (
-            cls(epochs=None, batch_size=32, learning_rate=1e-4)
+            cls(epochs=None, batch_size=32, learning_rate=3e-5, head_factor=30)
             if kind == "sequence"
             else cls(epochs=None, batch_size=16, learning_rate=3e-4, fewest_epochs=3)
         )
@@ -49,6 +52,7 @@ class EncoderSettings:
             epochs=config.epochs,
             batch_size=config.batch_size or default.batch_size,
             learning_rate=config.learning_rate or default.learning_rate,
+            head_factor=default.head_factor,
             fewest_epochs=default.fewest_epochs,
         )
 

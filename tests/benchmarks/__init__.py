@@ -1,0 +1,1 @@
+"""Measurements behind the figures in results/LOG.md; run them as modules."""
