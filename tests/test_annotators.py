@@ -417,7 +417,9 @@ def test_mentions_at_the_edge_of_a_sentence_are_corrupted_at_the_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    "tags", [[1, 2], [1, 2, 2], [0, 1, 2], [1, 2, 0], [0, 3, 4, 0], [1, 2, 3, 4], [1, 2, 1, 2]]
+    "tags",
+    [[1], [1, 0], [0, 3], [1, 2], [1, 2, 2], [0, 1, 2], [1, 2, 0], [0, 3, 4, 0], [1, 2, 3, 4]],
+    ids=str,
 )
 @pytest.mark.parametrize("types", [1, 2])
 def test_what_is_corrupted_is_always_changed(tags: list[int], types: int) -> None:

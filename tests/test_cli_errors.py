@@ -51,7 +51,10 @@ WRONG_RUNS = {
     "key of no table": (("--set", "epochs=3"), ("'epochs'", "student.epochs")),
     "no key": (("--set", "rounds"), ("--set rounds", "KEY=VALUE")),
     "table for a value": (("--set", "seed.a=1"), ("'seed'", "integer")),
-    "value for a table": (("--set", "student=tfidf"), ("student",)),
+    "value for a table": (
+        ("--set", "student=tfidf"),
+        ("'student' is a table of keys", "such as 'student.spec'"),
+    ),
     "no number": (("--set", "seed=many"), ("'seed' = 'many'", "integer")),
     "fraction": (("--set", "seed=1.5"), ("'seed' = 1.5", "integer")),
     "no rounds": (("--rounds", "0"), ("'rounds' = 0", "greater than or equal to 1")),
@@ -73,7 +76,10 @@ WRONG_RUNS = {
     "argument too many": (("--annotator", "oracle:5"), ("oracle:5", "no argument")),
     "no rules": (("--annotator", "rules"), ("'demo'", "rules", "another annotator")),
     "epochs for tfidf": (("--set", "student.epochs=3"), ("'tfidf' has no epochs", "unset")),
-    "option of tfidf": (("--student", "tfidf,c=3"), ("tfidf,c=3", "no option 'c'")),
+    "option of tfidf": (
+        ("--student", "tfidf,c=3"),
+        ("tfidf,c=3", "no option 'c'", "tfidf has none"),
+    ),
     "share beyond 1": (("--set", "selector.trust=small-loss:9"), ("small-loss:9", "at most 1")),
     "plugin": (("--plugin", "absent_plugin"), ("--plugin absent_plugin", "No module named")),
     "plugin file": (("--plugin", "absent.py"), ("--plugin absent.py: no such file",)),
@@ -178,12 +184,15 @@ WRONG_DATA = {
     "empty text": ({"text": " ", "label": "access"}, ("text is empty",)),
 }
 WRONG_TOKENS = {
-    "too few tags": ({"tokens": ["a", "b"], "tags": ["O"]}, ("2 tokens but 1 tags",)),
+    "too few tags": (
+        {"tokens": ["a", "b"], "tags": ["O"]},
+        ("2 tokens but 1 tags", "each token needs one tag"),
+    ),
     "I- first": ({"tokens": ["a"], "tags": ["I-PER"]}, ("I-PER", "B-PER")),
 }
 
 
-def wrong_line(task: str, row: object) -> str:
+def wrong_line(task: str, row: object, *more: str) -> str:
     """What a run says about a wrong second row."""
     sequence = {"text": "My password is gone.", "label": "access"}
     tokens = {"tokens": ["Ada", "sat"], "tags": ["B-PER", "O"]}
@@ -191,7 +200,7 @@ def wrong_line(task: str, row: object) -> str:
     write_split(task, "train", good, row, good)
     write_split(task, "test", good, good)
     start = QUICK if task == "demo" else NER
-    return message(call(*start, "--data", "data"), 1)
+    return message(call(*start, *more, "--data", "data"), 1)
 
 
 @pytest.mark.parametrize(("row", "parts"), WRONG_DATA.values(), ids=WRONG_DATA)
@@ -209,9 +218,22 @@ def test_wrong_sentence_is_named_by_file_and_line(row: object, parts: tuple[str,
 
 
 @pytest.mark.parametrize("row", [row for row, _ in WRONG_DATA.values()], ids=WRONG_DATA)
-def test_wrong_data_leaves_no_run_behind(row: object) -> None:
-    wrong_line("demo", row)
+@pytest.mark.parametrize("more", [(), ("--json",), ("--fresh",)], ids=str)
+def test_wrong_data_leaves_no_run_behind(row: object, more: tuple[str, ...]) -> None:
+    wrong_line("demo", row, *more)
     assert not OUT.exists()
+
+
+def test_wrong_data_leaves_an_earlier_run_as_it_was() -> None:
+    row = {"text": "My password is gone.", "label": "access"}
+    other = {"text": "The bill is wrong.", "label": "billing"}
+    for split in ("train", "test"):
+        write_split("demo", split, *[row, other] * 5)
+    assert call(*QUICK, "--data", "data").code == 0
+    before = {file: file.read_bytes() for file in OUT.rglob("*") if file.is_file()}
+    assert any(file.name == "result.json" for file in before)
+    wrong_line("demo", "[]", "--fresh")
+    assert {file: file.read_bytes() for file in OUT.rglob("*") if file.is_file()} == before
 
 
 def test_missing_test_split_leaves_no_run_behind() -> None:
@@ -240,7 +262,8 @@ def test_task_file_without_data_can_be_shown() -> None:
 
 # A recorded row, and what is said about it.
 WRONG_RECORDS = {
-    "no object": ("[1]", ("'text' or 'tokens'",)),
+    "no object": ("[1]", ("not a JSON object but a list", "put it in braces")),
+    "no text": ('{"label": "access"}', ("'text' or 'tokens'", "it has: label")),
     "broken": ('{"text": ', ("not a JSON object",)),
     "no answer": ('{"text": "a"}', ("no answer", "llm_label")),
     "text is a number": ('{"text": 5, "label": "access"}', ("text",)),
@@ -260,10 +283,22 @@ def test_wrong_recording_is_named_by_file_and_line(row: str, parts: tuple[str, .
     assert not OUT.exists()
 
 
-def test_recording_of_another_task_is_named() -> None:
+@pytest.mark.parametrize("more", [(), ("--json",), ("--fresh",)], ids=str)
+def test_recording_of_another_task_is_named(more: tuple[str, ...]) -> None:
     Path("recorded.jsonl").write_text('{"text": "nobody wrote this", "label": "access"}\n')
-    said = message(call(*QUICK, "--limit", "20", "--annotator", "replay:recorded.jsonl"), 1)
+    arguments = ("--limit", "20", "--annotator", "replay:recorded.jsonl", *more)
+    said = message(call(*QUICK, *arguments), 1)
     assert said.startswith("recorded.jsonl: holds no answer for any of the 20 train examples")
+    assert list(OUT.rglob("*")) == []
+
+
+def test_failure_without_records_leaves_other_runs_alone() -> None:
+    assert call(*QUICK, "--limit", "20").code == 0
+    before = sorted(OUT.rglob("*"))
+    assert before
+    Path("recorded.jsonl").write_text('{"text": "nobody wrote this", "label": "access"}\n')
+    message(call(*QUICK, "--limit", "20", "--annotator", "replay:recorded.jsonl"), 1)
+    assert sorted(OUT.rglob("*")) == before
 
 
 # --- the installed program -------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from harness.protocols import AugmenterRequest, no_progress
 from harness.results import RunResult
 from harness.run_folder import RunFolder
 from harness.specs import parse_spec
+from harness.splits import load_splits
 from harness.tables import make_table
 from tests.factories import HOOKIMPL, install, plugin_file, text_pool
 
@@ -60,13 +62,13 @@ class Moods:
 class FirstWord:
     needs_gold = False
 
-    def __init__(self, broken=False):
-        self.broken = broken
+    def __init__(self, broken=False, late=False):
+        self.broken, self.late = broken, late
 
     def annotate(self, pool, demonstrations, progress):
-        if self.broken:
-            raise RuntimeError("no network")
         shown = 0 if demonstrations is None else len(demonstrations)
+        if self.broken or (self.late and shown):
+            raise RuntimeError("no network")
         note("annotate", len(pool), "with", shown)
         labels = [-1 if "joke" in t and not shown else int(t < "c") for t in pool.texts]
         return Annotations.of(np.asarray(labels), pool.offsets)
@@ -97,7 +99,7 @@ class FirstTwo:
     def choose(self, evidence, trusted, rng):
         return trusted[:2]
 
-    def assign(self, embeddings, groups, targets, own):
+    def assign(self, embeddings, groups, targets, own, rng):
         return np.tile(np.arange(2, dtype=np.int32), (len(targets), 1))
 
 
@@ -131,6 +133,7 @@ def harness_register_annotators(register):
     note("harness_register_annotators")
     register("first-word", lambda request: FirstWord(), kinds=["sequence"])
     register("broken", lambda request: FirstWord(broken=True))
+    register("late", lambda request: FirstWord(late=True))
 
 
 @hookimpl
@@ -198,8 +201,22 @@ class Mine:
         fixed = ["task=moods", "student.spec=echo", "selector.spec=mine", "setting=transductive"]
         config = load_config(None, [*fixed, *settings])
         config, parts = assemble(config, self.plugins, None)
+        splits = load_splits(
+            parts.task,
+            inductive=config.setting == "inductive",
+            limit=config.limit,
+            seed=config.seed,
+        )
         with RunFolder.held(self.folder / name) as folder:
-            return run(parts, config, folder, run_id=name, plugins=self.plugins, watcher=Silent())
+            return run(
+                parts,
+                config,
+                splits,
+                folder,
+                run_id=name,
+                plugins=self.plugins,
+                watcher=Silent(),
+            )
 
     def log(self) -> list[str]:
         return (self.folder / "mine.log").read_text(encoding="utf-8").splitlines()
@@ -302,6 +319,21 @@ def test_observers_are_told_of_a_failure(tmp_path: Path) -> None:
     with pytest.raises(PartError, match="annotator 'broken' failed: RuntimeError: no network"):
         mine.run("annotator.spec=broken")
     assert mine.events() == ["harness_run_started moods True", "harness_run_failed PartError False"]
+    assert not (tmp_path / "run").exists()  # nothing was recorded
+
+
+def test_a_failure_keeps_what_was_recorded(tmp_path: Path) -> None:
+    mine = Mine(tmp_path)
+    with pytest.raises(PartError, match="annotator 'late' failed: RuntimeError: no network"):
+        mine.run("annotator.spec=late")
+    assert [event.split()[0] for event in mine.events()] == [
+        "harness_run_started",
+        "harness_round_finished",
+        "harness_run_failed",
+    ]
+    kept = {file.name for file in (tmp_path / "run/rounds/00").iterdir()}
+    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"}
+    assert (tmp_path / "run/config.toml").exists()
 
 
 def test_observers_are_told_again_when_a_run_resumes(tmp_path: Path) -> None:
@@ -457,6 +489,69 @@ def test_a_registration_that_raises_is_named_and_the_others_go_on(tmp_path: Path
     ]
 
 
+WRONG_ANSWERS = """
+import numpy as np
+
+from harness.data import Annotations
+
+
+class Wrong:
+    needs_gold = False
+
+    def __init__(self, answer):
+        self.answer = [int(label) for label in answer.split("+")]
+
+    def annotate(self, pool, demonstrations, progress):
+        labels = np.zeros(pool.offsets[-1], dtype=np.int32)
+        labels[-len(self.answer):] = self.answer
+        return Annotations.of(labels, pool.offsets)
+
+
+@hookimpl
+def harness_register_annotators(register):
+    register("wrong", lambda request: Wrong(request.spec.argument))
+
+
+@hookimpl
+def harness_register_students(register):
+    register("nobody", lambda request: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "message"),
+    [
+        ("demo", "6", "answered with a class index that the task does not have"),
+        ("demo", "-2", "answered with a class index that the task does not have"),
+        ("demo-ner", "7", "answered with a class index that the task does not have"),
+        ("demo-ner", "-2", "answered with a class index that the task does not have"),
+        ("demo-ner", "0+2", "answered with tags that are not IOB2 for {last}"),
+        ("demo-ner", "1+4", "answered with tags that are not IOB2 for {last}"),
+        ("demo-ner", "1+2+6", "answered with tags that are not IOB2 for {last}"),
+        # What is allowed: the run gets as far as the student, who is nobody.
+        ("demo", "5", "student 'nobody' failed"),
+        ("demo", "-1", "student 'nobody' failed"),
+        ("demo-ner", "1+2", "student 'nobody' failed"),
+        ("demo-ner", "1+3+4", "student 'nobody' failed"),
+    ],
+)
+def test_an_annotator_is_held_to_its_protocol(
+    tmp_path: Path, task: str, answer: str, message: str
+) -> None:
+    plugins = Plugins([plugin_file(tmp_path / "wrong.py", WRONG_ANSWERS)], third_party=False)
+    settings = [f"task={task}", f"annotator.spec=wrong:{answer}", "student.spec=nobody", "limit=9"]
+    config, parts = assemble(load_config(None, settings), plugins, None)
+    splits = load_splits(parts.task, inductive=True, limit=9, seed=0)
+    message = message.format(last=splits.train.pool.ids[-1])
+    who = "" if "student" in message else f"annotator 'wrong:{answer}' "
+    with (
+        pytest.raises(PartError, match=re.escape(who + message)),
+        RunFolder.held(tmp_path / "run") as folder,
+    ):
+        run(parts, config, splits, folder, run_id="x", plugins=plugins, watcher=Silent())
+    assert (tmp_path / "run").exists() == message.startswith("student")
+
+
 # --- installed distributions ---------------------------------------------------------
 
 GOOD = (
@@ -563,7 +658,69 @@ def test_a_built_in_command_cannot_be_replaced(tmp_path: Path) -> None:
         "@hookimpl\ndef harness_register_commands(app):\n"
         "    @app.command('list')\n    def mine(): print('replaced')\n"
     )
-    assert "replaced" not in harness(site_with(tmp_path, hp_rude=source), "list").stdout
+    source += "    @app.command('mine')\n    def other(): print('mine')\n"
+    site = site_with(tmp_path, hp_rude=source)
+    listed = harness(site, "list")
+    assert listed.returncode == 0
+    assert "replaced" not in listed.stdout and "annotators:\n" in listed.stdout
+    assert listed.stderr == (
+        "harness: warning: plugin hp_rude-entry (hp_rude-dist 1.0): "
+        "command 'list' is already there\n"
+    )
+    assert harness(site, "mine").stdout == "mine\n"  # its other commands are added
+
+
+NAMES_TAKEN = {
+    "command": "@app.command('taken')\n    def mine(): print('replaced')\n",
+    "command named by its function": "@app.command()\n    def taken(): print('replaced')\n",
+    "function in other letters": "@app.command()\n    def Taken(): print('replaced')\n",
+    "group": "app.add_typer(typer.Typer(), name='taken')\n",
+    "command of a group's name": "@app.command()\n    def group(): print('replaced')\n",
+}
+
+
+@pytest.mark.parametrize("body", NAMES_TAKEN.values(), ids=NAMES_TAKEN)
+def test_a_command_whose_name_is_taken_is_refused(tmp_path: Path, body: str) -> None:
+    head = "import typer\n@hookimpl\ndef harness_register_commands(app):\n    "
+    path = plugin_file(tmp_path / "rude.py", head + body)
+    app = typer.Typer()
+    app.command("taken")(lambda: print("kept"))
+    group = typer.Typer()
+    group.command("one")(lambda: print("kept"))
+    app.add_typer(group, name="group")
+    plugins = Plugins([path], third_party=False)
+    plugins.register_commands(app)
+    name = "group" if "def group" in body else "taken"
+    assert [str(problem) for problem in plugins.problems] == [
+        f"plugin {path}: command {name!r} is already there"
+    ]
+    for arguments in (["taken"], ["group", "one"]):
+        assert CliRunner().invoke(app, arguments).stdout == "kept\n"
+
+
+def test_of_two_plugins_with_one_command_the_first_is_kept(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef harness_register_commands(app):\n    @app.command('twin')\n"
+    paths = [
+        plugin_file(tmp_path / f"{who}.py", f"{body}    def mine(): print('{who}')\n")
+        for who in ("first", "second")
+    ]
+    plugins = Plugins(paths, third_party=False)
+    app = typer.Typer()
+    app.command("other")(lambda: None)
+    plugins.register_commands(app)
+    message = f"plugin {paths[1]}: command 'twin' is already there"
+    assert [str(problem) for problem in plugins.problems] == [message]
+    assert CliRunner().invoke(app, ["twin"]).stdout == "first\n"
+
+
+def test_a_plugin_cannot_reach_the_commands_of_the_program(tmp_path: Path) -> None:
+    body = "@hookimpl\ndef harness_register_commands(app):\n    app.registered_commands.clear()\n"
+    app = typer.Typer()
+    app.command("other")(lambda: print("kept"))
+    app.command("another")(lambda: None)
+    path = plugin_file(tmp_path / "rude.py", body)
+    Plugins([path], third_party=False).register_commands(app)
+    assert CliRunner().invoke(app, ["other"]).stdout == "kept\n"
 
 
 # --- the reference documentation -----------------------------------------------------

@@ -106,7 +106,7 @@ class NoisyMentions:
                 said[begin:end] = 2 + 2 * kind
                 said[begin] = 1 + 2 * kind
         for _ in spans:
-            outside = np.flatnonzero(said == 0)
+            outside = np.flatnonzero((said == 0) & (tags == 0))
             if rng.random() < self._rate / 4 and len(outside):
                 at = int(rng.choice(outside))
                 kind = int(rng.integers(self._types))

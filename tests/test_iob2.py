@@ -1,0 +1,77 @@
+"""The IOB2 rule against a plain loop, in words and in class indices."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from harness import iob2
+from harness.data import ABSTAINED, offsets_of
+from tests.factories import random_iob2, token_card, valid_iob2
+
+CLASSES = token_card("PER", "LOC", "ORG").classes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_tags_are_judged_as_by_a_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        lengths = rng.integers(0, 5, 4)
+        offsets = offsets_of(lengths.tolist())
+        labels = rng.choice([0, 1, 2, 3, 4], offsets[-1], p=[0.3, 0.35, 0.15, 0.15, 0.05])
+        sentences = [labels[a:b].tolist() for a, b in pairwise(offsets.tolist())]
+        unit = iob2.first_invalid(labels.astype(np.int32), offsets)
+        valid = [valid_iob2(tags) for tags in sentences]
+        assert (unit is None) == all(valid)
+        if unit is not None:
+            row = valid.index(False)
+            position = unit - int(offsets[row])
+            assert valid_iob2(sentences[row][:position])
+            assert not valid_iob2(sentences[row][: position + 1])
+        for tags, good in zip(sentences, valid, strict=True):
+            assert (iob2.fault([CLASSES[tag] for tag in tags]) is None) == good
+
+
+def test_tags_that_are_valid_by_construction_are_valid() -> None:
+    rng = np.random.default_rng(0)
+    sentences = [random_iob2(rng, length, 3) for length in (0, 1, 5, 30, 0, 9)]
+    offsets = offsets_of([len(tags) for tags in sentences])
+    labels = np.asarray([tag for tags in sentences for tag in tags], dtype=np.int32)
+    assert iob2.first_invalid(labels, offsets) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "lengths", "unit"),
+    [
+        ([2], [1], 0),
+        ([1, 2], [1, 1], 1),  # a mention does not go on in the next sentence
+        ([1, 2], [1, 0, 1], 1),
+        ([1, 4], [2], 1),
+        ([1, 2, 4], [3], 2),
+        ([3, 0, 4], [3], 2),
+        ([ABSTAINED, 2], [2], 1),
+        ([ABSTAINED, ABSTAINED, 1, 2], [2, 2], None),
+        ([], [0], None),
+    ],
+)
+def test_the_first_wrong_unit_is_found(
+    labels: list[int], lengths: list[int], unit: int | None
+) -> None:
+    found = iob2.first_invalid(np.asarray(labels, dtype=np.int32), offsets_of(lengths))
+    assert found == unit
+
+
+@pytest.mark.parametrize(
+    ("tags", "parts"),
+    [
+        (["I-PER"], ("tag 1 is I-PER after O", "begins with B-PER")),
+        (["B-PER", "I-LOC"], ("tag 2 is I-LOC after B-PER", "begins with B-LOC")),
+        (["B-LOC", "I-LOC", "O", "I-LOC"], ("tag 4 is I-LOC after O", "begins with B-LOC")),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(tags: list[str], parts: tuple[str, ...]) -> None:
+    said = iob2.fault(tags)
+    assert said is not None
+    assert all(part in said for part in parts), said
