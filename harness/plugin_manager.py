@@ -206,15 +206,15 @@ class Plugins:
             own = typer.Typer()
             self._guard(name, call, app=own)
             taken = {command_name(info) for info in app.registered_commands}
-            taken |= {info.name or "" for info in app.registered_groups}
+            taken |= {group_name(info) for info in app.registered_groups}
             for command in own.registered_commands:
                 if command_name(command) in taken:
                     self._problem(name, f"command {command_name(command)!r} is already there")
                 else:
                     app.registered_commands.append(command)
             for group in own.registered_groups:
-                if group.name in taken:
-                    self._problem(name, f"command {group.name!r} is already there")
+                if group_name(group) in taken:
+                    self._problem(name, f"command {group_name(group)!r} is already there")
                 else:
                     app.registered_groups.append(group)
 
@@ -282,6 +282,13 @@ def installed() -> Iterator[Installed]:
 def command_name(info: Any) -> str:
     """The name under which a command is called."""
     return str(info.name or info.callback.__name__.lower().replace("_", "-"))
+
+
+def group_name(info: Any) -> str:
+    """The name of a group of commands: given where it is added, or its own."""
+    given = info.name if isinstance(info.name, str) else None
+    own = info.typer_instance.info.name if info.typer_instance is not None else None
+    return given or (own if isinstance(own, str) else "")
 
 
 def _import(name: str) -> object:

@@ -54,6 +54,7 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         try:
+            new = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path / LOCK, timeout=0)
             lock.acquire()
@@ -72,7 +73,7 @@ class RunFolder:
                 _clear(path)
             yield cls(path)
         except Exception:
-            if not any((path / name).exists() for name in (RECORDS, "result.json")):
+            if new and not (path / RECORDS).exists():
                 _clear(path)  # nothing was recorded: a mistake leaves no folder behind
                 _remove(path)
             raise

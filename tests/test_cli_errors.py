@@ -52,9 +52,10 @@ WRONG_RUNS = {
     "no key": (("--set", "rounds"), ("--set rounds", "KEY=VALUE")),
     "table for a value": (("--set", "seed.a=1"), ("'seed'", "integer")),
     "value for a table": (
-        ("--set", "student=tfidf"),
-        ("'student' is a table of keys", "such as 'student.spec'"),
+        ("--set", "demonstrations=3"),
+        ("'demonstrations' is a table of keys", "such as 'demonstrations.generated'"),
     ),
+    "value for a table with an option": (("--set", "student=tfidf"), ("'student'", "table")),
     "no number": (("--set", "seed=many"), ("'seed' = 'many'", "integer")),
     "fraction": (("--set", "seed=1.5"), ("'seed' = 1.5", "integer")),
     "no rounds": (("--rounds", "0"), ("'rounds' = 0", "greater than or equal to 1")),
@@ -133,6 +134,17 @@ def test_task_without_data_says_where_to_put_it() -> None:
     assert "'mr'" in said
     assert "--data DIR" in said
     assert "DIR/mr/train.jsonl" in said
+    assert not OUT.exists()
+
+
+@pytest.mark.parametrize("task", ["conll03", "bc5cdr-chemical", "bc5cdr-disease"])
+def test_task_without_a_default_annotator_asks_for_one(task: str) -> None:
+    for split in ("train", "test"):
+        write_split(task, split, {"tokens": ["Ada", "sat"], "tags": ["O", "O"]})
+    said = message(call("run", "--task", task, "--data", "data", "--out", str(OUT)), 2)
+    assert f"'{task}' has no default annotator" in said
+    assert "pass --annotator" in said
+    assert "replay" in said
     assert not OUT.exists()
 
 

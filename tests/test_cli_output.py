@@ -21,6 +21,7 @@ from pydantic import BaseModel
 import harness
 import harness_tasks
 from harness.config import Config
+from harness.tables import ROWS
 from tests.commands import call, call_process, message, succeeded
 
 DEMO = Path(harness_tasks.__file__).parent / "data/demo"
@@ -76,6 +77,14 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def folder_of(out: Path, result: Mapping[str, Any]) -> Path:
     return out / str(result["task"]) / str(result["run_id"])
+
+
+SUPERVISED = "supervised: the annotator reads gold labels"
+
+
+def cells(line: str) -> list[str]:
+    """The cells of a line of a drawn table, whatever its borders are."""
+    return [cell for cell in re.split(r"\s{2,}|\s*[│┃|]\s*", line.strip()) if cell]
 
 
 def scores(result: Mapping[str, Any], side: str) -> list[float]:
@@ -182,10 +191,26 @@ def test_without_json_the_stages_are_drawn(runs: Runs) -> None:
     arguments = [argument for argument in SMALL if argument != "--json"]
     drawn = succeeded(call(*arguments, "--annotator", "oracle", "--out", runs.out))
     result = json.loads(runs.oracle)
-    assert "(supervised: the annotator reads gold labels)" in drawn
-    (student,) = [line for line in drawn.splitlines() if line.startswith("│ R2")]
-    assert f"{100 * scores(result, 'inductive')[1]:.1f}" in student
+    assert SUPERVISED in [line.strip() for line in drawn.splitlines()]
+    (student,) = [line for line in drawn.splitlines() if "R2" in cells(line)]
+    assert f"{100 * scores(result, 'inductive')[1]:.1f}" in cells(student)
     assert drawn.rstrip().endswith(str(folder_of(runs.out, result)))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_the_supervised_mark_is_on_a_line_of_its_own(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    arguments = [argument for argument in SMALL if argument != "--json"]
+    drawn = succeeded(call(*arguments, "--annotator", "oracle", "--out", runs.out))
+    assert SUPERVISED in " ".join(drawn.split())
+    assert "supervised:" in [line.split()[0] for line in drawn.splitlines() if line.strip()]
+
+
+def test_a_run_without_gold_is_not_marked(runs: Runs) -> None:
+    shown = succeeded(call("show", "run", folder_of(runs.out, runs.replays[0])))
+    assert "supervised" not in shown
 
 
 # --- runs, show run --------------------------------------------------------------------
@@ -201,9 +226,8 @@ def test_runs_lists_finished_and_stopped_ones(runs: Runs, tmp_path: Path) -> Non
     assert "stopped" in stopped
     for result in runs.replays:
         (finished,) = [line for line in listed if result["run_id"] in line]
-        cells = [cell.strip() for cell in finished.strip("│").split("│")]
         pool, test = (f"{100 * scores(result, side)[1]:.1f}" for side in SIDES)
-        assert cells == [f"demo/{result['run_id']}", "finished", "2", "R2", pool, test]
+        assert cells(finished) == [f"demo/{result['run_id']}", "finished", "2", "R2", pool, test]
 
 
 def test_runs_of_an_empty_folder(tmp_path: Path) -> None:
@@ -215,7 +239,7 @@ def test_show_run_by_id_and_by_folder(runs: Runs) -> None:
     by_id = succeeded(call("show", "run", result["run_id"], "--out", runs.out))
     assert by_id == succeeded(call("show", "run", folder_of(runs.out, result)))
     assert 'spec = "oracle"' in by_id
-    assert "(supervised" in by_id
+    assert SUPERVISED in [line.strip() for line in by_id.splitlines()]
     assert f"{100 * scores(result, 'inductive')[1]:.1f}" in by_id
 
 
@@ -274,12 +298,23 @@ def test_table_rich_is_the_default(runs: Runs) -> None:
     assert "100.00" in oracle
 
 
+def first_column(printed: str) -> list[str]:
+    """The lines of a drawn table up to where its second column begins."""
+    lines = [line for line in printed.splitlines()[1:] if re.search(r"\w|…", line)]
+    blank = [all(line[at : at + 2].strip("│┃ ") == "" for line in lines) for at in range(40)]
+    begin = blank.index(False)
+    return [line[: blank.index(True, begin)] for line in lines]
+
+
 def test_supervised_is_readable_on_a_narrow_terminal(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    printed = succeeded(call("table", "--out", runs.out))
-    assert "supervised" in " ".join(printed.split())
+    for columns, rows in ((80, ()), (50, ()), (80, ("--rows", ",".join(ROWS)))):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        printed = succeeded(call("table", "--out", runs.out, *rows))
+        # The mark is folded inside its column, the first one; nothing of it is cut.
+        first = "".join(line.strip("│┃ ") for line in first_column(printed))
+        assert "demo(supervised)" in first.replace(" ", ""), printed
 
 
 @pytest.mark.parametrize("key", ["annotator", "student", "selector", "rounds", "limit"])
@@ -316,6 +351,9 @@ def test_table_of_one_task(runs: Runs) -> None:
     assert "no finished run" in said
 
 
+APART = {"selector.trust", "demonstrations.shots"}
+
+
 def test_only_seeds_are_put_together(runs: Runs, tmp_path: Path) -> None:
     out = tmp_path / "copy"
     shutil.copytree(runs.out, out)
@@ -324,6 +362,37 @@ def test_only_seeds_are_put_together(runs: Runs, tmp_path: Path) -> None:
     printed = succeeded(call("table", "--format", "json", "--out", out))
     rows = [row for row in json.loads(printed)["rows"] if row["annotator"] == "oracle"]
     assert [row["stages"]["R1"]["n"] for row in rows] == [1, 1, 1]
+    # What tells them apart is said; the seeds of the other annotator are still one row.
+    settings = [set(row["settings"].split()) for row in rows]
+    assert all({part.partition("=")[0] for part in one} == APART for one in settings)
+    for setting, times in (("selector.trust=all", 1), ("demonstrations.shots=3", 1)):
+        assert sum(setting in one for one in settings) == times
+    (replay,) = [row for row in json.loads(printed)["rows"] if row["annotator"] != "oracle"]
+    assert (replay["settings"], replay["stages"]["R1"]["n"]) == ("", 2)
+
+
+@pytest.mark.parametrize("format_", ["rich", "markdown", "csv", "json"])
+def test_settings_are_a_column_only_where_runs_of_a_row_differ(runs: Runs, format_: str) -> None:
+    table = ("table", "--format", format_, "--out", runs.out)
+    for rows in ((), ("--rows", "task,annotator"), ("--rows", "task")):
+        assert "settings" not in succeeded(call(*table, *rows))
+
+
+def test_settings_tell_the_runs_of_a_row_apart(runs: Runs, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(runs.out, out)
+    succeeded(call(*SMALL, "--annotator", "oracle", "--out", out, "--limit", "30"))
+    rows = ("--rows", "task,student")
+    printed = succeeded(call("table", "--format", "markdown", "--out", out, *rows))
+    header, _, *lines = [line.strip("| ").split(" | ") for line in printed.splitlines()]
+    assert header[:3] == ["task", "student", "settings"]
+    assert [line[:3] for line in lines] == [
+        ["demo", "tfidf", ""],
+        ["demo (supervised)", "tfidf", "limit=30"],
+        ["demo (supervised)", "tfidf", "limit=60"],
+    ]
+    named = ("--rows", "task,limit")  # the row's own name says it already
+    assert "settings" not in succeeded(call("table", "--format", "csv", "--out", out, *named))
 
 
 @pytest.mark.parametrize(
@@ -387,16 +456,60 @@ def copied(runs: Runs, tmp_path: Path) -> Path:
     return folder_of(tmp_path / "runs", json.loads(runs.oracle))
 
 
-COMMANDS = (("runs",), ("table", "--format", "csv"))
+def goes_on(copied: Path, runs: Runs, command: str, start: str) -> str:
+    """What a command warns of on its one line of stderr; it goes on with the other runs."""
+    outcome = call(*COMMANDS[command], "--out", copied.parent.parent)
+    assert outcome.code == 0, outcome
+    (line,) = outcome.stderr.splitlines()
+    left_out = "left out: " if command == "table" else ""
+    assert line.startswith(f"harness: warning: {left_out}{start}"), line
+    if command == "table":
+        (row,) = csv.DictReader(io.StringIO(outcome.stdout))
+        assert row["annotator"] == f"replay:{runs.recording}"
+        values = [scores(result, "transductive")[1] for result in runs.replays]
+        assert float(row["R2"]) == pytest.approx(statistics.fmean(values))
+        return line
+    states = {found[0]: found[1] for found in map(cells, outcome.stdout.splitlines()) if found[1:]}
+    assert states[f"demo/{copied.name}"] == "damaged"
+    for result in runs.replays:
+        assert states[f"demo/{result['run_id']}"] == "finished"
+    return line
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_corrupt_result_is_named(copied: Path, command: tuple[str, ...]) -> None:
+COMMANDS = {"runs": ("runs",), "table": ("table", "--format", "csv")}
+
+
+def only(copied: Path) -> Path:
+    """Remove the other runs; where the runs are."""
+    for folder in copied.parent.iterdir():
+        if folder != copied:
+            shutil.rmtree(folder)
+    return copied.parent.parent
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_corrupt_result_is_named(copied: Path, runs: Runs, command: str) -> None:
     file = copied / "result.json"
     file.write_text(file.read_text(encoding="utf-8").replace("1.0", "0.9", 1), encoding="utf-8")
-    said = message(call(*command, "--out", copied.parent.parent), 1)
-    assert said.startswith(f"{file}: damaged")
-    assert "--fresh" in said
+    assert "--fresh" in goes_on(copied, runs, command, f"{file}: damaged")
+
+
+def test_a_table_of_damaged_runs_alone_fails(copied: Path) -> None:
+    (copied / "result.json").write_bytes(b"")
+    outcome = call("table", "--format", "csv", "--out", only(copied))
+    assert (outcome.code, outcome.stdout) == (1, "")
+    warning, error = outcome.stderr.splitlines()
+    assert warning.startswith(f"harness: warning: left out: {copied / 'result.json'}: damaged")
+    assert error.startswith(f"harness: {copied.parent.parent}: holds no finished run")
+
+
+def test_a_list_of_damaged_runs_alone_does_not(copied: Path) -> None:
+    (copied / "result.json").write_bytes(b"")
+    outcome = call("runs", "--out", only(copied))
+    assert outcome.code == 0
+    assert "damaged" in outcome.stdout
+    (warning,) = outcome.stderr.splitlines()
+    assert warning.startswith(f"harness: warning: {copied / 'result.json'}: damaged")
 
 
 def test_run_does_not_trust_a_corrupt_result(copied: Path) -> None:
@@ -404,32 +517,54 @@ def test_run_does_not_trust_a_corrupt_result(copied: Path) -> None:
     out = copied.parent.parent
     said = message(call(*SMALL, "--annotator", "oracle", "--out", out), 1)
     assert said.startswith(f"{copied / 'result.json'}: damaged")
+    assert (copied / "result.json").exists()
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_newer_result_is_named(copied: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", ["result.json", "config.toml", "checksums.json"])
+def test_show_run_fails_on_damage(copied: Path, name: str) -> None:
+    (copied / name).write_bytes(b"{")
+    said = message(call("show", "run", copied), 1)
+    assert said.startswith(f"{copied / name}: damaged")
+    assert "--fresh" in said
+
+
+@pytest.mark.parametrize("name", ["result.json", "checksums.json"])
+def test_a_run_that_fails_on_damage_removes_nothing(copied: Path, name: str) -> None:
+    # Of a run that was kept without its rounds, the result is the record.
+    shutil.rmtree(copied / "rounds")
+    (copied / name).write_bytes(b"{")
+    before = {file: file.read_bytes() for file in copied.rglob("*") if file.is_file()}
+    said = message(call(*SMALL, "--annotator", "oracle", "--out", copied.parent.parent), 1)
+    assert said.startswith(f"{copied / name}: damaged")
+    after = {file: file.read_bytes() for file in copied.rglob("*") if file.is_file()}
+    assert {file: after.get(file) for file in before} == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_newer_result_is_named(copied: Path, runs: Runs, command: str) -> None:
     file = copied / "result.json"
     result = json.loads(file.read_text(encoding="utf-8"))
     newer = {**result, "schema": 2, "stages": "in another form"}
     write_with_checksum(copied, "result.json", json.dumps(newer).encode())
-    said = message(call(*command, "--out", copied.parent.parent), 1)
-    assert said.startswith(f"{file}: written by a newer harness (schema 2; this one reads 1)")
-    assert "upgrade" in said
+    start = f"{file}: written by a newer harness (schema 2; this one reads 1)"
+    assert "upgrade" in goes_on(copied, runs, command, start)
 
 
-def test_newer_run_folder_is_named(copied: Path) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_newer_run_folder_is_named(copied: Path, runs: Runs, command: str) -> None:
     file = copied / "checksums.json"
     listed = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**listed, "schema": 2}), encoding="utf-8")
-    said = message(call("runs", "--out", copied.parent.parent), 1)
-    assert said.startswith(f"{file}: written by a newer harness")
+    goes_on(copied, runs, command, f"{file}: written by a newer harness")
 
 
 def test_result_of_the_same_schema_may_have_more_fields(copied: Path) -> None:
     file = copied / "result.json"
     more = {**json.loads(file.read_text(encoding="utf-8")), "mood": "good"}
     write_with_checksum(copied, "result.json", json.dumps(more).encode())
-    assert "finished" in succeeded(call("runs", "--out", copied.parent.parent))
+    listed = succeeded(call("runs", "--out", copied.parent.parent))
+    assert "finished" in listed
+    assert "damaged" not in listed
 
 
 @pytest.mark.parametrize(
@@ -441,17 +576,20 @@ def test_result_of_the_same_schema_may_have_more_fields(copied: Path) -> None:
         (b'{"schema": 1}', "run_id: Field required"),
     ],
 )
-def test_wrong_result_is_named(copied: Path, content: bytes, part: str) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_wrong_result_is_named(
+    copied: Path, runs: Runs, content: bytes, part: str, command: str
+) -> None:
     write_with_checksum(copied, "result.json", content)
-    said = message(call("table", "--out", copied.parent.parent), 1)
-    assert said.startswith(f"{copied / 'result.json'}: ")
-    assert part in said
+    assert part in goes_on(copied, runs, command, f"{copied / 'result.json'}: ")
 
 
-def test_corrupt_stages_are_named(copied: Path) -> None:
-    (copied / "stages.jsonl").write_bytes(b"\xff\xfe")
-    said = message(call("runs", "--out", copied.parent.parent), 1)
-    assert str(copied / "stages.jsonl") in said
+def test_stages_are_counted_and_not_read(copied: Path) -> None:
+    out = copied.parent.parent
+    (copied / "stages.jsonl").write_bytes(b"\xff\xfe\n{\n\n")
+    listed = [cells(line) for line in succeeded(call("runs", "--out", out)).splitlines()]
+    (found,) = [line for line in listed if line and line[0] == f"demo/{copied.name}"]
+    assert found[1:4] == ["finished", "3", "R2"]
 
 
 # --- list, show, plugins, doctor -------------------------------------------------------

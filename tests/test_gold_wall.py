@@ -22,6 +22,7 @@ from harness.plugin_manager import Plugins
 from harness.progress import Silent
 from harness.protocols import Progress
 from harness.run_folder import RunFolder
+from harness.specs import parse_spec
 from harness.splits import load_splits
 
 NOT_FOLLOWED = (ModuleType, type, CodeType, FrameType, str, bytes, int, float)
@@ -109,7 +110,7 @@ def test_no_part_of_an_unsupervised_run_can_reach_gold(tmp_path: Path) -> None:
     task = (
         Plugins(third_party=False)
         .part("task", "demo")
-        .factory(protocols.TaskRequest(protocols.Spec("demo")))
+        .factory(protocols.TaskRequest(parse_spec("demo")))
     )
     # Answers that are wrong throughout, so that they cannot be mistaken for the gold labels.
     classes = task.card.classes

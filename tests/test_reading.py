@@ -32,9 +32,18 @@ WRONG_TEXTS = {
     "empty object": ("{}", ("no 'text'", "it has: nothing")),
     "no text": ('{"txt": "a", "label": "access"}', ("no 'text'", "it has: txt, label")),
     "no label": ('{"text": "a", "lable": "access"}', ("no 'label'", "it has: text, lable")),
-    "text is a number": ('{"text": 5, "label": "access"}', ("text", "a number", "a string", "put it in quotes")),
-    "text is null": ('{"text": null, "label": "access"}', ("text", "null", "a string", "put it in quotes")),
-    "text is a list": ('{"text": ["a"], "label": "access"}', ("text", "a list", "a string", "put it in quotes")),
+    "text is a number": (
+        '{"text": 5, "label": "access"}',
+        ("text", "a number", "a string", "put it in quotes"),
+    ),
+    "text is null": (
+        '{"text": null, "label": "access"}',
+        ("text", "null", "a string", "put it in quotes"),
+    ),
+    "text is a list": (
+        '{"text": ["a"], "label": "access"}',
+        ("text", "a list", "a string", "put it in quotes"),
+    ),
     "label is a number": ('{"text": "a", "label": 1}', ("label", "a number", "a string")),
     "label is a boolean": ('{"text": "a", "label": true}', ("label", "a boolean", "a string")),
     "label is an object": ('{"text": "a", "label": {}}', ("label", "an object", "a string")),
@@ -65,9 +74,18 @@ WRONG_SENTENCES = {
     "too many tags": ('{"tokens": ["a"], "tags": ["O", "O"]}', ("1 tokens but 2 tags",)),
     "tags without tokens": ('{"tokens": [], "tags": ["O"]}', ("no tokens", "remove the row")),
     "nothing": ('{"tokens": [], "tags": []}', ("no tokens", "remove the row or fill")),
-    "empty token": ('{"tokens": ["a", ""], "tags": ["O", "O"]}', ("a token is empty", "remove it and its tag")),
-    "blank token": ('{"tokens": [" "], "tags": ["O"]}', ("a token is empty", "remove it and its tag")),
-    "number as token": ('{"tokens": ["a", 5], "tags": ["O", "O"]}', ("a token is a number", "not a string", "put it in quotes")),
+    "empty token": (
+        '{"tokens": ["a", ""], "tags": ["O", "O"]}',
+        ("is empty", "remove it and its tag"),
+    ),
+    "blank token": (
+        '{"tokens": [" "], "tags": ["O"]}',
+        ("is empty", "remove it and its tag"),
+    ),
+    "number as token": (
+        '{"tokens": ["a", 5], "tags": ["O", "O"]}',
+        ("is a number", "not a string", "put it in quotes"),
+    ),
     "number as tag": ('{"tokens": ["a"], "tags": [1]}', ("tag", "a number", "not a string")),
     "unknown tag": (
         '{"tokens": ["a"], "tags": ["B-PRE"]}',

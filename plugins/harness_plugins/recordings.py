@@ -108,7 +108,9 @@ def _text(row: Mapping[str, Any], where: str) -> str:
     if "text" in row:
         return text_field(row["text"], "the text", where)
     if "tokens" not in row:
-        raise DataError(f"{where}: a recorded row needs 'text' or 'tokens' (it has: {', '.join(row)})")
+        raise DataError(
+            f"{where}: a recorded row needs 'text' or 'tokens' (it has: {', '.join(row)})"
+        )
     tokens = row["tokens"]
     if not isinstance(tokens, list):
         raise DataError(f"{where}: 'tokens' is {type_name(tokens)}, not a list")

@@ -79,9 +79,9 @@ def _token_row(
         raise DataError(
             f"{where}: {len(tokens)} tokens but {len(tags)} tags; each token needs one tag"
         )
-    for token in tokens:
-        if not text_field(token, "a token", where).strip():
-            raise DataError(f"{where}: a token is empty; remove it and its tag")
+    for position, token in enumerate(tokens, start=1):
+        if not text_field(token, f"token {position}", where).strip():
+            raise DataError(f"{where}: token {position} is empty; remove it and its tag")
     classes = [_class(tag, index, "tag", where) for tag in tags]
     wrong = iob2.fault(tags)
     if wrong is not None:

@@ -1,9 +1,8 @@
 """Students that fine-tune an encoder: a sequence head or a token head, by the task's kind.
 
-Plain cross-entropy on the answered examples. The head is the one of
-``AutoModelFor{Sequence,Token}Classification``, so that a saved student is an ordinary
-``transformers`` model. The embedding of an example is the last hidden state of the
-sentence token (FreeAL retrieves by it) or, in token tasks, the mean over its tokens.
+Plain cross-entropy on the answered examples. The embedding of an example is what its head
+reads: the last hidden state of the sentence token (FreeAL retrieves by it), or the mean
+over its word pieces (head ``mean``, and token tasks).
 """
 
 from __future__ import annotations
@@ -42,7 +41,8 @@ def minilm_from_request(request: StudentRequest) -> EncoderStudent:
         packaged_folder(),
         request.task.kind,
         request.task.classes,
-        EncoderSettings.of(request.config, request.task.kind),
+        # A sentence encoder: its meaning is in the mean, not in the sentence token.
+        EncoderSettings.of(request.config, request.task.kind, head="mean"),
     )
 
 
@@ -76,54 +76,40 @@ class EncoderStudent:
             rows = np.flatnonzero(annotations.answered)
             answered = pool.take(rows)
             labels = annotations.take(rows).labels
-            fitted.train(answered, labels, self._settings, seed, progress)
+            fitted.train(answered, labels, seed, progress)
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
         """The encoder of a folder with the head that it has, or else a new one."""
-        import torch
-        from transformers import (
-            AutoModelForSequenceClassification,
-            AutoModelForTokenClassification,
-            AutoTokenizer,
-        )
+        from transformers import AutoTokenizer
+
+        from harness_plugins.students.heads import load_model
 
         quiet_transformers()
-        head = (
-            AutoModelForSequenceClassification
-            if self._kind == "sequence"
-            else AutoModelForTokenClassification
-        )
-        model = head.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            num_labels=len(self._classes),
-            id2label=dict(enumerate(self._classes)),
-            label2id={name: index for index, name in enumerate(self._classes)},
-        )
+        model = load_model(folder, self._kind, self._settings.head, self._classes)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings.max_length)
+        return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings)
 
 
 class FittedEncoder:
     """A fine-tuned encoder."""
 
-    def __init__(self, model: Any, tokenizer: Any, kind: Kind, max_length: int) -> None:
+    def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: EncoderSettings) -> None:
         self._model, self._tokenizer = model, tokenizer
-        self._kind, self._max_length = kind, max_length
+        self._kind, self._settings = kind, settings
 
     def train(
         self,
         pool: Pool,
         labels: np.ndarray[Any, Any],
-        settings: EncoderSettings,
         seed: int,
         progress: Progress,
     ) -> None:
         """Fine-tune on a pool whose every example has labels, int32 ``[units]``."""
         import torch
 
-        pieces = make_pieces(pool, self._tokenizer, self._max_length)
+        settings = self._settings
+        pieces = make_pieces(pool, self._tokenizer, settings.max_length)
         epochs = settings.epochs_for(len(pool))
         steps = epochs * -(-len(pieces) // settings.batch_size)
         optimizer = self._optimizer(settings)
@@ -151,7 +137,7 @@ class FittedEncoder:
         """Probabilities, predictions and embeddings of a pool."""
         import torch
 
-        pieces = make_pieces(pool, self._tokenizer, self._max_length)
+        pieces = make_pieces(pool, self._tokenizer, self._settings.max_length)
         units = int(pool.offsets[-1])
         logits = np.empty((units, self._model.config.num_labels), dtype=np.float32)
         embeddings = np.zeros((len(pool), self._model.config.hidden_size), dtype=np.float32)
@@ -178,7 +164,7 @@ class FittedEncoder:
         """Write the model, its tokenizer and ``harness.json``."""
         self._model.save_pretrained(folder)
         self._tokenizer.save_pretrained(folder)
-        about = {"kind": self._kind, "max_length": self._max_length}
+        about = {"kind": self._kind, **self._settings.describe()}
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
 
     def _optimizer(self, settings: EncoderSettings) -> Any:
@@ -205,19 +191,23 @@ class FittedEncoder:
         """Logits float32 ``[units of the rows, classes]`` and embeddings ``[rows, width]``."""
         import torch
 
+        from harness_plugins.students.heads import mean_pooled
+
         ids, mask = collate(pieces, rows, self._tokenizer.pad_token_id)
         ids, mask = ids.to(self._model.device), mask.to(self._model.device)
         with _autocast(self._model.device.type):
             out = self._model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         hidden = out.hidden_states[-1].float()
         logits = out.logits.float()
-        if self._kind == "sequence":
+        if self._kind == "sequence" and self._settings.head == "cls":
             return logits, hidden[:, 0]
+        pooled = mean_pooled(hidden, mask)
+        if self._kind == "sequence":
+            return logits, pooled
         batch = np.repeat(np.arange(len(rows)), [len(pieces.places[row]) for row in rows])
         place = np.concatenate([pieces.places[row] for row in rows])
         at = (torch.from_numpy(batch), torch.from_numpy(place))
-        mask = mask.unsqueeze(-1).to(hidden.dtype)
-        return logits[at], (hidden * mask).sum(1) / mask.sum(1)
+        return logits[at], pooled
 
     def _add_embeddings(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from harness.config import StudentConfig
 from harness.data import Kind
@@ -24,6 +25,7 @@ class EncoderSettings:
             steps, at least ``fewest_epochs`` and at most 10.
         batch_size: examples a step.
         learning_rate: peak of the encoder, after a warm-up over 10 % of the steps.
+        head: where the labels are read off in sequence tasks (``students.heads``).
         head_factor: the head is new and learns faster by this factor. A slow encoder under
             a fast head fits the noise later, and ranks losses better (results/LOG.md).
         weight_decay: of AdamW, on all weights but biases and layer norms.
@@ -36,12 +38,15 @@ class EncoderSettings:
     batch_size: int
     learning_rate: float
     head_factor: float = 1.0
+    head: Literal["cls", "mean"] = "cls"
     weight_decay: float = 0.01
     max_length: int = 128
     fewest_epochs: int = 2
 
     @classmethod
-    def of(cls, config: StudentConfig, kind: Kind) -> EncoderSettings:
+    def of(
+        cls, config: StudentConfig, kind: Kind, head: Literal["cls", "mean"] = "cls"
+    ) -> EncoderSettings:
         """The defaults of a kind of task, with what the user set."""
         default = (
             cls(epochs=None, batch_size=32, learning_rate=3e-5, head_factor=30)
@@ -53,6 +58,7 @@ class EncoderSettings:
             batch_size=config.batch_size or default.batch_size,
             learning_rate=config.learning_rate or default.learning_rate,
             head_factor=default.head_factor,
+            head=head,
             fewest_epochs=default.fewest_epochs,
         )
 
