@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from harness.config import Config, to_toml
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
-from harness.protocols import Parts
+from harness.protocols import FromGold, Parts
 from harness.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run_folder import RunFolder
@@ -91,7 +91,13 @@ def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher
     folder.read("config.toml", lambda path: path)  # damaged, it must not pass for this run's
     if not folder.has("manifest.json"):
         begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        manifest = {"schema": SCHEMA, "run_id": run_id, "begun": begun, "provenance": current}
+        manifest = {
+            "schema": SCHEMA,
+            "run_id": run_id,
+            "begun": begun,
+            "supervised": _supervised(parts),
+            "provenance": current,
+        }
         folder.write_text("manifest.json", json.dumps(manifest, indent=1) + "\n")
         return
     earlier = folder.read_json("manifest.json")["provenance"]
@@ -101,6 +107,12 @@ def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
                 f"{_short(current[key])}); --fresh begins it anew"
             )
+
+
+def _supervised(parts: Parts) -> bool:
+    """Whether gold labels have a part in the annotations."""
+    annotator = parts.annotator
+    return annotator.needs_gold or (isinstance(annotator, FromGold) and annotator.from_gold)
 
 
 def _short(value: object) -> str:
@@ -125,7 +137,7 @@ def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageRes
         task=card.name,
         kind=card.kind,
         metric=card.metric,
-        supervised=parts.annotator.needs_gold,
+        supervised=_supervised(parts),
         config=config.model_dump(mode="json"),
         provenance=provenance(parts),
         seconds=sum(stage.seconds for stage in stages),

@@ -39,8 +39,11 @@ __all__ = [
     "AugmenterRequest",
     "DemonstrationSelector",
     "Evidence",
+    "Described",
     "Fingerprinted",
     "FittedStudent",
+    "FromGold",
+    "Parts",
     "Progress",
     "QuerySelector",
     "SelectorPreset",
@@ -309,6 +312,15 @@ class Fingerprinted(Protocol):
     @property
     def fingerprint(self) -> str:
         """A hash of that content."""
+
+
+@runtime_checkable
+class FromGold(Protocol):
+    """An annotator that repeats answers which may have been made with gold labels."""
+
+    @property
+    def from_gold(self) -> bool:
+        """True where they were: a recording of a supervised run makes a supervised run."""
 
 
 @runtime_checkable

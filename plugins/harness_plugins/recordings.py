@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,10 @@ class Record:
 class Recording:
     """Records by text; rows with the same text are told apart by their line."""
 
-    def __init__(self, source: str, records: Sequence[Record], fingerprint: str) -> None:
-        self.source, self.fingerprint = source, fingerprint
+    def __init__(
+        self, source: str, records: Sequence[Record], fingerprint: str, *, from_gold: bool = False
+    ) -> None:
+        self.source, self.fingerprint, self.from_gold = source, fingerprint, from_gold
         self._by_place = {(record.line, record.key): record for record in records}
         self._by_text: dict[str, Record] = {}
         for record in records:
@@ -146,7 +149,17 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     reply=row["reply"],
                 )
             )
-    return Recording(str(folder), records, digest.hexdigest())
+    supervised = bool(_manifest(folder).get("supervised"))
+    return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    file = folder / "manifest.json"
+    try:
+        values: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
+    return values
 
 
 def _line(id_: str) -> int:

@@ -42,6 +42,11 @@ class ReplayAnnotator:
         """SHA-256 of the recording."""
         return self._recording.fingerprint
 
+    @property
+    def from_gold(self) -> bool:
+        """Whether the recording is of a run that was supervised."""
+        return self._recording.from_gold
+
     def annotate(
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
     ) -> Annotations:
