@@ -44,8 +44,8 @@ def device() -> Any:
 
 @cache
 def bf16_pays() -> bool:
-    """Whether matrix products in bfloat16 are faster here: any GPU that has it, and CPUs
-    with AVX512-BF16 or AMX (measured: training 1.8 times, results/LOG.md)."""
+    """Whether the hardware multiplies matrices in bfloat16: GPUs from Ampere on, and CPUs
+    with AVX512-BF16 or AMX. Elsewhere it would be emulated, and slow."""
     import torch
 
     if torch.cuda.is_available():

@@ -13,7 +13,7 @@ __all__ = ["EncoderSettings"]
 
 STEPS = 190
 """Optimiser steps that the default number of epochs aims at: two epochs of 3,000 texts at
-batch 32, or ten of 300 sentences at batch 16, measured in results/LOG.md."""
+batch 32, or ten of 300 sentences at batch 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class EncoderSettings:
         learning_rate: peak of the encoder, after a warm-up over 10 % of the steps.
         head: where the labels are read off in sequence tasks (``students.heads``).
         head_factor: the head is new and learns faster by this factor. A slow encoder under
-            a fast head fits the noise later, and ranks losses better (results/LOG.md).
+            a fast head keeps more of what it was pretrained for (results/LOG.md).
         weight_decay: of AdamW, on all weights but biases and layer norms.
         max_length: word pieces; longer texts are cut (sequence tasks), longer
             sentences are split into windows (token tasks).
