@@ -49,6 +49,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     for role, part in (("annotator", annotator), ("student", student)):
         if isinstance(part, Fingerprinted):
             identities[role] = part.fingerprint
+    identities |= _plugin_identities(config, plugins)
     selector = _selector_builder(config, plugins)
     return config, Parts(
         task=task,
@@ -122,6 +123,27 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
             "selector": resolve_selector(config.selector, plugins),
         }
     )
+
+
+def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:
+    """Hashes of the third-party plugins whose parts a run uses, by role."""
+    used = {
+        "task": config.task,
+        "annotator": config.annotator.spec,
+        "student": config.student.spec,
+        "trust": config.selector.trust,
+        "demonstrations": config.selector.demonstrations,
+        "query": config.selector.query,
+    }
+    found = {}
+    for role, text in used.items():
+        name = parse_spec(text or "").name
+        kind = role if role in ("task", "annotator", "student") else "selector"
+        part = plugins.parts(kind).get(name if kind == role else f"{role}/{name}")
+        digest = plugins.fingerprint(part) if part is not None else None
+        if digest is not None:
+            found[f"{role} plugin"] = digest
+    return found
 
 
 def _selector_builder(config: Config, plugins: Plugins) -> Callable[[str, str | None], Any]:

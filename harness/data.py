@@ -80,7 +80,7 @@ class Pool:
     Attributes:
         kind: ``sequence`` or ``token``.
         split: ``train``, ``validation``, ``test`` or ``generated``.
-        ids: a stable name for each example, ``split:row`` of its source.
+        ids: a stable name for each example (``identity.example_ids``).
         examples: texts (sequence task) or tuples of tokens (token task).
     """
 

@@ -6,7 +6,6 @@ resumed run computes from the same values as an undisturbed one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,22 +14,17 @@ from typing import Any
 import numpy as np
 
 from harness.data import ABSTAINED, Annotations, Pool, Selection, StudentView
+from harness.identity import text_key
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
     "read_annotations",
     "read_selection",
     "read_views",
-    "text_key",
     "write_annotations",
     "write_selection",
     "write_views",
 ]
-
-
-def text_key(text: str) -> str:
-    """Sixteen hexadecimal digits that stand for a text without repeating it."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_annotations(
@@ -56,8 +50,8 @@ def write_annotations(
         "text_key": pa.array([text_key(text) for text in pool.texts]),
         "label" if pool.kind == "sequence" else "tags": labels,
         "confidence": pa.array(annotations.confidence),
-        "reason": pa.array(annotations.reasons, type=pa.string()),
-        "reply": pa.array(annotations.replies, type=pa.string()),
+        "reason": pa.array(_clean(annotations.reasons), type=pa.string()),
+        "reply": pa.array(_clean(annotations.replies), type=pa.string()),
         "requests": pa.array(annotations.requests),
         "tokens": pa.array(annotations.tokens),
         "cost_usd": pa.array(annotations.cost_usd),
@@ -65,6 +59,11 @@ def write_annotations(
     metadata = {"schema": str(SCHEMA), "seconds": repr(seconds)}
     table = pa.table(columns).replace_schema_metadata(metadata)
     pq.write_table(table, path, compression="zstd")
+
+
+def _clean(texts: Sequence[str]) -> list[str]:
+    """Models do reply with halves of surrogate pairs, which no UTF-8 file can hold."""
+    return [text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[Annotations, float]:

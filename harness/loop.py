@@ -51,6 +51,7 @@ def run(
     """
     if folder.has(RESULT):
         result = folder.read(RESULT, load_result)
+        watcher.noted("this run is finished and was not run again; --fresh begins it anew")
         for stage in result.stages:
             watcher.finished(stage)
         plugins.notify("harness_run_finished", result=result, folder=folder.path)

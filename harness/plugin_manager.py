@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -159,6 +160,18 @@ class Plugins:
             hooks = tuple(sorted(caller.name for caller in callers))
             infos.append(PluginInfo(name, self._origins[name], hooks))
         return infos
+
+    def fingerprint(self, part: Part) -> str | None:
+        """A hash of the source file of a part's plugin; None for built-ins.
+
+        A changed plugin must not find the finished runs of its earlier self.
+        """
+        plugin = self._pm.get_plugin(part.plugin)
+        file = getattr(plugin, "__file__", None)
+        if self._origins.get(part.plugin) == "built in" or plugin is None:
+            return None
+        source = Path(file).read_bytes() if file and Path(file).is_file() else repr(plugin).encode()
+        return hashlib.sha256(self._origins[part.plugin].encode() + source).hexdigest()
 
     # -- parts -------------------------------------------------------------------------
 

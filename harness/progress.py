@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from harness.results import StageResult
+if TYPE_CHECKING:
+    from harness.results import StageResult
 
 __all__ = ["Silent", "Watcher"]
 

@@ -95,13 +95,33 @@ class RunFolder:
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.tmp")
-        write(temporary)
+        try:
+            write(temporary)
+        except Exception as error:
+            temporary.unlink(missing_ok=True)
+            said = " ".join(str(error).split())
+            raise RunError(
+                f"{target}: cannot be written ({said}); what is recorded stays, "
+                "and the same command goes on"
+            ) from error
         self._checksums[name] = _sha256(temporary)
         _replace_text(
             self.path / CHECKSUMS,
             json.dumps({"schema": SCHEMA, "sha256": self._checksums}, indent=1, sort_keys=True),
         )
         _commit(temporary, target)
+
+    def write_folder(self, name: str, write: Callable[[Path], None]) -> None:
+        """Write a folder of files (a model): ``write`` gets an empty one, renamed when full."""
+        import shutil
+
+        target, temporary = self.path / name, self.path / f".{name}.tmp"
+        for folder in (temporary, target):
+            if folder.exists():
+                shutil.rmtree(folder)
+        temporary.mkdir()
+        write(temporary)
+        temporary.replace(target)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file likewise."""

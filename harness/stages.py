@@ -14,6 +14,7 @@ from harness.config import Config
 from harness.data import (
     ABSTAINED,
     Annotations,
+    BoolArray,
     Demonstrations,
     Gold,
     IntArray,
@@ -128,6 +129,8 @@ class Stages:
             wrong = "answered for other units than asked"
         elif ((said.labels < ABSTAINED) | (said.labels >= len(self.task.classes))).any():
             wrong = "answered with a class index that the task does not have"
+        elif _answered_in_part(said).any():
+            wrong = "abstained from a part of a sentence; it must answer all of it or nothing"
         elif self.task.kind == "token":
             unit = iob2.first_invalid(said.labels, said.offsets)
             if unit is not None:
@@ -187,12 +190,32 @@ class Stages:
                     continue
                 self.watcher.began(stage, "student", f"viewing {split.pool.split}")
                 view = fitted.view(split.pool, self.watcher.advanced)
-                if not np.array_equal(view.offsets, split.pool.offsets):
-                    raise PartError(f"student {spec!r} viewed other units than asked")
+                self._check_view(view, split.pool)
                 views[split.pool.split] = view
             if self.config.student.save and round_ == self.config.rounds - 1:
-                fitted.save(self.folder.path / "student")
+                self.folder.write_folder("student", fitted.save)
         return views
+
+    def _check_view(self, view: StudentView, pool: Pool) -> None:
+        """Hold a student to its protocol, before its view is recorded."""
+        classes = len(self.task.classes)
+        wrong = None
+        if not np.array_equal(view.offsets, pool.offsets):
+            wrong = "viewed other units than asked"
+        elif view.log_probabilities.shape != (int(pool.offsets[-1]), classes):
+            wrong = f"gave probabilities of shape {view.log_probabilities.shape}"
+        elif not (view.log_probabilities <= 1e-4).all():
+            wrong = "gave log-probabilities that are positive or not a number"
+        elif ((view.predictions < 0) | (view.predictions >= classes)).any():
+            wrong = "predicted a class index that the task does not have"
+        elif not np.isfinite(view.embeddings).all():
+            wrong = "gave embeddings that are not finite"
+        elif self.task.kind == "token" and (
+            iob2.first_invalid(view.predictions, view.offsets) is not None
+        ):
+            wrong = "predicted tags that are not IOB2"
+        if wrong is not None:
+            raise PartError(f"student {self.config.student.spec!r} {wrong}")
 
     # -- the selector ------------------------------------------------------------------
 
@@ -259,6 +282,12 @@ class Stages:
         return score(labels, gold, self.task)
 
 
+def _answered_in_part(said: Annotations) -> BoolArray:
+    """bool ``[n]``: some units of the example have a label and some have none."""
+    given = np.add.reduceat((said.labels != ABSTAINED).astype(np.int64), said.offsets[:-1])
+    return np.asarray((given > 0) & (given < np.diff(said.offsets)))
+
+
 def _file(stem: str, pool: Pool, suffix: str) -> str:
     return f"{stem}.{suffix}" if pool.split == "train" else f"{stem}.{pool.split}.{suffix}"
 
@@ -270,6 +299,6 @@ def _blaming(part: str) -> Iterator[None]:
         yield
     except HarnessError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = " ".join(str(error).split())
         raise PartError(f"{part} failed: {type(error).__name__}: {said}") from error

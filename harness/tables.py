@@ -139,7 +139,7 @@ def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
     Only runs that agree in everything but the seed are averaged.
     """
     rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    flat = [_flat(run.config) for run in runs]
+    flat = [_flat(run.config) | _identities(run) for run in runs]
     names = [(*(ROWS[key](run) for key in keys), str(run.supervised)) for run in runs]
     for name, settings in zip(names, flat, strict=True):
         rows.setdefault(name, []).append(settings)
@@ -151,6 +151,12 @@ def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
         ]
         found.append(" ".join(f"{key}={settings.get(key)}" for key in differing))
     return found
+
+
+def _identities(run: RunResult) -> dict[str, str]:
+    """What the run read: data of the same name may differ from run to run."""
+    identities = run.provenance.get("identities", {})
+    return {f"{role} content": str(digest)[:8] for role, digest in identities.items()}
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.config import AnnotatorConfig
 from harness.data import Gold, IntArray, Label, Pool, TaskCard, offsets_of
+from harness.identity import example_ids
 from harness.plugin_manager import Plugins
 from harness.protocols import AnnotatorRequest, Evidence, SelectorRequest
 from harness.specs import parse_spec
@@ -19,12 +20,12 @@ HOOKIMPL = "from harness import hookimpl\n"
 
 
 def text_pool(texts: Sequence[str], split: str = "train") -> Pool:
-    ids = tuple(f"{split}:{line}" for line in range(1, len(texts) + 1))
+    ids = example_ids(split, texts)
     return Pool(kind="sequence", split=split, ids=ids, examples=tuple(texts))
 
 
 def token_pool(sentences: Sequence[str], split: str = "train") -> Pool:
-    ids = tuple(f"{split}:{line}" for line in range(1, len(sentences) + 1))
+    ids = example_ids(split, sentences)
     examples = tuple(tuple(sentence.split()) for sentence in sentences)
     return Pool(kind="token", split=split, ids=ids, examples=examples)
 

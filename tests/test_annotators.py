@@ -190,7 +190,7 @@ def test_replay_repeats_a_file_by_text(tmp_path: Path) -> None:
         tmp_path,
         {"text": "second", "llm_label": "bad", "label": "good", "reply": "Bad!"},
         "",
-        {"text": "first", "label": "good", "confidence": 0.75},
+        {"text": "first", "llm_label": "good", "label": "bad", "confidence": 0.75},
         {"text": "silent", "llm_label": None, "label": "good"},
     )
     said = say(spec, MOOD, text_pool(["first", "second", "silent", "unknown"]))
@@ -200,7 +200,7 @@ def test_replay_repeats_a_file_by_text(tmp_path: Path) -> None:
     np.testing.assert_array_equal(said.confidence, [0.75, np.nan, np.nan, np.nan])
 
 
-def test_replay_tells_equal_texts_apart_by_their_line(tmp_path: Path) -> None:
+def test_replay_tells_equal_texts_apart_by_their_order(tmp_path: Path) -> None:
     rows = [{"text": "same", "label": "good"}, {"text": "x", "label": "bad"}]
     spec = jsonl(tmp_path, *rows, {"text": "same", "label": "bad"})
     assert names(MOOD, say(spec, MOOD, text_pool(["same", "x", "same"]))) == ["good", "bad", "bad"]
@@ -213,7 +213,7 @@ def test_replay_tells_equal_texts_apart_by_their_line(tmp_path: Path) -> None:
 def test_replay_serves_token_tasks(tmp_path: Path) -> None:
     rows = [
         {"tokens": ["Ann", "left"], "llm_tags": ["B-PER", "O"]},
-        {"tokens": ["Oslo"], "tags": ["B-LOC"]},
+        {"tokens": ["Oslo"], "llm_tags": ["B-LOC"]},
         {"tokens": ["no", "idea"], "llm_tags": None},
     ]
     said = say(jsonl(tmp_path, *rows), NER, token_pool(["Oslo", "Ann left", "no idea", "new one"]))
@@ -228,7 +228,7 @@ def test_replay_serves_token_tasks(tmp_path: Path) -> None:
         (NER, {"tokens": ["b"], "tags": ["B-ORG"]}, "the task has no label 'B-ORG'"),
         (NER, {"tokens": ["b"], "tags": ["O", "O"]}, "does not fit the example's 1 units"),
         (NER, {"tokens": ["b"], "tags": "O"}, "does not fit the example's 1 units"),
-        (MOOD, {"text": "b"}, "no answer in the row"),
+        (MOOD, {"text": "b"}, "there is no 'label' in the row"),
         (MOOD, {"label": "good"}, "a recorded row needs 'text' or 'tokens'"),
         (MOOD, ["b", "good"], "not a JSON object but a list; put it in braces"),
         (MOOD, '{"text": "b"', "not a JSON object"),
@@ -285,6 +285,7 @@ def record(folder: Path, round_: int, task: TaskCard, pool: Pool, said: Annotati
     file = folder / f"rounds/{round_:02d}/{name}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_annotations(file, said, pool, task.classes, seconds=1.0)
+    (folder / "manifest.json").write_text('{"schema": 1, "supervised": false}')
 
 
 def test_replay_repeats_the_rounds_and_splits_of_a_run(tmp_path: Path) -> None:
@@ -580,3 +581,21 @@ def test_a_threshold_that_is_no_number_from_0_on_is_refused() -> None:
             annotator(f"embedding,threshold={threshold}", SPORT)
     with pytest.raises(CommandError, match="no option 'treshold'; did you mean 'threshold'"):
         annotator("embedding,treshold=1", SPORT)
+
+
+def test_answers_under_the_key_of_gold_labels_are_taken_to_be_gold(tmp_path: Path) -> None:
+    said = annotator(jsonl(tmp_path, {"text": "a", "label": "good"}), MOOD)
+    assert said.from_gold
+    said = annotator(jsonl(tmp_path, {"text": "a", "llm_label": "good", "label": "bad"}), MOOD)
+    assert not said.from_gold
+
+
+@pytest.mark.slow
+def test_a_text_is_embedded_alike_whatever_it_is_embedded_with() -> None:
+    from harness.protocols import no_progress
+    from harness_plugins.encoders import sentence_encoder
+
+    texts = [" ".join(f"w{i * j % 97}" for j in range(1 + i % 60)) for i in range(150)]
+    whole = sentence_encoder().embed(texts, no_progress)
+    part = sentence_encoder().embed(texts[::7], no_progress)
+    assert whole[::7].tobytes() == part.tobytes()

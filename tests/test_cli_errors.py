@@ -277,7 +277,7 @@ WRONG_RECORDS = {
     "no object": ("[1]", ("not a JSON object but a list", "put it in braces")),
     "no text": ('{"label": "access"}', ("'text' or 'tokens'", "it has: label")),
     "broken": ('{"text": ', ("not a JSON object",)),
-    "no answer": ('{"text": "a"}', ("no answer", "llm_label")),
+    "no answer": ('{"text": "a"}', ("there is no 'label' in the row",)),
     "text is a number": ('{"text": 5, "label": "access"}', ("text",)),
     "confidence in words": ('{"text": "a", "label": "access", "confidence": "high"}', ("conf",)),
 }

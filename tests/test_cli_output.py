@@ -22,7 +22,7 @@ import harness
 import harness_tasks
 from harness.config import Config
 from harness.tables import ROWS
-from tests.commands import call, call_process, message, succeeded
+from tests.commands import FOUND, call, call_process, message, succeeded
 
 DEMO = Path(harness_tasks.__file__).parent / "data/demo"
 SIDES = ("transductive", "inductive")
@@ -57,6 +57,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     ]
     for row in rows[::5]:
         row["label"] = "fault" if row["label"] != "fault" else "howto"
+    # Under "label" it would be taken to be gold, and the runs marked supervised.
+    rows = [{"text": row["text"], "llm_label": row["label"]} for row in rows]
     recording.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     oracle = call_process(*SMALL, "--annotator", "oracle", "--out", out, cwd=folder)
     replay = (*SMALL, "--annotator", f"replay:{recording}", "--out", out)
@@ -160,8 +162,9 @@ def test_json_is_what_the_run_folder_holds(runs: Runs) -> None:
 
 def test_the_same_command_finds_the_finished_run(runs: Runs) -> None:
     before = (folder_of(runs.out, json.loads(runs.oracle)) / "result.json").stat().st_mtime_ns
-    again = succeeded(call(*SMALL, "--annotator", "oracle", "--out", runs.out))
-    assert again == runs.oracle
+    outcome = call(*SMALL, "--annotator", "oracle", "--out", runs.out)
+    assert outcome.stderr == FOUND
+    assert succeeded(outcome) == runs.oracle
     after = (folder_of(runs.out, json.loads(runs.oracle)) / "result.json").stat().st_mtime_ns
     assert after == before
 
@@ -173,7 +176,7 @@ def test_replayed_labels_score_as_they_were_recorded(runs: Runs) -> None:
         for line in (DEMO / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
             gold[json.loads(line)["text"]] = json.loads(line)["label"]
     for line in runs.recording.read_text(encoding="utf-8").splitlines():
-        said[json.loads(line)["text"]] = json.loads(line)["label"]
+        said[json.loads(line)["text"]] = json.loads(line)["llm_label"]
     expected = statistics.fmean(said[text] == label for text, label in gold.items())
     for result in runs.replays:
         assert not result["supervised"]

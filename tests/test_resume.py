@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,42 @@ def tensors(file: Path) -> dict[str, bytes]:
     from safetensors.numpy import load_file
 
     return {name: tensor.tobytes() for name, tensor in load_file(file).items()}
+
+
+@pytest.mark.slow
+def test_a_run_of_the_embedding_annotator_resumes_to_the_same_numbers(tmp_path: Path) -> None:
+    plugin = tmp_path / "counting.py"
+    plugin.write_text(PLUGIN)
+    options = ["--annotator", "embedding", "--student", "tfidf", "--limit", "150", "--json"]
+    results = []
+    for out, lives in (("whole", "1000"), ("killed", "18"), ("killed", "1000")):
+        done = subprocess.run(
+            [str(HARNESS), "run", *options, "--out", str(tmp_path / out), "--plugin", str(plugin)],
+            env={**os.environ, "WORK_LOG": str(tmp_path / "log"), "KILL_AFTER": lives},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if lives == "18":
+            assert done.returncode == -signal.SIGKILL
+            stages = run_folder(tmp_path / out) / "rounds"
+            # Between the first round and the second: R3 embeds other texts than R1 did.
+            assert (stages / "00/selection.json").exists() and not (stages / "01").exists()
+        else:
+            assert done.returncode == 0, done.stderr
+            results.append(numbers(json.loads(done.stdout)))
+    assert results[0] == results[1]
+
+
+@pytest.mark.slow
+def test_an_interruption_is_said_in_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
+    command = [str(HARNESS), "run", "--set", "student.epochs=9", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list(tmp_path.glob("demo/*/rounds/00/annotations.parquet")):
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and out == ""
+    assert err.startswith("harness: interrupted; the same command goes on") and err.count("\n") == 1

@@ -81,7 +81,7 @@ def test_small_loss_takes_a_fifth_unless_told_otherwise() -> None:
 
 
 def test_small_loss_takes_as_many_as_the_reference_run_on_mr() -> None:
-    # /work/shared/freeal.md: int(0.2 * 4050) + int(0.2 * 3738) = 1,557 on the recorded labels.
+    # The reference implementation's records: int(0.2 * 4050) + int(0.2 * 3738) = 1,557.
     n = 4050 + 3738
     groups = np.repeat([0, 1], [4050, 3738]).astype(np.int32)
     evidence = replace(random_evidence(n, 2), groups=groups, agrees=np.ones(n, dtype=bool),

@@ -14,6 +14,7 @@ import pytest
 import harness_tasks
 from harness.config import AnnotatorConfig
 from harness.errors import DataError, TaskError
+from harness.identity import example_ids
 from harness.plugin_manager import Plugins
 from harness.protocols import AnnotatorRequest, TaskRequest
 from harness.specs import Spec, parse_spec
@@ -441,7 +442,7 @@ def test_byte_order_mark_blank_lines_and_crlf(tmp_path: Path) -> None:
     assert pool is not None
     assert gold is not None
     assert list(pool.examples) == ["größer", "a\u2028b", " spaced "]
-    assert pool.ids == ("train:1", "train:3", "train:5")
+    assert pool.ids == example_ids("train", list(pool.texts))
     assert gold.labels.tolist() == [0, 1, 0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def build_app() -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no en dash
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -59,6 +63,8 @@ def _run(arguments: list[str]) -> int:
         code = command.main(
             args=arguments or ["--help"], prog_name="harness", standalone_mode=False
         )
+        if code == 130:  # Typer turns an interruption into this code and says nothing
+            raise KeyboardInterrupt
     except HarnessError as error:
         if os.environ.get("HARNESS_TRACEBACK"):
             raise
@@ -67,6 +73,13 @@ def _run(arguments: list[str]) -> int:
         return _fail(f"{error.format_message()} (see harness --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted; the same command goes on from what is recorded", 130)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("HARNESS_TRACEBACK"):
+            raise
+        said = f"{type(error).__name__}: {error}"
+        return _fail(f"unforeseen error: {said} (HARNESS_TRACEBACK=1 shows where)", 1)
     return int(code or 0)
 
 

@@ -116,9 +116,9 @@ def _watching(name: str, *, quiet: bool) -> Any:
 
     screen = console(stderr=True)
     if quiet or not screen.is_terminal:
-        from harness.progress import Silent
+        from harness.cli.session import NotesOnly
 
-        watcher: Watcher = Silent()
+        watcher: Watcher = NotesOnly()
         return nullcontext(watcher)
     from harness.cli.live import LiveWatcher
 

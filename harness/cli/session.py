@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.plugin_manager import Plugins, Problem
+from harness.progress import Silent
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["RUNS", "console", "data_folder", "load_plugins", "say", "warn"]
+__all__ = ["RUNS", "NotesOnly", "console", "data_folder", "load_plugins", "say", "warn"]
 
+WIDE = 200
+"""Columns of a line where no terminal limits them."""
 RUNS = Path("results/runs")
 """Where runs are kept unless ``--out`` says otherwise."""
 
@@ -43,10 +46,13 @@ def data_folder(option: Path | None) -> Path | None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console for stdout or stderr."""
+    """A rich console for stdout or stderr; into a file or a pipe it writes wide lines."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    screen = Console(stderr=stderr, highlight=False)
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = WIDE
+    return screen
 
 
 def say(text: str) -> None:
@@ -59,6 +65,14 @@ def warn(message: str) -> None:
     if message not in _said:
         _said.add(message)
         print(f"harness: warning: {message}", file=sys.stderr)  # noqa: T201
+
+
+class NotesOnly(Silent):
+    """Watches a run without a terminal: says nothing but what the user should know."""
+
+    def noted(self, message: str) -> None:
+        """One line on stderr."""
+        print(f"harness: note: {message}", file=sys.stderr)  # noqa: T201
 
 
 def _warn(problem: Problem) -> None:

@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 PACKAGED = "all-MiniLM-L6-v2"
+BATCH = 32
+"""Texts embedded together, always so many: a product of another shape rounds differently."""
+STEP = 8
+"""Lengths are padded to multiples of so many word pieces."""
 MAX_LENGTH = 256
 """Word pieces; the length for which all-MiniLM-L6-v2 was trained (its model card)."""
 
@@ -86,36 +90,48 @@ class SentenceEncoder:
         model = AutoModel.from_pretrained(folder, dtype=torch.float32)
         self._model = model.to(self._device).eval()
 
-    def embed(self, texts: Sequence[str], progress: Progress, batch_size: int = 128) -> FloatArray:
-        """float32 ``[n, width]``; each row has Euclidean length 1."""
+    def embed(self, texts: Sequence[str], progress: Progress) -> FloatArray:
+        """float32 ``[n, width]``; each row has Euclidean length 1.
+
+        A text has the same embedding to the bit whatever it is embedded with: a resumed run
+        embeds other texts together than an undisturbed one. So texts of equal padded length
+        go into batches of one fixed size.
+        """
         import torch
 
-        if not texts:
-            return np.zeros((0, self._model.config.hidden_size), dtype=np.float32)
-        pieces = self._tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)
-        lengths = [len(ids) for ids in pieces["input_ids"]]
         out = np.empty((len(texts), self._model.config.hidden_size), dtype=np.float32)
-        done = 0
+        if not texts:
+            return out
+        ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)["input_ids"]
+        padded = np.asarray([-(-len(one) // STEP) * STEP for one in ids])
         half = torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=bf16_pays())
+        done = 0
         with torch.inference_mode(), half:
-            for rows in length_batches(lengths, batch_size):
-                out[rows] = self._embed_batch(pieces, rows).cpu().numpy()
-                done += len(rows)
-                progress(done, len(texts))
+            for length in np.unique(padded)[::-1]:
+                members = np.flatnonzero(padded == length)
+                for start in range(0, len(members), BATCH):
+                    rows = members[start : start + BATCH]
+                    found = self._embed_batch([ids[row] for row in rows], int(length))
+                    out[rows] = found[: len(rows)].cpu().numpy()
+                    done += len(rows)
+                    progress(done, len(texts))
         return out
 
-    def _embed_batch(self, pieces: Any, rows: IntArray) -> Any:
+    def _embed_batch(self, ids: list[list[int]], length: int) -> Any:
+        """Embeddings of up to ``BATCH`` rows, computed as ``BATCH`` rows of one length."""
         import torch
 
-        columns = {
-            name: [pieces[name][int(row)] for row in rows]
-            for name in ("input_ids", "attention_mask")
-        }
-        batch = self._tokenizer.pad(columns, return_tensors="pt").to(self._device)
-        hidden = self._model(**batch).last_hidden_state
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        pooled = (hidden.float() * mask).sum(1) / mask.sum(1)
-        return torch.nn.functional.normalize(pooled.float(), dim=1)
+        pieces = torch.full((BATCH, length), self._tokenizer.pad_token_id)
+        mask = torch.zeros((BATCH, length), dtype=torch.long)
+        mask[:, 0] = 1
+        for row, own in enumerate(ids):
+            pieces[row, : len(own)] = torch.tensor(own)
+            mask[row, : len(own)] = 1
+        pieces, mask = pieces.to(self._device), mask.to(self._device)
+        hidden = self._model(input_ids=pieces, attention_mask=mask).last_hidden_state
+        weights = mask.unsqueeze(-1).float()
+        pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
+        return torch.nn.functional.normalize(pooled, dim=1)
 
 
 @cache

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.data import Pool
-from harness.encoding import text_key
 from harness.errors import CommandError, DataError
-from harness.jsonl import read_jsonl, text_field, type_name
+from harness.identity import occurrence, text_key
+from harness.jsonl import field, read_jsonl, text_field, type_name
 
 __all__ = ["Record", "Recording", "open_recording"]
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
-"""Where a JSONL row keeps the answer; the first key that it has counts."""
+"""Where JSONL rows keep the answer; the first of these that a file has counts for the whole
+file, so that a row without an answer does not fall back to its gold label."""
+GOLD_KEYS = ("label", "tags")
+"""The keys of data files: answers read from them are taken to be gold labels, and a run that
+repeats them is marked supervised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +31,14 @@ class Record:
 
     Attributes:
         where: ``file:line``, for messages.
-        line: its line in the file, or the line that its example's id names.
+        place: which occurrence of its text it is, 1 for the first.
         key: ``encoding.text_key`` of the text.
         answer: a label, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
     """
 
     where: str
-    line: int
+    place: int
     key: str
     answer: Any
     augmented: str | None
@@ -42,23 +47,23 @@ class Record:
 
 
 class Recording:
-    """Records by text; rows with the same text are told apart by their line."""
+    """Records by text; rows with the same text are told apart by their order."""
 
     def __init__(
         self, source: str, records: Sequence[Record], fingerprint: str, *, from_gold: bool = False
     ) -> None:
         self.source, self.fingerprint, self.from_gold = source, fingerprint, from_gold
-        self._by_place = {(record.line, record.key): record for record in records}
+        self._by_place = {(record.place, record.key): record for record in records}
         self._by_text: dict[str, Record] = {}
         for record in records:
             self._by_text.setdefault(record.key, record)
 
     def find(self, pool: Pool) -> list[Record | None]:
-        """The record of each example: same line and text, else the first of that text."""
+        """The record of each example: same text and occurrence, else the first of that text."""
         found = []
         for id_, text in zip(pool.ids, pool.texts, strict=True):
             key = text_key(text)
-            place = (_line(id_), key)
+            place = (occurrence(id_), key)
             found.append(self._by_place.get(place) or self._by_text.get(key))
         return found
 
@@ -86,21 +91,27 @@ def open_recording(argument: str | None, round_: int) -> Recording:
 
 
 def _from_jsonl(file: Path) -> Recording:
-    records = [_record(row, line, f"{file}:{line}") for line, row in read_jsonl(file)]
+    rows = [(f"{file}:{line}", row) for line, row in read_jsonl(file)]
+    key = next((key for key in ANSWER_KEYS if any(key in row for _, row in rows)), None)
+    if key is None:
+        raise DataError(f"{file}: no answers; a row needs one of {', '.join(ANSWER_KEYS)}")
+    seen: Counter[str] = Counter()
+    records = []
+    for where, row in rows:
+        text = text_key(_text(row, where))
+        seen[text] += 1
+        records.append(_record(row, key, text, seen[text], where))
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return Recording(str(file), records, digest)
+    return Recording(str(file), records, digest, from_gold=key in GOLD_KEYS)
 
 
-def _record(row: Mapping[str, Any], line: int, where: str) -> Record:
-    key = next((key for key in ANSWER_KEYS if key in row), None)
-    if key is None:
-        raise DataError(f"{where}: no answer in the row; it needs one of {', '.join(ANSWER_KEYS)}")
+def _record(row: Mapping[str, Any], key: str, text: str, place: int, where: str) -> Record:
     return Record(
         where=where,
-        line=line,
-        key=text_key(_text(row, where)),
-        answer=row[key],
+        place=place,
+        key=text,
+        answer=field(row, key, where),
         augmented=_optional(row, "augmented", str, where),
         confidence=_optional(row, "confidence", (int, float), where),
         reply=_optional(row, "reply", str, where) or "",
@@ -141,7 +152,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
             records.append(
                 Record(
                     where=f"{file}: {row['id']}",
-                    line=_line(row["id"]),
+                    place=occurrence(row["id"]),
                     key=row["text_key"],
                     answer=row["label"] if "label" in row else row["tags"],
                     augmented=None,
@@ -149,7 +160,9 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     reply=row["reply"],
                 )
             )
-    supervised = bool(_manifest(folder).get("supervised"))
+    supervised = _manifest(folder).get("supervised")
+    if not isinstance(supervised, bool):
+        raise DataError(f"{folder / 'manifest.json'}: does not say whether the run was supervised")
     return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)
 
 
@@ -160,8 +173,3 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
     return values
-
-
-def _line(id_: str) -> int:
-    number = id_.rpartition(":")[2]
-    return int(number) if number.isdigit() else -1

@@ -12,6 +12,7 @@ import numpy as np
 from harness import iob2
 from harness.data import Gold, IntArray, Kind, Pool, offsets_of
 from harness.errors import DataError, nearest
+from harness.identity import example_ids
 from harness.jsonl import field, read_jsonl, text_field, type_name
 
 __all__ = ["Rows", "read_rows"]
@@ -30,7 +31,7 @@ def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Row
 
     Args:
         file: UTF-8, with or without a byte order mark; blank lines are skipped.
-        split: the name that the examples' ids carry, ``split:line``.
+        split: the name that the examples' ids begin with (``identity.example_ids``).
         kind: kind of the task.
         classes: class names in index order.
 
@@ -38,7 +39,6 @@ def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Row
         DataError: naming file and line.
     """
     index = {name: position for position, name in enumerate(classes)}
-    ids: list[str] = []
     examples: list[Any] = []
     labels: list[int] = []
     for line, row in read_jsonl(file):
@@ -51,8 +51,9 @@ def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Row
             tokens, tags = _token_row(row, index, where)
             examples.append(tokens)
             labels.extend(tags)
-        ids.append(f"{split}:{line}")
-    pool = Pool(kind=kind, split=split, ids=tuple(ids), examples=examples)
+    texts = examples if kind == "sequence" else [" ".join(tokens) for tokens in examples]
+    ids = example_ids(split, texts)
+    pool = Pool(kind=kind, split=split, ids=ids, examples=examples)
     gold = Gold(split, np.asarray(labels, dtype=np.int32), _offsets(kind, examples))
     return Rows(pool, gold)
 

@@ -84,8 +84,7 @@ class EmbeddingAnnotator:
         if demonstrations is None:
             scores = self._cosines(texts)
         else:
-            support, labels = self._support(demonstrations)
-            scores = ridge_scores(texts, support, labels, len(self._task.labels))
+            scores = self._regression(pool, texts, demonstrations)
         if demonstrations is not None and demonstrations.nearest is not None:
             shown = self._embed(list(demonstrations.examples.texts), no_progress)
             scores = scores + VOTE * vote(
@@ -100,6 +99,22 @@ class EmbeddingAnnotator:
             confidence=confidences(margins),
             reasons=["the margin is under the threshold" if low else "" for low in unsure],
         )
+
+    def _regression(
+        self, pool: Pool, texts: FloatArray, demonstrations: Demonstrations
+    ) -> FloatArray:
+        """Scores by regression; an example among the demonstrations is left out of its own."""
+        support, labels = self._support(demonstrations)
+        classes = len(self._task.labels)
+        scores = ridge_scores(texts, support, labels, classes)
+        shown = {id_: row for row, id_ in enumerate(demonstrations.examples.ids)}
+        first = 2 * classes  # names and descriptions come before the demonstrations
+        for row, id_ in enumerate(pool.ids):
+            if id_ in shown:
+                kept = np.delete(np.arange(len(labels)), first + shown[id_])
+                own = texts[row : row + 1]
+                scores[row] = ridge_scores(own, support[kept], labels[kept], classes)[0]
+        return scores
 
     def _cosines(self, texts: FloatArray) -> FloatArray:
         """Zero-shot: mean cosine to each label's name and description, ``[n, classes]``."""

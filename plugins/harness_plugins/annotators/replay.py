@@ -1,8 +1,11 @@
 """The ``replay`` annotator: answers that were recorded before, and paid for once.
 
-``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` (or
-``label``, ``llm_tags``, ``tags``; null: no answer), ``replay:RUN`` the annotations of an
-earlier run (a folder or a run id; ``replay:RUN,round=1`` those of its second round).
+``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or
+``llm_tags`` (null: no answer). A file with ``label`` or ``tags`` alone is read, too, but
+those are taken to be gold labels, and the run is marked supervised.
+
+``replay:RUN`` reads the annotations of an earlier run (a folder or a run id;
+``replay:RUN,round=1`` those of its second round).
 """
 
 from __future__ import annotations

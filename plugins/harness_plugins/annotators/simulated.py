@@ -6,6 +6,7 @@ always called simulated in what they produce.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +57,11 @@ class NoisyAnnotator:
     def __init__(self, confusion: FloatArray, seed: int) -> None:
         self._cumulative = np.cumsum(confusion, axis=1)
         self._seed = seed
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the confusion matrix: the content of the file that it came from."""
+        return hashlib.sha256(self._cumulative.tobytes()).hexdigest()
 
     def annotate(
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress, gold: Gold
