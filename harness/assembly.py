@@ -38,7 +38,9 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     annotator_spec = parse_spec(config.annotator.spec or "")
     annotator = _build(
         _serving(plugins.part("annotator", annotator_spec.name), kind, plugins),
-        AnnotatorRequest(annotator_spec, task.card, config.annotator, config.seed),
+        AnnotatorRequest(
+            annotator_spec, task.card, config.annotator, config.seed, config.demonstrations
+        ),
     )
     student_spec = parse_spec(config.student.spec)
     student = _build(

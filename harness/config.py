@@ -30,10 +30,46 @@ class _Frozen(BaseModel):
 
 
 class AnnotatorConfig(_Frozen):
-    """Who labels the pool."""
+    """Who labels the pool. All but ``spec`` concern LLM annotators."""
 
     spec: str | None = None
     """Annotator spec; unset: the task's own default."""
+    model: str | None = None
+    """Model name; unset: the spec's."""
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server; unset: the vendor's."""
+    temperature: float | Literal["default"] | None = Field(default=None, ge=0, le=2)
+    """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
+    max_tokens: int | None = Field(default=None, ge=1, strict=True)
+    """Most tokens of a reply; unset: what the task's answers need."""
+    samples: int = Field(default=1, ge=1, le=100, strict=True)
+    """Replies per example (self-consistency); the vote's share is the confidence."""
+    structured: bool | None = None
+    """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
+    logprobs: bool = False
+    """Ask for log-probabilities: the confidence of a label."""
+    parameters: Mapping[str, Any] = {}
+    """Further request parameters, sent as they are."""
+    concurrency: int = Field(default=32, ge=1, strict=True)
+    """Requests in flight at most."""
+    requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    tokens_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    """Seconds until a request is given up and sent again."""
+    retries: int = Field(default=8, ge=0, strict=True)
+    """How often a request is sent again after a failure that may pass."""
+    batch: bool = False
+    """Use the vendor's batch API: half the price, up to a day (openai)."""
+    key_env: str | None = None
+    """Environment variable with the key or keys (comma between them); unset: the vendor's."""
+    key_file: str | None = None
+    """File with one key a line."""
+    price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million prompt tokens; unset: the price table's."""
+    price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million completion tokens; unset: the price table's."""
 
 
 class DemonstrationsConfig(_Frozen):
@@ -43,6 +79,8 @@ class DemonstrationsConfig(_Frozen):
     """Start with generated demonstrations (stage R1); false: zero-shot (stage R0)."""
     shots: int | None = Field(default=None, ge=1, le=1000, strict=True)
     """Demonstrations per example; unset: the task's own number."""
+    written: int = Field(default=100, ge=1, le=10_000, strict=True)
+    """How many demonstrations an LLM annotator writes for stage R1."""
 
 
 class StudentConfig(_Frozen):
@@ -88,6 +126,8 @@ class Config(_Frozen):
     """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
     limit: int | None = Field(default=None, ge=1, strict=True)
     """At most so many examples of each split, drawn by the seed."""
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Most that the run may pay; it stops in time and can go on with a higher one."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()
@@ -124,9 +164,20 @@ def load_config(
     return _validate(values, "")
 
 
+MANNERS: Mapping[str, Any] = {
+    "budget_usd": True,
+    "annotator": {
+        *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
+        *("batch", "key_env", "key_file", "price_input", "price_output"),
+    },
+}
+"""Keys that say how answers are fetched and paid for, not what is asked: a run goes on
+under another budget, pace or key."""
+
+
 def config_hash(config: Config, *identities: str) -> str:
-    """Eight hexadecimal digits: of the configuration and of what it reads."""
-    text = json.dumps(config.model_dump(mode="json"), sort_keys=True)
+    """Eight hexadecimal digits: of what the configuration decides, and of what it reads."""
+    text = json.dumps(config.model_dump(mode="json", exclude=MANNERS), sort_keys=True)
     return hashlib.sha256("\n".join([text, *identities]).encode()).hexdigest()[:8]
 
 

@@ -8,6 +8,8 @@
     ├── DataError                exit 1   a data file is wrong: file and line are named
     │   └── NotRecordedError              a recording has no answer for a pool
     ├── PartError                exit 1   a part (built-in or third-party) broke its contract
+    ├── ServiceError             exit 1   a service (LLM server, hub) refuses, or cannot be reached
+    ├── BudgetError              exit 3   the next request would cost more than the budget
     └── RunError                 exit 1   a run folder cannot be used
         ├── RunHeldError                  another process is writing it
         ├── CorruptRunError               a file is damaged
@@ -23,6 +25,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "BudgetError",
     "CommandError",
     "ConfigError",
     "CorruptRunError",
@@ -33,6 +36,7 @@ __all__ = [
     "PartError",
     "RunError",
     "RunHeldError",
+    "ServiceError",
     "TaskError",
     "UnknownNameError",
     "nearest",
@@ -83,6 +87,16 @@ class NotRecordedError(DataError):
 
 class PartError(HarnessError):
     """A part returned something that its protocol does not allow."""
+
+
+class ServiceError(HarnessError):
+    """A service refuses or cannot be reached, and asking again would not help."""
+
+
+class BudgetError(HarnessError):
+    """The next request would cost more than the budget leaves; what was paid for is kept."""
+
+    exit_code = 3
 
 
 class RunError(HarnessError):

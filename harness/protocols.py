@@ -8,7 +8,8 @@ with one is marked supervised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
@@ -29,9 +30,10 @@ from harness.data import (
 from harness.specs import Spec
 
 if TYPE_CHECKING:
-    from harness.config import AnnotatorConfig, StudentConfig
+    from harness.config import AnnotatorConfig, DemonstrationsConfig, StudentConfig
 
 __all__ = [
+    "Account",
     "Annotator",
     "AnnotatorRequest",
     "AnyAnnotator",
@@ -39,12 +41,16 @@ __all__ = [
     "AugmenterRequest",
     "DemonstrationSelector",
     "Described",
+    "Estimate",
+    "Estimates",
     "Evidence",
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
     "Parts",
+    "Paying",
     "Progress",
+    "Prompting",
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
@@ -54,6 +60,8 @@ __all__ = [
     "Task",
     "TaskRequest",
     "TrustSelector",
+    "Writes",
+    "Written",
     "no_progress",
 ]
 
@@ -116,12 +124,17 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorRequest:
-    """What an annotator factory is given."""
+    """What an annotator factory is given.
+
+    ``demonstrations`` says how many to show and, for those that write their own, how
+    many to write; None: the task's own number of shots, the default number written.
+    """
 
     spec: Spec
     task: TaskCard
     config: AnnotatorConfig
     seed: int
+    demonstrations: DemonstrationsConfig | None = None
 
 
 class Annotator(Protocol):
@@ -155,6 +168,97 @@ class SupervisedAnnotator(Protocol):
 
 
 AnyAnnotator: TypeAlias = Annotator | SupervisedAnnotator
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays for answers, and how much may be spent.
+
+    Attributes:
+        run_id: the run that pays. An answer bought by it before it was interrupted is
+            its own; one bought by another run is free for it.
+        replies: the SQLite file of every reply ever received, shared by all runs.
+        budget_usd: most that the run may pay, what it has paid already included.
+        note: says one line to the user.
+    """
+
+    run_id: str
+    replies: Path
+    budget_usd: float | None
+    note: Callable[[str], None]
+
+
+@runtime_checkable
+class Paying(Protocol):
+    """An annotator whose answers come from a service: it is opened before it is asked."""
+
+    def open(self, account: Account) -> AbstractContextManager[None]:
+        """Hold connections and the file of replies for the duration of a ``with`` block.
+
+        Raises:
+            CommandError: if no key or server is set; the message says what to set.
+            ServiceError: (also later) if the service refuses for good.
+            BudgetError: (later) if the next request would pass the budget.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """Demonstrations that an annotator wrote, and what they cost."""
+
+    demonstrations: Demonstrations
+    requests: int
+    tokens: int
+    cost_usd: float
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """An annotator that writes its own demonstrations for stage R1 (FreeAL, section 3.2)."""
+
+    def write(self, pool: Pool, seed: int, progress: Progress) -> Written:
+        """Labelled examples in the style of some unlabelled ones of the pool.
+
+        ``nearest`` of the demonstrations is None: ``annotate`` retrieves, for each
+        example, those nearest to it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a step would send, at most, before anything is sent.
+
+    Attributes:
+        cost_usd: None where the price is not known.
+        seconds: at the limits of pace and concurrency; None where nothing bounds it.
+    """
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None
+    seconds: float | None
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """An annotator that can say what it would send."""
+
+    def estimate(self, pool: Pool, shots: int) -> Estimate:
+        """To annotate the pool with so many demonstrations for each example."""
+
+    def estimate_writing(self, pool: Pool) -> Estimate:
+        """To write the demonstrations of stage R1."""
+
+
+@runtime_checkable
+class Prompting(Protocol):
+    """An annotator that asks in words."""
+
+    def messages(
+        self, pool: Pool, demonstrations: Demonstrations | None
+    ) -> Sequence[Sequence[tuple[str, str]]]:
+        """The (role, content) messages that would be sent for each example."""
 
 
 # --- students ------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Asking language models: values, the engine with its cache and limits, and the ways to send."""

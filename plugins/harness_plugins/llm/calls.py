@@ -1,0 +1,115 @@
+"""What is asked of a language model, and what comes back: frozen values.
+
+A ``Call`` holds everything that can change the answer and nothing else; its ``key`` is
+the row of the reply cache. Keys, limits, timeouts and prices are not in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["KEY_VERSION", "Call", "Message", "Outcome", "Reply", "canonical"]
+
+KEY_VERSION = 1
+"""Part of every key: raised when the meaning of a field changes, so that no old row is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to a model.
+
+    Attributes:
+        endpoint: the server's address, or the provider's or the local model's name.
+        model: as the server knows it (a local model: with a hash of its files).
+        messages: the whole chat, the question last.
+        parameters: sampling parameters as canonical JSON text, keys sorted.
+        response_format: the ``response_format`` of the request as canonical JSON; "" for none.
+        choices: the answers whose likelihood is asked for; () for free text.
+        sample: which of several replies to the same question this is, from 0.
+    """
+
+    endpoint: str
+    model: str
+    messages: tuple[Message, ...]
+    parameters: str = "{}"
+    response_format: str = ""
+    choices: tuple[str, ...] = ()
+    sample: int = 0
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) over every field: equal calls, equal keys, and only those."""
+        fields = [
+            KEY_VERSION,
+            self.endpoint,
+            self.model,
+            [[message.role, message.content] for message in self.messages],
+            self.parameters,
+            self.response_format,
+            self.choices,
+            self.sample,
+        ]
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        text: the content; "" where there is none.
+        finish: why it ended: ``stop``, ``length``, ``content_filter``, ``refusal`` or
+            what else the server said.
+        prompt_tokens, completion_tokens: from the reply's own usage.
+        estimated: the tokens are counted here because the server gave no usage.
+        cost_usd: by the prices when it was received.
+        logprob: natural log of the probability of the whole text; None where not given.
+        choice_logprobs: natural log, normalised over the call's ``choices``; () for none.
+    """
+
+    text: str
+    finish: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+    cost_usd: float = 0.0
+    logprob: float | None = None
+    choice_logprobs: tuple[float, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call.
+
+    Attributes:
+        reply: None where the model gave none.
+        reason: why not ("the server refused: ...", "no reply after 9 attempts: timeout").
+        paid: this run bought the reply, now or before it was interrupted.
+    """
+
+    reply: Reply | None
+    reason: str = ""
+    paid: bool = False
+
+
+def canonical(values: Mapping[str, Any]) -> str:
+    """JSON text that is the same for equal values: keys sorted, no spaces."""
+    return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,65 @@
+"""How calls are sent: over the network one by one, in a vendor's batch, or to a local model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.failures import SendingError
+
+__all__ = ["Admit", "Backend", "Done", "Sender"]
+
+
+class Admit(Protocol):
+    """Asked before a call is sent; it reserves what the call may cost."""
+
+    def __call__(self, index: int) -> None:
+        """Let the call go.
+
+        Raises:
+            BudgetError: if it would pass the budget.
+        """
+
+
+class Done(Protocol):
+    """Told of each reply as soon as it is there."""
+
+    def __call__(self, index: int, result: Reply | SendingError) -> None:
+        """Call ``index`` was answered, or finally was not."""
+
+
+class Sender(Protocol):
+    """Gets replies for calls that are not in the cache, each once."""
+
+    def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
+        """Return when ``done`` was told of every call.
+
+        Raises:
+            ServiceError: if the service refuses for good; replies received before were told.
+            BudgetError: from ``admit``; calls in flight are waited for and told first.
+            KeyboardInterrupt: likewise.
+        """
+
+    def close(self) -> None:
+        """Give connections and memory back."""
+
+
+class Backend(Protocol):
+    """Turns messages into a reply over the network: all that differs between services."""
+
+    @property
+    def lanes(self) -> int:
+        """Number of keys; each has limits of its own."""
+
+    async def send(self, call: Call, lane: int) -> Reply:
+        """One request with one key; no retry, no waiting in here.
+
+        ``cost_usd`` of the reply is left at 0: the engine knows the prices.
+
+        Raises:
+            SendingError: one of TransientError, RejectedError, UnsupportedError, ClosedError
+        """
+
+    async def close(self) -> None:
+        """Give connections back."""
