@@ -27,8 +27,8 @@ from harness.errors import HarnessError, NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
 from harness.metrics import Score, right_examples, score
 from harness.progress import Watcher
-from harness.protocols import Parts
-from harness.results import SelectionResult, StageResult
+from harness.protocols import Parts, Writes, Written
+from harness.results import SelectionResult, Spending, StageResult
 from harness.run_folder import RunFolder
 from harness.splits import Split, Splits
 
@@ -43,6 +43,7 @@ class Annotated:
     test: Annotations | None
     asked: int
     seconds: float
+    written: Written | None = None
 
 
 class Stages:
@@ -59,6 +60,7 @@ class Stages:
 
     def annotate(self, round_: int, feedback: Feedback | None) -> tuple[Annotated, StageResult]:
         """R1 (R0 without generated demonstrations), R3, R5, ...: the annotator labels."""
+        written = self._written() if round_ == 0 else None
         stage = f"R{2 * round_ + 1}" if round_ or self._starts_with else "R0"
         train, seconds = self._annotated(round_, self.splits.train, feedback, stage)
         test = None
@@ -68,12 +70,34 @@ class Stages:
             except NotRecordedError:
                 test = None  # a recording of the pool alone: nothing to score on the test set
         asked = len(train) if feedback is None else len(feedback.selection.requested)
-        annotated = Annotated(train, test, asked, seconds)
+        annotated = Annotated(train, test, asked, seconds, written)
         return annotated, self._annotator_result(stage, round_, annotated)
 
     @property
     def _starts_with(self) -> Demonstrations | None:
-        return self.task.generated if self.config.demonstrations.generated else None
+        """What the pool is annotated with at first: written for it, the task's, or nothing."""
+        if not self.config.demonstrations.generated:
+            return None
+        written = self._written()
+        if written is None:
+            return self.task.generated
+        return written.demonstrations if len(written.demonstrations) else None
+
+    def _written(self) -> Written | None:
+        """The annotator's own demonstrations, recorded before they are used."""
+        annotator = self.parts.annotator
+        if not self.config.demonstrations.generated or not isinstance(annotator, Writes):
+            return None
+        name, classes = "rounds/00/written.json", self.task.classes
+        if not self.folder.has(name):
+            self.watcher.began("R1", "annotator", "writing demonstrations")
+            with _blaming(f"annotator {self.config.annotator.spec!r}"):
+                written = annotator.write(
+                    self.splits.train.pool, self.config.seed, self.watcher.advanced
+                )
+            self.folder.write(name, lambda path: encoding.write_written(path, written, classes))
+        kind = self.task.kind
+        return self.folder.read(name, lambda path: encoding.read_written(path, kind, classes))
 
     def _annotated(
         self, round_: int, split: Split, feedback: Feedback | None, stage: str
@@ -143,6 +167,7 @@ class Stages:
         train = annotated.train
         test = annotated.test
         gold = self.splits.test.gold if self.splits.test is not None else None
+        spending = _spending(annotated)
         return StageResult(
             stage=stage,
             round=round_,
@@ -152,9 +177,10 @@ class Stages:
             annotated=annotated.asked,
             transductive=self._score(train.labels, self.splits.train.gold),
             inductive=None if test is None or gold is None else self._score(test.labels, gold),
-            requests=int(train.requests.sum()),
-            tokens=int(train.tokens.sum()),
-            cost_usd=float(train.cost_usd.sum()),
+            requests=sum(one.requests for one in spending.values()),
+            tokens=sum(one.tokens for one in spending.values()),
+            cost_usd=sum(one.cost_usd for one in spending.values()),
+            spending=spending,
             seconds=annotated.seconds,
         )
 
@@ -280,6 +306,23 @@ class Stages:
 
     def _score(self, labels: IntArray, gold: Gold) -> Score:
         return score(labels, gold, self.task)
+
+
+def _spending(annotated: Annotated) -> dict[str, Spending]:
+    """What a stage cost, by what it was spent on; nothing where all was free."""
+    found = {}
+    for name, said in (("train", annotated.train), ("test", annotated.test)):
+        if said is not None:
+            found[name] = Spending(
+                requests=int(said.requests.sum()),
+                tokens=int(said.tokens.sum()),
+                cost_usd=float(said.cost_usd.sum()),
+            )
+    if (written := annotated.written) is not None:
+        found["written"] = Spending(
+            requests=written.requests, tokens=written.tokens, cost_usd=written.cost_usd
+        )
+    return {name: one for name, one in found.items() if one.requests or one.cost_usd}
 
 
 def _answered_in_part(said: Annotations) -> BoolArray:
