@@ -88,6 +88,8 @@ class Config(_Frozen):
     """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
     limit: int | None = Field(default=None, ge=1, strict=True)
     """At most so many examples of each split, drawn by the seed."""
+    validation: float = Field(default=0.0, ge=0, le=0.5, allow_inf_nan=False)
+    """Above 0: also score on validation: the task's own split, or this share held out of train."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()

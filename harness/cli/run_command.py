@@ -98,6 +98,7 @@ def _do(
         inductive=config.setting == "inductive",
         limit=config.limit,
         seed=config.seed,
+        validation=config.validation,
     )
     name = run_id(config, parts)
     path = out / parts.task.card.name / name

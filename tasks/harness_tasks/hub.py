@@ -81,9 +81,10 @@ def _load(hub: HubSource, task: str) -> Mapping[str, Any]:
     datasets.disable_progress_bars()
     local = os.path.isdir(hub.repository)  # noqa: PTH112 - a name or a path
     try:
-        return datasets.load_dataset(
+        loaded: Mapping[str, Any] = datasets.load_dataset(
             hub.repository, data_dir=hub.data_dir, revision=None if local else hub.revision
         )
+        return loaded
     except Exception as error:
         raise DataError(f"task {task!r}: {_why_not(error, hub, task)}") from error
     finally:

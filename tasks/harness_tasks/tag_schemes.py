@@ -31,8 +31,12 @@ def detect(sentences: Iterable[Sequence[str]]) -> Scheme:
     letters: set[str] = set()
     breaks_iob2, fits_iob1 = False, True
     for tags in sentences:
+        if all(tag == "O" for tag in tags):
+            continue
         letters.update(tag[0] for tag in tags if tag[1:2] == "-")
         for previous, tag in pairwise(["O", *tags]):
+            if tag == "O":
+                continue
             follows = previous[:1] in ("B", "I") and previous[2:] == tag[2:]
             breaks_iob2 |= tag.startswith("I-") and not follows
             fits_iob1 &= not tag.startswith("B-") or follows
