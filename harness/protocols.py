@@ -44,13 +44,13 @@ __all__ = [
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
-    "FromSomewhere",
     "Noted",
     "Parts",
     "Progress",
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
+    "Sourced",
     "Student",
     "StudentRequest",
     "SupervisedAnnotator",
@@ -82,10 +82,12 @@ class TaskRequest:
     Attributes:
         spec: as the user wrote it; the argument is a path for ``--task my.toml``.
         data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
+        declaration_only: the data will not be asked for and may be missing.
     """
 
     spec: Spec
     data: Path | None = None
+    declaration_only: bool = False
 
 
 class Task(Protocol):
@@ -124,10 +126,13 @@ class Noted(Protocol):
 
 
 @runtime_checkable
-class FromSomewhere(Protocol):
+class Sourced(Protocol):
     """A task that knows where its data comes from."""
 
     @property
+    def at_hand(self) -> bool:
+        """Whether the data can be loaded without asking anybody over the network."""
+
     def origin(self) -> Mapping[str, object]:
         """Plain values for a result's provenance: files, or a repository and its commit."""
 

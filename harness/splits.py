@@ -11,7 +11,7 @@ import numpy as np
 from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.feedback import groups
-from harness.protocols import FromSomewhere, Noted, Task
+from harness.protocols import Noted, Sourced, Task
 
 __all__ = ["Split", "Splits", "hold_out", "load_splits"]
 
@@ -92,7 +92,7 @@ def load_splits(
         test=test,
         validation=None if held is None else _drawn(held, limit, seed),
         notes=(*(task.notes if isinstance(task, Noted) else ()), *notes),
-        origin=task.origin if isinstance(task, FromSomewhere) else {},
+        origin=task.origin() if isinstance(task, Sourced) else {},
     )
 
 

@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,9 +44,10 @@ def load_hub(hub: HubSource, task: str) -> HubData:
         DataError: saying in one line why it cannot be had, and how it can be fetched where
             there is network.
     """
-    if not os.path.isdir(hub.repository) and not _reachable():  # noqa: PTH112 - a name or a path
-        os.environ["HF_HUB_OFFLINE"] = "1"  # a copy in the cache will do; else fail at once
-    loaded = _load(hub, task)
+    local = Path(hub.repository).is_dir()
+    if not local and not _reachable():
+        _go_offline()
+    loaded = _load(hub, task, local=local)
     tables = {}
     commit = None
     for name, dataset in loaded.items():
@@ -70,7 +72,16 @@ def download_command(hub: HubSource, task: str) -> str:
     )
 
 
-def _load(hub: HubSource, task: str) -> Mapping[str, Any]:
+def _go_offline() -> None:
+    """A copy in the cache will do; without one, fail at once instead of after retries."""
+    import datasets
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = True
+    datasets.config.HF_HUB_OFFLINE = True
+
+
+def _load(hub: HubSource, task: str, *, local: bool) -> Mapping[str, Any]:
     import datasets
     from datasets.utils.logging import set_verbosity_error
     from huggingface_hub.utils import logging as hub_logging
@@ -79,7 +90,6 @@ def _load(hub: HubSource, task: str) -> Mapping[str, Any]:
     hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
-    local = os.path.isdir(hub.repository)  # noqa: PTH112 - a name or a path
     try:
         loaded: Mapping[str, Any] = datasets.load_dataset(
             hub.repository, data_dir=hub.data_dir, revision=None if local else hub.revision

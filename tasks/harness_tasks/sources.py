@@ -36,6 +36,10 @@ class Source(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the user should know before anything is read."""
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether reading needs no network."""
+
     def read(self, split: str, schema: Schema, notes: list[str]) -> Rows | None:
         """A split, checked; None where there is none. What was converted goes to ``notes``."""
 
@@ -112,6 +116,7 @@ class FileSource:
     files: Mapping[str, tuple[Path, ...]]
     sizes: tuple[Mapping[str, int], ...]
     notes: tuple[str, ...] = ()
+    at_hand = True
 
     def read(self, split: str, schema: Schema, notes: list[str]) -> Rows | None:
         """Read a split; a size that nobody expects is noted."""
@@ -156,6 +161,7 @@ class RepositorySource:
     task: str
     sizes: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    at_hand = False
     _read: dict[str, Rows] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

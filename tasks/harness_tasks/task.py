@@ -11,8 +11,9 @@ from typing import Any
 from harness.data import Gold, Pool, TaskCard
 from harness_tasks.checking import Schema
 from harness_tasks.declaration import Declaration, read_declaration
+from harness_tasks.hub import download_command
 from harness_tasks.reading import Rows
-from harness_tasks.sources import Source, source_of
+from harness_tasks.sources import FileSource, Source, source_of
 
 __all__ = ["DeclaredTask"]
 
@@ -27,16 +28,21 @@ class DeclaredTask:
     Args:
         file: the TOML file.
         data: the folder of ``--data``, or None.
+        declaration_only: look for no data; then there is none.
 
     Raises:
         TaskError: if the declaration is wrong.
         DataError: if there is no data for the task.
     """
 
-    def __init__(self, file: Path, data: Path | None = None) -> None:
+    def __init__(
+        self, file: Path, data: Path | None = None, *, declaration_only: bool = False
+    ) -> None:
         self.declaration: Declaration = read_declaration(file)
         self._file = file
-        self._source: Source = source_of(self.declaration, file, data)
+        self._source: Source = FileSource({}, ())
+        if not declaration_only:
+            self._source = source_of(self.declaration, file, data)
         self._rows: dict[str, Rows] = {}
         self._notes: list[str] = list(self._source.notes)
 
@@ -63,13 +69,23 @@ class DeclaredTask:
         return tuple(dict.fromkeys(self._notes))
 
     @property
+    def at_hand(self) -> bool:
+        """Whether the data is in files, not on the hub."""
+        return self._source.at_hand
+
     def origin(self) -> Mapping[str, Any]:
         """Where the data comes from, for a result's provenance."""
         return self._source.origin()
 
     def declared(self) -> Mapping[str, Any]:
-        """The whole declaration as plain values, the keys as in the TOML file."""
-        return self.declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """The whole declaration as plain values, the keys as in the TOML file.
+
+        The hub source has ``fetch`` beside: the command that downloads it.
+        """
+        values = self.declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if self.declaration.hub is not None:
+            values["hub"]["fetch"] = download_command(self.declaration.hub, self.declaration.name)
+        return values
 
     def load(self, split: str) -> Pool | None:
         """The examples of a split, in the file's order."""
