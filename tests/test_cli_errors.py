@@ -133,7 +133,8 @@ def test_task_without_data_or_network_says_how_to_fetch_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    said = message(call_process(*QUICK, "--task", "bc5cdr-disease", cwd=Path.cwd()), 1)
+    arguments = ("run", "--annotator", "oracle", "--task", "bc5cdr-disease")
+    said = message(call_process(*arguments, cwd=Path.cwd()), 1)
     assert "'bc5cdr-disease'" in said
     assert "cannot be reached" in said
     command = said.partition("run: ")[2].partition(";")[0]
