@@ -80,12 +80,14 @@ def run_id(config: Config, parts: Parts) -> str:
     return "-".join(name.replace("/", "_") for name in names)
 
 
-def load_task(text: str, plugins: Plugins, data: Path | None) -> Task:
-    """A task by its name, or from a TOML file."""
+def load_task(
+    text: str, plugins: Plugins, data: Path | None, *, declaration_only: bool = False
+) -> Task:
+    """A task by its name, or from a TOML file; only to be shown, its data may be missing."""
     spec = parse_spec(text)
     if text.endswith(".toml") and spec.name != "file":
         spec = Spec("file", text)
-    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data))
+    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data, declaration_only))
     return task
 
 

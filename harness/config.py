@@ -128,6 +128,8 @@ class Config(_Frozen):
     """At most so many examples of each split, drawn by the seed."""
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Most that the run may pay; it stops in time and can go on with a higher one."""
+    validation: float = Field(default=0.0, ge=0, le=0.5, allow_inf_nan=False)
+    """Above 0: also score on validation: the task's own split, or this share held out of train."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()

@@ -62,10 +62,12 @@ def run(
         return result
     try:
         with _paying(parts, Account(run_id, replies, config.budget_usd, watcher.noted)):
+            for note in splits.notes:
+                watcher.noted(note)
             _begin(parts, config, folder, run_id, watcher)
             plugins.notify("harness_run_started", config=config, folder=folder.path)
             stages = _rounds(Stages(parts, config, splits, folder, watcher), plugins)
-        result = _result(parts, config, run_id, stages)
+        result = _result(parts, config, run_id, stages, splits)
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)
@@ -141,7 +143,9 @@ def _record(
     watcher.finished(stage)
 
 
-def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]) -> RunResult:
+def _result(
+    parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult], splits: Splits
+) -> RunResult:
     card = parts.task.card
     return RunResult(
         run_id=run_id,
@@ -150,7 +154,7 @@ def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageRes
         metric=card.metric,
         supervised=_supervised(parts),
         config=config.model_dump(mode="json"),
-        provenance=provenance(parts),
+        provenance=provenance(parts) | {"data": splits.described()},
         seconds=sum(stage.seconds for stage in stages),
         cost_usd=sum(stage.cost_usd for stage in stages),
         stages=stages,

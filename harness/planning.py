@@ -42,7 +42,7 @@ def plan(parts: Parts, config: Config, splits: Splits) -> list[Step]:
     for round_ in range(config.rounds):
         shown = shots if round_ or writes or (generated and parts.task.card.generated) else 0
         stage = f"R{2 * round_ + 1}" if shown else "R0"
-        pools = [split.pool for split in (splits.train, splits.test) if split is not None]
+        pools = [split.pool for split in (splits.train, *splits.beside.values())]
         steps += [Step(stage, pool.split, annotator.estimate(pool, shown)) for pool in pools]
     return steps
 

@@ -74,9 +74,10 @@ class StageResult(_Record):
         transductive: score of the pool's labels after this stage.
         inductive: score on the test set; None in the transductive setting, or where the
             annotator has nothing to say on it.
+        validation: score on the validation set, where one was asked for.
         selection: what the selector made of the student's view (student stages).
         requests, tokens, cost_usd: of this stage, everything together.
-        spending: the same by what it was spent on: ``train``, ``test``, ``written``
+        spending: the same by what it was spent on: a split's name or ``written``
             (demonstrations); empty where nothing was paid.
         seconds: wall-clock time of the actor's work on the pool.
     """
@@ -89,6 +90,7 @@ class StageResult(_Record):
     annotated: int
     transductive: Score
     inductive: Score | None
+    validation: Score | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0

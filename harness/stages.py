@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +37,15 @@ __all__ = ["Annotated", "Stages"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
-    """What an annotator's stage leaves: the pool's labels now, and how it came to them."""
+    """What an annotator's stage leaves: the pool's labels now, and how it came to them.
+
+    Attributes:
+        train: the pool's labels.
+        beside: labels of the splits that only score it (test, validation), where it has any.
+    """
 
     train: Annotations
-    test: Annotations | None
+    beside: Mapping[str, Annotations]
     asked: int
     seconds: float
     written: Written | None = None
@@ -63,14 +68,13 @@ class Stages:
         written = self._written() if round_ == 0 else None
         stage = f"R{2 * round_ + 1}" if round_ or self._starts_with else "R0"
         train, seconds = self._annotated(round_, self.splits.train, feedback, stage)
-        test = None
-        if self.splits.test is not None:
-            try:
-                test, _ = self._annotated(round_, self.splits.test, feedback, stage)
-            except NotRecordedError:
-                test = None  # a recording of the pool alone: nothing to score on the test set
+        beside = {}
+        for name, split in self.splits.beside.items():
+            # A recording may be of the pool alone: nothing to score on the others.
+            with suppress(NotRecordedError):
+                beside[name], _ = self._annotated(round_, split, feedback, stage)
         asked = len(train) if feedback is None else len(feedback.selection.requested)
-        annotated = Annotated(train, test, asked, seconds, written)
+        annotated = Annotated(train, beside, asked, seconds, written)
         return annotated, self._annotator_result(stage, round_, annotated)
 
     @property
@@ -165,8 +169,7 @@ class Stages:
 
     def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
         train = annotated.train
-        test = annotated.test
-        gold = self.splits.test.gold if self.splits.test is not None else None
+        labels = {name: said.labels for name, said in annotated.beside.items()}
         spending = _spending(annotated)
         return StageResult(
             stage=stage,
@@ -176,7 +179,8 @@ class Stages:
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
             transductive=self._score(train.labels, self.splits.train.gold),
-            inductive=None if test is None or gold is None else self._score(test.labels, gold),
+            inductive=self._score_beside("test", labels),
+            validation=self._score_beside("validation", labels),
             requests=sum(one.requests for one in spending.values()),
             tokens=sum(one.tokens for one in spending.values()),
             cost_usd=sum(one.cost_usd for one in spending.values()),
@@ -211,9 +215,7 @@ class Stages:
                 self.splits.train.pool, annotations, seed, self.watcher.advanced
             )
             views = {}
-            for split in (self.splits.train, self.splits.test):
-                if split is None:
-                    continue
+            for split in (self.splits.train, *self.splits.beside.values()):
                 self.watcher.began(stage, "student", f"viewing {split.pool.split}")
                 view = fitted.view(split.pool, self.watcher.advanced)
                 self._check_view(view, split.pool)
@@ -275,7 +277,7 @@ class Stages:
         believed: Annotations,
         seconds: float,
     ) -> StageResult:
-        test = self.splits.test
+        labels = {name: view.predictions for name, view in views.items()}
         return StageResult(
             stage=stage,
             round=round_,
@@ -283,8 +285,9 @@ class Stages:
             n=len(believed),
             abstained=0,
             annotated=0,
-            transductive=self._score(views["train"].predictions, self.splits.train.gold),
-            inductive=None if test is None else self._score(views["test"].predictions, test.gold),
+            transductive=self._score(labels["train"], self.splits.train.gold),
+            inductive=self._score_beside("test", labels),
+            validation=self._score_beside("validation", labels),
             selection=self._selection_result(selection, believed),
             seconds=seconds,
         )
@@ -304,6 +307,13 @@ class Stages:
             requested=len(selection.requested),
         )
 
+    def _score_beside(self, name: str, labels: Mapping[str, IntArray]) -> Score | None:
+        """The score on a split beside the pool; None if there is none, or nothing to score."""
+        split = self.splits.beside.get(name)
+        return (
+            None if split is None or name not in labels else self._score(labels[name], split.gold)
+        )
+
     def _score(self, labels: IntArray, gold: Gold) -> Score:
         return score(labels, gold, self.task)
 
@@ -311,13 +321,12 @@ class Stages:
 def _spending(annotated: Annotated) -> dict[str, Spending]:
     """What a stage cost, by what it was spent on; nothing where all was free."""
     found = {}
-    for name, said in (("train", annotated.train), ("test", annotated.test)):
-        if said is not None:
-            found[name] = Spending(
-                requests=int(said.requests.sum()),
-                tokens=int(said.tokens.sum()),
-                cost_usd=float(said.cost_usd.sum()),
-            )
+    for name, said in {"train": annotated.train, **annotated.beside}.items():
+        found[name] = Spending(
+            requests=int(said.requests.sum()),
+            tokens=int(said.tokens.sum()),
+            cost_usd=float(said.cost_usd.sum()),
+        )
     if (written := annotated.written) is not None:
         found["written"] = Spending(
             requests=written.requests, tokens=written.tokens, cost_usd=written.cost_usd

@@ -108,6 +108,7 @@ class RunOptions:
             inductive=config.setting == "inductive",
             limit=config.limit,
             seed=config.seed,
+            validation=config.validation,
         )
         return config, plugins, parts, splits
 
