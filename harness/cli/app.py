@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from harness.cli import inspect_commands, result_commands, run_command
+from harness.cli import audit_command, inspect_commands, result_commands, run_command
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
     run_command.add_to(app)
     inspect_commands.add_to(app)
     result_commands.add_to(app)
+    audit_command.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 
