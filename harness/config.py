@@ -88,6 +88,8 @@ class Config(_Frozen):
     """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
     limit: int | None = Field(default=None, ge=1, strict=True)
     """At most so many examples of each split, drawn by the seed."""
+    without_leaked: bool = False
+    """Also score on the test set without the texts that occur in the pool."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()

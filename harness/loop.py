@@ -59,9 +59,8 @@ def run(
     try:
         _begin(parts, config, folder, run_id, watcher)
         plugins.notify("harness_run_started", config=config, folder=folder.path)
-        result = _result(
-            parts, config, run_id, _rounds(Stages(parts, config, splits, folder, watcher), plugins)
-        )
+        stages = Stages(parts, config, splits, folder, watcher)
+        result = _result(parts, config, run_id, _rounds(stages, plugins), stages.leaked)
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)
@@ -131,7 +130,13 @@ def _record(
     watcher.finished(stage)
 
 
-def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]) -> RunResult:
+def _result(
+    parts: Parts,
+    config: Config,
+    run_id: str,
+    stages: Sequence[StageResult],
+    leaked_rows: int | None,
+) -> RunResult:
     card = parts.task.card
     return RunResult(
         run_id=run_id,
@@ -144,4 +149,5 @@ def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageRes
         seconds=sum(stage.seconds for stage in stages),
         cost_usd=sum(stage.cost_usd for stage in stages),
         stages=stages,
+        leaked=leaked_rows,
     )

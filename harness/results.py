@@ -52,6 +52,9 @@ class StageResult(_Record):
         transductive: score of the pool's labels after this stage.
         inductive: score on the test set; None in the transductive setting, or where the
             annotator has nothing to say on it.
+        inductive_without_leaked: score on the test rows whose text (``near_key``) does not
+            occur in the run's pool; None unless asked for (``without_leaked``), or where
+            no such row is left.
         selection: what the selector made of the student's view (student stages).
         requests, tokens, cost_usd: of this stage, without the test set's.
         seconds: wall-clock time of the actor's work.
@@ -65,6 +68,7 @@ class StageResult(_Record):
     annotated: int
     transductive: Score
     inductive: Score | None
+    inductive_without_leaked: Score | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0
@@ -73,7 +77,12 @@ class StageResult(_Record):
 
 
 class RunResult(_Record):
-    """A finished run: ``result.json``."""
+    """A finished run: ``result.json``.
+
+    Attributes:
+        leaked: test rows that the scores without leaked rows leave out; None unless asked
+            for, or without a test set.
+    """
 
     schema_: int = SCHEMA
     run_id: str
@@ -86,6 +95,7 @@ class RunResult(_Record):
     seconds: float
     cost_usd: float
     stages: Sequence[StageResult]
+    leaked: int | None = None
 
     model_config = ConfigDict(
         frozen=True,

@@ -21,8 +21,10 @@ from harness.data import (
     Pool,
     Selection,
     StudentView,
+    take_units,
 )
 from harness.data import merge as merged
+from harness.duplicates import leaked
 from harness.errors import HarnessError, NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
 from harness.metrics import Score, right_examples, score
@@ -54,6 +56,12 @@ class Stages:
         self.parts, self.config, self.splits = parts, config, splits
         self.folder, self.watcher = folder, watcher
         self.task = parts.task.card
+        self._leaked = _leaked(splits) if config.without_leaked else None
+
+    @property
+    def leaked(self) -> int | None:
+        """Test rows that the scores without leaked rows leave out; None if not asked for."""
+        return None if self._leaked is None else int(self._leaked.sum())
 
     # -- the annotator -----------------------------------------------------------------
 
@@ -142,7 +150,6 @@ class Stages:
     def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
         train = annotated.train
         test = annotated.test
-        gold = self.splits.test.gold if self.splits.test is not None else None
         return StageResult(
             stage=stage,
             round=round_,
@@ -151,7 +158,8 @@ class Stages:
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
             transductive=self._score(train.labels, self.splits.train.gold),
-            inductive=None if test is None or gold is None else self._score(test.labels, gold),
+            inductive=self._inductive(None if test is None else test.labels),
+            inductive_without_leaked=self._without_leaked(None if test is None else test.labels),
             requests=int(train.requests.sum()),
             tokens=int(train.tokens.sum()),
             cost_usd=float(train.cost_usd.sum()),
@@ -249,7 +257,7 @@ class Stages:
         believed: Annotations,
         seconds: float,
     ) -> StageResult:
-        test = self.splits.test
+        test = views["test"].predictions if "test" in views else None
         return StageResult(
             stage=stage,
             round=round_,
@@ -258,7 +266,8 @@ class Stages:
             abstained=0,
             annotated=0,
             transductive=self._score(views["train"].predictions, self.splits.train.gold),
-            inductive=None if test is None else self._score(views["test"].predictions, test.gold),
+            inductive=self._inductive(test),
+            inductive_without_leaked=self._without_leaked(test),
             selection=self._selection_result(selection, believed),
             seconds=seconds,
         )
@@ -278,8 +287,28 @@ class Stages:
             requested=len(selection.requested),
         )
 
+    def _inductive(self, labels: IntArray | None) -> Score | None:
+        """Score of the test set's labels; None without a test set or labels."""
+        if self.splits.test is None or labels is None:
+            return None
+        return self._score(labels, self.splits.test.gold)
+
+    def _without_leaked(self, labels: IntArray | None) -> Score | None:
+        """The same over the test rows whose text does not occur in the pool."""
+        if self.splits.test is None or labels is None or self._leaked is None:
+            return None
+        kept, gold = np.flatnonzero(~self._leaked), self.splits.test.gold
+        if len(kept) == 0:
+            return None
+        return self._score(take_units(labels, gold.offsets, kept)[0], gold.take(kept))
+
     def _score(self, labels: IntArray, gold: Gold) -> Score:
         return score(labels, gold, self.task)
+
+
+def _leaked(splits: Splits) -> BoolArray | None:
+    """bool ``[test]``: the text occurs in the pool; None without a test set."""
+    return None if splits.test is None else leaked(splits.train.pool, splits.test.pool)
 
 
 def _answered_in_part(said: Annotations) -> BoolArray:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["stage_row", "stages_table", "table_picture"]
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
+AFTER_TEST = COLUMNS.index("test") + 1
 
 
 def stages_table(result: RunResult) -> RichTable:
@@ -27,11 +28,19 @@ def stages_table(result: RunResult) -> RichTable:
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
     table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in COLUMNS:
+    columns = list(COLUMNS)
+    if result.leaked is not None:
+        columns.insert(AFTER_TEST, "test*")
+        title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
+        table.padding = (0, 1, 0, 0)  # nine columns fit into 80
+    for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
-        table.add_row(*stage_row(stage))
+        cells = list(stage_row(stage))
+        if result.leaked is not None:
+            cells.insert(AFTER_TEST, _score(stage.inductive_without_leaked))
+        table.add_row(*cells)
     return table
 
 
