@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness import iob2
-from harness.data import Gold, IntArray, Kind, Pool, offsets_of
+from harness.data import Kind
 from harness.errors import DataError, nearest
-from harness.identity import example_ids
 from harness.jsonl import field, read_jsonl, text_field, type_name
+from harness_tasks.store import Row, Rows, store
 
 __all__ = ["Rows", "read_rows"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """One split as read: examples apart from gold."""
-
-    pool: Pool
-    gold: Gold
 
 
 def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Rows:
@@ -38,24 +29,30 @@ def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Row
     Raises:
         DataError: naming file and line.
     """
+    return store(_rows(file, kind, classes), split, kind, _fingerprint(file, kind, classes))
+
+
+def _rows(file: Path, kind: Kind, classes: Sequence[str]) -> Iterator[Row]:
+    """The checked rows of a file, one by one."""
     index = {name: position for position, name in enumerate(classes)}
-    examples: list[Any] = []
-    labels: list[int] = []
     for line, row in read_jsonl(file):
         where = f"{file}:{line}"
         if kind == "sequence":
             text, label = _sequence_row(row, index, where)
-            examples.append(text)
-            labels.append(label)
+            yield text, (label,)
         else:
-            tokens, tags = _token_row(row, index, where)
-            examples.append(tokens)
-            labels.extend(tags)
-    texts = examples if kind == "sequence" else [" ".join(tokens) for tokens in examples]
-    ids = example_ids(split, texts)
-    pool = Pool(kind=kind, split=split, ids=ids, examples=examples)
-    gold = Gold(split, np.asarray(labels, dtype=np.int32), _offsets(kind, examples))
-    return Rows(pool, gold)
+            yield _token_row(row, index, where)
+
+
+def _fingerprint(file: Path, kind: Kind, classes: Sequence[str]) -> str:
+    """SHA-256 over all that the rows come from."""
+    digest = hashlib.sha256(json.dumps([kind, *classes]).encode())
+    try:
+        with file.open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
 
 
 def _sequence_row(row: Mapping[str, Any], index: Mapping[str, int], where: str) -> tuple[str, int]:
@@ -96,8 +93,3 @@ def _class(value: object, index: Mapping[str, int], what: str, where: str) -> in
     if value not in index:
         raise DataError(f"{where}: the task has no {what} {value!r}; {nearest(value, index)}")
     return index[value]
-
-
-def _offsets(kind: Kind, examples: Sequence[Any]) -> IntArray:
-    lengths = [len(example) if kind == "token" else 1 for example in examples]
-    return offsets_of(lengths)
