@@ -90,14 +90,15 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
     """What ``write_annotations`` wrote for the same pool, and the seconds it took."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    label = "label" if pool.kind == "sequence" else "tags"
+    table = pq.read_table(path, columns=[label, *_READ])
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     check_schema({"schema": int(metadata["schema"])}, path)
     labels = np.full(int(pool.offsets[-1]), ABSTAINED, dtype=np.int32)
     if pool.kind == "sequence":
-        labels[:] = _indices(table["label"], classes, path)
+        labels[:] = _indices(table[label], classes, path)
     else:
-        said = table["tags"]
+        said = table[label]
         answered = np.repeat(said.is_valid().to_numpy(), np.diff(pool.offsets))
         labels[answered] = _indices(said.combine_chunks().flatten(), classes, path)
     annotations = Annotations(
@@ -111,6 +112,9 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
         cost_usd=table["cost_usd"].to_numpy(),
     )
     return annotations, float(metadata["seconds"])
+
+
+_READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd")
 
 
 def _indices(names: Any, classes: Sequence[str], path: Path) -> IntArray:

@@ -172,11 +172,15 @@ class Stages:
         """The student learns from the annotations and looks at every pool."""
         name = f"rounds/{round_:02d}/view.safetensors"
         if not self.folder.has(name):
-            began = time.perf_counter()
-            views = self._fit(round_, annotations)
-            seconds = time.perf_counter() - began
-            self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
+            self._fit_and_record(name, round_, annotations)
         return self.folder.read(name, encoding.read_views)
+
+    def _fit_and_record(self, name: str, round_: int, annotations: Annotations) -> None:
+        """On its own, so that the views are not in memory twice when they are read back."""
+        began = time.perf_counter()
+        views = self._fit(round_, annotations)
+        seconds = time.perf_counter() - began
+        self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
 
     def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
         stage = f"R{2 * round_ + 2}"

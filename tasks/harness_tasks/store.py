@@ -126,7 +126,7 @@ def _cached(rows: Iterator[Row], split: str, kind: Kind, target: Path) -> Rows:
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f".{target.name}.lock")):
-        found = _mapped(target, split, kind) if target.is_dir() else None
+        found = _mapped(target, split, kind, said=True) if target.is_dir() else None
         if found is not None:
             return found
         temporary = target.with_name(f".{target.name}.tmp")
@@ -186,8 +186,8 @@ def _occurrences(keys: IntArray) -> IntArray:
     return found
 
 
-def _mapped(folder: Path, split: str, kind: Kind) -> Rows | None:
-    """A split of the cache; None, and a word on stderr, if it is damaged."""
+def _mapped(folder: Path, split: str, kind: Kind, *, said: bool = False) -> Rows | None:
+    """A split of the cache; None, and a word on stderr unless it is said, if it is damaged."""
     import pyarrow as pa
 
     try:
@@ -201,7 +201,8 @@ def _mapped(folder: Path, split: str, kind: Kind) -> Rows | None:
             np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in FILES[1:]
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("harness: warning: %s: damaged (%s); it is made again", folder, error)
+        if not said:
+            log.warning("harness: warning: %s: damaged (%s); it is made again", folder, error)
         return None
     examples: Any = ArrowColumn(batches)
     pool = Pool(kind=kind, split=split, ids=IdColumn(split, keys, occurrences), examples=examples)

@@ -145,7 +145,9 @@ def _medoids(
     import kmedoids
 
     vectors = _unit(embeddings[rows])
-    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    distances = vectors @ vectors.T
+    np.subtract(1, distances, out=distances)  # in place: it is the largest array of all
+    np.clip(distances, 0, 2, out=distances)
     found = kmedoids.fasterpam(
         distances, count, init="random", random_state=int(rng.integers(2**31)), n_cpu=1
     )
