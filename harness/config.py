@@ -60,6 +60,9 @@ class AnnotatorConfig(_Frozen):
     """Seconds until a request is given up and sent again."""
     retries: int = Field(default=8, ge=0, strict=True)
     """How often a request is sent again after a failure that may pass."""
+    transport: Literal["auto", "client", "thin"] = "auto"
+    """How an OpenAI-compatible server is reached: the official client, or a thin one that is
+    several times faster; auto: the thin one for a base_url, the client for the vendor."""
     batch: bool = False
     """Use the vendor's batch API: half the price, up to a day (openai)."""
     key_env: str | None = None
@@ -168,7 +171,7 @@ MANNERS: Mapping[str, Any] = {
     "budget_usd": True,
     "annotator": {
         *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
-        *("batch", "key_env", "key_file", "price_input", "price_output"),
+        *("transport", "batch", "key_env", "key_file", "price_input", "price_output"),
     },
 }
 """Keys that say how answers are fetched and paid for, not what is asked: a run goes on
