@@ -34,6 +34,9 @@ class Preset:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+_THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
+"""Thoughts count as tokens of the reply."""
+
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -66,8 +69,11 @@ PRESETS: Mapping[str, Preset] = {
             "gemini-small",
             "litellm:gemini/gemini-3.5-flash-lite",
             "Gemini Flash-Lite ($0.30/$2.50)",
+            _THINKS,
         ),
-        Preset("gemini-large", "litellm:gemini/gemini-3.8-flash", "Gemini Flash ($0.75/$3.75)"),
+        Preset(
+            "gemini-large", "litellm:gemini/gemini-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS
+        ),
     )
 }
 """Built-in presets. Models and prices as of November 2026, from litellm's price table."""
