@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ __all__ = ["READING", "FileSource", "RepositorySource", "Source", "source_of"]
 
 READING = 2
 """Version of how files are read. Raise it when the same file gives other examples."""
+_PINNED = re.compile(r"[0-9a-f]{40}")
 
 
 class Digest(Protocol):
@@ -87,20 +89,26 @@ def _declared_files(declaration: Declaration, file: Path) -> FileSource:
     for (path,) in files.values():
         if not path.is_file():
             raise DataError(f"{path}: no such file, but {file} names it")
-    return FileSource(files, (dict(declaration.sizes),))
+    notes = _without_copy_of_test(files)
+    return FileSource(files, (dict(declaration.sizes),), notes)
 
 
 def _folder_source(folder: Path, declaration: Declaration) -> FileSource:
     files = find_files(folder, declaration.hub)
-    notes = []
-    if "validation" in files and same_bytes(files["validation"], files.get("test", ())):
-        copies = f"{files['validation'][0]} has the same bytes as {files['test'][0].name}"
-        notes.append(f"{copies}: it is the test set and not used for validation")
-        del files["validation"]
+    notes = _without_copy_of_test(files)
     sizes = [dict(declaration.sizes)]
     if declaration.hub is not None and declaration.hub.sizes:
         sizes.append(dict(declaration.hub.sizes))
-    return FileSource(files, tuple(sizes), tuple(notes))
+    return FileSource(files, tuple(sizes), notes)
+
+
+def _without_copy_of_test(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
+    """Take a validation split away that is the test set under another name, and say so."""
+    if "validation" not in files or not same_bytes(files["validation"], files.get("test", ())):
+        return ()
+    copy = files.pop("validation")[0]
+    name = files["test"][0].name
+    return (f"{copy} has the same bytes as {name}: it is the test set and not used for validation",)
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,17 @@ class RepositorySource:
                     "the repository has changed, or [hub] names another one"
                 )
             self._read[split] = rows
+            self._note_branch(notes)
         return self._read[split]
+
+    def _note_branch(self, notes: list[str]) -> None:
+        """Say which commit a branch was, since it may be another one tomorrow."""
+        if _PINNED.fullmatch(self.hub.revision) or Path(self.hub.repository).is_dir():
+            return
+        notes.append(
+            f"{self.hub.repository}@{self.hub.revision} is a branch and may change; its commit "
+            f"was {self._data.commit or 'not to be learnt'}"
+        )
 
     def update(self, digest: Digest, schema: Schema) -> None:
         """The contents themselves: the same rows are the same data, whatever the commit."""
