@@ -85,7 +85,9 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
 
 
 def _declared_files(declaration: Declaration, file: Path) -> FileSource:
-    files = {str(split): (file.parent / path,) for split, path in declaration.files.items()}
+    files: dict[str, tuple[Path, ...]] = {
+        str(split): (file.parent / path,) for split, path in declaration.files.items()
+    }
     for (path,) in files.values():
         if not path.is_file():
             raise DataError(f"{path}: no such file, but {file} names it")
