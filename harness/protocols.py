@@ -8,7 +8,7 @@ with one is marked supervised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
@@ -37,20 +37,17 @@ __all__ = [
     "AnyAnnotator",
     "Augmenter",
     "AugmenterRequest",
-    "Declared",
     "DemonstrationSelector",
     "Described",
     "Evidence",
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
-    "Noted",
     "Parts",
     "Progress",
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
-    "Sourced",
     "Student",
     "StudentRequest",
     "SupervisedAnnotator",
@@ -114,35 +111,6 @@ class Task(Protocol):
 
     def gold(self, split: str) -> Gold | None:
         """The gold labels of the same split, in the same order."""
-
-
-@runtime_checkable
-class Noted(Protocol):
-    """A task that has something to say about the data it loaded."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """One line each, of what was loaded so far: conversions, unexpected sizes."""
-
-
-@runtime_checkable
-class Sourced(Protocol):
-    """A task that knows where its data comes from."""
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether the data can be loaded without asking anybody over the network."""
-
-    def origin(self) -> Mapping[str, object]:
-        """Plain values for a result's provenance: files, or a repository and its commit."""
-
-
-@runtime_checkable
-class Declared(Protocol):
-    """A task that was declared in a file, and can show all of it."""
-
-    def declared(self) -> Mapping[str, object]:
-        """The declaration as plain values; ``harness show task`` prints them."""
 
 
 # --- annotators ----------------------------------------------------------------------
