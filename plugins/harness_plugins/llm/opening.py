@@ -27,10 +27,15 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         CommandError: if no key or server is set, or a budget and no price.
         ServiceError: if the cache cannot be used.
     """
-    price = price_of(settings)
     with ExitStack() as stack:
         cache = stack.enter_context(ReplyCache(account.replies))
-        meter = Meter(account.budget_usd, price, spent=cache.spent(account.run_id))
+        spent = cache.spent(account.run_id)
+        meter = Meter(account.budget_usd, price_of(settings), spent, settings.model)
+        if not meter.priced:
+            account.note(
+                f"no price is known for model {settings.model!r}: its cost counts as $0; "
+                "annotator.price_input and annotator.price_output set it"
+            )
         sender = _sender(settings, account)
         stack.callback(sender.close)
         yield Engine(
@@ -54,7 +59,7 @@ def _sender(settings: LlmSettings, account: Account) -> Sender:
         return BatchSender(settings, account)
     from harness_plugins.llm.network import NetworkSender
 
-    return NetworkSender(_backend(settings), settings.pace, note=account.note)
+    return NetworkSender(_backend(settings), settings.pace, settings.endpoint, account.note)
 
 
 def _backend(settings: LlmSettings) -> Backend:
