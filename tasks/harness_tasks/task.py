@@ -25,16 +25,19 @@ class DeclaredTask:
     Args:
         file: the TOML file.
         data: the folder of ``--data``, or None.
+        declaration_only: look for no data; then there is none.
 
     Raises:
         TaskError: if the declaration is wrong.
         DataError: if there is no data for the task.
     """
 
-    def __init__(self, file: Path, data: Path | None = None) -> None:
+    def __init__(
+        self, file: Path, data: Path | None = None, *, declaration_only: bool = False
+    ) -> None:
         self.declaration: Declaration = read_declaration(file)
         self._file = file
-        self._files = self._find(data)
+        self._files = {} if declaration_only else self._find(data)
         self._rows: dict[str, Rows] = {}
 
     @cached_property

@@ -160,12 +160,12 @@ def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:
     return "".join(forms), begins, ends
 
 
-def _free(places: Sequence[_Place], placed: Sequence[tuple[Span, str]], cursor: int) -> (
-    _Place | None
-):  # fmt: skip
+def _free(
+    places: Sequence[_Place], placed: Sequence[tuple[Span, str]], cursor: int
+) -> _Place | None:
     free = [place for place in places if not _clashes(place, placed)]
-    behind = [place for place in free if place[0] >= cursor]
-    return (behind or free or [None])[0]
+    behind = (place for place in free if place[0] >= cursor)
+    return next(behind, free[0] if free else None)
 
 
 def _longer(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
+from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, Pool, TaskCard
 from harness.errors import PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
 from harness_plugins.annotators.llm.answers import Answer, answers_for
@@ -247,7 +247,7 @@ class LlmAnnotator:
         ]
 
     def _answer(
-        self, outcomes: Sequence[Outcome], example: str | tuple[str, ...], length: int
+        self, outcomes: Sequence[Outcome], example: str | Sequence[str], length: int
     ) -> Answer:
         answers = [
             Answer((), reason=outcome.reason or "no reply")
@@ -310,9 +310,9 @@ def _raw(outcomes: Sequence[Outcome]) -> str:
 
 def _remembering(embed: Embed) -> Embed:
     """Embeds each text once in the annotator's life."""
-    known: dict[str, np.ndarray] = {}  # type: ignore[type-arg]
+    known: dict[str, FloatArray] = {}
 
-    def remembered(texts: Sequence[str], progress: Progress) -> np.ndarray:  # type: ignore[type-arg]
+    def remembered(texts: Sequence[str], progress: Progress) -> FloatArray:
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:
             known.update(zip(new, embed(new, progress), strict=True))

@@ -71,7 +71,7 @@ _KEYS = (
 _NEGATES = re.compile(
     r"""\b(?:not|no|never|neither|nor|none|nothing|cannot|without|hardly|barely|scarcely|non
     |lacks?|lacking|unlikely|opposite|isnt|doesnt|dont|excludes?|excluded|excluding
-    |rather\ than|instead\ of|far\ from|anything\ but|fails?\ to|if|whether)\b|n['’]t\b""",
+    |rather\ than|instead\ of|far\ from|anything\ but|fails?\ to|if|whether|doubt\w*)\b|n['’]t\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NEGATED_AFTER = re.compile(
@@ -189,7 +189,9 @@ class LabelReader:
         that are asked about ("negative? No, positive").
         """
         whole = self._marker.clause
-        lines = [[one for one in map(stripped, _CLAUSE.split(line)) if one] for line in _lines(text)]
+        lines = [
+            [one for one in map(stripped, _CLAUSE.split(line)) if one] for line in _lines(text)
+        ]
         lines = [line for line in lines if line]
         if not lines:
             return set()
