@@ -123,7 +123,6 @@ _SURE = {
             "Label: positive\nExplanation: no negative word is in it",
             "ｐｏｓｉｔｉｖｅ",
             "Is it negative? The answer is positive.",
-            "Pos­itive".replace("­", ""),
             "I apologise for the delay. The label is positive.",
             "I'm sorry to say so, but it is positive.",
         ],
@@ -181,7 +180,7 @@ _SURE = {
             ),
             *("digestive_system_diseases", "**Digestive system diseases**"),
             "The abstract is about digestive system diseases.",
-            "Category: digestive  system\ndiseases",
+            "Category: digestive  system  diseases",
         ],
         "general pathological conditions": [
             "General pathological conditions",
@@ -234,7 +233,7 @@ _SURE = {
     },
     SIGNED: {
         "-1": ["-1", "Label: -1", "The answer is -1.", '{"label": -1}'],
-        "1": ["1", "Label: 1", "+1".replace("+", "")],
+        "1": ["1", "Label: 1"],
         "0": ["0", "0 (neutral)"],
     },
     LETTERS: {
@@ -349,9 +348,7 @@ _UNSURE = {
                 "positive-ish negative, positive",
             ),
             *('["positive", "negative"]', '{"label": ["positive", "negative"]}'),
-            '{"positive": 0.8, "negative": 0.2}'.replace("0.8", '"positive"').replace(
-                "0.2", '"negative"'
-            ),
+            '{"a": "positive", "b": "negative"}',
             "Negative: 0.2, positive: 0.8",
             "Positive: yes. Negative: no.",
             "The acting is positive, the script is negative.",
@@ -438,7 +435,7 @@ _UNSURE = {
         SEVERAL: ["entity, identity"],
     },
     STARS: {
-        NONE: ["0.4", "4.5", "10", "14", "4/5", "0", "-1", "four", "45", "4%", "3.2 stars"],
+        NONE: ["0.4", "4.5", "10", "14", "4/5", "0", "-1", "four", "45", "4%", "3.2 stars", "4,5", "0/-1"],
         SEVERAL: ["4 or 5", "between 3 and 4", "4 out of 5", "1, 2, 3", "[1, 2]"],
     },
     LETTERS: {

@@ -45,7 +45,7 @@ class Marker:
         self.short = {i for i in indices if len(self.names[i]) <= 2 and not _is_number(labels[i])}
         """Labels that may be words of their own in prose ("A", "no")."""
         exact = self.short | {i for i in indices if folded.count(folded[i]) > 1}
-        keys = {i: squashed(self.names[i]) for i in indices if not _is_number(labels[i])}
+        keys = {i: _spelled(self.names[i]) for i in indices if not _is_number(labels[i])}
         self._whole = {
             key: i for i, key in keys.items() if key and list(keys.values()).count(key) == 1
         }
@@ -67,11 +67,11 @@ class Marker:
         if len(text) > _LONGEST:
             return None
         bare = stripped(self.marked(text))
-        return label_of(bare) if is_mark(bare) else self._whole.get(squashed(text))
+        return label_of(bare) if is_mark(bare) else self._whole.get(_spelled(text.strip()))
 
     def clause(self, text: str) -> int | None:
         """The same for a stripped part of a marked text."""
-        return label_of(text) if is_mark(text) else self._whole.get(squashed(text))
+        return label_of(text) if is_mark(text) else self._whole.get(_spelled(text))
 
     def goes_on(self, label: int) -> bool:
         """Another label begins with this one, so that a text cut off may have meant it."""
@@ -100,12 +100,15 @@ def stripped(text: str) -> str:
 
 
 def squashed(text: str) -> str:
-    """Letters and digits alone, without case: what is the same name however it is spaced.
-
-    Where a text has none, it is itself.
-    """
+    """Letters and digits alone, without case: for the names of keys and types."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if char.isalnum() or char >= chr(_FIRST))
+    return "".join(char for char in folded if char.isalnum())
+
+
+def _spelled(text: str) -> str:
+    """The same name however it is spaced: without case, spaces, hyphens and underscores."""
+    folded = unicodedata.normalize("NFKC", _EDGES.sub("", text)).casefold()
+    return re.sub(r"[^\S\n]|[_-]", "", folded)
 
 
 def _normal(text: str) -> str:
@@ -119,9 +122,9 @@ def _is_number(label: str) -> bool:
 def _pattern(label: str, *, exact: bool) -> str:
     """A regular expression for a label between boundaries of words and numbers."""
     if _is_number(label):
-        return rf"(?<![\w.+/-]){re.escape(label)}(?![\w%]|[.,/-]\d)"
+        return rf"(?<![\w.,+/-]){re.escape(label)}(?![\w%]|[.,/+-]+\d)"
     pieces = [re.escape(piece) for piece in re.split(r"[\s_-]+", label) if piece]
-    body = r"[\s_-]+".join(pieces) or re.escape(label)
+    body = r"(?:[^\S\n]|[_-])+".join(pieces) or re.escape(label)
     left = r"(?<!\w)(?<!\w-)" if label[:1].isalnum() else ""
     right = r"(?!\w|-\w|['’]\w)" if label[-1:].isalnum() else ""
     return f"{left}{body}{right}" if exact else f"{left}(?i:{body}){right}"
