@@ -18,7 +18,8 @@ LABEL_SETS = sorted({reply.labels for reply in REPLIES})
 LABEL_SET = st.sampled_from(LABEL_SETS)
 GLUE = st.sampled_from(
     [*" .,:;!?/|-–'\"`*_#()[]{}<>\n", "not ", "Label: ", "Answer: ", '{"label": "', '"}', "```",
-     "<think>", "</think>", "because ", "but ", " or ", "isn't ", "the ", "\\boxed{", "Final answer: "]
+     "<think>", "</think>", "because ", "but ", " or ", "isn't ", "the ", "\\boxed{",
+     "Final answer: "]
 )  # fmt: skip
 FINISH = st.sampled_from(["stop", "length", "refusal", "content_filter", "", "eos"])
 

@@ -12,9 +12,10 @@ from zlib import crc32
 __all__ = ["prompted"]
 
 WORDS = (
-    "river stone window lamp garden market letter cloud bridge engine paper silver music winter "
-    "doctor island kitchen forest ticket mirror harbour valley basket painter rocket sugar"
-).split()
+    *("river", "stone", "window", "lamp", "garden", "market", "letter", "cloud", "bridge"),
+    *("engine", "paper", "silver", "music", "winter", "doctor", "island", "kitchen", "forest"),
+    *("ticket", "mirror", "harbour", "valley", "basket", "painter", "rocket", "sugar"),
+)
 NAMES = ("Nadia", "Torvald", "Okafor", "Lindqvist", "Marchetti", "Delacroix", "Yamada", "Osei")
 
 
