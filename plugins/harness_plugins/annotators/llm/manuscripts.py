@@ -58,7 +58,7 @@ class Reader:
 
         Args:
             reply: to an order.
-            label: the label that was ordered; None: sentences without mentions.
+            label: the label that was ordered; None: a type, or no mention at all.
         """
         part = said(reply.text, reply.finish)
         if isinstance(part, str):
@@ -71,7 +71,7 @@ class Reader:
             made = (
                 self._labelled(text, item, label)
                 if self._tokens is None
-                else self._marked(text, item, label)
+                else self._marked(text, item)
             )
             if made is not None:
                 yield made
@@ -83,13 +83,11 @@ class Reader:
             label = self._labels.read(str(said_label)).label
         return None if label is None or label < 0 else Manuscript(text, text, (label,))
 
-    def _marked(self, text: str, item: Any, label: int | None) -> Manuscript | None:
+    def _marked(self, text: str, item: Any) -> Manuscript | None:
         """A sentence with its mentions, if every one is in it and has a type of the task."""
         assert self._tokens is not None
         given = _first(item, ("mentions", "entities")) if isinstance(item, dict) else None
-        if given is None and label is not None:
-            return None
-        listed = self._mentions.listed(given or [])
+        listed = None if given is None else self._mentions.listed(given)
         if listed is None or listed.unknown:
             return None
         tokens = self._tokens.split(text)
