@@ -56,7 +56,7 @@ def print_prompt(
         CommandError: if the annotator asks nobody in words, or there is no such example.
     """
     from harness.assembly import annotator_of
-    from harness.protocols import Described, Prompting
+    from harness.protocols import Described, Prompting, Writes
 
     task, shown = _task_and_example(config, plugins, data, number)
     config, annotator = annotator_of(config, task, plugins, fallback=ASKED)
@@ -71,7 +71,12 @@ def print_prompt(
         chat = [{"role": role, "content": content} for role, content in messages]
         say(json.dumps({"messages": chat, "request": dict(described)}, ensure_ascii=False))
         return
-    head = {"task": task.card.name, "annotator": config.annotator.spec, "example": shown.source}
+    head = {
+        "task": task.card.name,
+        "annotator": config.annotator.spec,
+        "example": shown.source,
+        "demonstrations": _kinds(shown.demonstrations, isinstance(annotator, Writes)),
+    }
     for line in _page(head, described, messages):
         say(line)
 
@@ -105,6 +110,13 @@ def _task_and_example(
     )
 
 
+def _kinds(demonstrations: Demonstrations | None, writes: bool) -> str:
+    """Which are shown here, and which a run shows."""
+    here = "none" if demonstrations is None else "the nearest of the task's generated ones"
+    own = "those that the annotator writes, then " if writes else ""
+    return f"{here} (a run: {own}those that the selector trusts)"
+
+
 def _row(number: int, pool: Pool) -> int:
     if not 1 <= number <= len(pool):
         raise CommandError(f"--example {number}: there are {len(pool)} examples")
@@ -126,7 +138,7 @@ def _page(
     described: Mapping[str, object],
     messages: Sequence[tuple[str, str]],
 ) -> Iterator[str]:
-    for key, value in (head | dict(described)).items():
+    for key, value in {**head, **described}.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield from _wrapped(f"{key}: {text or 'none'}", "", "  ")
     for number, (role, content) in enumerate(messages, start=1):

@@ -58,7 +58,7 @@ class Reader:
 
         Args:
             reply: to an order.
-            label: the label that was ordered; None: a type, or no mention at all.
+            label: the label that was ordered; None: sentences without mentions.
         """
         part = said(reply.text, reply.finish)
         if isinstance(part, str):
