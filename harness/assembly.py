@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config, SelectorConfig, config_hash
+from harness.config import AnnotatorConfig, Config, SelectorConfig, config_hash
 from harness.data import Kind
 from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
@@ -15,6 +15,7 @@ from harness.protocols import (
     AnyAnnotator,
     Fingerprinted,
     Parts,
+    Paying,
     Prompting,
     SelectorPreset,
     SelectorRequest,
@@ -158,7 +159,20 @@ def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
         _serving(plugins.part("annotator", spec.name), task.card.kind, plugins),
         AnnotatorRequest(spec, task.card, config.annotator, config.seed, config.demonstrations),
     )
+    _refuse_ignored_keys(config.annotator, annotator)
     return annotator
+
+
+def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
+    """Keys about a model mean nothing to an annotator that asks none."""
+    if isinstance(annotator, Paying):
+        return
+    for key, value in config.model_dump(exclude={"spec"}).items():
+        if value != getattr(AnnotatorConfig(), key):
+            raise CommandError(
+                f"annotator.{key} has no effect: annotator {config.spec!r} asks no language "
+                "model; leave the key out or choose another --annotator"
+            )
 
 
 def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:

@@ -13,17 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Pool, Selection, StudentView
+from harness.data import (
+    ABSTAINED,
+    Annotations,
+    Demonstrations,
+    Kind,
+    Pool,
+    Selection,
+    StudentView,
+)
 from harness.identity import text_key
+from harness.protocols import Written
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
     "read_annotations",
     "read_selection",
     "read_views",
+    "read_written",
     "write_annotations",
     "write_selection",
     "write_views",
+    "write_written",
 ]
 
 
@@ -148,4 +159,43 @@ def read_selection(path: Path) -> Selection:
             role: np.asarray(values[role], dtype=np.int64)
             for role in ("trusted", "demonstrations", "requested")
         }
+    )
+
+
+def write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
+    """Demonstrations that an annotator wrote, as examples with their labels."""
+    demonstrations = written.demonstrations
+    pool, offsets = demonstrations.examples, demonstrations.examples.offsets
+    examples = [
+        {
+            "example": pool.examples[row],
+            "labels": [classes[k] for k in demonstrations.labels[offsets[row] : offsets[row + 1]]],
+        }
+        for row in range(len(pool))
+    ]
+    values = {
+        "schema": SCHEMA,
+        "requests": written.requests,
+        "tokens": written.tokens,
+        "cost_usd": written.cost_usd,
+        "examples": examples,
+    }
+    path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
+    """What ``write_written`` wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    check_schema(values, path)
+    rows = values["examples"]
+    examples = [row["example"] if kind == "sequence" else tuple(row["example"]) for row in rows]
+    ids = tuple(f"generated:{number}" for number in range(1, len(rows) + 1))
+    index = {name: position for position, name in enumerate(classes)}
+    labels = np.asarray([index[name] for row in rows for name in row["labels"]], dtype=np.int32)
+    pool = Pool(kind=kind, split="generated", ids=ids, examples=examples)
+    return Written(
+        demonstrations=Demonstrations(pool, labels, nearest=None, source="generated"),
+        requests=values["requests"],
+        tokens=values["tokens"],
+        cost_usd=values["cost_usd"],
     )

@@ -18,6 +18,7 @@ __all__ = ["FORMATS", "METRICS", "Cell", "Table", "make_table"]
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "transductive": lambda stage: stage.transductive.score,
     "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,
+    "validation": lambda stage: None if stage.validation is None else stage.validation.score,
     "answered": lambda stage: stage.transductive.answered,
     "random_label": lambda stage: stage.transductive.random_label,
     "trusted_precision": lambda stage: (

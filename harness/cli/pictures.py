@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.results import RunResult, StageResult
     from harness.tables import Table
 
-__all__ = ["stage_row", "stages_table", "table_picture"]
+__all__ = ["percent_of", "stage_row", "stages_table", "table_picture"]
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
 
@@ -26,12 +26,19 @@ def stages_table(result: RunResult) -> RichTable:
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
-    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in COLUMNS:
+    validated = any(stage.validation is not None for stage in result.stages)
+    # With one column more the table still fits into 80.
+    table = RichTable(
+        title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=validated
+    )
+    columns = [*COLUMNS[:4], *(["valid"] if validated else []), *COLUMNS[4:]]
+    for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
-        table.add_row(*stage_row(stage))
+        cells = stage_row(stage)
+        more = [percent_of(stage.validation)] if validated else []
+        table.add_row(*cells[:4], *more, *cells[4:])
     return table
 
 
@@ -47,8 +54,8 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
     return (
         stage.stage,
         stage.actor,
-        _score(stage.transductive),
-        _score(stage.inductive),
+        percent_of(stage.transductive),
+        percent_of(stage.inductive),
         str(stage.abstained),
         trusted,
         demonstrations,
@@ -70,7 +77,8 @@ def table_picture(table: Table) -> RichTable:
     return picture
 
 
-def _score(score: Score | None) -> str:
+def percent_of(score: Score | None) -> str:
+    """A score in per cent with one digit; a dash where there is none."""
     return "–" if score is None else _percent(score.score)
 
 
