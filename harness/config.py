@@ -133,6 +133,8 @@ class Config(_Frozen):
     """Most that the run may pay; it stops in time and can go on with a higher one."""
     validation: float = Field(default=0.0, ge=0, le=0.5, allow_inf_nan=False)
     """Above 0: also score on validation: the task's own split, or this share held out of train."""
+    without_leaked: bool = False
+    """Also score on the test set without the texts that occur in the pool."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()

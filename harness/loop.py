@@ -66,8 +66,8 @@ def run(
                 watcher.noted(note)
             _begin(parts, config, folder, run_id, watcher)
             plugins.notify("harness_run_started", config=config, folder=folder.path)
-            stages = _rounds(Stages(parts, config, splits, folder, watcher), plugins)
-        result = _result(parts, config, run_id, stages, splits)
+            stages = Stages(parts, config, splits, folder, watcher)
+            result = _result(stages, run_id, _rounds(stages, plugins))
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)
@@ -143,19 +143,18 @@ def _record(
     watcher.finished(stage)
 
 
-def _result(
-    parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult], splits: Splits
-) -> RunResult:
-    card = parts.task.card
+def _result(stages: Stages, run_id: str, results: Sequence[StageResult]) -> RunResult:
+    card = stages.task
     return RunResult(
         run_id=run_id,
         task=card.name,
         kind=card.kind,
         metric=card.metric,
-        supervised=_supervised(parts),
-        config=config.model_dump(mode="json"),
-        provenance=provenance(parts) | {"data": splits.described()},
-        seconds=sum(stage.seconds for stage in stages),
-        cost_usd=sum(stage.cost_usd for stage in stages),
-        stages=stages,
+        supervised=_supervised(stages.parts),
+        config=stages.config.model_dump(mode="json"),
+        provenance=provenance(stages.parts) | {"data": stages.splits.described()},
+        seconds=sum(stage.seconds for stage in results),
+        cost_usd=sum(stage.cost_usd for stage in results),
+        stages=results,
+        leaked=stages.scorer.leaked,
     )

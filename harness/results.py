@@ -75,6 +75,9 @@ class StageResult(_Record):
         inductive: score on the test set; None in the transductive setting, or where the
             annotator has nothing to say on it.
         validation: score on the validation set, where one was asked for.
+        inductive_without_leaked: score on the test rows whose text (``near_key``) does not
+            occur in the run's pool; None unless asked for (``without_leaked``), or where
+            no such row is left.
         selection: what the selector made of the student's view (student stages).
         requests, tokens, cost_usd: of this stage, everything together.
         spending: the same by what it was spent on: a split's name or ``written``
@@ -91,6 +94,7 @@ class StageResult(_Record):
     transductive: Score
     inductive: Score | None
     validation: Score | None = None
+    inductive_without_leaked: Score | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0
@@ -100,7 +104,12 @@ class StageResult(_Record):
 
 
 class RunResult(_Record):
-    """A finished run: ``result.json``."""
+    """A finished run: ``result.json``.
+
+    Attributes:
+        leaked: test rows that the scores without leaked rows leave out; None unless asked
+            for, or without a test set.
+    """
 
     schema_: int = SCHEMA
     run_id: str
@@ -113,6 +122,7 @@ class RunResult(_Record):
     seconds: float
     cost_usd: float
     stages: Sequence[StageResult]
+    leaked: int | None = None
 
     model_config = ConfigDict(
         frozen=True,

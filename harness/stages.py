@@ -25,11 +25,12 @@ from harness.data import (
 from harness.data import merge as merged
 from harness.errors import HarnessError, NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
-from harness.metrics import Score, right_examples, score
+from harness.metrics import right_examples
 from harness.progress import Watcher
 from harness.protocols import Parts, Writes, Written
 from harness.results import SelectionResult, Spending, StageResult
 from harness.run_folder import RunFolder
+from harness.scoring import Scorer
 from harness.splits import Split, Splits
 
 __all__ = ["Annotated", "Stages"]
@@ -60,6 +61,7 @@ class Stages:
         self.parts, self.config, self.splits = parts, config, splits
         self.folder, self.watcher = folder, watcher
         self.task = parts.task.card
+        self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
 
     # -- the annotator -----------------------------------------------------------------
 
@@ -178,9 +180,7 @@ class Stages:
             n=len(train),
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
-            transductive=self._score(train.labels, self.splits.train.gold),
-            inductive=self._score_beside("test", labels),
-            validation=self._score_beside("validation", labels),
+            **self.scorer.scores(train.labels, labels),
             requests=sum(one.requests for one in spending.values()),
             tokens=sum(one.tokens for one in spending.values()),
             cost_usd=sum(one.cost_usd for one in spending.values()),
@@ -194,11 +194,15 @@ class Stages:
         """The student learns from the annotations and looks at every pool."""
         name = f"rounds/{round_:02d}/view.safetensors"
         if not self.folder.has(name):
-            began = time.perf_counter()
-            views = self._fit(round_, annotations)
-            seconds = time.perf_counter() - began
-            self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
+            self._fit_and_record(name, round_, annotations)
         return self.folder.read(name, encoding.read_views)
+
+    def _fit_and_record(self, name: str, round_: int, annotations: Annotations) -> None:
+        """On its own, so that the views are not in memory twice when they are read back."""
+        began = time.perf_counter()
+        views = self._fit(round_, annotations)
+        seconds = time.perf_counter() - began
+        self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
 
     def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
         stage = f"R{2 * round_ + 2}"
@@ -285,9 +289,7 @@ class Stages:
             n=len(believed),
             abstained=0,
             annotated=0,
-            transductive=self._score(labels["train"], self.splits.train.gold),
-            inductive=self._score_beside("test", labels),
-            validation=self._score_beside("validation", labels),
+            **self.scorer.scores(labels["train"], labels),
             selection=self._selection_result(selection, believed),
             seconds=seconds,
         )
@@ -306,16 +308,6 @@ class Stages:
             demonstrations_accuracy=share(selection.demonstrations),
             requested=len(selection.requested),
         )
-
-    def _score_beside(self, name: str, labels: Mapping[str, IntArray]) -> Score | None:
-        """The score on a split beside the pool; None if there is none, or nothing to score."""
-        split = self.splits.beside.get(name)
-        return (
-            None if split is None or name not in labels else self._score(labels[name], split.gold)
-        )
-
-    def _score(self, labels: IntArray, gold: Gold) -> Score:
-        return score(labels, gold, self.task)
 
 
 def _spending(annotated: Annotated) -> dict[str, Spending]:

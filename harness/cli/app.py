@@ -9,7 +9,13 @@ from collections.abc import Sequence
 
 import typer
 
-from harness.cli import inspect_commands, plan_command, result_commands, run_command
+from harness.cli import (
+    audit_command,
+    inspect_commands,
+    plan_command,
+    result_commands,
+    run_command,
+)
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -37,6 +43,7 @@ def build_app() -> typer.Typer:
     plan_command.add_to(app)
     inspect_commands.add_to(app)
     result_commands.add_to(app)
+    audit_command.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["percent_of", "stage_row", "stages_table", "table_picture"]
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
+AFTER_TEST = COLUMNS.index("test") + 1
 
 
 def stages_table(result: RunResult) -> RichTable:
@@ -27,18 +28,25 @@ def stages_table(result: RunResult) -> RichTable:
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
     validated = any(stage.validation is not None for stage in result.stages)
-    # With one column more the table still fits into 80.
-    table = RichTable(
-        title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=validated
-    )
-    columns = [*COLUMNS[:4], *(["valid"] if validated else []), *COLUMNS[4:]]
+    columns = list(COLUMNS)
+    if validated:
+        columns.insert(AFTER_TEST, "valid")
+    if result.leaked is not None:
+        columns.insert(AFTER_TEST, "test*")
+        title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
+    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
+    if len(columns) > len(COLUMNS):
+        table.padding = (0, 1, 0, 0)  # more columns still fit into 80
     for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
-        cells = stage_row(stage)
-        more = [percent_of(stage.validation)] if validated else []
-        table.add_row(*cells[:4], *more, *cells[4:])
+        cells = list(stage_row(stage))
+        if validated:
+            cells.insert(AFTER_TEST, percent_of(stage.validation))
+        if result.leaked is not None:
+            cells.insert(AFTER_TEST, percent_of(stage.inductive_without_leaked))
+        table.add_row(*cells)
     return table
 
 

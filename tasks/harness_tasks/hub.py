@@ -123,7 +123,12 @@ def _table(dataset: Any, name: str) -> RawTable:
         for number, row in enumerate(dataset, start=1):
             yield f"{name}: row {number}", row
 
-    return RawTable(name, rows, class_names=class_names(dataset.features.to_dict()))
+    return RawTable(
+        name,
+        rows,
+        class_names=class_names(dataset.features.to_dict()),
+        fingerprint=dataset._fingerprint,  # no public name; of files and revision
+    )
 
 
 def _commit_of(dataset: Any) -> str | None:

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
-from harness.data import Gold, Kind, Pool, offsets_of
-from harness.identity import example_ids
+from harness.data import Kind
+from harness.errors import DataError
 from harness_tasks.checking import Row, Schema, checked_rows
 from harness_tasks.declaration import HubSource
-from harness_tasks.formats import open_table
+from harness_tasks.formats import RawTable, open_table
+from harness_tasks.store import Rows, store
 
-__all__ = ["Rows", "collect", "read_rows", "rows_of_files"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """One split as read: examples apart from gold."""
-
-    pool: Pool
-    gold: Gold
+__all__ = ["READING", "key_of_files", "key_of_table", "read_rows", "rows_of_files"]
 
 
-def collect(rows: Iterable[Row], split: str, kind: Kind) -> Rows:
-    """Keep checked rows. Everything that is loaded, from files or the hub, comes through here.
+READING = 2
+"""Version of how files are read. Raise it when the same file gives other examples."""
 
-    Args:
-        rows: read once, in order.
-        split: the name that the examples' ids begin with (``identity.example_ids``).
-        kind: kind of the task.
-    """
-    examples: list[str | tuple[str, ...]] = []
-    labels: list[int] = []
-    lengths: list[int] = []
-    for row in rows:
-        examples.append(row.example)
-        labels.extend(row.labels)
-        lengths.append(len(row.labels))
-    texts = [text if isinstance(text, str) else " ".join(text) for text in examples]
-    ids = example_ids(split, texts)
-    pool = Pool(kind=kind, split=split, ids=ids, examples=examples)  # type: ignore[arg-type]
-    return Rows(pool, Gold(split, np.asarray(labels, dtype=np.int32), offsets_of(lengths)))
+
+def key_of_files(files: Sequence[Path], schema: Schema) -> str:
+    """SHA-256 (hex) over all that decides which rows come out of them."""
+    digest = hashlib.sha256(f"reading {READING} {schema}".encode())
+    for file in files:
+        digest.update(file.suffix.encode())
+        try:
+            with file.open("rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
+
+
+def key_of_table(table: RawTable, schema: Schema) -> str | None:
+    """The same of a split from the hub; None where its content is not known unread."""
+    if table.fingerprint is None:
+        return None
+    said = f"reading {READING} {schema} {table.fingerprint}"
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def rows_of_files(files: Sequence[Path], schema: Schema, notes: list[str]) -> Iterator[Row]:
@@ -54,11 +49,19 @@ def rows_of_files(files: Sequence[Path], schema: Schema, notes: list[str]) -> It
 
 
 def read_rows(
-    file: Path, split: str, kind: Kind, classes: Sequence[str], hub: HubSource | None = None
+    file: Path,
+    split: str,
+    kind: Kind,
+    classes: Sequence[str],
+    hub: HubSource | None = None,
+    notes: list[str] | None = None,
 ) -> Rows:
-    """Read one file, in any of the formats.
+    """Read one file, in any of the formats; what was converted goes to ``notes``.
 
     Raises:
         DataError: naming file and row.
     """
-    return collect(rows_of_files([file], Schema(kind, tuple(classes), hub), []), split, kind)
+    schema = Schema(kind, tuple(classes), hub)
+    notes = [] if notes is None else notes
+    rows = rows_of_files([file], schema, notes)
+    return store(rows, split, kind, key_of_files([file], schema), notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +13,10 @@ from harness_tasks.checking import Schema, checked_rows
 from harness_tasks.declaration import Declaration, HubSource
 from harness_tasks.files import find_files, same_bytes
 from harness_tasks.hub import HubData, load_hub
-from harness_tasks.reading import Rows, collect, rows_of_files
+from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
+from harness_tasks.store import Rows, store
 
-__all__ = ["READING", "FileSource", "RepositorySource", "Source", "source_of"]
-
-READING = 2
-"""Version of how files are read. Raise it when the same file gives other examples."""
+__all__ = ["FileSource", "RepositorySource", "Source", "source_of"]
 
 
 class Digest(Protocol):
@@ -122,22 +119,20 @@ class FileSource:
         """Read a split; a size that nobody expects is noted."""
         if split not in self.files:
             return None
-        rows = collect(rows_of_files(self.files[split], schema, notes), split, schema.kind)
+        files = self.files[split]
+        key = key_of_files(files, schema)
+        rows = store(rows_of_files(files, schema, notes), split, schema.kind, key, notes)
         expected = [sizes[split] for sizes in self.sizes if split in sizes]
         if expected and len(rows.pool) not in expected:
             wanted = " or ".join(str(size) for size in expected)
-            name = self.files[split][0]
+            name = files[0]
             notes.append(f"{name}: {len(rows.pool)} rows; the declaration expects {wanted}")
         return rows
 
     def update(self, digest: Digest, schema: Schema) -> None:
         """Every file, with its suffix, which says how it is read."""
-        digest.update(f"reading {READING}".encode())
         for split, files in sorted(self.files.items()):
-            for file in files:
-                digest.update(f"{split}{file.suffix}".encode())
-                with file.open("rb") as handle:
-                    digest.update(hashlib.file_digest(handle, "sha256").digest())
+            digest.update(f"{split}{key_of_files(files, schema)}".encode())
 
     def origin(self) -> Mapping[str, Any]:
         """The files' names without their folders, which tell nothing elsewhere."""
@@ -162,7 +157,7 @@ class RepositorySource:
     sizes: Mapping[str, int]
     notes: tuple[str, ...] = ()
     at_hand = False
-    _read: dict[str, Rows] = field(default_factory=dict, init=False, repr=False)
+    _read: dict[str, tuple[Rows, list[str]]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _data(self) -> HubData:
@@ -182,15 +177,19 @@ class RepositorySource:
         if table is None:
             return None
         if split not in self._read:
-            rows = collect(checked_rows(table, schema, notes, hub=True), split, schema.kind)
+            said: list[str] = []
+            found = checked_rows(table, schema, said, hub=True)
+            rows = store(found, split, schema.kind, key_of_table(table, schema), said)
             expected = self.sizes.get(split)
             if expected is not None and len(rows.pool) != expected:
                 raise DataError(
                     f"{table.name}: {len(rows.pool)} rows; the declaration expects {expected}; "
                     "the repository has changed, or [hub] names another one"
                 )
-            self._read[split] = rows
-        return self._read[split]
+            self._read[split] = (rows, said)
+        rows, said = self._read[split]
+        notes += said
+        return rows
 
     def update(self, digest: Digest, schema: Schema) -> None:
         """The contents themselves: the same rows are the same data, whatever the commit."""

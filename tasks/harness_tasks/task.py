@@ -12,8 +12,8 @@ from harness.data import Gold, Pool, TaskCard
 from harness_tasks.checking import Schema
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.hub import download_command
-from harness_tasks.reading import Rows
 from harness_tasks.sources import FileSource, Source, source_of
+from harness_tasks.store import Rows
 
 __all__ = ["DeclaredTask"]
 

@@ -22,9 +22,11 @@ class RawTable:
         values: ``typed`` (numbers are numbers), ``text`` (all columns are text),
             ``positional`` (text without a header: label, text, augmented).
         class_names: the names of the integers of a column, where the file says them.
+        fingerprint: a hash of the content, where it is known without reading it.
     """
 
     name: str
     rows: Callable[[], Iterator[RawRow]]
     values: Literal["typed", "text", "positional"] = "typed"
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fingerprint: str | None = None
