@@ -215,7 +215,7 @@ def _split(model: BaseModel) -> tuple[list[str], list[str]]:
 def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
     for name in names:
         value = getattr(model, name)
-        comment = type(model).model_fields[name].description
+        comment = " ".join((type(model).model_fields[name].description or "").split())
         if value is None:
             lines.append(f"# {name} =  # {comment}")
         else:
