@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,7 +38,7 @@ class AnnotatorConfig(_Frozen):
     """Model name; unset: the spec's."""
     base_url: str | None = None
     """Address of an OpenAI-compatible server; unset: the vendor's."""
-    temperature: float | Literal["default"] | None = Field(default=None, ge=0, le=2)
+    temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] | None = None
     """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
     max_tokens: int | None = Field(default=None, ge=1, strict=True)
     """Most tokens of a reply; unset: what the task's answers need."""
@@ -60,6 +60,9 @@ class AnnotatorConfig(_Frozen):
     """Seconds until a request is given up and sent again."""
     retries: int = Field(default=8, ge=0, strict=True)
     """How often a request is sent again after a failure that may pass."""
+    transport: Literal["auto", "client", "thin"] = "auto"
+    """How an OpenAI-compatible server is reached: the official client, or a thin one that is
+    several times faster; auto: the thin one for a base_url, the client for the vendor."""
     batch: bool = False
     """Use the vendor's batch API: half the price, up to a day (openai)."""
     key_env: str | None = None
@@ -168,7 +171,7 @@ MANNERS: Mapping[str, Any] = {
     "budget_usd": True,
     "annotator": {
         *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
-        *("batch", "key_env", "key_file", "price_input", "price_output"),
+        *("transport", "batch", "key_env", "key_file", "price_input", "price_output"),
     },
 }
 """Keys that say how answers are fetched and paid for, not what is asked: a run goes on
@@ -248,7 +251,7 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = _known_key(first["loc"])
         if first["type"] == "extra_forbidden":
             message = f"unknown key {key!r}; {nearest(key, _all_keys())}"
         elif first["type"] == "model_type":
@@ -257,6 +260,13 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
             said = first["msg"][:1].lower() + first["msg"][1:]
             message = f"key {key!r} = {first['input']!r}: {said}"
         raise ConfigError(f"{source}{message}") from None
+
+
+def _known_key(location: Sequence[int | str]) -> str:
+    """The key that an error is about, without the branch of a union that pydantic adds."""
+    parts = [str(part) for part in location]
+    known = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return next((key for key in known if key in _all_keys()), known[0])
 
 
 def _first_key(table: str) -> str:

@@ -74,8 +74,9 @@ class Reply:
         finish: why it ended: ``stop``, ``length``, ``content_filter``, ``refusal`` or
             what else the server said.
         prompt_tokens, completion_tokens: from the reply's own usage.
+        cached_tokens: those of the prompt that the server had in its own cache (cheaper).
         estimated: the tokens are counted here because the server gave no usage.
-        cost_usd: by the prices when it was received.
+        cost_usd: by the prices when it was received; 0 where no price is known.
         logprob: natural log of the probability of the whole text; None where not given.
         choice_logprobs: natural log, normalised over the call's ``choices``; () for none.
     """
@@ -84,6 +85,7 @@ class Reply:
     finish: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
     estimated: bool = False
     cost_usd: float = 0.0
     logprob: float | None = None

@@ -16,12 +16,18 @@ class TransientError(SendingError):
         reason: one line.
         retry_after: seconds that the server asked to wait, or None.
         throttled: the server said that we are too fast (429).
+        unreachable: no connection could be made.
     """
 
     def __init__(
-        self, reason: str, *, retry_after: float | None = None, throttled: bool = False
+        self,
+        reason: str,
+        *,
+        retry_after: float | None = None,
+        throttled: bool = False,
+        unreachable: bool = False,
     ) -> None:
-        self.retry_after, self.throttled = retry_after, throttled
+        self.retry_after, self.throttled, self.unreachable = retry_after, throttled, unreachable
         super().__init__(reason)
 
 

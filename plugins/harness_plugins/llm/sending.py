@@ -18,7 +18,10 @@ class Admit(Protocol):
         """Let the call go.
 
         Raises:
-            BudgetError: if it would pass the budget.
+            BudgetError: if it would pass the budget, also when calls in flight cost all
+                that is reserved for them; once they are told, it may go after all.
+            UnsupportedError: if the server is known by now to lack a feature that it uses:
+                not to be sent; ``done`` is told of this error.
         """
 
 

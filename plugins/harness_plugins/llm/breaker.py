@@ -1,0 +1,59 @@
+"""Decides when failures mean that the service is down, not that a call is bad."""
+
+from __future__ import annotations
+
+from harness.errors import ServiceError
+from harness_plugins.llm.failures import TransientError
+
+__all__ = ["Breaker"]
+
+UNREACHABLE = 4
+"""Failed connections in a row, where none has ever succeeded, until we give up."""
+FAILED = 60
+"""Failed requests of any kind, where none has ever succeeded."""
+LOST = 20
+"""Calls in a row that got no reply at all after all their attempts."""
+
+
+class Breaker:
+    """Counts what fails between successes.
+
+    Args:
+        where: the server, named in errors.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._succeeded = False
+        self._unreachable = self._failed = self._lost = 0
+
+    def success(self) -> None:
+        """A reply, or a refusal that shows that the service works."""
+        self._succeeded = True
+        self._unreachable = self._failed = self._lost = 0
+
+    def failure(self, error: TransientError) -> ServiceError | None:
+        """One request failed; the error to stop with, if the service is down."""
+        self._failed += not error.throttled
+        self._unreachable = self._unreachable + 1 if error.unreachable else 0
+        if self._succeeded:
+            return None
+        if self._unreachable >= UNREACHABLE:
+            return self._down(f"cannot be reached ({error}); is the server running?")
+        if self._failed >= FAILED:
+            return self._down(f"{self._failed} requests failed and none succeeded ({error})")
+        return None
+
+    def lost(self, error: TransientError) -> ServiceError | None:
+        """A call is given up; the error to stop with, if that is no matter of this call."""
+        self._lost += 1
+        if error.unreachable:
+            return self._down(f"cannot be reached any more ({error})")
+        if self._lost >= LOST:
+            return self._down(f"{self._lost} texts in a row got no reply ({error})")
+        return None
+
+    def _down(self, what: str) -> ServiceError:
+        return ServiceError(
+            f"{self._where}: {what}; all replies are kept: the same command goes on"
+        )

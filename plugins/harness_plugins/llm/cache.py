@@ -1,0 +1,358 @@
+"""Every reply ever received: one SQLite file (WAL), shared by all runs and processes.
+
+A reply counts once it is committed. Commits are gathered: a thread of its own writes
+whatever has come in since its last commit, so that a kill loses a few milliseconds at most.
+The file survives the death of the process at any moment; after a loss of power the last
+commits may be missing (``synchronous=NORMAL``), never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from harness.errors import CorruptRunError, NewerRunError, RunError
+from harness_plugins.llm.calls import Call, Reply
+
+__all__ = ["SCHEMA", "ReplyCache", "Spent", "Stored"]
+
+SCHEMA = 1
+"""Version of the file's layout (``user_version``)."""
+APPLICATION = 0x66724C4D
+"""``application_id`` of the file: tells it from any other SQLite file."""
+BUSY_SECONDS = 60.0
+"""How long a commit waits for another process."""
+GATHER_SECONDS = 0.002
+"""A commit waits so long for more replies."""
+
+_CREATE = """
+CREATE TABLE replies (
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, cost_usd REAL NOT NULL,
+    logprob REAL, choice_logprobs TEXT, model TEXT NOT NULL, endpoint TEXT NOT NULL,
+    run_id TEXT NOT NULL, received REAL NOT NULL, checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX replies_of_run ON replies (run_id, cost_usd, prompt_tokens, completion_tokens);
+CREATE TABLE repeats (
+    key TEXT NOT NULL, tokens INTEGER NOT NULL, cost_usd REAL NOT NULL, run_id TEXT NOT NULL,
+    received REAL NOT NULL
+);
+"""
+"""``repeats``: replies paid for although another process had just bought the same."""
+
+_COLUMNS = (
+    "key, text, finish, prompt_tokens, completion_tokens, cached_tokens, estimated, cost_usd, "
+    "logprob, choice_logprobs, model, endpoint, run_id, received, checksum"
+)
+_INSERT = f"INSERT OR IGNORE INTO replies ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+_FIND = f"SELECT {_COLUMNS} FROM replies WHERE key IN "
+_CHUNK = 500
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A reply in the cache, and the run that paid for it."""
+
+    reply: Reply
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run has paid so far."""
+
+    requests: int
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    row: Row
+    kept: Callable[[Stored], None]
+
+
+class ReplyCache:
+    """Replies by the key of their call.
+
+    Args:
+        path: the file; made, with its folder, where there is none.
+
+    Raises:
+        CorruptRunError: if the file is damaged or not one of ours.
+        NewerRunError: if a newer version of the program wrote it.
+        RunError: if it cannot be opened or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._named_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._reading = self._connect()
+            self._prepare(self._reading)
+        self._queue: SimpleQueue[_Arrival | threading.Event | None] = SimpleQueue()
+        self._failure: BaseException | None = None
+        self._writer = threading.Thread(target=self._write, name="reply cache", daemon=True)
+        self._writer.start()
+
+    def __enter__(self) -> ReplyCache:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def find(self, keys: Iterable[str]) -> dict[str, Stored]:
+        """Those replies that are there, by key.
+
+        Raises:
+            CorruptRunError: if one of them is not what was written.
+        """
+        found: dict[str, Stored] = {}
+        with self._named_errors():
+            for chunk in _chunks(keys, _CHUNK):
+                marks = ", ".join("?" * len(chunk))
+                for row in self._reading.execute(f"{_FIND} ({marks})", chunk):
+                    found[row[0]] = self._stored(row)
+        return found
+
+    def put(
+        self, key: str, call: Call, reply: Reply, run_id: str, kept: Callable[[Stored], None]
+    ) -> None:
+        """Hand a reply to the writer.
+
+        Args:
+            key: the call's.
+            call: for its endpoint and model.
+            reply: with its cost.
+            run_id: who paid.
+            kept: told, in the writer's thread, after the commit: this reply, or the one
+                that another process has stored under the key meanwhile.
+
+        Raises:
+            RunError: if an earlier reply could not be written.
+        """
+        self._check()
+        self._queue.put(_Arrival(_row(key, call, reply, run_id), kept))
+
+    def flush(self) -> None:
+        """Return when every reply that was handed over is committed.
+
+        Raises:
+            RunError: if one could not be written.
+        """
+        done = threading.Event()
+        self._queue.put(done)
+        while not done.wait(0.5) and self._writer.is_alive():
+            pass
+        self._check()
+
+    def spent(self, run_id: str) -> Spent:
+        """What a run has paid for replies in this file."""
+        query = (
+            "SELECT count(*), total(tokens), total(cost_usd) FROM ("
+            "SELECT prompt_tokens + completion_tokens AS tokens, cost_usd FROM replies "
+            "WHERE run_id = :run UNION ALL "
+            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run)"
+        )
+        with self._named_errors():
+            requests, tokens, cost = self._reading.execute(query, {"run": run_id}).fetchone()
+        return Spent(requests, int(tokens), cost)
+
+    def close(self) -> None:
+        """Commit what is left and close the file."""
+        if self._writer.is_alive():
+            self._queue.put(None)
+            self._writer.join()
+        self._reading.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        application, version = _marks(connection)
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != APPLICATION and (application or version or tables):
+            raise CorruptRunError(f"{self._path}: a SQLite file, but not one of LLM replies")
+        if version > SCHEMA:
+            raise NewerRunError(
+                f"{self._path}: written by a newer harness (layout {version}, this one knows "
+                f"{SCHEMA}); update harness, or move the file away"
+            )
+        _use_wal(connection)
+        if version == 0:
+            _create(connection)
+
+    def _stored(self, row: Row) -> Stored:
+        if row[-1] != _checksum(row[:-1]):
+            raise CorruptRunError(
+                f"{self._path}: the reply {str(row[0])[:12]}… is damaged; move the file away, "
+                "or restore it from a copy"
+            )
+        return Stored(_reply(row), str(row[12]))
+
+    def _write(self) -> None:
+        try:
+            with closing(self._connect()) as connection:
+                while self._commit(connection, self._gathered()):
+                    pass
+        except BaseException as error:  # handed to the next caller of put or flush
+            self._failure = error
+
+    def _gathered(self) -> list[_Arrival | threading.Event | None]:
+        """What has come in, after a short wait for more."""
+        items = [self._queue.get()]
+        if isinstance(items[0], _Arrival):
+            time.sleep(GATHER_SECONDS)
+        try:
+            while True:
+                items.append(self._queue.get_nowait())
+        except Empty:
+            return items
+
+    def _commit(
+        self, connection: sqlite3.Connection, items: Sequence[_Arrival | threading.Event | None]
+    ) -> bool:
+        """Write what is gathered in one transaction, then tell; False: it was the end."""
+        arrivals = [item for item in items if isinstance(item, _Arrival)]
+        told = self._insert(connection, arrivals) if arrivals else []
+        for arrival, stored in zip(arrivals, told, strict=True):
+            arrival.kept(stored)
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+        return None not in items
+
+    def _insert(self, connection: sqlite3.Connection, arrivals: Sequence[_Arrival]) -> list[Stored]:
+        told = []
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for arrival in arrivals:
+                row = arrival.row
+                if connection.execute(_INSERT, row).rowcount == 0:
+                    row = self._repeat(connection, row)
+                told.append(Stored(_reply(row), str(row[12])))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        return told
+
+    def _repeat(self, connection: sqlite3.Connection, row: Row) -> Row:
+        """Another process was faster: its reply holds, ours is remembered as paid."""
+        tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
+        connection.execute(
+            "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", (row[0], tokens, row[7], row[12], row[13])
+        )
+        first: Row = connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
+        self._stored(first)
+        return first
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            with self._named_errors():
+                raise self._failure
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise RunError(f"{self._path}: cannot be used: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise CorruptRunError(
+                f"{self._path}: damaged ({error}); move it away, or restore it from a copy"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self._path}: cannot be used: {error.strerror or error}") from None
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return application, connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """The switch to WAL does not wait for other processes by itself."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if _marks(connection)[1] == 0:  # no other process was faster
+        for statement in _CREATE.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    connection.execute("COMMIT")
+
+
+def _row(key: str, call: Call, reply: Reply, run_id: str) -> Row:
+    choices = json.dumps(reply.choice_logprobs) if reply.choice_logprobs else None
+    # Adding 0.0 makes floats of integers and of -0.0, which SQLite does not keep, 0.0.
+    logprob = None if reply.logprob is None else reply.logprob + 0.0
+    row = (
+        *(key, _storable(reply.text), reply.finish, reply.prompt_tokens, reply.completion_tokens),
+        *(reply.cached_tokens, int(reply.estimated), reply.cost_usd + 0.0, logprob, choices),
+        *(call.model, call.endpoint, run_id, time.time()),
+    )
+    return (*row, _checksum(row))
+
+
+def _storable(text: str) -> str:
+    """Half of a surrogate pair, which a torn reply may hold, cannot be stored as UTF-8."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+
+
+def _reply(row: Row) -> Reply:
+    _, text, finish, prompt, completion, cached, estimated, cost, logprob, choices, *_ = row
+    return Reply(
+        text,  # type: ignore[arg-type]
+        finish,  # type: ignore[arg-type]
+        prompt,  # type: ignore[arg-type]
+        completion,  # type: ignore[arg-type]
+        cached,  # type: ignore[arg-type]
+        bool(estimated),
+        cost,  # type: ignore[arg-type]
+        logprob,  # type: ignore[arg-type]
+        tuple(json.loads(choices)) if isinstance(choices, str) else (),
+    )
+
+
+def _checksum(row: Row) -> int:
+    return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
+
+
+def _chunks(keys: Iterable[str], size: int) -> Iterator[list[str]]:
+    iterator = iter(keys)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

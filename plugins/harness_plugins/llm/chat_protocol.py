@@ -1,0 +1,113 @@
+"""The chat-completions protocol: a call as a request body, a response body as a reply."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
+from harness_plugins.llm.tokens import prompt_tokens, text_tokens
+
+__all__ = ["reply_of", "request_of"]
+
+
+def request_of(call: Call) -> dict[str, Any]:
+    """The body of a request.
+
+    A ``seed`` among the parameters is raised by the sample's number: equal seeds would give
+    equal samples.
+
+    Raises:
+        UnsupportedError: for choices, whose likelihood no chat server tells.
+    """
+    if call.choices:
+        raise UnsupportedError("choices", "a chat server scores no given answers")
+    body: dict[str, Any] = {
+        "model": call.model,
+        "messages": [
+            {"role": message.role, "content": message.content} for message in call.messages
+        ],
+        **json.loads(call.parameters),
+    }
+    if call.response_format:
+        body["response_format"] = json.loads(call.response_format)
+    if call.sample and isinstance(body.get("seed"), int):
+        body["seed"] += call.sample
+    return body
+
+
+def reply_of(body: Any, call: Call) -> Reply:
+    """The reply in a response body.
+
+    Thoughts (``reasoning_content``) are not part of it. Without usage, tokens are counted here.
+
+    Raises:
+        TransientError: if the body is no complete answer.
+        RejectedError: if it says that the prompt was filtered.
+    """
+    choice = _first_choice(body)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise TransientError("the reply has no message")
+    text, finish = _text(message), str(choice.get("finish_reason") or "stop")
+    if not text and message.get("refusal"):
+        text, finish = str(message["refusal"]), "refusal"
+    prompt, completion, cached = _usage(body.get("usage"))
+    estimated = prompt is None or completion is None
+    if prompt is None:
+        prompt = prompt_tokens(call)
+    if completion is None:
+        completion = text_tokens(text, call.model)
+    return Reply(
+        text=text,
+        finish=finish,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=min(cached, prompt),
+        estimated=estimated,
+        logprob=_logprob(choice.get("logprobs")),
+    )
+
+
+def _first_choice(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise TransientError("the reply is not a JSON object")
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        return choices[0]
+    if body.get("prompt_filter_results") or body.get("promptFeedback"):
+        raise RejectedError("the server's content filter refused the text")
+    raise TransientError("the reply holds no choices")
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):  # parts, as some servers send them
+        return "".join(
+            str(part.get("text") or "")
+            for part in content
+            if isinstance(part, dict) and part.get("type") in ("text", "output_text")
+        )
+    return content if isinstance(content, str) else ""
+
+
+def _usage(usage: Any) -> tuple[int | None, int | None, int]:
+    if not isinstance(usage, dict):
+        return None, None, 0
+    details = usage.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cached or 0
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def _logprob(logprobs: Any) -> float | None:
+    """Sum over the tokens of the reply."""
+    tokens: Sequence[Any] = logprobs.get("content") or [] if isinstance(logprobs, dict) else []
+    values = [token.get("logprob") for token in tokens if isinstance(token, dict)]
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    return sum(numbers) if numbers and len(numbers) == len(values) else None

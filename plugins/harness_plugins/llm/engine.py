@@ -1,0 +1,168 @@
+"""Asks calls: what the cache has, then the sender for the rest; nothing is asked twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.protocols import Progress, no_progress
+from harness_plugins.llm.calls import Call, Outcome, Reply, canonical
+from harness_plugins.llm.failures import SendingError, UnsupportedError
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.cache import ReplyCache, Stored
+    from harness_plugins.llm.meter import Meter
+    from harness_plugins.llm.sending import Sender
+
+__all__ = ["Engine"]
+
+PROGRESS_SECONDS = 0.1
+"""Progress is told so often at most."""
+
+
+class Engine:
+    """One way to ask one model, for the duration of a run.
+
+    Args:
+        sender: gets replies that the cache does not have.
+        cache: every reply ever received.
+        meter: cost and budget.
+        run_id: who pays.
+        optional: features that are left out, from then on, if the server does not know them
+            (``temperature``, ``response_format``, a parameter's name).
+        note: says one line to the user.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        cache: ReplyCache,
+        meter: Meter,
+        *,
+        run_id: str,
+        optional: Collection[str] = (),
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._sender, self._cache, self._meter = sender, cache, meter
+        self._run_id, self._note = run_id, note
+        self._optional = frozenset(optional)
+        self._left_out: set[str] = set()
+        self._counted: set[str] = set()
+
+    def ask(self, calls: Sequence[Call], progress: Progress = no_progress) -> list[Outcome]:
+        """What became of each call, in order.
+
+        Equal calls are sent once. An outcome is ``paid`` for one of them, once in an engine's
+        life: the sum over outcomes is what the run has paid for them.
+
+        Raises:
+            ServiceError: if the service refuses for good.
+            BudgetError: if the next request would pass the budget.
+            RunError: if the cache cannot be used.
+            KeyboardInterrupt: as it comes. In each case every reply received is kept.
+        """
+        answers: dict[str, Stored | SendingError] = {}
+        asked = [self._simplified(call) for call in calls]
+        while True:
+            known = len(self._left_out)
+            self._answer(asked, answers, progress)
+            if len(self._left_out) == known:
+                break
+            failed = {key for key, answer in answers.items() if isinstance(answer, SendingError)}
+            asked = [self._simplified(call) if call.key in failed else call for call in asked]
+        return [self._outcome(call.key, answers[call.key]) for call in asked]
+
+    def _answer(
+        self, calls: Sequence[Call], answers: dict[str, Stored | SendingError], progress: Progress
+    ) -> None:
+        """Put the answer of each call into ``answers``: from the cache, or sent for."""
+        keys = [call.key for call in calls]
+        answers.update(self._cache.find(set(keys) - answers.keys()))
+        missing = {key: call for key, call in zip(keys, calls, strict=True) if key not in answers}
+        progress(len(calls) - len(missing), len(calls))
+        if missing:
+            self._send(missing, answers, _Pulse(progress, len(calls), len(missing)))
+            progress(len(calls), len(calls))
+
+    def _send(
+        self, missing: dict[str, Call], answers: dict[str, Stored | SendingError], pulse: _Pulse
+    ) -> None:
+        keys, calls = list(missing), list(missing.values())
+
+        def admit(index: int) -> None:
+            for feature in self._left_out:
+                if _uses(calls[index], feature):
+                    raise UnsupportedError(feature, f"the server does not know {feature}")
+            self._meter.reserve(keys[index], calls[index])
+
+        def done(index: int, result: Reply | SendingError) -> None:
+            key, call = keys[index], calls[index]
+            reply = result if isinstance(result, Reply) else None
+            cost = self._meter.settle(key, reply)
+            if reply is None:
+                self._learn(result, call)
+                answers[key] = result  # type: ignore[assignment]
+            else:
+                kept = replace(reply, cost_usd=cost) if cost else reply
+                self._cache.put(
+                    key, call, kept, self._run_id, lambda stored: answers.__setitem__(key, stored)
+                )
+            pulse.beat()
+
+        try:
+            self._sender.send(calls, admit, done)
+        finally:
+            self._cache.flush()
+
+    def _learn(self, failure: object, call: Call) -> None:
+        """Leave a feature out from now on, if nobody insists on it."""
+        if not isinstance(failure, UnsupportedError) or failure.feature not in self._optional:
+            return
+        if failure.feature not in self._left_out and _uses(call, failure.feature):
+            self._left_out.add(failure.feature)
+            self._note(f"model {call.model!r} does not know {failure.feature}: it is left out")
+
+    def _simplified(self, call: Call) -> Call:
+        for feature in self._left_out:
+            call = _leave_out(call, feature)
+        return call
+
+    def _outcome(self, key: str, answer: Stored | SendingError) -> Outcome:
+        if isinstance(answer, SendingError):
+            return Outcome(None, str(answer))
+        paid = answer.run_id == self._run_id and key not in self._counted
+        self._counted.add(key)
+        return Outcome(answer.reply, paid=paid)
+
+
+class _Pulse:
+    """Tells progress as replies come in, not more often than an eye can see."""
+
+    def __init__(self, progress: Progress, total: int, missing: int) -> None:
+        self._progress, self._total = progress, total
+        self._done, self._next = total - missing, 0.0
+
+    def beat(self) -> None:
+        self._done += 1
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            self._progress(min(self._done, self._total), self._total)
+
+
+def _uses(call: Call, feature: str) -> bool:
+    if feature == "response_format":
+        return bool(call.response_format)
+    return feature in json.loads(call.parameters)
+
+
+def _leave_out(call: Call, feature: str) -> Call:
+    if not _uses(call, feature):
+        return call
+    if feature == "response_format":
+        return replace(call, response_format="")
+    parameters = json.loads(call.parameters)
+    del parameters[feature]
+    return replace(call, parameters=canonical(parameters))

@@ -1,0 +1,72 @@
+"""Opens an engine: the cache of replies, the meter, and the sender that the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.meter import Meter
+from harness_plugins.llm.prices import price_of
+
+if TYPE_CHECKING:
+    from harness.protocols import Account
+    from harness_plugins.llm.sending import Backend, Sender
+    from harness_plugins.llm.settings import LlmSettings
+
+__all__ = ["open_engine"]
+
+
+@contextmanager
+def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
+    """An engine for the duration of a ``with`` block; connections and cache are closed after it.
+
+    Raises:
+        CommandError: if no key or server is set, or a budget and no price.
+        ServiceError: if the cache cannot be used.
+    """
+    with ExitStack() as stack:
+        cache = stack.enter_context(ReplyCache(account.replies))
+        spent = cache.spent(account.run_id)
+        meter = Meter(account.budget_usd, price_of(settings), spent, settings.model)
+        if not meter.priced:
+            account.note(
+                f"no price is known for model {settings.model!r}: its cost counts as $0; "
+                "annotator.price_input and annotator.price_output set it"
+            )
+        sender = _sender(settings, account)
+        stack.callback(sender.close)
+        yield Engine(
+            sender,
+            cache,
+            meter,
+            run_id=account.run_id,
+            optional=settings.optional,
+            note=account.note,
+        )
+
+
+def _sender(settings: LlmSettings, account: Account) -> Sender:
+    if settings.service == "transformers":
+        from harness_plugins.llm.local_model import LocalSender
+
+        return LocalSender(settings)
+    if settings.batch:
+        from harness_plugins.llm.vendor_batch import BatchSender
+
+        return BatchSender(settings, account)
+    from harness_plugins.llm.network import NetworkSender
+
+    return NetworkSender(_backend(settings), settings.pace, settings.endpoint, account.note)
+
+
+def _backend(settings: LlmSettings) -> Backend:
+    if settings.service == "litellm":
+        from harness_plugins.llm.litellm_backend import LitellmBackend
+
+        return LitellmBackend(settings)
+    from harness_plugins.llm.openai_backend import openai_backend
+
+    return openai_backend(settings)

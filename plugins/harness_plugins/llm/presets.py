@@ -1,0 +1,126 @@
+"""Named models: a spec and, where a model needs them, further settings."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.config import AnnotatorConfig
+from harness.errors import ConfigError
+
+__all__ = ["PRESETS", "Preset", "user_config_file", "user_presets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named model.
+
+    Attributes:
+        name: what the user writes as a spec.
+        spec: ``openai:MODEL``, ``litellm:MODEL`` or ``transformers:MODEL``.
+        summary: one line.
+        values: keys of ``AnnotatorConfig`` that hold where the run leaves the default.
+    """
+
+    name: str
+    spec: str
+    summary: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+_THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
+"""Thoughts count as tokens of the reply."""
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "gpt35",
+            "openai:gpt-3.5-turbo",
+            "the published annotator; its vendor shut it down on 2026-10-23: "
+            "for a compatible server (annotator.base_url)",
+        ),
+        Preset(
+            "gpt-small",
+            "openai:gpt-6-luna",
+            "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)",
+            {"parameters": {"reasoning_effort": "none"}},
+        ),
+        Preset("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)"),
+        Preset(
+            "claude-small",
+            "litellm:anthropic/claude-haiku-5-5",
+            "Claude Haiku ($0.10/$0.50)",
+            {"temperature": "default"},
+        ),
+        Preset(
+            "claude-large",
+            "litellm:anthropic/claude-sonnet-5-5",
+            "Claude Sonnet ($2/$10)",
+            {"temperature": "default"},
+        ),
+        Preset(
+            "gemini-small",
+            "litellm:gemini/gemini-3.5-flash-lite",
+            "Gemini Flash-Lite ($0.30/$2.50)",
+            _THINKS,
+        ),
+        Preset(
+            "gemini-large", "litellm:gemini/gemini-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS
+        ),
+    )
+}
+"""Built-in presets. Models and prices as of November 2026, from litellm's price table."""
+
+
+def user_config_file() -> Path:
+    """``HARNESS_CONFIG``, else ``~/.config/freeal-harness/config.toml``."""
+    named = os.environ.get("HARNESS_CONFIG")
+    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return Path(named) if named else base / "freeal-harness" / "config.toml"
+
+
+def user_presets(file: Path | None = None) -> dict[str, Preset]:
+    """The presets of the user's configuration file: tables ``[presets.NAME]``.
+
+    Each holds keys of ``AnnotatorConfig``, ``spec`` among them, and perhaps a ``summary``.
+    No file, no presets.
+
+    Raises:
+        ConfigError: naming the file and the key.
+    """
+    path = file or user_config_file()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("presets", {})
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable TOML file: {error}") from None
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{path}: write presets as tables [presets.NAME]")
+    return {
+        name: _read(name, values, f"{path}: [presets.{name}]") for name, values in tables.items()
+    }
+
+
+def _read(name: str, values: Any, where: str) -> Preset:
+    if not isinstance(values, dict) or not isinstance(values.get("spec"), str):
+        raise ConfigError(
+            f'{where}: a preset needs spec = "openai:MODEL" (or litellm:, transformers:)'
+        )
+    values = dict(values)
+    summary = str(values.pop("summary", f"{values['spec']} (from your configuration file)"))
+    try:
+        AnnotatorConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: key {key!r}: {first['msg'].lower()}") from None
+    spec = values.pop("spec")
+    return Preset(name, spec, summary, values)

@@ -1,0 +1,116 @@
+"""What tokens cost: the user's own prices, else litellm's price table, read from its file.
+
+Prices for very long prompts (above 100,000 tokens and more) are not told apart.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness_plugins.llm.settings import is_azure
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.calls import Reply
+    from harness_plugins.llm.settings import LlmSettings
+
+__all__ = ["FREE", "Price", "price_of"]
+
+TABLE = "model_prices_and_context_window_backup.json"
+BATCH_DISCOUNT = 0.5
+"""Of the vendor's batch API, where the table has no batch price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """$ per token.
+
+    Attributes:
+        prompt, completion: of the chat, of the reply (its thoughts included).
+        cached: of prompt tokens that the server had cached.
+    """
+
+    prompt: float
+    completion: float
+    cached: float
+
+    def cost(self, reply: Reply) -> float:
+        """$ of a reply, by its usage."""
+        return self.cost_of(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+
+    def cost_of(self, prompt: int, completion: int, cached: int = 0) -> float:
+        """$ of so many tokens; ``cached`` are among those of the prompt."""
+        fresh = max(0, prompt - cached)
+        return fresh * self.prompt + cached * self.cached + completion * self.completion
+
+
+FREE = Price(0.0, 0.0, 0.0)
+"""A model on this machine."""
+
+
+def price_of(settings: LlmSettings) -> Price | None:
+    """The price of a model's tokens; None where nobody knows it.
+
+    The user's own prices are taken as they are, also for the batch API. The table goes by the
+    model's name, also where a compatible server offers a model of that name.
+    """
+    if settings.service == "transformers":
+        return FREE
+    if settings.price is not None:
+        prompt, completion = (value / 1e6 for value in settings.price)
+        return Price(prompt, completion, prompt)
+    row = _row(settings)
+    return _from_table(row, batch=settings.batch) if row else None
+
+
+def _row(settings: LlmSettings) -> Mapping[str, Any] | None:
+    table = _table()
+    for name in _names(settings):
+        row = table.get(name)
+        if isinstance(row, dict) and "input_cost_per_token" in row:
+            return row
+    return None
+
+
+def _names(settings: LlmSettings) -> list[str]:
+    model = settings.model
+    names = [model]
+    if settings.base_url and is_azure(settings.base_url):
+        names.insert(0, f"azure/{model}")
+    if model.startswith("ft:"):  # ft:gpt-4o-mini-2024-07-18:organisation::id
+        names.append(":".join(model.split(":")[:2]))
+    if model.startswith("openai/"):
+        names.append(model.partition("/")[2])
+    if settings.service == "litellm" and "/" in model and not settings.base_url:
+        names.append(model.partition("/")[2])
+    return names
+
+
+def _from_table(row: Mapping[str, Any], *, batch: bool) -> Price:
+    prompt = float(row["input_cost_per_token"])
+    completion = float(row.get("output_cost_per_token") or 0.0)
+    cached = float(row.get("cache_read_input_token_cost") or prompt)
+    if not batch:
+        return Price(prompt, completion, cached)
+    return Price(
+        float(row.get("input_cost_per_token_batches") or prompt * BATCH_DISCOUNT),
+        float(row.get("output_cost_per_token_batches") or completion * BATCH_DISCOUNT),
+        float(row.get("cache_read_input_token_cost_batches") or cached * BATCH_DISCOUNT),
+    )
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[str, Any]:
+    """Litellm's own copy; importing litellm would take seconds and fetch a newer one."""
+    import orjson
+
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or spec.origin is None:
+        return {}
+    file = Path(spec.origin).parent / TABLE
+    table: Mapping[str, Any] = orjson.loads(file.read_bytes()) if file.is_file() else {}
+    return table
