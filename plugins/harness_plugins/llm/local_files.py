@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 
-__all__ = ["Loaded", "LocalFiles", "locate"]
+__all__ = ["Loaded", "LocalFiles", "identity_of", "locate"]
 
 DECIDING = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
 """Files that can change an answer: configuration, tokenizer, chat template, weights."""
@@ -57,12 +58,8 @@ class LocalFiles:
         )
 
     def _content(self) -> str:
-        digest = hashlib.sha256()
-        for file in self._deciding():
-            with file.open("rb") as stream:
-                own = hashlib.file_digest(stream, "sha256").hexdigest()
-            digest.update(f"{file.name} {own}\n".encode())
-        return digest.hexdigest()
+        stats = ((file, file.stat()) for file in self._deciding())
+        return _content_of(tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats))
 
     def _deciding(self) -> Iterator[Path]:
         """Files in order of their names; ``.bin`` weights only where they are the weights."""
@@ -110,6 +107,22 @@ def locate(model: str, revision: str | None = None) -> LocalFiles:
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) or model.startswith("."):
         raise CommandError(f"transformers:{model}: no such folder, and no id of the hub")
     return LocalFiles(model, _snapshot(model, revision))
+
+
+def identity_of(model: str, revision: str | None = None) -> str:
+    """``locate(...).identity()``."""
+    return locate(model, revision).identity()
+
+
+@cache
+def _content_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """A hash of the files' content, read again in a process only if size or time changed."""
+    digest = hashlib.sha256()
+    for file, *_ in files:
+        with file.open("rb") as stream:
+            own = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(f"{file.name} {own}\n".encode())
+    return digest.hexdigest()
 
 
 def _snapshot(model: str, revision: str | None) -> Path:

@@ -211,7 +211,7 @@ class LocalModel:
             rows = min(self._rows, self._tokens // waiting[start].length)
             batch = waiting[start : start + max(1, rows // len(waiting[start].prompts))]
             for job in batch[max(0, admitted - start) :]:
-                admit(job.index)
+                admit(job.index)  # nothing is paid: neither a budget nor a feature stops it
             admitted = max(admitted, start + len(batch))
             replies = _unless_out_of_memory(compute, batch, prefix)
             if replies is not None:
