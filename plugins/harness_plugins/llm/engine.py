@@ -72,18 +72,23 @@ class Engine:
         asked = [self._simplified(call) for call in calls]
         while True:
             known = len(self._left_out)
-            self._answer(asked, answers, progress)
+            keys = [call.key for call in asked]
+            self._answer(keys, asked, answers, progress)
             if len(self._left_out) == known:
-                break
-            failed = {key for key, answer in answers.items() if isinstance(answer, SendingError)}
-            asked = [self._simplified(call) if call.key in failed else call for call in asked]
-        return [self._outcome(call.key, answers[call.key]) for call in asked]
+                return [self._outcome(key, answers[key]) for key in keys]
+            asked = [
+                self._simplified(call) if isinstance(answers[key], SendingError) else call
+                for key, call in zip(keys, asked, strict=True)
+            ]
 
     def _answer(
-        self, calls: Sequence[Call], answers: dict[str, Stored | SendingError], progress: Progress
+        self,
+        keys: Sequence[str],
+        calls: Sequence[Call],
+        answers: dict[str, Stored | SendingError],
+        progress: Progress,
     ) -> None:
         """Put the answer of each call into ``answers``: from the cache, or sent for."""
-        keys = [call.key for call in calls]
         answers.update(self._cache.find(set(keys) - answers.keys()))
         missing = {key: call for key, call in zip(keys, calls, strict=True) if key not in answers}
         progress(len(calls) - len(missing), len(calls))
