@@ -18,7 +18,7 @@ from harness_plugins.llm import local_model
 from harness_plugins.llm.calibration import calibrated, with_content_free
 from harness_plugins.llm.calls import Call, Message, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
-from harness_plugins.llm.local_compute import Sampling
+from harness_plugins.llm.local_compute import Computer, Sampling
 from harness_plugins.llm.local_files import locate
 from harness_plugins.llm.local_model import LocalModel
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
@@ -103,6 +103,24 @@ def test_choices_score_as_their_tokens_one_by_one(folders: dict[str, Path], kind
         assert reply.text == CHOICES[int(np.argmax(wanted))]
         assert reply.logprob == pytest.approx(max(wanted), abs=2e-4)
         assert sum(map(math.exp, reply.choice_logprobs)) == pytest.approx(1)
+
+
+def test_only_full_attention_shares_the_prompt(folders: dict[str, Path]) -> None:
+    # A wrong mask or position would not show in scores: the probe at loading turns it off.
+    shares = {kind: LocalModel(str(folders[kind])).loaded[1].shares for kind in KINDS}
+    assert shares == {"llama": True, "gpt2": True, "mistral": False}
+
+
+def test_a_model_on_which_both_ways_disagree_reads_each_answer_alone(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = replies(LocalModel(str(folders["llama"])), calls(5))
+    right = Computer._score_shared
+    monkeypatch.setattr(Computer, "_score_shared", lambda *some: right(*some) + 0.1)
+    model = LocalModel(str(folders["llama"]))
+    assert not model.loaded[1].shares
+    for one, other in zip(replies(model, calls(5)), wanted, strict=True):
+        np.testing.assert_allclose(one.choice_logprobs, other.choice_logprobs, atol=2e-4)
 
 
 def test_a_model_without_chat_template_reads_plain_turns(folders: dict[str, Path]) -> None:
