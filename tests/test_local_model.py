@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ import pytest
 import torch
 
 from harness.errors import CommandError, ConfigError, ServiceError
+from harness.protocols import Account
 from harness_plugins.llm import local_model
 from harness_plugins.llm.calibration import calibrated, with_content_free
-from harness_plugins.llm.calls import Call, Message, Reply, canonical
+from harness_plugins.llm.calls import Call, Message, Outcome, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
 from harness_plugins.llm.local_compute import Computer, Sampling
-from harness_plugins.llm.local_files import locate
+from harness_plugins.llm.local_files import LocalFiles, locate
 from harness_plugins.llm.local_model import LocalModel
+from harness_plugins.llm.opening import open_engine
+from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
 
 CHOICES = ("positive", "pos", "very positive", "negative")
@@ -429,3 +434,32 @@ def test_few_tokens_are_computed_together(
     )
     replies(model, calls(16))
     assert max(sizes) <= 200
+
+
+def engine_replies(folder: Path, cache: Path, asked: Sequence[Call]) -> list[Outcome]:
+    """As a run asks, with the cache of replies between."""
+    settings = LlmSettings("transformers", str(folder), "transformers")
+    account = Account("run", cache, 1e-9, lambda line: None)
+    with open_engine(settings, account) as engine:
+        return engine.ask(asked)
+
+
+def test_replies_are_cached_for_the_model_s_files_and_cost_nothing(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, cache = calls(5), tmp_path / "replies.sqlite"
+    first = engine_replies(folders["llama"], cache, asked)
+    assert all(one.paid and one.reply and one.reply.cost_usd == 0 for one in first)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalFiles, "load", lambda self: pytest.fail("loaded without need"))
+        again = engine_replies(folders["llama"], cache, asked)
+    assert [one.reply for one in again] == [one.reply for one in first]
+    other = Path(shutil.copytree(folders["llama"], tmp_path / "llama"))
+    trained = bytearray((other / "model.safetensors").read_bytes())
+    trained[-1] ^= 1
+    (other / "model.safetensors").write_bytes(trained)
+    assert len(engine_replies(other, cache, asked)) == 4
+    with closing(sqlite3.connect(cache)) as file:
+        models = file.execute("SELECT model, count(*) FROM replies GROUP BY model").fetchall()
+    assert sorted(count for _, count in models) == [4, 4]
+    assert all(model.startswith("llama@") for model, _ in models)
