@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config, SelectorConfig, config_hash
+from harness.config import AnnotatorConfig, Config, SelectorConfig, config_hash
 from harness.data import Kind
 from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
+    AnyAnnotator,
     Fingerprinted,
     Parts,
+    Paying,
     SelectorPreset,
     SelectorRequest,
     StudentRequest,
@@ -42,6 +44,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
             annotator_spec, task.card, config.annotator, config.seed, config.demonstrations
         ),
     )
+    _refuse_ignored_keys(config.annotator, annotator)
     student_spec = parse_spec(config.student.spec)
     student = _build(
         _serving(plugins.part("student", student_spec.name), kind, plugins),
@@ -77,12 +80,14 @@ def run_id(config: Config, parts: Parts) -> str:
     return "-".join(name.replace("/", "_") for name in names)
 
 
-def load_task(text: str, plugins: Plugins, data: Path | None) -> Task:
-    """A task by its name, or from a TOML file."""
+def load_task(
+    text: str, plugins: Plugins, data: Path | None, *, declaration_only: bool = False
+) -> Task:
+    """A task by its name, or from a TOML file; only to be shown, its data may be missing."""
     spec = parse_spec(text)
     if text.endswith(".toml") and spec.name != "file":
         spec = Spec("file", text)
-    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data))
+    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data, declaration_only))
     return task
 
 
@@ -125,6 +130,18 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
             "selector": resolve_selector(config.selector, plugins),
         }
     )
+
+
+def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
+    """Keys about a model mean nothing to an annotator that asks none."""
+    if isinstance(annotator, Paying):
+        return
+    for key, value in config.model_dump(exclude={"spec"}).items():
+        if value != getattr(AnnotatorConfig(), key):
+            raise CommandError(
+                f"annotator.{key} has no effect: annotator {config.spec!r} asks no language "
+                "model; leave the key out or choose another --annotator"
+            )
 
 
 def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:

@@ -39,6 +39,7 @@ __all__ = [
     "AnyAnnotator",
     "Augmenter",
     "AugmenterRequest",
+    "Declared",
     "DemonstrationSelector",
     "Described",
     "Estimate",
@@ -47,6 +48,7 @@ __all__ = [
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
+    "Noted",
     "Parts",
     "Paying",
     "Progress",
@@ -54,6 +56,7 @@ __all__ = [
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
+    "Sourced",
     "Student",
     "StudentRequest",
     "SupervisedAnnotator",
@@ -87,10 +90,12 @@ class TaskRequest:
     Attributes:
         spec: as the user wrote it; the argument is a path for ``--task my.toml``.
         data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
+        declaration_only: the data will not be asked for and may be missing.
     """
 
     spec: Spec
     data: Path | None = None
+    declaration_only: bool = False
 
 
 class Task(Protocol):
@@ -117,6 +122,35 @@ class Task(Protocol):
 
     def gold(self, split: str) -> Gold | None:
         """The gold labels of the same split, in the same order."""
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A task that has something to say about the data it loaded."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """One line each, of what was loaded so far: conversions, unexpected sizes."""
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """A task that knows where its data comes from."""
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the data can be loaded without asking anybody over the network."""
+
+    def origin(self) -> Mapping[str, object]:
+        """Plain values for a result's provenance: files, or a repository and its commit."""
+
+
+@runtime_checkable
+class Declared(Protocol):
+    """A task that was declared in a file, and can show all of it."""
+
+    def declared(self) -> Mapping[str, object]:
+        """The declaration as plain values; ``harness show task`` prints them."""
 
 
 # --- annotators ----------------------------------------------------------------------

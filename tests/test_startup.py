@@ -37,6 +37,7 @@ print(json.dumps([code, len(out.getvalue()), sorted(sys.modules)]))
         ("plugins",),
         ("runs",),
         ("show", "config"),
+        ("audit", "demo"),
         ("show", "task", "demo"),
         ("show", "student", "minilm"),
     ],

@@ -17,7 +17,7 @@ def harness_register_augmenters(register: Register) -> None:
     register(
         "recorded",
         _recorded,
-        summary="variants that were made before: recorded:FILE.jsonl with the key 'augmented'",
+        summary="variants made before: recorded:FILE.jsonl or .csv with the key 'augmented'",
         kinds=["sequence"],
     )
     register(
