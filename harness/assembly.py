@@ -16,6 +16,7 @@ from harness.protocols import (
     Fingerprinted,
     Parts,
     Paying,
+    Prompting,
     SelectorPreset,
     SelectorRequest,
     StudentRequest,
@@ -24,7 +25,7 @@ from harness.protocols import (
 )
 from harness.specs import Spec, parse_spec
 
-__all__ = ["assemble", "load_task", "resolve_selector", "run_id"]
+__all__ = ["annotator_of", "assemble", "load_task", "resolve_selector", "run_id"]
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
@@ -37,14 +38,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     task = load_task(config.task, plugins, data)
     config = _resolve(config, task, plugins)
     kind = task.card.kind
-    annotator_spec = parse_spec(config.annotator.spec or "")
-    annotator = _build(
-        _serving(plugins.part("annotator", annotator_spec.name), kind, plugins),
-        AnnotatorRequest(
-            annotator_spec, task.card, config.annotator, config.seed, config.demonstrations
-        ),
-    )
-    _refuse_ignored_keys(config.annotator, annotator)
+    annotator = _annotator(config, task, plugins)
     student_spec = parse_spec(config.student.spec)
     student = _build(
         _serving(plugins.part("student", student_spec.name), kind, plugins),
@@ -65,6 +59,28 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         query=selector("query", config.selector.query),
         identities=identities,
     )
+
+
+def annotator_of(
+    config: Config, task: Task, plugins: Plugins, *, fallback: str
+) -> tuple[Config, AnyAnnotator]:
+    """The resolved configuration, and its annotator alone: one that asks in words.
+
+    Args:
+        config: as the user wrote it.
+        task: loaded.
+        plugins: where the annotator comes from.
+        fallback: the annotator where the user names none and the task's own asks nobody.
+    """
+    named = config.annotator.spec
+    if named is None and task.default_annotator is None:
+        config = _asking(config, fallback)
+    resolved = _resolve(config, task, plugins)
+    annotator = _annotator(resolved, task, plugins)
+    if named is None and not isinstance(annotator, Prompting):
+        resolved = _asking(resolved, fallback)
+        annotator = _annotator(resolved, task, plugins)
+    return resolved, annotator
 
 
 def run_id(config: Config, parts: Parts) -> str:
@@ -130,6 +146,21 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
             "selector": resolve_selector(config.selector, plugins),
         }
     )
+
+
+def _asking(config: Config, spec: str) -> Config:
+    annotator = config.annotator.model_copy(update={"spec": spec})
+    return config.model_copy(update={"annotator": annotator})
+
+
+def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
+    spec = parse_spec(config.annotator.spec or "")
+    annotator: AnyAnnotator = _build(
+        _serving(plugins.part("annotator", spec.name), task.card.kind, plugins),
+        AnnotatorRequest(spec, task.card, config.annotator, config.seed, config.demonstrations),
+    )
+    _refuse_ignored_keys(config.annotator, annotator)
+    return annotator
 
 
 def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
