@@ -63,16 +63,17 @@ def cached(folder: Path) -> None:
     with ReplyCache(path) as cache:
         for call in _calls(url, prompts, parameters):
             reply = Reply("positive", prompt_tokens=300, completion_tokens=1, cost_usd=1e-4)
-            cache.put(call.key, call, reply, "run-1", lambda stored: None)
-        cache.flush()
+            cache.put(call.key, call, reply, "run-1")
+        cache.commit()
     written = time.perf_counter() - start
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     outcomes = ask(settings_for(url), path, _calls(url, prompts, parameters))
     seconds = time.perf_counter() - start
+    cpu = time.process_time() - cpu
     assert all(outcome.reply for outcome in outcomes)
     print(
         f"cached: {count} replies written in {written:.1f} s, calls built and replies read in "
-        f"{seconds:.2f} s; file {path.stat().st_size / 2**20:.0f} MiB"
+        f"{seconds:.2f} s ({cpu:.2f} s of CPU); file {path.stat().st_size / 2**20:.0f} MiB"
     )
 
 
