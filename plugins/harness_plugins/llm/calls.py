@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
 __all__ = ["KEY_VERSION", "Call", "Message", "Outcome", "Reply", "canonical"]
 
 KEY_VERSION = 1
@@ -55,14 +57,17 @@ class Call:
             KEY_VERSION,
             self.endpoint,
             self.model,
-            [[message.role, message.content] for message in self.messages],
+            [(message.role, message.content) for message in self.messages],
             self.parameters,
             self.response_format,
             self.choices,
             self.sample,
         ]
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        try:
+            text = orjson.dumps(fields)
+        except orjson.JSONEncodeError:  # half a surrogate pair
+            text = json.dumps(fields).encode()
+        return hashlib.sha256(text).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
