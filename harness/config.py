@@ -61,8 +61,8 @@ class AnnotatorConfig(_Frozen):
     retries: int = Field(default=8, ge=0, strict=True)
     """How often a request is sent again after a failure that may pass."""
     transport: Literal["auto", "client", "thin"] = "auto"
-    """How an OpenAI-compatible server is reached: the official client, or a thin one that is
-    several times faster; auto: the thin one for a base_url, the client for the vendor."""
+    """How an OpenAI-compatible server is reached: through the official client, or by a thin one
+    that is many times faster; auto: the thin one, but for Azure."""
     batch: bool = False
     """Use the vendor's batch API: half the price, up to a day (openai)."""
     key_env: str | None = None

@@ -39,7 +39,6 @@ __all__ = [
     "AnyAnnotator",
     "Augmenter",
     "AugmenterRequest",
-    "Declared",
     "DemonstrationSelector",
     "Described",
     "Estimate",
@@ -48,7 +47,6 @@ __all__ = [
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
-    "Noted",
     "Parts",
     "Paying",
     "Progress",
@@ -56,7 +54,6 @@ __all__ = [
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
-    "Sourced",
     "Student",
     "StudentRequest",
     "SupervisedAnnotator",
@@ -122,35 +119,6 @@ class Task(Protocol):
 
     def gold(self, split: str) -> Gold | None:
         """The gold labels of the same split, in the same order."""
-
-
-@runtime_checkable
-class Noted(Protocol):
-    """A task that has something to say about the data it loaded."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """One line each, of what was loaded so far: conversions, unexpected sizes."""
-
-
-@runtime_checkable
-class Sourced(Protocol):
-    """A task that knows where its data comes from."""
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether the data can be loaded without asking anybody over the network."""
-
-    def origin(self) -> Mapping[str, object]:
-        """Plain values for a result's provenance: files, or a repository and its commit."""
-
-
-@runtime_checkable
-class Declared(Protocol):
-    """A task that was declared in a file, and can show all of it."""
-
-    def declared(self) -> Mapping[str, object]:
-        """The declaration as plain values; ``harness show task`` prints them."""
 
 
 # --- annotators ----------------------------------------------------------------------

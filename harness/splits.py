@@ -11,7 +11,8 @@ import numpy as np
 from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.feedback import groups
-from harness.protocols import Noted, Sourced, Task
+from harness.protocols import Task
+from harness.task_reports import Noted, Sourced
 
 __all__ = ["Split", "Splits", "hold_out", "load_splits"]
 

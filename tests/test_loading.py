@@ -200,6 +200,11 @@ def test_layouts(tmp_path: Path, names: tuple[str, ...], expected: dict[str, lis
     assert {split: [file.name for file in files] for split, files in found.items()} == expected
 
 
+def test_only_what_is_hidden_within_the_folder_is_left_out(tmp_path: Path) -> None:
+    folder = touch(tmp_path / ".hidden/data/mr", "data/train.parquet", ".cache/train.parquet")
+    assert find_files(folder, None) == {"train": (folder / "data/train.parquet",)}
+
+
 @pytest.mark.parametrize(
     ("names", "parts"),
     [

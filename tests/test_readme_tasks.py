@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import call, succeeded
+from tests.factories import plugin_file
 
 README = (Path(__file__).parent.parent / "tasks" / "README.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- example: (\S+) -->\n```\w*\n(.*?)```", README, re.DOTALL))
@@ -52,3 +53,45 @@ def test_the_example_is_shown(example: Path) -> None:
     printed = succeeded(call("show", "task", "tickets.toml"))
     assert "The customer writes about money." in printed
     assert "8 examples" in printed
+
+
+PLUGIN = """
+import numpy as np
+from harness.data import Gold, Label, Pool, TaskCard
+from harness.identity import example_ids
+
+TEXTS = ("red apple", "red rose", "blue sea", "blue sky") * 3
+
+
+class Colours:
+    default_annotator = "oracle"
+    fingerprint = "1"
+    labels = (Label("red", "It is [bold]red."), Label("blue", "It is blue."))
+    card = TaskCard("colours", "sequence", "accuracy", labels)
+
+    def load(self, split):
+        if split != "validation":
+            return Pool("sequence", split, example_ids(split, TEXTS), TEXTS)
+
+    def gold(self, split):
+        if split != "validation":
+            return Gold(split, np.asarray([0, 0, 1, 1] * 3, dtype=np.int32), np.arange(13))
+
+
+@hookimpl
+def harness_register_tasks(register):
+    register("colours", lambda request: Colours())
+"""
+
+
+def test_a_task_of_a_plugin_is_shown_and_run_like_the_others(tmp_path: Path) -> None:
+    plugin = plugin_file(tmp_path / "colours.py", PLUGIN)
+    printed = succeeded(call("show", "task", "colours", "--plugin", plugin))
+    assert "It is [bold]red." in printed
+    assert "12 examples; the first: red apple" in printed
+    arguments = ("--plugin", plugin, "--student", "tfidf", "--rounds", 1, "--out", tmp_path)
+    outcome = call("run", "--task", "colours", *arguments, "--set", "validation=0.25", "--json")
+    assert outcome.code == 0, outcome
+    result = json.loads(outcome.stdout)
+    assert result["provenance"]["data"]["sizes"] == {"train": 8, "test": 12, "validation": 4}
+    assert result["stages"][1]["validation"] is not None

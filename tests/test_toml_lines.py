@@ -134,7 +134,7 @@ generated = ["down", "lower"]
         ("shots = 3", "shots = 0", 6, "key 'prompt.shots'"),
         ('system = "s"', "system = 5", 5, "key 'prompt.system'"),
         ('"higher"', "5", 13, "key 'labels.0.generated.1'"),
-        ('"down", "lower"', "true", 19, "key 'labels.1.generated'"),
+        ('["down", "lower"]', "true", 19, "key 'labels.1.generated'"),
         ('name = "down"\n', "", 16, "key 'labels.1.name': field required"),
         ('"down"\ndesc', '"up"\ndesc', 17, "labels: two have the name 'up'"),
         ('generated = ["down", "lower"]\n', "", 16, "generated texts for some labels"),

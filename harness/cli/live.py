@@ -72,7 +72,7 @@ class LiveWatcher:
 
     def noted(self, message: str) -> None:
         """Print the message above the picture."""
-        self._live.console.print(f"[yellow]note:[/] {message}")
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
 
     def _end_activity(self) -> None:
         if self._activity is not None:

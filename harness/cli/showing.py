@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.session import console, say, warn
 from harness.errors import UnknownNameError
-from harness.protocols import Noted
+from harness.task_reports import Noted
 
 if TYPE_CHECKING:
     from harness.plugin_manager import Part, Plugins

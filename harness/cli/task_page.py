@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from harness.protocols import Declared, Sourced
+from harness.task_reports import Declared, Sourced
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

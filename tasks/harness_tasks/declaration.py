@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -158,7 +159,9 @@ def read_declaration(file: Path) -> Declaration:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"{file}: not valid TOML: {error}") from None
+        found = re.search(r"at line (\d+)", str(error))
+        place = f"{file}:{found.group(1)}" if found else str(file)
+        raise TaskError(f"{place}: not valid TOML: {error}") from None
     try:
         return Declaration.model_validate(values)
     except ValidationError as error:

@@ -61,7 +61,7 @@ def same_bytes(one: Sequence[Path], other: Sequence[Path]) -> bool:
 
 def _named_after_splits(folder: Path) -> Files:
     found: Files = {}
-    for file in _data_files(folder.iterdir()):
+    for file in _data_files(folder, folder.iterdir()):
         split = split_named(file.stem)
         if split is None:
             continue
@@ -76,7 +76,7 @@ def _of_repository(folder: Path, hub: HubSource | None) -> Files:
     if hub is not None and hub.data_dir is not None and (folder / hub.data_dir).is_dir():
         root = folder / hub.data_dir
     groups: dict[str, dict[object, list[Path]]] = {}
-    for file in _data_files(root.rglob("*")):
+    for file in _data_files(root, root.rglob("*")):
         below = file.relative_to(root)
         split = _split_of(below)
         if split is not None:
@@ -116,13 +116,13 @@ def _complete(files: list[Path]) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def _data_files(paths: Iterable[Path]) -> list[Path]:
+def _data_files(root: Path, paths: Iterable[Path]) -> list[Path]:
     """Those with a known suffix, in order; nothing hidden, such as a download's cache."""
     return sorted(
         path
         for path in paths
         if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.parts[-4:])
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
         and path.is_file()
     )
 
@@ -133,7 +133,7 @@ def _refuse(files: Sequence[Path], split: str) -> None:
 
 
 def _instead(folder: Path) -> str:
-    if any(folder.glob("*.py")) and not _data_files(folder.rglob("*")):
+    if any(folder.glob("*.py")) and not _data_files(folder, folder.rglob("*")):
         return (
             "the folder holds a loading script, which nothing runs any more; fetch the data "
             "itself, for instance revision refs/convert/parquet"

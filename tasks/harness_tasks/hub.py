@@ -22,7 +22,7 @@ __all__ = ["HubData", "download_command", "load_hub"]
 
 SECONDS = 3.0
 """How long to wait for the hub to answer at all."""
-_COMMIT = re.compile(r"@([0-9a-f]{40})/")
+_COMMIT = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,9 @@ def _table(dataset: Any, name: str) -> RawTable:
 
 
 def _commit_of(dataset: Any) -> str | None:
-    """``datasets`` keeps the addresses of what it downloaded, with their commit."""
-    for address in dataset.info.download_checksums or ():
-        match = _COMMIT.search(str(address))
+    """``datasets`` prepares a repository in a folder that it names after the commit."""
+    for file in dataset.cache_files:
+        match = _COMMIT.search(str(file["filename"]))
         if match:
             return match.group(1)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,8 @@ from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_f
 from harness_tasks.store import Rows, store
 
 __all__ = ["FileSource", "RepositorySource", "Source", "source_of"]
+
+_PINNED = re.compile(r"[0-9a-f]{40}")
 
 
 class Digest(Protocol):
@@ -80,24 +83,32 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
 
 
 def _declared_files(declaration: Declaration, file: Path) -> FileSource:
-    files = {str(split): (file.parent / path,) for split, path in declaration.files.items()}
+    files: dict[str, tuple[Path, ...]] = {
+        str(split): (file.parent / path,) for split, path in declaration.files.items()
+    }
     for (path,) in files.values():
         if not path.is_file():
             raise DataError(f"{path}: no such file, but {file} names it")
-    return FileSource(files, (dict(declaration.sizes),))
+    notes = _without_copy_of_test(files)
+    return FileSource(files, (dict(declaration.sizes),), notes)
 
 
 def _folder_source(folder: Path, declaration: Declaration) -> FileSource:
     files = find_files(folder, declaration.hub)
-    notes = []
-    if "validation" in files and same_bytes(files["validation"], files.get("test", ())):
-        copies = f"{files['validation'][0]} has the same bytes as {files['test'][0].name}"
-        notes.append(f"{copies}: it is the test set and not used for validation")
-        del files["validation"]
+    notes = _without_copy_of_test(files)
     sizes = [dict(declaration.sizes)]
     if declaration.hub is not None and declaration.hub.sizes:
         sizes.append(dict(declaration.hub.sizes))
-    return FileSource(files, tuple(sizes), tuple(notes))
+    return FileSource(files, tuple(sizes), notes)
+
+
+def _without_copy_of_test(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
+    """Take a validation split away that is the test set under another name, and say so."""
+    if "validation" not in files or not same_bytes(files["validation"], files.get("test", ())):
+        return ()
+    copy = files.pop("validation")[0]
+    name = files["test"][0].name
+    return (f"{copy} has the same bytes as {name}: it is the test set and not used for validation",)
 
 
 @dataclass(frozen=True)
@@ -186,10 +197,20 @@ class RepositorySource:
                     f"{table.name}: {len(rows.pool)} rows; the declaration expects {expected}; "
                     "the repository has changed, or [hub] names another one"
                 )
+            self._note_branch(said)
             self._read[split] = (rows, said)
         rows, said = self._read[split]
         notes += said
         return rows
+
+    def _note_branch(self, notes: list[str]) -> None:
+        """Say which commit a branch was, since it may be another one tomorrow."""
+        if _PINNED.fullmatch(self.hub.revision) or Path(self.hub.repository).is_dir():
+            return
+        notes.append(
+            f"{self.hub.repository}@{self.hub.revision} is a branch and may change; its commit "
+            f"was {self._data.commit or 'not to be learnt'}"
+        )
 
     def update(self, digest: Digest, schema: Schema) -> None:
         """The contents themselves: the same rows are the same data, whatever the commit."""

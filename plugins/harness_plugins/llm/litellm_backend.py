@@ -53,14 +53,16 @@ class LitellmBackend:
     async def send(self, call: Call, lane: int) -> Reply:
         """One request; see ``Backend``."""
         request = request_of(call)
-        if self._keys:
-            request["api_key"] = self._keys[lane].reveal()
         if self._settings.base_url:
             request["api_base"] = self._settings.base_url
         timeout = self._settings.pace.timeout + 5.0
         try:
             response = await self._litellm.acompletion(
-                **request, timeout=timeout, num_retries=0, max_retries=0
+                **request,
+                api_key=self._keys[lane].reveal() if self._keys else None,
+                timeout=timeout,
+                num_retries=0,
+                max_retries=0,
             )
             return reply_of(response.model_dump(), call)
         except SendingError:
@@ -121,16 +123,20 @@ class LitellmBackend:
             feature = unsupported_feature(said) or "a parameter"
             return UnsupportedError(feature, f"the model does not know {feature} ({redacted})")
         if name in ("APIConnectionError", "APIError", "InternalServerError"):
-            return _broken(said, redacted)
+            return _broken(error, redacted)
         if not isinstance(status, int):
             return ClosedError(f"litellm failed: {name}: {redacted}")
         body = {"error": {"message": said, "code": getattr(error, "code", None) or ""}}
         return failure_of(self._server, status, body, headers, lane)
 
 
-def _broken(said: str, redacted: str) -> TransientError:
-    refused = "Connect call failed" in said or "Cannot connect" in said or "Name or service" in said
-    return TransientError(f"connection or server broken ({redacted})", unreachable=refused)
+def _broken(error: BaseException, redacted: str) -> TransientError:
+    """The error at the bottom tells whether there was a connection at all."""
+    unreachable, cause = False, error.__cause__ or error.__context__
+    while cause is not None and not unreachable:
+        unreachable = type(cause).__name__ in ("ConnectError", "ClientConnectorError")
+        cause = cause.__cause__ or cause.__context__
+    return TransientError(f"connection or server broken ({redacted})", unreachable=unreachable)
 
 
 def _headers(error: Exception) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ import orjson
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.chat_protocol import reply_of, request_of
 from harness_plugins.llm.failures import SendingError, TransientError
+from harness_plugins.llm.keys import setting
 from harness_plugins.llm.refusals import Server, failure_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = ["ThinBackend"]
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
 KEEPALIVE_SECONDS = 30.0
+ACCOUNT = (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID"))
+"""Headers for the vendor alone, and the variables that set them, as in its own client."""
 
 
 class ThinBackend:
@@ -79,6 +82,8 @@ class ThinBackend:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
         plain = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._server.where == "OpenAI":
+            plain |= {header: value for header, name in ACCOUNT if (value := setting(name))}
         self._headers = [
             {**plain, "Authorization": f"Bearer {key.reveal()}"} for key in self._keys
         ] or [plain]
