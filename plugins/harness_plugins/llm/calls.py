@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import orjson
+
 __all__ = ["KEY_VERSION", "Call", "Message", "Outcome", "Reply", "canonical"]
 
 KEY_VERSION = 1
@@ -61,8 +63,7 @@ class Call:
             self.choices,
             self.sample,
         ]
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(_bytes(fields)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,15 @@ class Outcome:
     reply: Reply | None
     reason: str = ""
     paid: bool = False
+
+
+def _bytes(fields: list[Any]) -> bytes:
+    """The same JSON by the fast encoder, or by the one that takes lone surrogates."""
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError:
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
 
 
 def canonical(values: Mapping[str, Any]) -> str:
