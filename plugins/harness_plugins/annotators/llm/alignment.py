@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from harness.data import OUTSIDE
@@ -113,26 +114,38 @@ _Place = tuple[int, int]
 
 
 class _Sentence:
-    """A sentence in three forms, each made when a mention asks for it."""
+    """A sentence as it is shown, and in three forms, each made when a mention asks for it."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = tokens
+        shown = " ".join(tokens)
+        self._shown = f" {shown} " if shown.count(" ") == len(tokens) - 1 else ""
         self._forms: dict[int, tuple[str, dict[int, int], dict[int, int]]] = {}
 
     def places(self, text: str) -> list[_Place]:
         """Where the words stand, ascending, in the strictest form in which they do."""
+        found = self._as_shown(text)
         for number, form in enumerate(_FORMS):
-            words = form(text)
-            if not words:
-                continue
-            found = self._find(words, number)
             if found:
-                return found
-        return []
+                break
+            words = form(text)
+            found = self._find(words, number) if words else []
+        return found
+
+    def _as_shown(self, text: str) -> list[_Place]:
+        """Places of words that are copied with the spaces between the tokens."""
+        found = []
+        count = text.count(" ") + 1
+        position = self._shown.find(f" {text} ") if text else -1
+        while position >= 0:
+            begin = self._shown.count(" ", 0, position)
+            found.append((begin, begin + count))
+            position = self._shown.find(f" {text} ", position + 1)
+        return found
 
     def _find(self, words: str, number: int) -> list[_Place]:
         if number not in self._forms:
-            self._forms[number] = _joined([_FORMS[number](token) for token in self._tokens])
+            self._forms[number] = _joined(self._formed(number))
         joined, begins, ends = self._forms[number]
         found = []
         position = joined.find(words)
@@ -143,20 +156,21 @@ class _Sentence:
             position = joined.find(words, position + 1)
         return found
 
+    def _formed(self, number: int) -> Sequence[str]:
+        if number == 0 and len("".join(self._tokens).split()) == 1:
+            return self._tokens  # without white space they are as written
+        return [_FORMS[number](token) for token in self._tokens]
+
 
 def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:
     """The forms without spaces; at which characters which token begins, and has ended.
 
     Tokens that are empty in this form (punctuation) belong to no mention.
     """
-    begins: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    length = 0
-    for index, form in enumerate(forms):
-        if form:
-            begins[length] = index
-            length += len(form)
-            ends[length] = index + 1
+    rows = [row for row, form in enumerate(forms, start=1) if form]
+    stops = list(accumulate(map(len, filter(None, forms))))
+    ends = dict(zip(stops, rows, strict=True))
+    begins = dict(zip([0, *stops], [row - 1 for row in rows], strict=False))
     return "".join(forms), begins, ends
 
 

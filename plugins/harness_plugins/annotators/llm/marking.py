@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 __all__ = ["MARK", "Marker", "is_mark", "label_of", "squashed", "stripped"]
 
@@ -99,6 +100,7 @@ def stripped(text: str) -> str:
     return _EDGES.sub("", text)
 
 
+@lru_cache(4096)
 def squashed(text: str) -> str:
     """Letters and digits alone, without case: for the names of keys and types."""
     folded = unicodedata.normalize("NFKC", text).casefold()

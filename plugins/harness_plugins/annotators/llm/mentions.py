@@ -16,6 +16,7 @@ __all__ = ["Listed", "MentionReader"]
 
 _TEXT_KEYS = ("text", "mention", "entity", "name", "span", "word", "value")
 _TYPE_KEYS = ("type", "label", "entitytype", "category", "tag", "class", "entitylabel")
+_ASKED_FOR = {"text", "type"}
 _SPELLED_OUT = {
     "person": "per",
     "people": "per",
@@ -112,7 +113,9 @@ class MentionReader:
 
     def _item(self, item: Any) -> tuple[str, int | None] | None:
         """Words and type (None: not one of the task's); None if it is no mention."""
-        if isinstance(item, dict):
+        if isinstance(item, dict) and item.keys() == _ASKED_FOR:
+            text, kind = item["text"], item["type"]
+        elif isinstance(item, dict):
             values = {squashed(str(key)): value for key, value in item.items()}
             text = next((values[key] for key in _TEXT_KEYS if key in values), None)
             kind = next((values[key] for key in _TYPE_KEYS if key in values), None)
@@ -131,8 +134,8 @@ class MentionReader:
         return (text, self._type(kind)) if isinstance(kind, str) else None
 
     def _type(self, name: str) -> int | None:
-        bare = re.sub(r"^[BI]-", "", name.strip())
-        return self._types.get(squashed(bare))
+        bare = name.strip()
+        return self._types.get(squashed(bare[2:] if bare[:2] in ("B-", "I-") else bare))
 
     def _object(self, value: Mapping[Any, Any]) -> Listed | None:
         """``{"mentions": [...]}``, one mention, lists by type, or types by mention."""

@@ -64,7 +64,7 @@ def said(text: str, finish: str) -> Said | str:
     if finish == "refusal":
         return REFUSED
     cut = finish == "length"
-    if "<" in text or "[" in text:
+    if "<" in text or "INST]" in text:
         answer = _without_reasoning(text)
         if answer is None:
             return CUT
