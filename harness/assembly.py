@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.config import Config, SelectorConfig, config_hash
+from harness.config import AnnotatorConfig, Config, SelectorConfig, config_hash
 from harness.data import Kind
 from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
+    AnyAnnotator,
     Fingerprinted,
     Parts,
+    Paying,
+    Prompting,
     SelectorPreset,
     SelectorRequest,
     StudentRequest,
@@ -22,7 +25,7 @@ from harness.protocols import (
 )
 from harness.specs import Spec, parse_spec
 
-__all__ = ["assemble", "load_task", "resolve_selector", "run_id"]
+__all__ = ["annotator_of", "assemble", "load_task", "resolve_selector", "run_id"]
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
@@ -35,13 +38,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     task = load_task(config.task, plugins, data)
     config = _resolve(config, task, plugins)
     kind = task.card.kind
-    annotator_spec = parse_spec(config.annotator.spec or "")
-    annotator = _build(
-        _serving(plugins.part("annotator", annotator_spec.name), kind, plugins),
-        AnnotatorRequest(
-            annotator_spec, task.card, config.annotator, config.seed, config.demonstrations
-        ),
-    )
+    annotator = _annotator(config, task, plugins)
     student_spec = parse_spec(config.student.spec)
     student = _build(
         _serving(plugins.part("student", student_spec.name), kind, plugins),
@@ -64,6 +61,28 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     )
 
 
+def annotator_of(
+    config: Config, task: Task, plugins: Plugins, *, fallback: str
+) -> tuple[Config, AnyAnnotator]:
+    """The resolved configuration, and its annotator alone: one that asks in words.
+
+    Args:
+        config: as the user wrote it.
+        task: loaded.
+        plugins: where the annotator comes from.
+        fallback: the annotator where the user names none and the task's own asks nobody.
+    """
+    named = config.annotator.spec
+    if named is None and task.default_annotator is None:
+        config = _asking(config, fallback)
+    resolved = _resolve(config, task, plugins)
+    annotator = _annotator(resolved, task, plugins)
+    if named is None and not isinstance(annotator, Prompting):
+        resolved = _asking(resolved, fallback)
+        annotator = _annotator(resolved, task, plugins)
+    return resolved, annotator
+
+
 def run_id(config: Config, parts: Parts) -> str:
     """A readable name with a hash of the configuration and of the data it reads."""
     names = [
@@ -77,12 +96,14 @@ def run_id(config: Config, parts: Parts) -> str:
     return "-".join(name.replace("/", "_") for name in names)
 
 
-def load_task(text: str, plugins: Plugins, data: Path | None) -> Task:
-    """A task by its name, or from a TOML file."""
+def load_task(
+    text: str, plugins: Plugins, data: Path | None, *, declaration_only: bool = False
+) -> Task:
+    """A task by its name, or from a TOML file; only to be shown, its data may be missing."""
     spec = parse_spec(text)
     if text.endswith(".toml") and spec.name != "file":
         spec = Spec("file", text)
-    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data))
+    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data, declaration_only))
     return task
 
 
@@ -125,6 +146,33 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
             "selector": resolve_selector(config.selector, plugins),
         }
     )
+
+
+def _asking(config: Config, spec: str) -> Config:
+    annotator = config.annotator.model_copy(update={"spec": spec})
+    return config.model_copy(update={"annotator": annotator})
+
+
+def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
+    spec = parse_spec(config.annotator.spec or "")
+    annotator: AnyAnnotator = _build(
+        _serving(plugins.part("annotator", spec.name), task.card.kind, plugins),
+        AnnotatorRequest(spec, task.card, config.annotator, config.seed, config.demonstrations),
+    )
+    _refuse_ignored_keys(config.annotator, annotator)
+    return annotator
+
+
+def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
+    """Keys about a model mean nothing to an annotator that asks none."""
+    if isinstance(annotator, Paying):
+        return
+    for key, value in config.model_dump(exclude={"spec"}).items():
+        if value != getattr(AnnotatorConfig(), key):
+            raise CommandError(
+                f"annotator.{key} has no effect: annotator {config.spec!r} asks no language "
+                "model; leave the key out or choose another --annotator"
+            )
 
 
 def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:

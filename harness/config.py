@@ -131,6 +131,10 @@ class Config(_Frozen):
     """At most so many examples of each split, drawn by the seed."""
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Most that the run may pay; it stops in time and can go on with a higher one."""
+    validation: float = Field(default=0.0, ge=0, le=0.5, allow_inf_nan=False)
+    """Above 0: also score on validation: the task's own split, or this share held out of train."""
+    without_leaked: bool = False
+    """Also score on the test set without the texts that occur in the pool."""
     annotator: AnnotatorConfig = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
     student: StudentConfig = StudentConfig()
@@ -209,15 +213,23 @@ def _split(model: BaseModel) -> tuple[list[str], list[str]]:
 
 
 def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
-    import tomli_w
-
     for name in names:
         value = getattr(model, name)
-        comment = type(model).model_fields[name].description
+        comment = " ".join((type(model).model_fields[name].description or "").split())
         if value is None:
             lines.append(f"# {name} =  # {comment}")
         else:
-            lines.append(f"{tomli_w.dumps({name: value}).strip()}  # {comment}")
+            lines.append(f"{_assignment(name, value)}  # {comment}")
+
+
+def _assignment(name: str, value: Any) -> str:
+    """``name = value`` on one line; a mapping as an inline table."""
+    import tomli_w
+
+    if isinstance(value, Mapping):
+        inner = ", ".join(_assignment(key, value[key]) for key in value)
+        return f"{tomli_w.dumps({name: 0}).partition(' = ')[0]} = {{ {inner} }}"
+    return tomli_w.dumps({name: value}).strip()
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -8,9 +8,10 @@ says which units belong to which example, so unit ``i`` of example ``e`` is at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ __all__ = [
     "OUTSIDE",
     "Annotations",
     "BoolArray",
+    "Column",
     "Demonstrations",
     "FloatArray",
     "Gold",
@@ -41,6 +43,8 @@ Kind: TypeAlias = Literal["sequence", "token"]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+T = TypeVar("T")
 
 ABSTAINED = -1
 """The label of a unit that got no answer."""
@@ -73,6 +77,39 @@ class Prompt:
     shots: int = 10
 
 
+class Column(Sequence[T], ABC):
+    """A sequence that reads its rows when asked for: a pool of them need not fit in memory."""
+
+    @abstractmethod
+    def take(self, rows: IntArray) -> Column[T]:
+        """The given rows, in the given order, none of them read yet."""
+
+    def lengths(self) -> IntArray:
+        """int64 ``[n]``: the length of each item."""
+        return np.fromiter((len(item) for item in self), dtype=np.int64, count=len(self))  # type: ignore[arg-type]
+
+
+class _Joined(Column[str]):
+    """Sentences as texts, joined when asked for."""
+
+    def __init__(self, sentences: Column[tuple[str, ...]]) -> None:
+        self._sentences = sentences
+
+    def __len__(self) -> int:
+        return len(self._sentences)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return _Joined(self._sentences[row])  # type: ignore[arg-type]
+        return " ".join(self._sentences[row])
+
+    def __iter__(self) -> Iterator[str]:
+        return (" ".join(tokens) for tokens in self._sentences)
+
+    def take(self, rows: IntArray) -> _Joined:
+        return _Joined(self._sentences.take(rows))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """Examples of one split, without any gold label.
@@ -81,12 +118,13 @@ class Pool:
         kind: ``sequence`` or ``token``.
         split: ``train``, ``validation``, ``test`` or ``generated``.
         ids: a stable name for each example (``identity.example_ids``).
-        examples: texts (sequence task) or tuples of tokens (token task).
+        examples: texts (sequence task) or tuples of tokens (token task). Where these and
+            the ids are a ``Column``, they stay where they are until they are asked for.
     """
 
     kind: Kind
     split: str
-    ids: tuple[str, ...]
+    ids: Sequence[str]
     examples: Sequence[str] | Sequence[tuple[str, ...]]
     offsets: IntArray = field(init=False, repr=False)
 
@@ -96,9 +134,10 @@ class Pool:
         if isinstance(self.examples, list):
             object.__setattr__(self, "examples", tuple(self.examples))
         if self.kind == "token":
-            if not all(self.examples):
+            lengths = _lengths(self.examples)
+            if not lengths.all():
                 raise ValueError("a sentence has no tokens")
-            offsets = offsets_of([len(example) for example in self.examples])
+            offsets = offsets_of(lengths)
         else:
             offsets = np.arange(len(self.ids) + 1, dtype=np.int64)
         object.__setattr__(self, "offsets", _frozen(offsets))
@@ -109,9 +148,12 @@ class Pool:
     @property
     def texts(self) -> Sequence[str]:
         """The examples as text; tokens are joined by one space."""
+        examples: Any = self.examples
+        if isinstance(examples, Column):
+            return examples if self.kind == "sequence" else _Joined(examples)
         if self.kind == "sequence":
-            return [str(example) for example in self.examples]
-        return [" ".join(example) for example in self.examples]
+            return list(examples)
+        return [" ".join(example) for example in examples]
 
     @property
     def tokens(self) -> Sequence[tuple[str, ...]]:
@@ -122,13 +164,15 @@ class Pool:
         """
         if self.kind == "sequence":
             raise TypeError("a sequence pool has texts, not tokens")
-        return [tuple(example) for example in self.examples]
+        examples: Any = self.examples
+        if isinstance(examples, Column):
+            return examples
+        return [tuple(example) for example in examples]
 
     def take(self, indices: IntArray) -> Pool:
         """The pool of the given rows, in the given order."""
-        rows = [int(index) for index in indices]
-        examples: list[Any] = [self.examples[row] for row in rows]
-        ids = tuple(self.ids[row] for row in rows)
+        examples: Any = _taken(self.examples, indices)
+        ids = _taken(self.ids, indices)
         return Pool(kind=self.kind, split=self.split, ids=ids, examples=examples)
 
 
@@ -398,6 +442,18 @@ def merge(base: Annotations, rows: IntArray, new: Annotations) -> Annotations:
             texts[int(row)] = text
         columns[name] = tuple(texts)
     return replace(base, **columns)
+
+
+def _taken(values: Sequence[T], rows: IntArray) -> Sequence[T]:
+    if isinstance(values, Column):
+        return values.take(rows)
+    return tuple(values[row] for row in np.asarray(rows).tolist())
+
+
+def _lengths(sentences: Sequence[Any]) -> IntArray:
+    if isinstance(sentences, Column):
+        return sentences.lengths()
+    return np.asarray([len(tokens) for tokens in sentences], dtype=np.int64)
 
 
 def _frozen(array: IntArray) -> IntArray:

@@ -13,18 +13,35 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Pool, Selection, StudentView
+from harness.data import (
+    ABSTAINED,
+    Annotations,
+    Demonstrations,
+    IntArray,
+    Kind,
+    Pool,
+    Selection,
+    StudentView,
+)
+from harness.errors import CorruptRunError
 from harness.identity import text_key
+from harness.protocols import Written
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
     "read_annotations",
     "read_selection",
     "read_views",
+    "read_written",
     "write_annotations",
     "write_selection",
     "write_views",
+    "write_written",
 ]
+
+
+CHUNK = 65_536
+"""Annotations that become text at a time; also the row groups of the file."""
 
 
 def write_annotations(
@@ -34,31 +51,46 @@ def write_annotations(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = np.asarray([*classes, None], dtype=object)  # the last one stands for ABSTAINED
-    said = names[annotations.labels]
-    if pool.kind == "sequence":
-        labels = pa.array(list(said), type=pa.string())
-    else:
-        rows = zip(annotations.offsets[:-1], annotations.offsets[1:], strict=True)
-        tags = [list(said[a:b]) for a, b in rows]
-        labels = pa.array(
-            [row if ok else None for row, ok in zip(tags, annotations.answered, strict=True)],
-            type=pa.list_(pa.string()),
-        )
-    columns = {
-        "id": pa.array(pool.ids),
-        "text_key": pa.array([text_key(text) for text in pool.texts]),
-        "label" if pool.kind == "sequence" else "tags": labels,
-        "confidence": pa.array(annotations.confidence),
-        "reason": pa.array(_clean(annotations.reasons), type=pa.string()),
-        "reply": pa.array(_clean(annotations.replies), type=pa.string()),
-        "requests": pa.array(annotations.requests),
-        "tokens": pa.array(annotations.tokens),
-        "cost_usd": pa.array(annotations.cost_usd),
-    }
+    label = (
+        pa.field("label", pa.string())
+        if pool.kind == "sequence"
+        else pa.field("tags", pa.list_(pa.string()))
+    )
     metadata = {"schema": str(SCHEMA), "seconds": repr(seconds)}
-    table = pa.table(columns).replace_schema_metadata(metadata)
-    pq.write_table(table, path, compression="zstd")
+    schema = pa.schema(
+        [
+            *(("id", pa.string()), ("text_key", pa.string()), label),
+            *(("confidence", pa.float32()), ("reason", pa.string()), ("reply", pa.string())),
+            *(("requests", pa.int64()), ("tokens", pa.int64()), ("cost_usd", pa.float64())),
+        ],
+        metadata,
+    )
+    names = np.asarray([*classes, None], dtype=object)  # the last one stands for ABSTAINED
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for start in range(0, max(len(pool), 1), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(pool)))
+            columns = _columns(annotations.take(rows), pool.take(rows), names)
+            arrays = [
+                pa.array(column, type=field.type)
+                for column, field in zip(columns, schema, strict=True)
+            ]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+def _columns(annotations: Annotations, pool: Pool, names: Any) -> list[Any]:
+    """The columns of some rows, in the order of the file."""
+    said = names[annotations.labels]
+    labels = list(said)
+    if pool.kind == "token":
+        spans = zip(annotations.offsets[:-1], annotations.offsets[1:], strict=True)
+        tags = [list(said[a:b]) for a, b in spans]
+        answered = annotations.answered
+        labels = [row if ok else None for row, ok in zip(tags, answered, strict=True)]
+    return [
+        *(list(pool.ids), [text_key(text) for text in pool.texts], labels),
+        *(annotations.confidence, _clean(annotations.reasons), _clean(annotations.replies)),
+        *(annotations.requests, annotations.tokens, annotations.cost_usd),
+    ]
 
 
 def _clean(texts: Sequence[str]) -> list[str]:
@@ -70,18 +102,17 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
     """What ``write_annotations`` wrote for the same pool, and the seconds it took."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    label = "label" if pool.kind == "sequence" else "tags"
+    table = pq.read_table(path, columns=[label, *_READ])
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     check_schema({"schema": int(metadata["schema"])}, path)
-    index = {name: position for position, name in enumerate(classes)}
     labels = np.full(int(pool.offsets[-1]), ABSTAINED, dtype=np.int32)
     if pool.kind == "sequence":
-        said = table["label"].to_pylist()
-        labels[:] = [ABSTAINED if name is None else index[name] for name in said]
+        labels[:] = _indices(table[label], classes, path)
     else:
-        for row, tags in enumerate(table["tags"].to_pylist()):
-            if tags is not None:
-                labels[pool.offsets[row] : pool.offsets[row + 1]] = [index[tag] for tag in tags]
+        said = table[label]
+        answered = np.repeat(said.is_valid().to_numpy(), np.diff(pool.offsets))
+        labels[answered] = _indices(said.combine_chunks().flatten(), classes, path)
     annotations = Annotations(
         labels=labels,
         offsets=pool.offsets,
@@ -93,6 +124,20 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
         cost_usd=table["cost_usd"].to_numpy(),
     )
     return annotations, float(metadata["seconds"])
+
+
+_READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd")
+
+
+def _indices(names: Any, classes: Sequence[str], path: Path) -> IntArray:
+    """int32, the class of each name, ``ABSTAINED`` where it is null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.index_in(names, value_set=pa.array(list(classes)))
+    if found.null_count != names.null_count:
+        raise CorruptRunError(f"{path}: names a label that the task does not have; use --fresh")
+    return np.asarray(found.fill_null(ABSTAINED), dtype=np.int32)
 
 
 def write_views(path: Path, views: Mapping[str, StudentView], seconds: float) -> None:
@@ -117,6 +162,7 @@ def read_views(path: Path) -> tuple[dict[str, StudentView], float]:
         check_schema({"schema": int(metadata["schema"])}, path)
         for key in file.keys():  # noqa: SIM118 - not a mapping
             tensors[key] = file.get_tensor(key)
+            tensors[key].setflags(write=False)  # nobody else has it: a view need not copy it
     names = sorted({key.partition(".")[0] for key in tensors})
     views = {
         name: StudentView(**{column: tensors[f"{name}.{column}"] for column in _VIEW_COLUMNS})
@@ -148,4 +194,43 @@ def read_selection(path: Path) -> Selection:
             role: np.asarray(values[role], dtype=np.int64)
             for role in ("trusted", "demonstrations", "requested")
         }
+    )
+
+
+def write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
+    """Demonstrations that an annotator wrote, as examples with their labels."""
+    demonstrations = written.demonstrations
+    pool, offsets = demonstrations.examples, demonstrations.examples.offsets
+    examples = [
+        {
+            "example": pool.examples[row],
+            "labels": [classes[k] for k in demonstrations.labels[offsets[row] : offsets[row + 1]]],
+        }
+        for row in range(len(pool))
+    ]
+    values = {
+        "schema": SCHEMA,
+        "requests": written.requests,
+        "tokens": written.tokens,
+        "cost_usd": written.cost_usd,
+        "examples": examples,
+    }
+    path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
+    """What ``write_written`` wrote."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    check_schema(values, path)
+    rows = values["examples"]
+    examples = [row["example"] if kind == "sequence" else tuple(row["example"]) for row in rows]
+    ids = tuple(f"generated:{number}" for number in range(1, len(rows) + 1))
+    index = {name: position for position, name in enumerate(classes)}
+    labels = np.asarray([index[name] for row in rows for name in row["labels"]], dtype=np.int32)
+    pool = Pool(kind=kind, split="generated", ids=ids, examples=examples)
+    return Written(
+        demonstrations=Demonstrations(pool, labels, nearest=None, source="generated"),
+        requests=values["requests"],
+        tokens=values["tokens"],
+        cost_usd=values["cost_usd"],
     )

@@ -63,8 +63,9 @@ class Feedback:
         rows = self.requested(target)
         own = np.full(len(rows), -1, dtype=np.int64)
         if target.split == "train":
-            order = {int(row): position for position, row in enumerate(chosen)}
-            own[:] = [order.get(int(row), -1) for row in rows]
+            positions = np.full(len(target), -1, dtype=np.int64)
+            positions[chosen] = np.arange(len(chosen))
+            own = positions[rows]
         nearest = selector.assign(
             self.views["train"].embeddings[chosen],
             groups(labels, offsets, task),
@@ -102,7 +103,7 @@ def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evi
         agrees=np.asarray(np.add.reduceat(differs, starts) == 0),
         losses=_means(view.losses(annotations), annotations.offsets),
         annotator_confidence=annotations.confidence,
-        student_confidence=_means(view.probabilities.max(axis=1), annotations.offsets),
+        student_confidence=_means(np.exp(view.log_probabilities.max(axis=1)), annotations.offsets),
         embeddings=view.embeddings,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
+from harness.text_lines import decode, read_raw_lines
 
 __all__ = ["field", "read_jsonl", "text_field", "type_name"]
 
@@ -21,15 +22,9 @@ def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     Raises:
         DataError: naming file and line.
     """
-    try:
-        handle = file.open("rb")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
-    with handle:
-        for line, raw in enumerate(handle, start=1):
-            content = raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw
-            if content.strip():
-                yield line, _object(content, f"{file}:{line}")
+    for line, raw in read_raw_lines(file):
+        if raw.strip():
+            yield line, _object(raw, f"{file}:{line}")
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> Any:
@@ -69,10 +64,9 @@ def type_name(value: object) -> str:
 
 
 def _object(raw: bytes, where: str) -> Mapping[str, Any]:
+    text = decode(raw, where)
     try:
-        row = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where}: not UTF-8 (byte {error.start + 1}); convert the file") from None
+        row = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"{where}: not a JSON object ({error.msg} at column {error.colno}); "

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from harness.config import Config, to_toml
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
-from harness.protocols import FromGold, Parts
+from harness.protocols import Account, FromGold, Parts, Paying
 from harness.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run_folder import RunFolder
@@ -32,6 +34,7 @@ def run(
     folder: RunFolder,
     *,
     run_id: str,
+    replies: Path,
     plugins: Plugins,
     watcher: Watcher,
 ) -> RunResult:
@@ -43,6 +46,7 @@ def run(
         splits: the data, drawn by the seed.
         folder: locked by this process; recorded steps in it are not done again.
         run_id: the folder's name.
+        replies: the file of every reply that a language model ever gave, for all runs.
         plugins: whose observers are told.
         watcher: sees the progress.
 
@@ -57,17 +61,25 @@ def run(
         plugins.notify("harness_run_finished", result=result, folder=folder.path)
         return result
     try:
-        _begin(parts, config, folder, run_id, watcher)
-        plugins.notify("harness_run_started", config=config, folder=folder.path)
-        result = _result(
-            parts, config, run_id, _rounds(Stages(parts, config, splits, folder, watcher), plugins)
-        )
+        with _paying(parts, Account(run_id, replies, config.budget_usd, watcher.noted)):
+            for note in splits.notes:
+                watcher.noted(note)
+            _begin(parts, config, folder, run_id, watcher)
+            plugins.notify("harness_run_started", config=config, folder=folder.path)
+            stages = Stages(parts, config, splits, folder, watcher)
+            result = _result(stages, run_id, _rounds(stages, plugins))
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)
         raise
     plugins.notify("harness_run_finished", result=result, folder=folder.path)
     return result
+
+
+def _paying(parts: Parts, account: Account) -> AbstractContextManager[None]:
+    """The annotator opened for the run, if its answers come from a service."""
+    annotator = parts.annotator
+    return annotator.open(account) if isinstance(annotator, Paying) else nullcontext()
 
 
 def _rounds(stages: Stages, plugins: Plugins) -> list[StageResult]:
@@ -131,17 +143,18 @@ def _record(
     watcher.finished(stage)
 
 
-def _result(parts: Parts, config: Config, run_id: str, stages: Sequence[StageResult]) -> RunResult:
-    card = parts.task.card
+def _result(stages: Stages, run_id: str, results: Sequence[StageResult]) -> RunResult:
+    card = stages.task
     return RunResult(
         run_id=run_id,
         task=card.name,
         kind=card.kind,
         metric=card.metric,
-        supervised=_supervised(parts),
-        config=config.model_dump(mode="json"),
-        provenance=provenance(parts),
-        seconds=sum(stage.seconds for stage in stages),
-        cost_usd=sum(stage.cost_usd for stage in stages),
-        stages=stages,
+        supervised=_supervised(stages.parts),
+        config=stages.config.model_dump(mode="json"),
+        provenance=provenance(stages.parts) | {"data": stages.splits.described()},
+        seconds=sum(stage.seconds for stage in results),
+        cost_usd=sum(stage.cost_usd for stage in results),
+        stages=results,
+        leaked=stages.scorer.leaked,
     )

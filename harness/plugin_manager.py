@@ -24,6 +24,8 @@ __all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", 
 BUILTINS = (
     "harness_tasks.plugin",
     "harness_plugins.annotators.plugin",
+    "harness_plugins.annotators.models",
+    "harness_plugins.annotators.own_models",
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",
     "harness_plugins.augmenters.plugin",

@@ -87,10 +87,12 @@ class TaskRequest:
     Attributes:
         spec: as the user wrote it; the argument is a path for ``--task my.toml``.
         data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
+        declaration_only: the data will not be asked for and may be missing.
     """
 
     spec: Spec
     data: Path | None = None
+    declaration_only: bool = False
 
 
 class Task(Protocol):

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import CorruptRunError, NewerRunError
 from harness.metrics import Score
 
-__all__ = ["SCHEMA", "RunResult", "SelectionResult", "StageResult", "check_schema", "load_result"]
+__all__ = [
+    "SCHEMA",
+    "RunResult",
+    "SelectionResult",
+    "Spending",
+    "StageResult",
+    "check_schema",
+    "load_result",
+]
 
 SCHEMA = 1
 """Version of the run folder's files. Fields may be added within a version."""
@@ -42,6 +50,20 @@ class SelectionResult(_Record):
     requested: int
 
 
+class Spending(_Record):
+    """What an annotator was paid for one pool, or for writing its demonstrations.
+
+    Attributes:
+        requests: replies that this run bought (those of other runs are free).
+        tokens: prompt and reply tokens of them.
+        cost_usd: by the prices when they were received.
+    """
+
+    requests: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+
 class StageResult(_Record):
     """One actor's result in one round: R0 or R1 annotator, R2 student, R3 annotator, ...
 
@@ -52,9 +74,15 @@ class StageResult(_Record):
         transductive: score of the pool's labels after this stage.
         inductive: score on the test set; None in the transductive setting, or where the
             annotator has nothing to say on it.
+        validation: score on the validation set, where one was asked for.
+        inductive_without_leaked: score on the test rows whose text (``near_key``) does not
+            occur in the run's pool; None unless asked for (``without_leaked``), or where
+            no such row is left.
         selection: what the selector made of the student's view (student stages).
-        requests, tokens, cost_usd: of this stage, without the test set's.
-        seconds: wall-clock time of the actor's work.
+        requests, tokens, cost_usd: of this stage, everything together.
+        spending: the same by what it was spent on: a split's name or ``written``
+            (demonstrations); empty where nothing was paid.
+        seconds: wall-clock time of the actor's work on the pool.
     """
 
     stage: str
@@ -65,15 +93,23 @@ class StageResult(_Record):
     annotated: int
     transductive: Score
     inductive: Score | None
+    validation: Score | None = None
+    inductive_without_leaked: Score | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+    spending: Mapping[str, Spending] = {}
     seconds: float = 0.0
 
 
 class RunResult(_Record):
-    """A finished run: ``result.json``."""
+    """A finished run: ``result.json``.
+
+    Attributes:
+        leaked: test rows that the scores without leaked rows leave out; None unless asked
+            for, or without a test set.
+    """
 
     schema_: int = SCHEMA
     run_id: str
@@ -86,6 +122,7 @@ class RunResult(_Record):
     seconds: float
     cost_usd: float
     stages: Sequence[StageResult]
+    leaked: int | None = None
 
     model_config = ConfigDict(
         frozen=True,

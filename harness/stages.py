@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +25,12 @@ from harness.data import (
 from harness.data import merge as merged
 from harness.errors import HarnessError, NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
-from harness.metrics import Score, right_examples, score
+from harness.metrics import right_examples
 from harness.progress import Watcher
-from harness.protocols import Parts
-from harness.results import SelectionResult, StageResult
+from harness.protocols import Parts, Writes, Written
+from harness.results import SelectionResult, Spending, StageResult
 from harness.run_folder import RunFolder
+from harness.scoring import Scorer
 from harness.splits import Split, Splits
 
 __all__ = ["Annotated", "Stages"]
@@ -37,12 +38,18 @@ __all__ = ["Annotated", "Stages"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
-    """What an annotator's stage leaves: the pool's labels now, and how it came to them."""
+    """What an annotator's stage leaves: the pool's labels now, and how it came to them.
+
+    Attributes:
+        train: the pool's labels.
+        beside: labels of the splits that only score it (test, validation), where it has any.
+    """
 
     train: Annotations
-    test: Annotations | None
+    beside: Mapping[str, Annotations]
     asked: int
     seconds: float
+    written: Written | None = None
 
 
 class Stages:
@@ -54,26 +61,49 @@ class Stages:
         self.parts, self.config, self.splits = parts, config, splits
         self.folder, self.watcher = folder, watcher
         self.task = parts.task.card
+        self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
 
     # -- the annotator -----------------------------------------------------------------
 
     def annotate(self, round_: int, feedback: Feedback | None) -> tuple[Annotated, StageResult]:
         """R1 (R0 without generated demonstrations), R3, R5, ...: the annotator labels."""
+        written = self._written() if round_ == 0 else None
         stage = f"R{2 * round_ + 1}" if round_ or self._starts_with else "R0"
         train, seconds = self._annotated(round_, self.splits.train, feedback, stage)
-        test = None
-        if self.splits.test is not None:
-            try:
-                test, _ = self._annotated(round_, self.splits.test, feedback, stage)
-            except NotRecordedError:
-                test = None  # a recording of the pool alone: nothing to score on the test set
+        beside = {}
+        for name, split in self.splits.beside.items():
+            # A recording may be of the pool alone: nothing to score on the others.
+            with suppress(NotRecordedError):
+                beside[name], _ = self._annotated(round_, split, feedback, stage)
         asked = len(train) if feedback is None else len(feedback.selection.requested)
-        annotated = Annotated(train, test, asked, seconds)
+        annotated = Annotated(train, beside, asked, seconds, written)
         return annotated, self._annotator_result(stage, round_, annotated)
 
     @property
     def _starts_with(self) -> Demonstrations | None:
-        return self.task.generated if self.config.demonstrations.generated else None
+        """What the pool is annotated with at first: written for it, the task's, or nothing."""
+        if not self.config.demonstrations.generated:
+            return None
+        written = self._written()
+        if written is None:
+            return self.task.generated
+        return written.demonstrations if len(written.demonstrations) else None
+
+    def _written(self) -> Written | None:
+        """The annotator's own demonstrations, recorded before they are used."""
+        annotator = self.parts.annotator
+        if not self.config.demonstrations.generated or not isinstance(annotator, Writes):
+            return None
+        name, classes = "rounds/00/written.json", self.task.classes
+        if not self.folder.has(name):
+            self.watcher.began("R1", "annotator", "writing demonstrations")
+            with _blaming(f"annotator {self.config.annotator.spec!r}"):
+                written = annotator.write(
+                    self.splits.train.pool, self.config.seed, self.watcher.advanced
+                )
+            self.folder.write(name, lambda path: encoding.write_written(path, written, classes))
+        kind = self.task.kind
+        return self.folder.read(name, lambda path: encoding.read_written(path, kind, classes))
 
     def _annotated(
         self, round_: int, split: Split, feedback: Feedback | None, stage: str
@@ -141,8 +171,8 @@ class Stages:
 
     def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
         train = annotated.train
-        test = annotated.test
-        gold = self.splits.test.gold if self.splits.test is not None else None
+        labels = {name: said.labels for name, said in annotated.beside.items()}
+        spending = _spending(annotated)
         return StageResult(
             stage=stage,
             round=round_,
@@ -150,11 +180,11 @@ class Stages:
             n=len(train),
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
-            transductive=self._score(train.labels, self.splits.train.gold),
-            inductive=None if test is None or gold is None else self._score(test.labels, gold),
-            requests=int(train.requests.sum()),
-            tokens=int(train.tokens.sum()),
-            cost_usd=float(train.cost_usd.sum()),
+            **self.scorer.scores(train.labels, labels),
+            requests=sum(one.requests for one in spending.values()),
+            tokens=sum(one.tokens for one in spending.values()),
+            cost_usd=sum(one.cost_usd for one in spending.values()),
+            spending=spending,
             seconds=annotated.seconds,
         )
 
@@ -164,11 +194,15 @@ class Stages:
         """The student learns from the annotations and looks at every pool."""
         name = f"rounds/{round_:02d}/view.safetensors"
         if not self.folder.has(name):
-            began = time.perf_counter()
-            views = self._fit(round_, annotations)
-            seconds = time.perf_counter() - began
-            self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
+            self._fit_and_record(name, round_, annotations)
         return self.folder.read(name, encoding.read_views)
+
+    def _fit_and_record(self, name: str, round_: int, annotations: Annotations) -> None:
+        """On its own, so that the views are not in memory twice when they are read back."""
+        began = time.perf_counter()
+        views = self._fit(round_, annotations)
+        seconds = time.perf_counter() - began
+        self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
 
     def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
         stage = f"R{2 * round_ + 2}"
@@ -185,9 +219,7 @@ class Stages:
                 self.splits.train.pool, annotations, seed, self.watcher.advanced
             )
             views = {}
-            for split in (self.splits.train, self.splits.test):
-                if split is None:
-                    continue
+            for split in (self.splits.train, *self.splits.beside.values()):
                 self.watcher.began(stage, "student", f"viewing {split.pool.split}")
                 view = fitted.view(split.pool, self.watcher.advanced)
                 self._check_view(view, split.pool)
@@ -249,7 +281,7 @@ class Stages:
         believed: Annotations,
         seconds: float,
     ) -> StageResult:
-        test = self.splits.test
+        labels = {name: view.predictions for name, view in views.items()}
         return StageResult(
             stage=stage,
             round=round_,
@@ -257,8 +289,7 @@ class Stages:
             n=len(believed),
             abstained=0,
             annotated=0,
-            transductive=self._score(views["train"].predictions, self.splits.train.gold),
-            inductive=None if test is None else self._score(views["test"].predictions, test.gold),
+            **self.scorer.scores(labels["train"], labels),
             selection=self._selection_result(selection, believed),
             seconds=seconds,
         )
@@ -278,8 +309,21 @@ class Stages:
             requested=len(selection.requested),
         )
 
-    def _score(self, labels: IntArray, gold: Gold) -> Score:
-        return score(labels, gold, self.task)
+
+def _spending(annotated: Annotated) -> dict[str, Spending]:
+    """What a stage cost, by what it was spent on; nothing where all was free."""
+    found = {}
+    for name, said in {"train": annotated.train, **annotated.beside}.items():
+        found[name] = Spending(
+            requests=int(said.requests.sum()),
+            tokens=int(said.tokens.sum()),
+            cost_usd=float(said.cost_usd.sum()),
+        )
+    if (written := annotated.written) is not None:
+        found["written"] = Spending(
+            requests=written.requests, tokens=written.tokens, cost_usd=written.cost_usd
+        )
+    return {name: one for name, one in found.items() if one.requests or one.cost_usd}
 
 
 def _answered_in_part(said: Annotations) -> BoolArray:

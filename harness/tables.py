@@ -18,6 +18,10 @@ __all__ = ["FORMATS", "METRICS", "Cell", "Table", "make_table"]
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "transductive": lambda stage: stage.transductive.score,
     "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,
+    "validation": lambda stage: None if stage.validation is None else stage.validation.score,
+    "inductive_without_leaked": lambda stage: (
+        None if stage.inductive_without_leaked is None else stage.inductive_without_leaked.score
+    ),
     "answered": lambda stage: stage.transductive.answered,
     "random_label": lambda stage: stage.transductive.random_label,
     "trusted_precision": lambda stage: (
@@ -38,6 +42,9 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
 }
 """What a row can be named by. Runs that agree in all but the seed are one row; where runs
 of one name differ in other settings, a column ``settings`` tells them apart."""
+
+UNSAID = (("without_leaked", False),)
+"""Settings that results from before there was such a key agree with by having none."""
 
 DEFAULT_ROWS = ("task", "annotator", "student")
 
@@ -164,7 +171,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in config.items():
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{prefix}{key}."))
-        elif prefix + key != "seed":
+        elif prefix + key != "seed" and (key, value) not in UNSAID:
             flat[prefix + key] = str(value)
     return flat
 

@@ -166,7 +166,7 @@ def test_selectors_and_students_are_written_without_gold() -> None:
         name for name, file in PARTS.items() if "harness.data.Gold" in set(imports(file, lazy=True))
     }
     assert seeing == {
-        *("harness_plugins.annotators.simulated", "harness_tasks.reading", "harness_tasks.task")
+        *("harness_plugins.annotators.simulated", "harness_tasks.store", "harness_tasks.task")
     }
 
 

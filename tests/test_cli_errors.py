@@ -129,11 +129,20 @@ def test_part_that_does_not_serve_the_kind(
     assert not OUT.exists()
 
 
-def test_task_without_data_says_where_to_put_it() -> None:
-    said = message(call(*QUICK, "--task", "mr"), 1)
-    assert "'mr'" in said
-    assert "--data DIR" in said
-    assert "DIR/mr/train.jsonl" in said
+def test_task_without_data_or_network_says_how_to_fetch_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    arguments = ("run", "--annotator", "oracle", "--task", "bc5cdr-disease")
+    said = message(call_process(*arguments, cwd=Path.cwd()), 1)
+    assert "'bc5cdr-disease'" in said
+    assert "cannot be reached" in said
+    command = said.partition("run: ")[2].partition(";")[0]
+    assert command == (
+        "hf download bigbio/blurb --repo-type dataset --revision refs/convert/parquet "
+        "--include 'bc5disease/*' --local-dir DIR/bc5cdr-disease"
+    )
+    assert said.endswith("then pass --data DIR")
     assert not OUT.exists()
 
 
@@ -161,7 +170,7 @@ def test_empty_spec_is_refused() -> None:
 
 def test_file_task_by_its_own_name() -> None:
     Path("mine.toml").write_text("schema = 2\n")
-    assert message(call(*QUICK, "--task", "file:mine.toml"), 1).startswith("mine.toml: key")
+    assert message(call(*QUICK, "--task", "file:mine.toml"), 1).startswith("mine.toml:1: key")
 
 
 def test_plugin_with_a_misspelt_hook_is_named_once() -> None:
@@ -258,7 +267,7 @@ def test_missing_test_split_leaves_no_run_behind() -> None:
 def test_wrong_task_file_is_named_with_its_key() -> None:
     Path("mine.toml").write_text('schema = 1\nname = "mine"\nkind = "text"\n')
     said = message(call(*QUICK, "--task", "mine.toml"), 1)
-    assert said.startswith("mine.toml: key 'kind'")
+    assert said.startswith("mine.toml:3: key 'kind'")
     assert not OUT.exists()
 
 
@@ -268,7 +277,7 @@ def test_task_file_without_data_can_be_shown() -> None:
     Path("mine.toml").write_text(head + labels)
     shown = call("show", "task", "mine.toml")
     assert (shown.code, shown.stderr) == (0, "")
-    assert shown.stdout.startswith(head)
+    assert shown.stdout.startswith("mine\n")
     assert "--data DIR" in shown.stdout
 
 

@@ -662,18 +662,35 @@ def test_show_part(kind: str, name: str, lines: tuple[str, ...]) -> None:
 
 
 def test_show_task_with_data() -> None:
-    printed = succeeded(call("show", "task", "demo-ner")).splitlines()
+    printed = succeeded(call("show", "task", "demo-ner"))
     train = len((DEMO.parent / "demo-ner/train.jsonl").read_text(encoding="utf-8").splitlines())
-    assert "kind: token; metric: entity_f1; classes: O, B-PER, I-PER, B-ORG, I-ORG" in printed[1]
-    assert any(line.startswith(f"train: {train} examples; ") for line in printed)
-    assert sum(line.startswith("label ") for line in printed) == 3
+    lines = [line.strip() for line in printed.splitlines()]
+    assert any(line.startswith("kind") and "token, scored by entity f1" in line for line in lines)
+    assert any(line.startswith("train ") and f"{train} examples; " in line for line in lines)
+    assert sum(line.startswith(("PER ", "ORG ", "LOC ")) for line in lines) == 3
 
 
-def test_show_task_without_data() -> None:
-    printed = succeeded(call("show", "task", "mr"))
-    declared = tomllib.loads(printed)
-    assert (declared["name"], declared["kind"]) == ("mr", "sequence")
-    assert printed.rstrip().splitlines()[-1].startswith("# task 'mr': its data is not shipped")
+@pytest.mark.parametrize("name", ["mr", "ma", "trec", "conll03", "bc5cdr-disease", "demo"])
+def test_show_task_prints_the_whole_declaration_in_80_columns(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = succeeded(call("show", "task", name))
+    assert max(len(line) for line in printed.splitlines()) <= 80
+    shown = "".join(printed.split())
+    file = Path(harness_tasks.__file__).parent / f"{name}.toml"
+    values = tomllib.loads(file.read_text(encoding="utf-8"))
+    texts = [values["title"], values["citation"], values["licence"], *values["prompt"].values()]
+    for label in values["labels"]:
+        texts += [label["name"], label["description"], *label.get("generated", ())]
+    hub = values.get("hub", {})
+    texts += [hub[key] for key in ("repository", "revision", "data_dir", "note") if key in hub]
+    texts += [f"{split} {size}" for split, size in values["sizes"].items()]
+    missing = [text for text in texts if "".join(str(text).split()) not in shown]
+    assert not missing
+    assert all(f"{figure['score']:.2f}" in shown for figure in values.get("published", ()))
+    if hub:
+        assert "hfdownload" in shown  # it was not asked, but this is how to fetch it
 
 
 def test_show_config_is_toml_with_every_default() -> None:

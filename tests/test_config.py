@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.assembly import assemble, run_id
 from harness.config import Config, config_hash, load_config, to_toml
-from harness.errors import ConfigError
+from harness.errors import CommandError, ConfigError
 from harness.plugin_manager import Plugins
 
 APPROVED_DEFAULTS: dict[str, Any] = {
@@ -20,9 +20,31 @@ APPROVED_DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "setting": "inductive",
     "limit": None,
+    "budget_usd": None,
+    "validation": 0.0,
+    "without_leaked": False,
     "annotator.spec": None,
+    "annotator.model": None,
+    "annotator.base_url": None,
+    "annotator.temperature": None,
+    "annotator.max_tokens": None,
+    "annotator.samples": 1,
+    "annotator.structured": None,
+    "annotator.logprobs": False,
+    "annotator.parameters": {},
+    "annotator.concurrency": 32,
+    "annotator.requests_per_minute": None,
+    "annotator.tokens_per_minute": None,
+    "annotator.timeout": 60.0,
+    "annotator.retries": 8,
+    "annotator.batch": False,
+    "annotator.key_env": None,
+    "annotator.key_file": None,
+    "annotator.price_input": None,
+    "annotator.price_output": None,
     "demonstrations.generated": True,
     "demonstrations.shots": None,
+    "demonstrations.written": 100,
     "student.spec": "minilm",
     "student.preset": "default",
     "student.epochs": None,
@@ -40,10 +62,21 @@ OTHER_VALUES: dict[str, Any] = {
     "rounds": 3,
     "seed": 1,
     "setting": "transductive",
+    "without_leaked": True,
     "limit": 17,
+    "validation": 0.25,
     "annotator.spec": "oracle",
+    "annotator.model": "another",
+    "annotator.base_url": "http://127.0.0.1:1/v1",
+    "annotator.temperature": 0.5,
+    "annotator.max_tokens": 7,
+    "annotator.samples": 3,
+    "annotator.structured": True,
+    "annotator.logprobs": True,
+    "annotator.parameters": {"top_p": 0.5},
     "demonstrations.generated": False,
     "demonstrations.shots": 4,
+    "demonstrations.written": 5,
     "student.spec": "tfidf",
     "student.preset": "other",
     "student.epochs": 5,
@@ -56,12 +89,32 @@ OTHER_VALUES: dict[str, Any] = {
     "selector.query": "none",
 }
 
+OTHER_MANNERS: dict[str, Any] = {
+    "budget_usd": 3.5,
+    "annotator.concurrency": 1,
+    "annotator.requests_per_minute": 10,
+    "annotator.tokens_per_minute": 10,
+    "annotator.timeout": 1.5,
+    "annotator.retries": 0,
+    "annotator.batch": True,
+    "annotator.key_env": "MY_KEY",
+    "annotator.key_file": "keys.txt",
+    "annotator.price_input": 1.0,
+    "annotator.price_output": 1.0,
+}
+
+LLM_ONLY = [
+    key
+    for key in (*OTHER_VALUES, *OTHER_MANNERS)
+    if key.startswith("annotator.") and key != "annotator.spec"
+]
+
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested tables as dotted keys."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        inner = flat(value, f"{prefix}{key}.") if isinstance(value, dict) else None
+        inner = flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else None
         found.update({f"{prefix}{key}": value} if inner is None else inner)
     return found
 
@@ -69,10 +122,11 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def changed(key: str) -> Config:
     """The defaults with another value of one field, also where only one is valid today."""
     config, (*tables, last) = Config(), key.split(".")
+    value = {**OTHER_VALUES, **OTHER_MANNERS}[key]
     if not tables:
-        return config.model_copy(update={last: OTHER_VALUES[key]})
+        return config.model_copy(update={last: value})
     inner: BaseModel = getattr(config, tables[0])
-    copied = inner.model_copy(update={last: OTHER_VALUES[key]})
+    copied = inner.model_copy(update={last: value})
     return config.model_copy(update={tables[0]: copied})
 
 
@@ -201,8 +255,13 @@ def test_toml_shows_every_key_with_what_it_means() -> None:
 
 
 def test_other_values_names_every_field() -> None:
-    assert set(OTHER_VALUES) == set(APPROVED_DEFAULTS)
-    assert all(OTHER_VALUES[key] != value for key, value in APPROVED_DEFAULTS.items())
+    others = {**OTHER_VALUES, **OTHER_MANNERS}
+    assert set(others) == set(APPROVED_DEFAULTS)
+    assert all(others[key] != value for key, value in APPROVED_DEFAULTS.items())
+
+
+def test_the_hash_does_not_change_with_how_answers_are_fetched_and_paid_for() -> None:
+    assert {config_hash(changed(key)) for key in OTHER_MANNERS} == {config_hash(Config())}
 
 
 def test_the_hash_changes_with_every_field_and_with_what_is_read() -> None:
@@ -220,11 +279,17 @@ def resolved_id(config: Config, plugins: Plugins) -> str:
 
 def test_the_run_id_changes_with_every_field() -> None:
     plugins = Plugins(third_party=False)
-    keys = [key for key in OTHER_VALUES if key != "student.preset"]
+    keys = [key for key in OTHER_VALUES if key not in ("student.preset", *LLM_ONLY)]
     ids = [resolved_id(changed(key), plugins) for key in keys]
     ids.append(resolved_id(Config(), plugins))
     assert len({name.rpartition("-")[2] for name in ids}) == len(ids)
     assert ids[-1].startswith("embedding-minilm-freeal-r2-s0-")
+
+
+@pytest.mark.parametrize("key", LLM_ONLY)
+def test_a_key_that_the_annotator_would_ignore_is_refused(key: str) -> None:
+    with pytest.raises(CommandError, match=f"{key} has no effect.*'embedding'"):
+        assemble(changed(key), Plugins(third_party=False), None)
 
 
 def test_a_default_that_is_spelt_out_makes_no_other_run() -> None:

@@ -99,6 +99,7 @@ def spied_run(tmp_path: Path, annotator: str) -> list[str]:
             splits,
             folder,
             run_id=run_id(config, parts),
+            replies=folder.path / "replies.sqlite",
             plugins=plugins,
             watcher=Silent(),
         )
@@ -173,7 +174,16 @@ def test_an_annotator_that_does_not_declare_it_gets_no_gold(tmp_path: Path) -> N
     config, parts = assemble(load_config(options=options), plugins, None)
     splits = load_splits(parts.task, inductive=True, limit=60, seed=0)
     with RunFolder.held(tmp_path / "run") as folder:
-        result = run(parts, config, splits, folder, run_id="x", plugins=plugins, watcher=Silent())
+        result = run(
+            parts,
+            config,
+            splits,
+            folder,
+            run_id="x",
+            replies=folder.path / "replies.sqlite",
+            plugins=plugins,
+            watcher=Silent(),
+        )
     assert not result.supervised
 
 

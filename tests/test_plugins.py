@@ -214,6 +214,7 @@ class Mine:
                 splits,
                 folder,
                 run_id=name,
+                replies=folder.path / "replies.sqlite",
                 plugins=self.plugins,
                 watcher=Silent(),
             )
@@ -548,7 +549,16 @@ def test_an_annotator_is_held_to_its_protocol(
         pytest.raises(PartError, match=re.escape(who + message)),
         RunFolder.held(tmp_path / "run") as folder,
     ):
-        run(parts, config, splits, folder, run_id="x", plugins=plugins, watcher=Silent())
+        run(
+            parts,
+            config,
+            splits,
+            folder,
+            run_id="x",
+            replies=folder.path / "replies.sqlite",
+            plugins=plugins,
+            watcher=Silent(),
+        )
     assert (tmp_path / "run").exists() == message.startswith("student")
 
 

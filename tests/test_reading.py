@@ -173,7 +173,8 @@ def test_lines_are_counted_as_editors_do(tmp_path: Path) -> None:
         read_rows(file, "train", "sequence", CLASSES["sequence"])
 
 
-@pytest.mark.parametrize("name", ["absent.jsonl", "."])
+@pytest.mark.parametrize("name", ["absent.jsonl", "folder.jsonl"])
 def test_file_that_cannot_be_opened(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(DataError, match=r"cannot be read \(.+\)"):
         read_rows(tmp_path / name, "train", "sequence", CLASSES["sequence"])

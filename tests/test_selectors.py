@@ -11,6 +11,7 @@ import pytest
 from harness.data import FloatArray, IntArray
 from harness.errors import CommandError
 from harness.protocols import Evidence
+from harness_plugins.selectors import demonstrations
 from harness_plugins.selectors.demonstrations import quotas
 from tests.factories import random_evidence, selector
 
@@ -419,3 +420,23 @@ def test_random_demonstrations_are_drawn_from_the_generator_they_are_given() -> 
 def test_a_wrong_spec_is_refused(role: str, spec: str, message: str) -> None:
     with pytest.raises(CommandError, match=message):
         selector(role, spec)
+
+
+@pytest.mark.parametrize("kind", ["k-medoids", "random"])
+def test_answers_do_not_depend_on_how_many_targets_are_held_in_memory(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = random_evidence(100, 3)
+    shown = np.flatnonzero(evidence.groups >= 0)[:30]
+    own = np.full(100, -1, dtype=np.int64)
+    own[shown] = np.arange(30)
+
+    def assigned() -> IntArray:
+        answer: IntArray = selector("demonstrations", kind, 5).assign(
+            evidence.embeddings[shown], evidence.groups[shown], evidence.embeddings, own, rng()
+        )
+        return answer
+
+    whole = assigned()
+    monkeypatch.setattr(demonstrations, "CHUNK", 7)
+    assert np.array_equal(assigned(), whole)

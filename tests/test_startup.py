@@ -37,8 +37,11 @@ print(json.dumps([code, len(out.getvalue()), sorted(sys.modules)]))
         ("plugins",),
         ("runs",),
         ("show", "config"),
+        ("audit", "demo"),
         ("show", "task", "demo"),
         ("show", "student", "minilm"),
+        ("show", "annotator", "gpt35"),
+        ("show", "prompt", "--task", "demo-ner", "--annotator", "gpt35"),
     ],
     ids=" ".join,
 )

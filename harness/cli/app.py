@@ -9,7 +9,13 @@ from collections.abc import Sequence
 
 import typer
 
-from harness.cli import inspect_commands, result_commands, run_command
+from harness.cli import (
+    audit_command,
+    inspect_commands,
+    plan_command,
+    result_commands,
+    run_command,
+)
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -17,7 +23,8 @@ __all__ = ["build_app", "main"]
 
 EPILOG = (
     "A SPEC names a part: name, name:argument or name:argument,key=value. "
-    "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 130 interrupted."
+    "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 3 stopped by budget, "
+    "130 interrupted."
 )
 
 
@@ -33,8 +40,10 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     run_command.add_to(app)
+    plan_command.add_to(app)
     inspect_commands.add_to(app)
     result_commands.add_to(app)
+    audit_command.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 

@@ -36,6 +36,7 @@ class Shown(StrEnum):
     task = "task"
     run = "run"
     config = "config"
+    prompt = "prompt"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,19 +68,37 @@ def show(
         Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file (show config).")
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file (config, prompt).")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="K=V", help="One key (show config).")
+        list[str] | None, typer.Option("--set", metavar="K=V", help="One key (config, prompt).")
     ] = None,
     plugin: PluginOption = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="SPEC", help="Whose prompt to show.")
+    ] = None,
+    annotator: Annotated[
+        str | None, typer.Option("--annotator", metavar="SPEC", help="Who would be asked (prompt).")
+    ] = None,
+    example: Annotated[
+        int, typer.Option("--example", metavar="N", min=1, help="Which example (prompt).")
+    ] = 1,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object (prompt).")] = False,
 ) -> None:
-    """Show one part, task or run, or the whole configuration with its defaults."""
+    """Show one part, task or run, the configuration with its defaults, or a prompt."""
     from harness.cli import showing
     from harness.cli.session import RUNS, data_folder, load_plugins
 
     if kind is Shown.config:
         showing.print_config(config, set_ or ())
+        return
+    if kind is Shown.prompt:
+        from harness.cli.prompting import print_prompt
+        from harness.config import load_config
+
+        options = {"task": task or name or None, "annotator.spec": annotator}
+        wanted = load_config(config, set_ or (), options)
+        print_prompt(wanted, load_plugins(plugin or ()), data_folder(data), example, as_json=json)
         return
     if not name:
         from harness.errors import CommandError

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.pictures import stage_row
+from harness.cli.pictures import percent_of, stage_row
 from harness.results import StageResult
 
 __all__ = ["LiveWatcher"]
@@ -72,7 +72,7 @@ class LiveWatcher:
 
     def noted(self, message: str) -> None:
         """Print the message above the picture."""
-        self._live.console.print(f"[yellow]note:[/] {message}")
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
 
     def _end_activity(self) -> None:
         if self._activity is not None:
@@ -84,6 +84,8 @@ class LiveWatcher:
         for stage in self._stages:
             name, actor, pool, test, _, trusted, _, seconds = stage_row(stage)
             shown = f"pool {pool} %" + ("" if test == "–" else f"  test {test} %")
+            if stage.validation is not None:
+                shown += f"  validation {percent_of(stage.validation)} %"
             more = "" if trusted == "–" else f"trusts {trusted} % right"
             stages.add_row("[green]✓[/]", name, actor, shown, more, f"[dim]{seconds} s[/]")
         return Group(Text(self._name, style="bold"), stages, self._bar)

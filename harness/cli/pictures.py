@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from harness.results import RunResult, StageResult
     from harness.tables import Table
 
-__all__ = ["stage_row", "stages_table", "table_picture"]
+__all__ = ["percent_of", "stage_row", "stages_table", "table_picture"]
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
+AFTER_TEST = COLUMNS.index("test") + 1
 
 
 def stages_table(result: RunResult) -> RichTable:
@@ -26,12 +27,26 @@ def stages_table(result: RunResult) -> RichTable:
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
+    validated = any(stage.validation is not None for stage in result.stages)
+    columns = list(COLUMNS)
+    if validated:
+        columns.insert(AFTER_TEST, "valid")
+    if result.leaked is not None:
+        columns.insert(AFTER_TEST, "test*")
+        title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
     table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in COLUMNS:
+    if len(columns) > len(COLUMNS):
+        table.padding = (0, 1, 0, 0)  # more columns still fit into 80
+    for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
-        table.add_row(*stage_row(stage))
+        cells = list(stage_row(stage))
+        if validated:
+            cells.insert(AFTER_TEST, percent_of(stage.validation))
+        if result.leaked is not None:
+            cells.insert(AFTER_TEST, percent_of(stage.inductive_without_leaked))
+        table.add_row(*cells)
     return table
 
 
@@ -47,8 +62,8 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
     return (
         stage.stage,
         stage.actor,
-        _score(stage.transductive),
-        _score(stage.inductive),
+        percent_of(stage.transductive),
+        percent_of(stage.inductive),
         str(stage.abstained),
         trusted,
         demonstrations,
@@ -70,7 +85,8 @@ def table_picture(table: Table) -> RichTable:
     return picture
 
 
-def _score(score: Score | None) -> str:
+def percent_of(score: Score | None) -> str:
+    """A score in per cent with one digit; a dash where there is none."""
     return "–" if score is None else _percent(score.score)
 
 

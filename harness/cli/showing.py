@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from harness.cli.session import console, say, warn
 from harness.errors import UnknownNameError
+from harness.task_reports import Noted
 
 if TYPE_CHECKING:
     from harness.plugin_manager import Part, Plugins
-    from harness.protocols import Task
 
 __all__ = [
     "print_config",
@@ -22,6 +22,9 @@ __all__ = [
     "print_runs",
     "print_task",
 ]
+
+PAGE = 88
+"""Columns of a page of text, on wider screens, too."""
 
 
 def print_parts(plugins: Plugins, kind: str) -> None:
@@ -51,41 +54,23 @@ def print_part(kind: str, name: str, plugins: Plugins) -> None:
 
 
 def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
-    """A task's declaration, and its data where there is any."""
+    """All that a task declares, and its data where it is at hand."""
     from harness.assembly import load_task
+    from harness.cli.task_page import task_page
     from harness.errors import DataError
 
+    missing = ""
     try:
         task = load_task(name, plugins, data)
     except DataError as error:
-        # A task can be shown without its data, if it is declared in a file.
-        file = Path(name)
-        if not file.is_file():
-            file = Path(str(getattr(plugins.part("task", name).factory, "args", ("",))[0]))
-        if not file.is_file():
-            raise
-        say(file.read_text(encoding="utf-8-sig").rstrip())
-        say(f"# {error}")
-        return
-    _print_loaded(task)
-
-
-def _print_loaded(task: Task) -> None:
-    card = task.card
-    say(f"{card.name}: {card.title}")
-    say(f"kind: {card.kind}; metric: {card.metric}; classes: {', '.join(card.classes)}")
-    say(f"default annotator: {task.default_annotator or 'none'}; shots: {card.prompt.shots}")
-    for split in ("train", "validation", "test"):
-        pool = task.load(split)
-        if pool is not None:
-            say(f"{split}: {len(pool)} examples; the first: {pool.texts[0]}")
-    for label in card.labels:
-        say(f"label {label.name}: {label.description}")
-    say(f"generated demonstrations: {len(card.generated) if card.generated else 0}")
-    say(f"system: {card.prompt.system}")
-    say(f"question: {card.prompt.question}")
-    say(f"answer: {card.prompt.answer}")
-    say(f"fingerprint: {task.fingerprint}")
+        missing = str(error)  # a task can be shown without its data
+        task = load_task(name, plugins, data, declaration_only=True)
+    screen = console()
+    screen.width = min(screen.width, PAGE)
+    for block in task_page(task, missing):
+        screen.print(block)
+    for note in task.notes if isinstance(task, Noted) else ():
+        warn(note)
 
 
 def print_config(file: Path | None, settings: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from harness.data import FloatArray, IntArray
 from harness.protocols import Progress
 
 __all__ = [
+    "FINAL",
     "PACKAGED",
     "SentenceEncoder",
     "bf16_pays",
@@ -28,6 +29,8 @@ BATCH = 32
 """Texts embedded together, always so many: a product of another shape rounds differently."""
 STEP = 8
 """Lengths are padded to multiples of so many word pieces."""
+FINAL = -1
+"""The last layer: the one that all-MiniLM-L6-v2 was trained to embed sentences with."""
 MAX_LENGTH = 256
 """Word pieces; the length for which all-MiniLM-L6-v2 was trained (its model card)."""
 
@@ -78,7 +81,7 @@ def length_batches(lengths: Sequence[int] | IntArray, size: int) -> Iterator[Int
 
 
 class SentenceEncoder:
-    """Embeds texts: mean of the last hidden states over word pieces, length 1."""
+    """Embeds texts: mean of a layer's hidden states over word pieces, length 1."""
 
     def __init__(self, folder: Path) -> None:
         import torch
@@ -90,8 +93,20 @@ class SentenceEncoder:
         model = AutoModel.from_pretrained(folder, dtype=torch.float32)
         self._model = model.to(self._device).eval()
 
-    def embed(self, texts: Sequence[str], progress: Progress) -> FloatArray:
-        """float32 ``[n, width]``; each row has Euclidean length 1.
+    @property
+    def width(self) -> int:
+        """Length of an embedding: 384."""
+        return int(self._model.config.hidden_size)
+
+    def embed(
+        self, texts: Sequence[str], progress: Progress, layers: Sequence[int] = (FINAL,)
+    ) -> FloatArray:
+        """float32 ``[n, width · layers]``: for each layer an embedding of Euclidean length 1.
+
+        Args:
+            texts: each is cut at ``MAX_LENGTH`` word pieces.
+            progress: told of the texts that are done.
+            layers: 0 is the input embedding, 6 or ``FINAL`` the last layer.
 
         A text has the same embedding to the bit whatever it is embedded with: a resumed run
         embeds other texts together than an undisturbed one. So texts of equal padded length
@@ -99,7 +114,7 @@ class SentenceEncoder:
         """
         import torch
 
-        out = np.empty((len(texts), self._model.config.hidden_size), dtype=np.float32)
+        out = np.empty((len(texts), self.width * len(layers)), dtype=np.float32)
         if not texts:
             return out
         ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)["input_ids"]
@@ -111,13 +126,13 @@ class SentenceEncoder:
                 members = np.flatnonzero(padded == length)
                 for start in range(0, len(members), BATCH):
                     rows = members[start : start + BATCH]
-                    found = self._embed_batch([ids[row] for row in rows], int(length))
+                    found = self._embed_batch([ids[row] for row in rows], int(length), layers)
                     out[rows] = found[: len(rows)].cpu().numpy()
                     done += len(rows)
                     progress(done, len(texts))
         return out
 
-    def _embed_batch(self, ids: list[list[int]], length: int) -> Any:
+    def _embed_batch(self, ids: list[list[int]], length: int, layers: Sequence[int]) -> Any:
         """Embeddings of up to ``BATCH`` rows, computed as ``BATCH`` rows of one length."""
         import torch
 
@@ -128,10 +143,12 @@ class SentenceEncoder:
             pieces[row, : len(own)] = torch.tensor(own)
             mask[row, : len(own)] = 1
         pieces, mask = pieces.to(self._device), mask.to(self._device)
-        hidden = self._model(input_ids=pieces, attention_mask=mask).last_hidden_state
+        states = self._model(
+            input_ids=pieces, attention_mask=mask, output_hidden_states=True
+        ).hidden_states
         weights = mask.unsqueeze(-1).float()
-        pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
-        return torch.nn.functional.normalize(pooled, dim=1)
+        pooled = [(states[one].float() * weights).sum(1) / weights.sum(1) for one in layers]
+        return torch.cat([torch.nn.functional.normalize(one, dim=1) for one in pooled], dim=1)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Recorded answers: JSONL files, and the annotations of earlier runs."""
+"""Recorded answers: JSONL and csv files, and the annotations of earlier runs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Pool
+from harness.delimited import SEPARATORS, read_records
 from harness.errors import CommandError, DataError
 from harness.identity import occurrence, text_key
 from harness.jsonl import field, read_jsonl, text_field, type_name
 
-__all__ = ["Record", "Recording", "open_recording"]
+__all__ = ["LabelNumber", "Record", "Recording", "open_recording"]
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Where JSONL rows keep the answer; the first of these that a file has counts for the whole
 file, so that a row without an answer does not fall back to its gold label."""
+CSV_COLUMNS = ("label", "text", "augmented")
+"""The columns of a csv file without a header, as the reference implementation writes it."""
+REFERENCE_ANSWERS = "train_chat_bt"
+"""Its file of LLM labels, named so: in this one ``label`` is no gold label."""
 GOLD_KEYS = ("label", "tags")
 """The keys of data files: answers read from them are taken to be gold labels, and a run that
 repeats them is marked supervised."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNumber:
+    """A label by its place among the declared ones, counted from 0, as csv files have it."""
+
+    value: int
+
+    def __str__(self) -> str:
+        return str(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,7 @@ class Record:
         where: ``file:line``, for messages.
         place: which occurrence of its text it is, 1 for the first.
         key: ``encoding.text_key`` of the text.
-        answer: a label, a list of tags, or None (it abstained).
+        answer: a label, its number, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
     """
 
@@ -69,7 +84,7 @@ class Recording:
 
 
 def open_recording(argument: str | None, round_: int) -> Recording:
-    """Open ``FILE.jsonl``, a run's folder, or a run by its id below ``results/runs``.
+    """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
     Args:
         argument: what follows ``replay:``.
@@ -80,10 +95,12 @@ def open_recording(argument: str | None, round_: int) -> Recording:
         DataError: if the file is wrong, naming the line.
     """
     if not argument:
-        raise CommandError("replay needs a recording: replay:FILE.jsonl or replay:RUN")
+        raise CommandError(
+            "replay needs a recording: replay:FILE.jsonl, replay:FILE.csv or replay:RUN"
+        )
     path = Path(argument)
     if path.is_file():
-        return _from_jsonl(path)
+        return _from_csv(path) if path.suffix.lower() in SEPARATORS else _from_jsonl(path)
     runs = [path] if path.is_dir() else sorted(Path("results/runs").glob(f"*/{argument}"))
     if len(runs) != 1:
         raise CommandError(f"replay:{argument}: no such file, folder of a run or run id")
@@ -104,6 +121,33 @@ def _from_jsonl(file: Path) -> Recording:
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     return Recording(str(file), records, digest, from_gold=key in GOLD_KEYS)
+
+
+def _from_csv(file: Path) -> Recording:
+    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer."""
+    names = {*CSV_COLUMNS, "llm_label"}
+    seen: Counter[str] = Counter()
+    records = []
+    key = "label"
+    for line, row in read_records(file, names, CSV_COLUMNS):
+        where = f"{file}:{line}"
+        key = "llm_label" if "llm_label" in row else "label"
+        text = text_key(field(row, "text", where))
+        seen[text] += 1
+        answer = _csv_answer(field(row, key, where))
+        augmented = row.get("augmented") or None
+        records.append(Record(where, seen[text], text, answer, augmented, None, ""))
+    with file.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    from_gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
+    return Recording(str(file), records, digest, from_gold=from_gold)
+
+
+def _csv_answer(cell: str) -> str | LabelNumber | None:
+    label = cell.strip()
+    if label in ("", "-1"):
+        return None
+    return LabelNumber(int(label)) if label.isdecimal() else label
 
 
 def _record(row: Mapping[str, Any], key: str, text: str, place: int, where: str) -> Record:

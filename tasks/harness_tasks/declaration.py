@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard
+from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_names
 from harness.errors import TaskError, nearest
+from harness_tasks.toml_lines import KeyPath, key_lines, line_of
 
 __all__ = ["Declaration", "HubSource", "LabelEntry", "read_declaration"]
 
@@ -49,8 +51,16 @@ class HubSource(_Entry):
     """Where the data stands on the Hugging Face hub, and how its columns map to ours.
 
     Attributes:
+        repository: ``owner/name`` (or a folder with the files of a repository).
+        revision: a commit, or a branch where no commit is known: then the loader records
+            which commit it got.
+        data_dir: the folder of the repository that holds this data set.
+        text, label, tokens, tags: the hub's columns.
+        label_text: a column with the label's name beside its number.
         label_names: our class names in the order of the hub's integers, from
             ``first_index`` on.
+        names: what the hub calls these, in the same order; empty: the same.
+        sizes: rows of each split, where they differ from the task's ``sizes``.
     """
 
     repository: str
@@ -58,10 +68,13 @@ class HubSource(_Entry):
     data_dir: str | None = None
     text: str | None = None
     label: str | None = None
+    label_text: str | None = None
     tokens: str | None = None
     tags: str | None = None
     label_names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     first_index: int = 0
+    sizes: Mapping[str, int] = Field(default_factory=dict)
     note: str = ""
 
 
@@ -98,17 +111,8 @@ class Declaration(_Entry):
 
     @model_validator(mode="after")
     def _consistent(self) -> Declaration:
-        names = [label.name for label in self.labels]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"labels: two have the name {name!r}; give each its own")
-        if self.kind == "sequence" and len(names) < 2:
-            raise ValueError("a sequence task needs at least two labels")
-        if (self.kind == "token") != (self.metric == "entity_f1"):
-            raise ValueError("sequence tasks have metric accuracy, token tasks entity_f1")
-        with_texts = [label.name for label in self.labels if label.generated]
-        if with_texts and len(with_texts) != len(names):
-            raise ValueError("generated texts for some labels but not for all")
+        for path, message in _inconsistencies(self):
+            raise _InconsistentError(path, message)
         return self
 
     def card(self) -> TaskCard:
@@ -144,7 +148,7 @@ def read_declaration(file: Path) -> Declaration:
     """Read a task's TOML file.
 
     Raises:
-        TaskError: naming the file, and the line or the key that is wrong.
+        TaskError: naming the file, the line and the key that is wrong.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -155,21 +159,71 @@ def read_declaration(file: Path) -> Declaration:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"{file}: not valid TOML: {error}") from None
+        found = re.search(r"at line (\d+)", str(error))
+        place = f"{file}:{found.group(1)}" if found else str(file)
+        raise TaskError(f"{place}: not valid TOML: {error}") from None
     try:
         return Declaration.model_validate(values)
     except ValidationError as error:
-        raise TaskError(f"{file}: {_first_error(error)}") from None
+        path, message = _first_error(error)
+        line = line_of(key_lines(text), path)
+        raise TaskError(f"{file}{'' if line is None else f':{line}'}: {message}") from None
 
 
-def _first_error(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> tuple[KeyPath, str]:
+    """The path of what is wrong, and what to say of it."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]).replace("schema_", "schema")
+    raised = first.get("ctx", {}).get("error")
+    if isinstance(raised, _InconsistentError):
+        return raised.path, str(raised)
+    path = tuple("schema" if part == "schema_" else part for part in first["loc"])
+    key = ".".join(str(part) for part in path if part != "[key]")
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {nearest(key, _keys())}"
+        return path, f"unknown key {key!r}; {nearest(key, _keys())}"
     message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return f"key {key!r}: {message}" if key else message
+    return path, f"key {key!r}: {message[:1].lower()}{message[1:]}"
+
+
+class _InconsistentError(ValueError):
+    """Two parts of a declaration that do not go together; the path is of the second."""
+
+    def __init__(self, path: KeyPath, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def _inconsistencies(task: Declaration) -> Iterator[tuple[KeyPath, str]]:
+    names = [label.name for label in task.labels]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            message = f"labels: two have the name {name!r}; give each its own"
+            yield ("labels", position, "name"), message
+    if task.kind == "sequence" and len(names) < 2:
+        yield ("labels",), "a sequence task needs at least two labels"
+    if (task.kind == "token") != (task.metric == "entity_f1"):
+        yield ("metric",), "sequence tasks have metric accuracy, token tasks entity_f1"
+    if any(label.generated for label in task.labels):
+        for position, label in enumerate(task.labels):
+            if not label.generated:
+                yield ("labels", position), "generated texts for some labels but not for all"
+    if task.hub is not None:
+        yield from _hub_inconsistencies(task.hub, task)
+
+
+def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[tuple[KeyPath, str]]:
+    sequence = task.kind == "sequence"
+    for column, needed in (
+        *(("text", sequence), ("label", sequence)),
+        *(("tokens", not sequence), ("tags", not sequence)),
+    ):
+        if (getattr(hub, column) is not None) != needed:
+            said = "needs" if needed else "has no use for"
+            yield ("hub", column), f"a {task.kind} task {said} 'hub.{column}'"
+    classes = class_names(task.kind, [label.name for label in task.labels])
+    if sorted(hub.label_names) != sorted(classes):
+        yield ("hub", "label_names"), f"hub.label_names must name {', '.join(classes)}, each once"
+    if hub.names and len(set(hub.names)) != len(hub.label_names):
+        yield ("hub", "names"), "hub.names must give one name for each of hub.label_names"
 
 
 def _keys() -> list[str]:

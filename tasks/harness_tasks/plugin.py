@@ -30,7 +30,7 @@ def _shipped(file: Path, request: TaskRequest) -> DeclaredTask:
 
     request.spec.no_argument()
     request.spec.check_options()
-    return DeclaredTask(file, request.data)
+    return DeclaredTask(file, request.data, declaration_only=request.declaration_only)
 
 
 def _from_file(request: TaskRequest) -> DeclaredTask:
@@ -42,7 +42,7 @@ def _from_file(request: TaskRequest) -> DeclaredTask:
     path = Path(request.spec.argument)
     if not path.is_file():
         raise CommandError(f"--task {path}: no such task file")
-    return DeclaredTask(path, request.data)
+    return DeclaredTask(path, request.data, declaration_only=request.declaration_only)
 
 
 def _title(file: Path) -> str:

@@ -1,103 +1,67 @@
-"""Reads data files strictly: the first wrong row is named with its file and line."""
+"""Checked rows become a split: the examples, and apart their gold labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from harness.data import Kind
+from harness.errors import DataError
+from harness_tasks.checking import Row, Schema, checked_rows
+from harness_tasks.declaration import HubSource
+from harness_tasks.formats import RawTable, open_table
+from harness_tasks.store import Rows, store
 
-from harness import iob2
-from harness.data import Gold, IntArray, Kind, Pool, offsets_of
-from harness.errors import DataError, nearest
-from harness.identity import example_ids
-from harness.jsonl import field, read_jsonl, text_field, type_name
-
-__all__ = ["Rows", "read_rows"]
+__all__ = ["READING", "key_of_files", "key_of_table", "read_rows", "rows_of_files"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """One split as read: examples apart from gold."""
-
-    pool: Pool
-    gold: Gold
+READING = 2
+"""Version of how files are read. Raise it when the same file gives other examples."""
 
 
-def read_rows(file: Path, split: str, kind: Kind, classes: Sequence[str]) -> Rows:
-    """Read a ``.jsonl`` file of ``{"text", "label"}`` or ``{"tokens", "tags"}`` rows.
+def key_of_files(files: Sequence[Path], schema: Schema) -> str:
+    """SHA-256 (hex) over all that decides which rows come out of them."""
+    digest = hashlib.sha256(f"reading {READING} {schema}".encode())
+    for file in files:
+        digest.update(file.suffix.encode())
+        try:
+            with file.open("rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    return digest.hexdigest()
 
-    Args:
-        file: UTF-8, with or without a byte order mark; blank lines are skipped.
-        split: the name that the examples' ids begin with (``identity.example_ids``).
-        kind: kind of the task.
-        classes: class names in index order.
+
+def key_of_table(table: RawTable, schema: Schema) -> str | None:
+    """The same of a split from the hub; None where its content is not known unread."""
+    if table.fingerprint is None:
+        return None
+    said = f"reading {READING} {schema} {table.fingerprint}"
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def rows_of_files(files: Sequence[Path], schema: Schema, notes: list[str]) -> Iterator[Row]:
+    """The checked rows of the files of one split, one file after the other."""
+    tables = (open_table(file, schema.kind, schema.columns) for file in files)
+    return chain.from_iterable(checked_rows(table, schema, notes) for table in tables)
+
+
+def read_rows(
+    file: Path,
+    split: str,
+    kind: Kind,
+    classes: Sequence[str],
+    hub: HubSource | None = None,
+    notes: list[str] | None = None,
+) -> Rows:
+    """Read one file, in any of the formats; what was converted goes to ``notes``.
 
     Raises:
-        DataError: naming file and line.
+        DataError: naming file and row.
     """
-    index = {name: position for position, name in enumerate(classes)}
-    examples: list[Any] = []
-    labels: list[int] = []
-    for line, row in read_jsonl(file):
-        where = f"{file}:{line}"
-        if kind == "sequence":
-            text, label = _sequence_row(row, index, where)
-            examples.append(text)
-            labels.append(label)
-        else:
-            tokens, tags = _token_row(row, index, where)
-            examples.append(tokens)
-            labels.extend(tags)
-    texts = examples if kind == "sequence" else [" ".join(tokens) for tokens in examples]
-    ids = example_ids(split, texts)
-    pool = Pool(kind=kind, split=split, ids=ids, examples=examples)
-    gold = Gold(split, np.asarray(labels, dtype=np.int32), _offsets(kind, examples))
-    return Rows(pool, gold)
-
-
-def _sequence_row(row: Mapping[str, Any], index: Mapping[str, int], where: str) -> tuple[str, int]:
-    text = text_field(field(row, "text", where), "the text", where)
-    if not text.strip():
-        raise DataError(f"{where}: the text is empty; remove the row or fill it")
-    return text, _class(field(row, "label", where), index, "label", where)
-
-
-def _token_row(
-    row: Mapping[str, Any], index: Mapping[str, int], where: str
-) -> tuple[tuple[str, ...], list[int]]:
-    tokens, tags = field(row, "tokens", where), field(row, "tags", where)
-    for name, value in (("tokens", tokens), ("tags", tags)):
-        if not isinstance(value, list):
-            raise DataError(
-                f"{where}: {name!r} is {type_name(value)}, not a list; put it in brackets"
-            )
-    if not tokens:
-        raise DataError(f"{where}: the sentence has no tokens; remove the row or fill it")
-    if len(tokens) != len(tags):
-        raise DataError(
-            f"{where}: {len(tokens)} tokens but {len(tags)} tags; each token needs one tag"
-        )
-    for position, token in enumerate(tokens, start=1):
-        if not text_field(token, f"token {position}", where).strip():
-            raise DataError(f"{where}: token {position} is empty; remove it and its tag")
-    classes = [_class(tag, index, "tag", where) for tag in tags]
-    wrong = iob2.fault(tags)
-    if wrong is not None:
-        raise DataError(f"{where}: {wrong}")
-    return tuple(tokens), classes
-
-
-def _class(value: object, index: Mapping[str, int], what: str, where: str) -> int:
-    if not isinstance(value, str):
-        raise DataError(f"{where}: the {what} is {type_name(value)}, not a string")
-    if value not in index:
-        raise DataError(f"{where}: the task has no {what} {value!r}; {nearest(value, index)}")
-    return index[value]
-
-
-def _offsets(kind: Kind, examples: Sequence[Any]) -> IntArray:
-    lengths = [len(example) if kind == "token" else 1 for example in examples]
-    return offsets_of(lengths)
+    schema = Schema(kind, tuple(classes), hub)
+    notes = [] if notes is None else notes
+    rows = rows_of_files([file], schema, notes)
+    return store(rows, split, kind, key_of_files([file], schema), notes)

@@ -1,41 +1,50 @@
-"""A task made from a declaration and data files."""
+"""A task made from a declaration and its data."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from harness.data import Gold, Pool, TaskCard
-from harness.errors import DataError
+from harness_tasks.checking import Schema
 from harness_tasks.declaration import Declaration, read_declaration
-from harness_tasks.reading import Rows, read_rows
+from harness_tasks.hub import download_command
+from harness_tasks.sources import FileSource, Source, source_of
+from harness_tasks.store import Rows
 
 __all__ = ["DeclaredTask"]
-
-SPLITS = ("train", "validation", "test")
 
 
 class DeclaredTask:
     """A task from a TOML file.
 
     Its data comes from ``data/<task>/`` where the user passes such a folder, else from
-    the files that the declaration names (paths relative to the TOML file).
+    the files that the declaration names (paths relative to the TOML file), else from the
+    hub. The hub is asked when a split is first loaded, files are found at once.
 
     Args:
         file: the TOML file.
         data: the folder of ``--data``, or None.
+        declaration_only: look for no data; then there is none.
 
     Raises:
         TaskError: if the declaration is wrong.
         DataError: if there is no data for the task.
     """
 
-    def __init__(self, file: Path, data: Path | None = None) -> None:
+    def __init__(
+        self, file: Path, data: Path | None = None, *, declaration_only: bool = False
+    ) -> None:
         self.declaration: Declaration = read_declaration(file)
         self._file = file
-        self._files = self._find(data)
+        self._source: Source = FileSource({}, ())
+        if not declaration_only:
+            self._source = source_of(self.declaration, file, data)
         self._rows: dict[str, Rows] = {}
+        self._notes: list[str] = list(self._source.notes)
 
     @cached_property
     def card(self) -> TaskCard:
@@ -49,13 +58,34 @@ class DeclaredTask:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the declaration and every data file."""
+        """SHA-256 over the declaration, how it is read, and all data."""
         digest = hashlib.sha256(self._file.read_bytes())
-        for split, file in sorted(self._files.items()):
-            digest.update(split.encode())
-            with file.open("rb") as handle:
-                digest.update(hashlib.file_digest(handle, "sha256").digest())
+        self._source.update(digest, self._schema)
         return digest.hexdigest()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the data that was loaded so far, one line each."""
+        return tuple(dict.fromkeys(self._notes))
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether the data is in files, not on the hub."""
+        return self._source.at_hand
+
+    def origin(self) -> Mapping[str, Any]:
+        """Where the data comes from, for a result's provenance."""
+        return self._source.origin()
+
+    def declared(self) -> Mapping[str, Any]:
+        """The whole declaration as plain values, the keys as in the TOML file.
+
+        The hub source has ``fetch`` beside: the command that downloads it.
+        """
+        values = self.declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if self.declaration.hub is not None:
+            values["hub"]["fetch"] = download_command(self.declaration.hub, self.declaration.name)
+        return values
 
     def load(self, split: str) -> Pool | None:
         """The examples of a split, in the file's order."""
@@ -67,41 +97,15 @@ class DeclaredTask:
         rows = self._read(split)
         return None if rows is None else rows.gold
 
+    @cached_property
+    def _schema(self) -> Schema:
+        card = self.card
+        return Schema(card.kind, card.classes, self.declaration.hub)
+
     def _read(self, split: str) -> Rows | None:
-        if split not in self._files:
-            return None
         if split not in self._rows:
-            card = self.card
-            self._rows[split] = read_rows(self._files[split], split, card.kind, card.classes)
+            rows = self._source.read(split, self._schema, self._notes)
+            if rows is None:
+                return None
+            self._rows[split] = rows
         return self._rows[split]
-
-    def _find(self, data: Path | None) -> dict[str, Path]:
-        name = self.declaration.name
-        if data is not None:
-            folders = (data / name, data / name.replace("-", "_"))
-            folder = next((folder for folder in folders if folder.is_dir()), None)
-            if folder is not None:
-                return self._in_folder(folder)
-            if (data / "train.jsonl").is_file():
-                raise DataError(f"{data}: holds train.jsonl itself; pass the folder above {name}/")
-            if not self.declaration.files:
-                raise DataError(f"{data / name}: no such folder, so there is no data for {name!r}")
-        if not self.declaration.files:
-            raise DataError(
-                f"task {name!r}: its data is not shipped; pass --data DIR (or set HARNESS_DATA) "
-                f"with DIR/{name}/train.jsonl and test.jsonl"
-            )
-        files = {
-            str(split): self._file.parent / path for split, path in self.declaration.files.items()
-        }
-        for file in files.values():
-            if not file.is_file():
-                raise DataError(f"{file}: no such file, but {self._file} names it")
-        return files
-
-    def _in_folder(self, folder: Path) -> dict[str, Path]:
-        files = {split: folder / f"{split}.jsonl" for split in SPLITS}
-        found = {split: file for split, file in files.items() if file.is_file()}
-        if "train" not in found:
-            raise DataError(f"{folder / 'train.jsonl'}: no such file; a task needs a train split")
-        return found

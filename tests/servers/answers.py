@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 from zlib import crc32
+
+from tests.servers.prompted import prompted
 
 __all__ = ["LABELS", "answer", "completion", "last_text"]
 
@@ -19,11 +19,13 @@ def last_text(request: dict[str, Any]) -> str:
 
 
 def answer(request: dict[str, Any], labels: tuple[str, ...] = LABELS) -> str:
-    """The same answer to the same question, whatever came before; JSON where it is asked for."""
+    """The same answer to the same question, whatever came before.
+
+    To the program's own prompts in the form that they ask for, else one of the labels.
+    """
+    said = prompted(request) if labels == LABELS else None
     text = last_text(request)
-    if request.get("response_format"):
-        return json.dumps({"entities": _mentions(text)})
-    return labels[crc32(text.encode()) % len(labels)]
+    return labels[crc32(text.encode()) % len(labels)] if said is None else said
 
 
 def completion(request: dict[str, Any], content: str, *, usage: bool = True) -> dict[str, Any]:
@@ -55,8 +57,3 @@ def completion(request: dict[str, Any], content: str, *, usage: bool = True) -> 
 
 def _logprobs(content: str) -> dict[str, Any]:
     return {"content": [{"token": word, "logprob": -0.25} for word in content.split()]}
-
-
-def _mentions(text: str) -> list[dict[str, str]]:
-    words = re.findall(r"\b[A-Z][a-z]+\b", text.splitlines()[0] if text else "")
-    return [{"text": word, "type": "PER"} for word in words[:3]]

@@ -3,11 +3,14 @@
 Zero-shot, a text gets the label to whose name and description its cosine is largest.
 With demonstrations every label has support sentences: name, description, generated
 demonstrations, and from the second round on those of the student's feedback. A
-class-balanced ridge regression from their embeddings to one-hot labels (closed form,
+class-balanced ridge regression from their features to one-hot labels (closed form,
 as in regularised discriminant analysis) scores each text; the demonstrations retrieved
-for that text add a vote, the mean cosine of those of each label. The method is ours;
-results/LOG.md has the comparison with centroids, nearest neighbours and logistic
-regression from which it came.
+for that text add a vote, the mean cosine of those of each label.
+
+The features are the sentence embedding beside that of the encoder's middle layer: the
+last layer was trained to say what a text is about, the middle one still knows how it is
+put, which is what tells kinds of question or of opinion apart. The method is ours;
+results/LOG.md has the comparisons from which it came.
 """
 
 from __future__ import annotations
@@ -27,10 +30,12 @@ from harness.data import (
 )
 from harness.errors import CommandError
 from harness.protocols import AnnotatorRequest, Progress, no_progress
-from harness_plugins.encoders import PACKAGED, sentence_encoder
+from harness_plugins.encoders import FINAL, PACKAGED, sentence_encoder
 
 __all__ = ["EmbeddingAnnotator", "confidences", "ridge_scores", "vote"]
 
+MIDDLE = 3
+"""The middle one of the encoder's six layers."""
 RIDGE = 1.0
 """Ridge penalty, in units of squared embedding length."""
 VOTE = 0.5
@@ -71,6 +76,7 @@ class EmbeddingAnnotator:
         """The settings with which it works."""
         return {
             "encoder": PACKAGED,
+            "layers": [FINAL, MIDDLE],
             "ridge": RIDGE,
             "vote": VOTE,
             "threshold": self._threshold,
@@ -80,16 +86,21 @@ class EmbeddingAnnotator:
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
     ) -> Annotations:
         """Label each text by its scores; abstain where the margin is under the threshold."""
-        texts = self._embed(list(pool.texts), progress)
+        texts = self._features(list(pool.texts), progress)
         if demonstrations is None:
-            scores = self._cosines(texts)
+            scores = self._cosines(_sentences(texts))
         else:
             scores = self._regression(pool, texts, demonstrations)
         if demonstrations is not None and demonstrations.nearest is not None:
-            shown = self._embed(list(demonstrations.examples.texts), no_progress)
-            scores = scores + VOTE * vote(
-                texts, shown, demonstrations.labels, demonstrations.nearest, scores.shape[1]
+            shown = self._features(list(demonstrations.examples.texts), no_progress)
+            votes = vote(
+                _sentences(texts),
+                _sentences(shown),
+                demonstrations.labels,
+                demonstrations.nearest,
+                classes=scores.shape[1],
             )
+            scores = np.asarray(scores + VOTE * votes)
         best = scores.argmax(axis=1).astype(np.int32)
         margins = _margins(scores)
         unsure = margins < self._threshold
@@ -118,12 +129,12 @@ class EmbeddingAnnotator:
 
     def _cosines(self, texts: FloatArray) -> FloatArray:
         """Zero-shot: mean cosine to each label's name and description, ``[n, classes]``."""
-        names = self._embed([label.name for label in self._task.labels], no_progress)
-        descriptions = self._embed([label.description for label in self._task.labels], no_progress)
-        return np.asarray(texts @ (names + descriptions).T / 2)
+        names = self._features([label.name for label in self._task.labels], no_progress)
+        said = self._features([label.description for label in self._task.labels], no_progress)
+        return np.asarray(texts @ (_sentences(names) + _sentences(said)).T / 2)
 
     def _support(self, demonstrations: Demonstrations) -> tuple[FloatArray, IntArray]:
-        """Embeddings and labels of every support sentence."""
+        """Features and labels of every support sentence."""
         sentences = [label.description for label in self._task.labels]
         sentences += [label.name for label in self._task.labels]
         labels = [*range(len(self._task.labels))] * 2
@@ -134,14 +145,23 @@ class EmbeddingAnnotator:
         for given in sets:
             sentences += given.examples.texts
             labels += given.labels.tolist()
-        return self._embed(sentences, no_progress), np.asarray(labels, dtype=np.int64)
+        return self._features(sentences, no_progress), np.asarray(labels, dtype=np.int64)
 
-    def _embed(self, texts: list[str], progress: Progress) -> FloatArray:
-        """Embeddings, each text computed once in the annotator's life."""
+    def _features(self, texts: list[str], progress: Progress) -> FloatArray:
+        """float32 ``[n, 2 · width]``: sentence embedding, then the middle layer's.
+
+        Each text is computed once in the annotator's life.
+        """
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
-            self._known.update(zip(new, sentence_encoder().embed(new, progress), strict=True))
+            found = sentence_encoder().embed(new, progress, layers=(FINAL, MIDDLE))
+            self._known.update(zip(new, found, strict=True))
         return np.stack([self._known[text] for text in texts])
+
+
+def _sentences(features: FloatArray) -> FloatArray:
+    """The sentence embeddings among the features."""
+    return features[:, : features.shape[1] // 2]
 
 
 def ridge_scores(
@@ -151,14 +171,21 @@ def ridge_scores(
 
     ``B = (X'WX + RIDGE I)^-1 X'W(Y - 1/C)`` with X centred and W giving each class the
     same weight; a text scores ``(x - mean) B``. Each class needs a support sentence.
+    Solved in the smaller of its two forms: ``B = X'(WXX' + RIDGE I)^-1 W(Y - 1/C)``
+    where there are fewer sentences than features.
     """
     counts = np.bincount(labels, minlength=classes)
     weights = (len(labels) / classes / counts[labels])[:, None]
     centre = support.mean(axis=0)
     x = (support - centre).astype(np.float64)
     y = np.eye(classes)[labels] - 1 / classes
-    gram = (weights * x).T @ x + RIDGE * np.eye(x.shape[1])
-    return np.asarray((texts - centre) @ np.linalg.solve(gram, (weights * x).T @ y))
+    if len(x) < x.shape[1]:
+        kernel = weights * (x @ x.T) + RIDGE * np.eye(len(x))
+        solved = x.T @ np.linalg.solve(kernel, weights * y)
+    else:
+        gram = (weights * x).T @ x + RIDGE * np.eye(x.shape[1])
+        solved = np.linalg.solve(gram, (weights * x).T @ y)
+    return np.asarray((texts - centre) @ solved)
 
 
 def vote(

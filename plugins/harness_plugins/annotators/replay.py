@@ -4,6 +4,10 @@
 ``llm_tags`` (null: no answer). A file with ``label`` or ``tags`` alone is read, too, but
 those are taken to be gold labels, and the run is marked supervised.
 
+``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
+with labels as numbers in the order of the declared labels, -1 for no answer. Another csv file
+is taken to hold gold labels, unless a header calls them ``llm_label``.
+
 ``replay:RUN`` reads the annotations of an earlier run (a folder or a run id;
 ``replay:RUN,round=1`` those of its second round).
 """
@@ -19,7 +23,7 @@ from harness import iob2
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import DataError, NotRecordedError, nearest
 from harness.protocols import AnnotatorRequest, Progress
-from harness_plugins.recordings import Record, Recording, open_recording
+from harness_plugins.recordings import LabelNumber, Record, Recording, open_recording
 
 __all__ = ["ReplayAnnotator"]
 
@@ -89,15 +93,25 @@ class ReplayAnnotator:
         said: Sequence[object] = [answer] if self._task.kind == "sequence" else answer
         if not isinstance(said, list) or len(said) != units:
             raise DataError(f"{record.where}: the answer does not fit the example's {units} units")
-        for name in said:
-            if name not in classes:
-                raise DataError(
-                    f"{record.where}: the task has no label {name!r}; {nearest(str(name), classes)}"
-                )
-        wrong = iob2.fault([str(name) for name in said]) if self._task.kind == "token" else None
+        names = [self._name(value, record.where) for value in said]
+        wrong = iob2.fault(names) if self._task.kind == "token" else None
         if wrong is not None:
             raise DataError(f"{record.where}: {wrong}")
-        return [classes.index(str(name)) for name in said]
+        return [classes.index(name) for name in names]
+
+    def _name(self, value: object, where: str) -> str:
+        classes = self._task.classes
+        if isinstance(value, str | LabelNumber) and str(value) in classes:
+            return str(value)
+        if isinstance(value, LabelNumber):
+            if value.value < len(classes):
+                return classes[value.value]
+            last = len(classes) - 1
+            raise DataError(
+                f"{where}: no label has the number {value}; they are 0 to {last}, or -1"
+            )
+        known = nearest(str(value), classes)
+        raise DataError(f"{where}: the task has no label {value!r}; {known}")
 
 
 def _reason(record: Record | None) -> str:

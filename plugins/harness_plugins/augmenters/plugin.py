@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_register_augmenters(register: Register) -> None:
-    """Those that need no model."""
+    """All built-in ones."""
     register(
         "recorded",
         _recorded,
-        summary="variants that were made before: recorded:FILE.jsonl with the key 'augmented'",
+        summary="variants made before: recorded:FILE.jsonl or .csv with the key 'augmented'",
+        kinds=["sequence"],
+    )
+    register(
+        "paraphrase",
+        _paraphrase,
+        summary="a language model says each text in other words: paraphrase:openai:MODEL",
         kinds=["sequence"],
     )
 
@@ -26,3 +32,9 @@ def _recorded(request: AugmenterRequest) -> Augmenter:
     from harness_plugins.augmenters.recorded import RecordedAugmenter
 
     return RecordedAugmenter.from_request(request)
+
+
+def _paraphrase(request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
+
+    return ParaphraseAugmenter.from_request(request)

@@ -11,7 +11,7 @@ __all__ = ["RecordedAugmenter"]
 
 
 class RecordedAugmenter:
-    """Reads the ``augmented`` key of ``recorded:FILE.jsonl``."""
+    """Reads the ``augmented`` key of ``recorded:FILE.jsonl``, or that column of a csv file."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording

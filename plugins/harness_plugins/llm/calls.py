@@ -63,11 +63,7 @@ class Call:
             self.choices,
             self.sample,
         ]
-        try:
-            text = orjson.dumps(fields)
-        except orjson.JSONEncodeError:  # half a surrogate pair
-            text = json.dumps(fields).encode()
-        return hashlib.sha256(text).hexdigest()
+        return hashlib.sha256(_bytes(fields)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +111,15 @@ class Outcome:
     reply: Reply | None
     reason: str = ""
     paid: bool = False
+
+
+def _bytes(fields: list[Any]) -> bytes:
+    """The same JSON by the fast encoder, or by the one that takes lone surrogates."""
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError:
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "surrogatepass")
 
 
 def canonical(values: Mapping[str, Any]) -> str:

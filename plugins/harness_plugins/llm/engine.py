@@ -35,6 +35,8 @@ class Engine:
         optional: features that are left out, from then on, if the server does not know them
             (``temperature``, ``response_format``, a parameter's name).
         note: says one line to the user.
+        model: what calls name as their model, if not what they were made with: a local
+            model's name with a hash of its files.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Engine:
         run_id: str,
         optional: Collection[str] = (),
         note: Callable[[str], None] = lambda line: None,
+        model: str | None = None,
     ) -> None:
+        self._model = model
         self._sender, self._cache, self._meter = sender, cache, meter
         self._run_id, self._note = run_id, note
         self._optional = frozenset(optional)
@@ -132,6 +136,8 @@ class Engine:
             self._note(f"model {call.model!r} does not know {failure.feature}: it is left out")
 
     def _simplified(self, call: Call) -> Call:
+        if self._model is not None and call.model != self._model:
+            call = replace(call, model=self._model)
         for feature in self._left_out:
             call = _leave_out(call, feature)
         return call

@@ -45,14 +45,15 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
             run_id=account.run_id,
             optional=settings.optional,
             note=account.note,
+            model=settings.versioned_model,
         )
 
 
 def _sender(settings: LlmSettings, account: Account) -> Sender:
     if settings.service == "transformers":
-        from harness_plugins.llm.local_model import LocalSender
+        from harness_plugins.llm.local_model import LocalModel
 
-        return LocalSender(settings)
+        return LocalModel(settings.model)
     if settings.batch:
         from harness_plugins.llm.vendor_batch import BatchSender
 

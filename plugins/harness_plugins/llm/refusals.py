@@ -28,7 +28,11 @@ RETIRED = {
 """Models (by the beginning of their name) that are gone, and since when."""
 
 _QUOTA = re.compile(r"insufficient_quota|billing|exceeded your current quota|credit balance", re.I)
-_MODEL = re.compile(r"model_not_found|model.{0,80}(not exist|not found|unknown|no access)", re.I)
+_MODEL = re.compile(
+    r"model_not_found|invalid model name|model.{0,80}(not exist|not found|unknown|no access)", re.I
+)
+_KEY = re.compile(r"invalid_api_key|no_db_connection")
+"""The second: the litellm proxy's answer (400) to any key but its own, where it has no database."""
 _FILTER = re.compile(r"content_filter|content_policy|content management policy|safety", re.I)
 _LENGTH = re.compile(r"context_length|maximum context|too long|too many tokens", re.I)
 _UNSUPPORTED = re.compile(
@@ -126,7 +130,7 @@ def _closed(server: Server, status: int, words: str, message: str, lane: int) ->
             "of the variable that holds it, or annotator.key_file",
             lane=lane,
         )
-    if status == 401 or "invalid_api_key" in words:
+    if status == 401 or _KEY.search(words):
         return ClosedError(f"{where} rejected {key} (HTTP {status}: {message})", lane=lane)
     if status == 402 or (status in (403, 429) and _QUOTA.search(words)):
         return ClosedError(f"{where}: the quota of {key} is used up ({message})", lane=lane)

@@ -119,9 +119,28 @@ class LlmSettings:
         return REASONING_TOKENS if reasons(self.model) and not silent else 0
 
     @property
+    def versioned_model(self) -> str:
+        """The model's name; a local model's with a hash of its files.
+
+        Raises:
+            CommandError, ServiceError: if a local model is not there.
+        """
+        if self.service != "transformers":
+            return self.model
+        from harness_plugins.llm.local_files import identity_of
+
+        return identity_of(self.model)
+
+    @property
     def fingerprint(self) -> str:
         """A hash of all that can change an answer."""
-        asked = [self.endpoint, self.model, self.parameters(), self.samples, self.structured]
+        asked = [
+            self.endpoint,
+            self.versioned_model,
+            self.parameters(),
+            self.samples,
+            self.structured,
+        ]
         return hashlib.sha256(canonical({"asked": asked}).encode()).hexdigest()[:16]
 
     def describe(self) -> dict[str, object]:
@@ -129,7 +148,7 @@ class LlmSettings:
         return {
             "service": self.service,
             "endpoint": self.endpoint,
-            "model": self.model,
+            "model": self.versioned_model,
             "parameters": self.parameters(),
             "samples": self.samples,
         }

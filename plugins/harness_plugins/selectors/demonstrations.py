@@ -31,6 +31,10 @@ class KMedoids:
     paper leaves open what happens where C does not divide: remainders go to the first
     classes (pool), or to the classes with the nearest demonstrations (shots).
 
+    Its memory does not grow with the pool: of a class with more than ``MAX_CANDIDATES``
+    trusted examples so many are drawn at random (by the seed) and the medoids found among
+    them, and nearest demonstrations are looked up ``CHUNK`` targets at a time.
+
     Attributes:
         number: demonstrations altogether.
         shots: demonstrations shown with each example.
@@ -64,11 +68,11 @@ class KMedoids:
         rng: np.random.Generator,
     ) -> IntArray:
         """The nearest of each class by cosine, classes in label order, nearest first."""
-        demonstrations, targets = _unit(embeddings), _unit(targets)
+        demonstrations = _unit(embeddings)
         nearest = np.full((len(targets), self.shots), -1, dtype=np.int32)
         for start in range(0, len(targets), CHUNK):
             rows = slice(start, start + CHUNK)
-            similarity = targets[rows] @ demonstrations.T
+            similarity = _unit(targets[rows]) @ demonstrations.T
             mine = np.flatnonzero(own[rows] >= 0)
             similarity[mine, own[rows][mine]] = -np.inf
             nearest[rows] = _balanced_nearest(similarity, groups, self.shots)
@@ -108,13 +112,15 @@ class RandomDemonstrations:
         rng: np.random.Generator,
     ) -> IntArray:
         """Random ones, never an example itself."""
-        similarity = rng.random((len(targets), len(embeddings)))
-        mine = np.flatnonzero(own >= 0)
-        similarity[mine, own[mine]] = -np.inf
-        order = np.argsort(-similarity, axis=1)[:, : self.shots].astype(np.int32)
-        usable = np.isfinite(np.take_along_axis(similarity, order, 1))
         nearest = np.full((len(targets), self.shots), -1, dtype=np.int32)
-        nearest[:, : order.shape[1]] = np.where(usable, order, -1)
+        for start in range(0, len(targets), CHUNK):
+            rows = slice(start, start + CHUNK)
+            similarity = rng.random((len(targets[rows]), len(embeddings)))
+            mine = np.flatnonzero(own[rows] >= 0)
+            similarity[mine, own[rows][mine]] = -np.inf
+            order = np.argsort(-similarity, axis=1)[:, : self.shots].astype(np.int32)
+            usable = np.isfinite(np.take_along_axis(similarity, order, 1))
+            nearest[rows, : order.shape[1]] = np.where(usable, order, -1)
         return nearest
 
 
@@ -139,7 +145,9 @@ def _medoids(
     import kmedoids
 
     vectors = _unit(embeddings[rows])
-    distances = np.clip(1 - vectors @ vectors.T, 0, 2)
+    distances = vectors @ vectors.T
+    np.subtract(1, distances, out=distances)  # in place: it is the largest array of all
+    np.clip(distances, 0, 2, out=distances)
     found = kmedoids.fasterpam(
         distances, count, init="random", random_state=int(rng.integers(2**31)), n_cpu=1
     )
@@ -161,12 +169,12 @@ def _balanced_nearest(similarity: FloatArray, groups: IntArray, shots: int) -> I
     missing = shots - taken.sum(axis=1, keepdims=True)
     spare = usable & ~taken
     taken |= spare & (np.cumsum(spare, axis=1) <= missing)
+    # In class order, nearest first: a stable sort that puts what is not taken last.
+    last = np.where(taken, ranked_groups, np.iinfo(np.int32).max)
+    shown = np.argsort(last, axis=1, kind="stable")[:, :shots]
     chosen = np.full((len(order), shots), -1, dtype=np.int32)
-    for row in range(len(order)):
-        kept = taken[row]
-        found, of = order[row][kept], ranked_groups[row][kept]
-        found = found[np.argsort(of, kind="stable")]
-        chosen[row, : len(found)] = found
+    found = np.where(np.take_along_axis(taken, shown, 1), np.take_along_axis(order, shown, 1), -1)
+    chosen[:, : found.shape[1]] = found
     return chosen
 
 

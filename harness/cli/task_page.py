@@ -1,0 +1,169 @@
+"""A task on one page: what it declares, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from harness.task_reports import Declared, Sourced
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from harness.data import TaskCard
+    from harness.protocols import Task
+
+__all__ = ["task_page"]
+
+SPLITS = ("train", "validation", "test")
+FIRST = 160
+"""Characters of a split's first example that are shown."""
+
+
+def task_page(task: Task, missing: str = "") -> Iterator[RenderableType]:
+    """The blocks of the page, from top to bottom.
+
+    Args:
+        task: of any plugin; one that is ``Declared`` shows more.
+        missing: why there is no data, if there is none.
+    """
+    card = task.card
+    declared: Mapping[str, Any] = task.declared() if isinstance(task, Declared) else {}
+    yield Text(f"{card.name}: {card.title}" if card.title else card.name, style="bold")
+    yield _pairs(_head(task, declared))
+    yield from _section("labels", _pairs((label.name, label.description) for label in card.labels))
+    prompt = (("system", card.prompt.system), ("question", card.prompt.question))
+    more = (("answer", card.prompt.answer), ("shots", str(card.prompt.shots)))
+    yield from _section("prompt", _pairs((*prompt, *more)))
+    yield from _generated(card)
+    if card.rules:
+        yield from _section(
+            "rules", _pairs((key, _plain(value)) for key, value in card.rules.items())
+        )
+    yield from _section("data", _pairs(_data(task, declared, missing)))
+    if "hub" in declared:
+        yield from _section("hub", _pairs(_hub(declared["hub"])))
+    if declared.get("published"):
+        yield from _section("published, in %", _published(declared["published"]))
+
+
+def _head(task: Task, declared: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    card = task.card
+    yield "kind", f"{card.kind}, scored by {card.metric.replace('_', ' ')}"
+    yield "classes", ", ".join(card.classes)
+    yield "annotator", f"{task.default_annotator or 'none'} unless a run names one"
+    if "student" in declared:
+        yield "student", f"{declared['student']} is recommended"
+    for key in ("citation", "url", "licence"):
+        if declared.get(key):
+            yield key, str(declared[key])
+
+
+def _generated(card: TaskCard) -> Iterator[RenderableType]:
+    if card.generated is None:
+        return
+    texts: dict[int, list[str]] = {}
+    for text, label in zip(card.generated.examples.texts, card.generated.labels, strict=True):
+        texts.setdefault(int(label), []).append(text)
+    rows = (
+        (card.classes[label] if number == 0 else "", f"- {text}")
+        for label, of_label in texts.items()
+        for number, text in enumerate(of_label)
+    )
+    yield from _section(f"generated demonstrations: {len(card.generated)}", _pairs(rows))
+
+
+def _rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, entries in rules.items():
+        for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
+            values = dict(entry) if isinstance(entry, Mapping) else {name: entry}
+            label = f" {values.pop('label')}" if "label" in values else ""
+            alone = len(values) == 1
+            said = [
+                _plain(value) if alone else f"{key} = {_plain(value)}"
+                for key, value in values.items()
+            ]
+            yield f"{name}{label}", "; ".join(said)
+
+
+def _data(task: Task, declared: Mapping[str, Any], missing: str) -> Iterator[tuple[str, str]]:
+    if declared.get("sizes"):
+        yield "expected", _sizes(declared["sizes"])
+    if missing:
+        yield "here", missing
+        return
+    if isinstance(task, Sourced) and not task.at_hand:
+        yield "here", "none; a run asks the hub, or reads --data DIR"
+        return
+    for split in SPLITS:
+        pool = task.load(split)
+        if pool is not None:
+            first = pool.texts[0] if len(pool) else ""
+            shown = first if len(first) <= FIRST else f"{first[:FIRST]} ..."
+            yield split, f"{len(pool)} examples; the first: {shown}"
+    yield "fingerprint", task.fingerprint
+
+
+def _hub(hub: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key in ("repository", "revision", "data_dir"):
+        if key in hub:
+            yield key, str(hub[key])
+    columns = ("text", "label", "label_text", "tokens", "tags")
+    yield "columns", ", ".join(f"{key} = {hub[key]}" for key in columns if key in hub)
+    names = hub.get("names", hub["label_names"])
+    first = hub.get("first_index", 0)
+    pairs = enumerate(zip(names, hub["label_names"], strict=True), start=first)
+    yield (
+        "labels",
+        ", ".join(
+            f"{ours}={number}" + (f" ({theirs})" if theirs != ours else "")
+            for number, (theirs, ours) in pairs
+        ),
+    )
+    if "sizes" in hub:
+        yield "sizes", _sizes(hub["sizes"])
+    for key in ("note", "fetch"):
+        if key in hub:
+            yield key, str(hub[key])
+
+
+def _published(figures: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("method", "stage", "setting", "score", "source"):
+        table.add_column(column, justify="right" if column == "score" else "left")
+    for figure in figures:
+        score = f"{figure['score']:.2f}"
+        texts = (figure["method"], figure["stage"], figure["setting"], score, figure["source"])
+        table.add_row(*(Text(str(text)) for text in texts))
+    return table
+
+
+def _section(title: str, block: Table) -> Iterator[RenderableType]:
+    yield Text(f"\n{title}", style="bold")
+    yield block
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Two columns, the second wrapped; names come from users and are never read as markup."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in pairs:
+        table.add_row(Text(f"  {key}"), Text(value))
+    return table
+
+
+def _sizes(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{split} {sizes[split]}" for split in SPLITS if split in sizes)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(inner) for inner in value)
+    return str(value)

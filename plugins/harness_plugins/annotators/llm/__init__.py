@@ -1,0 +1,1 @@
+"""The annotator that asks a language model: prompts, parsing, alignment, written demonstrations."""

@@ -1,0 +1,138 @@
+"""From replies to the class of each unit: read one, or let several vote."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.data import ABSTAINED, Kind
+from harness_plugins.annotators.llm.alignment import Span, align, spans_of, tags_of
+from harness_plugins.annotators.llm.labels import LabelReader
+from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.llm.calls import Reply
+
+__all__ = ["Answer", "Answers", "LabelAnswers", "MentionAnswers", "answers_for"]
+
+UNKNOWN = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was understood.
+
+    Attributes:
+        units: the class index of each unit; () where it abstained.
+        confidence: in [0, 1]; NaN where nothing tells it.
+        reason: why it abstained; "" where it answered.
+    """
+
+    units: tuple[int, ...]
+    confidence: float = UNKNOWN
+    reason: str = ""
+
+
+class Answers(Protocol):
+    """Understands the replies of one kind of task."""
+
+    def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
+        """The answer that a reply gives for an example."""
+
+    def vote(self, answers: Sequence[Answer], length: int) -> Answer:
+        """The common answer of several samples for an example of so many units."""
+
+
+def answers_for(kind: Kind, labels: Sequence[str]) -> Answers:
+    """What understands the answers of a task with these labels or entity types."""
+    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels)
+
+
+class LabelAnswers:
+    """Labels: by what the reply says, or by the likelihood of each label."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._read = LabelReader(labels).read
+
+    def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
+        """The most likely label where the labels were scored, else the one that is named.
+
+        Confidence: the label's share of the likelihood; or the probability of the
+        whole reply, where the server gives it.
+        """
+        scores = reply.choice_logprobs
+        if scores:
+            best = max(range(len(scores)), key=scores.__getitem__)
+            return Answer((best,), min(1.0, math.exp(scores[best])))
+        label, reason = self._read(reply.text, reply.finish)
+        if label == ABSTAINED:
+            return Answer((), reason=reason)
+        return Answer((label,), _probability(reply))
+
+    def vote(self, answers: Sequence[Answer], length: int) -> Answer:
+        """The label with most votes; its share of all samples is the confidence.
+
+        A tie is no answer: choosing would be guessing.
+        """
+        votes = Counter(answer.units[0] for answer in answers if answer.units)
+        if not votes:
+            return Answer((), reason=_common_reason(answers))
+        (label, most), *others = votes.most_common(2)
+        if others and others[0][1] == most:
+            return Answer((), reason=f"the vote of {len(answers)} samples is tied")
+        return Answer((label,), most / len(answers))
+
+
+class MentionAnswers:
+    """Mentions, aligned to the tokens."""
+
+    def __init__(self, types: Sequence[str]) -> None:
+        self._read = MentionReader(types).read
+
+    def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
+        """The mentions that stand in the sentence.
+
+        Mentions that do not, that overlap others, or that have a type that the task has
+        not, are left out, and the confidence is the share of the others. Where none is
+        left of several there is no answer. With log-probabilities the confidence is
+        that share times the probability of the whole reply.
+        """
+        listed = self._read(reply.text, reply.finish)
+        if isinstance(listed, str):
+            return Answer((), reason=listed)
+        aligned = align(example, listed.mentions)
+        named = len(listed.mentions) + listed.unknown
+        if named and not aligned.spans and aligned.missing:
+            return Answer((), reason="no mention that the reply lists is in the sentence")
+        if named and not aligned.spans:
+            return Answer((), reason="no mention that the reply lists has a type of the task")
+        share = len(aligned.spans) / named if named else 1.0
+        probability = _probability(reply)
+        confidence = share if math.isnan(probability) else share * probability
+        return Answer(tags_of(aligned.spans, len(example)), confidence)
+
+    def vote(self, answers: Sequence[Answer], length: int) -> Answer:
+        """The mentions that more than half of the samples give; two such never overlap.
+
+        Confidence: over all mentions that a sample gave, the mean share of samples that
+        agree with what was decided about it; 1 where none gave any.
+        """
+        given = [answer for answer in answers if answer.units]
+        if 2 * len(given) <= len(answers):
+            return Answer((), reason=_common_reason(answers))
+        votes: Counter[Span] = Counter(span for one in given for span in spans_of(one.units))
+        shares = {span: count / len(answers) for span, count in votes.items()}
+        kept = [span for span, share in shares.items() if share > 0.5]
+        agreement = [max(share, 1 - share) for share in shares.values()]
+        confidence = sum(agreement) / len(agreement) if agreement else len(given) / len(answers)
+        return Answer(tags_of(kept, length), confidence)
+
+
+def _probability(reply: Reply) -> float:
+    return UNKNOWN if reply.logprob is None else min(1.0, math.exp(reply.logprob))
+
+
+def _common_reason(answers: Sequence[Answer]) -> str:
+    """The most frequent reason of the samples that abstained."""
+    return Counter(answer.reason for answer in answers if not answer.units).most_common(1)[0][0]

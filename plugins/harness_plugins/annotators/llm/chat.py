@@ -1,0 +1,179 @@
+"""What is sent: the chat form of FreeAL, from the task's card alone.
+
+A system message (task, labels, format of the answer); for each demonstration a user
+message (text and question) and an assistant message (its answer); then the query in
+the form of the demonstrations. Text and question share a message: many local models'
+chat templates refuse two user messages in a row.
+
+The format of the answer stands in the system message, once: repeated with each of ten
+demonstrations it would cost about as many tokens as their texts, and they show it
+anyway. Where there is no demonstration the query repeats it: small models follow best
+what they read last.
+
+Sentences of token tasks are shown as their tokens, joined by single spaces.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from harness.data import Demonstrations, Pool, TaskCard
+from harness_plugins.annotators.llm.alignment import spans_of
+from harness_plugins.llm.calls import Message, canonical
+
+__all__ = ["Chat", "names_in_words", "system_of"]
+
+
+class Chat:
+    """Builds the messages of a task.
+
+    Args:
+        task: whose prompt and labels are used.
+        structured: mentions are asked for as ``{"mentions": [...]}``, the object that a
+            JSON schema needs as its root.
+    """
+
+    def __init__(self, task: TaskCard, *, structured: bool = False) -> None:
+        self._task = task
+        self._structured = structured and task.kind == "token"
+        self._format = _format(task)
+        if self._structured:
+            self._format += ' Put the list into an object: {"mentions": [...]}.'
+        self._system = Message("system", f"{system_of(task)}\n\n{self._format}")
+        self._question = task.prompt.question.strip() or _question(task)
+
+    @property
+    def wording(self) -> str:
+        """The words around texts and answers, which belong to a run's identity."""
+        return f"{self._system.content}\n\n{self._query('', alone=True).content}"
+
+    @property
+    def response_format(self) -> str:
+        """Canonical JSON of the schema of the answer; "" for free text."""
+        if not self._structured:
+            return ""
+        return canonical(_schema([label.name for label in self._task.labels]))
+
+    def messages(
+        self, pool: Pool, demonstrations: Demonstrations | None
+    ) -> list[tuple[Message, ...]]:
+        """The chat for each example of a pool.
+
+        Args:
+            pool: the examples to annotate, ``[m]``.
+            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order in which
+                they are shown, -1 pads), or None.
+        """
+        if demonstrations is None or len(demonstrations) == 0:
+            return [(self._system, self._query(text, alone=True)) for text in pool.texts]
+        assert demonstrations.nearest is not None
+        turns = self._turns(demonstrations)
+        chats = []
+        for text, rows in zip(pool.texts, demonstrations.nearest.tolist(), strict=True):
+            shown = [message for row in rows if row >= 0 for message in turns[row]]
+            chats.append((self._system, *shown, self._query(text, alone=not shown)))
+        return chats
+
+    def answer(self, example: str | Sequence[str], labels: Sequence[int]) -> str:
+        """The ideal answer for an example: its label, or its mentions as JSON.
+
+        Args:
+            example: a text, or the tokens of a sentence.
+            labels: one class index a unit.
+        """
+        if self._task.kind == "sequence":
+            return self._task.labels[labels[0]].name
+        mentions = [
+            {"text": " ".join(example[begin:end]), "type": self._task.labels[kind].name}
+            for begin, end, kind in spans_of(labels)
+        ]
+        answer: Any = {"mentions": mentions} if self._structured else mentions
+        return json.dumps(answer, ensure_ascii=False)
+
+    def _query(self, text: str, *, alone: bool) -> Message:
+        asked = f"{self._question} {self._format}" if alone else self._question
+        return Message("user", f"Text: {text}\n\n{asked}")
+
+    def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
+        """User and assistant message of every demonstration."""
+        examples = demonstrations.examples
+        labels, offsets = demonstrations.labels.tolist(), examples.offsets.tolist()
+        return [
+            (
+                self._query(text, alone=False),
+                Message(
+                    "assistant",
+                    self.answer(example, labels[offsets[row] : offsets[row + 1]]),
+                ),
+            )
+            for row, (text, example) in enumerate(
+                zip(examples.texts, examples.examples, strict=True)
+            )
+        ]
+
+
+def system_of(task: TaskCard) -> str:
+    """The task in words: its own, or else its title; the labels where it names them not."""
+    words = task.prompt.system.strip() or _intro(task)
+    if all(_names(words, label.name) for label in task.labels):
+        return words
+    listed = "\n".join(f"- {label.name}: {label.description}" for label in task.labels)
+    noun = "labels" if task.kind == "sequence" else "types"
+    return f"{words}\n\nThe {noun} are:\n{listed}"
+
+
+def names_in_words(task: TaskCard, last: str = "or") -> str:
+    """``a, b or c``."""
+    names = [label.name for label in task.labels]
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _intro(task: TaskCard) -> str:
+    doing = "You label texts" if task.kind == "sequence" else "You mark mentions in sentences"
+    about = f" The task: {task.title.strip().rstrip('.')}." if task.title.strip() else ""
+    return f"{doing}.{about} Keep your answers brief."
+
+
+def _question(task: TaskCard) -> str:
+    if task.kind == "sequence":
+        return f"Which label fits this text: {names_in_words(task)}?"
+    return f"Which mentions of {names_in_words(task, 'and')} does this sentence contain?"
+
+
+def _format(task: TaskCard) -> str:
+    if task.prompt.answer.strip():
+        return task.prompt.answer.strip()
+    if task.kind == "sequence":
+        return f"Answer with one label and nothing else: {names_in_words(task)}."
+    return (
+        'Answer with nothing but a JSON list of objects {"text": ..., "type": ...} in reading '
+        "order, each text copied exactly from the sentence and each type one of "
+        f"{names_in_words(task, 'and')}, or [] if there are none."
+    )
+
+
+def _names(text: str, label: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(label)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _schema(types: Sequence[str]) -> dict[str, Any]:
+    """The ``response_format`` of a list of mentions (OpenAI's structured outputs, strict)."""
+    mention = {
+        "type": "object",
+        "properties": {"text": {"type": "string"}, "type": {"type": "string", "enum": list(types)}},
+        "required": ["text", "type"],
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "properties": {"mentions": {"type": "array", "items": mention}},
+        "required": ["mentions"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "mentions", "strict": True, "schema": schema},
+    }

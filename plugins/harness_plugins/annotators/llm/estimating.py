@@ -1,0 +1,105 @@
+"""What a step would send, from the real prompts of a sample of the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.data import Demonstrations, Pool, TaskCard
+from harness.protocols import Estimate
+from harness_plugins.annotators.llm.writing import WAVES
+from harness_plugins.llm.calls import Call
+from harness_plugins.llm.prices import price_of
+from harness_plugins.llm.settings import LlmSettings
+from harness_plugins.llm.tokens import prompt_tokens, text_tokens
+
+__all__ = ["annotating", "stand_ins", "writing"]
+
+SAMPLE = 200
+"""Examples whose prompts are counted; the rest is scaled up."""
+LABEL_MARGIN = 4
+"""Tokens around a label: a full stop, a word more."""
+TOKENS_OF_A_LIST = 1.5
+"""Tokens of a list of mentions for each token of the sentence."""
+SECONDS_PER_REPLY = 1.0
+"""Assumed latency of a short reply of a hosted model, for the time at a given concurrency."""
+
+
+def stand_ins(pool: Pool, shots: int, task: TaskCard) -> tuple[Pool, Demonstrations | None]:
+    """A sample of the pool, and demonstrations of the same lengths as those to come.
+
+    Later rounds show examples of the pool, so examples of the pool stand in for all; with
+    the labels in turn, or half of the tokens marked, to be rather too long than too short.
+    """
+    rows = np.unique(np.linspace(0, len(pool) - 1, min(SAMPLE, len(pool))).astype(np.int64))
+    sample = pool.take(rows)
+    if shots == 0 or len(sample) < 2:
+        return sample, None
+    count = len(sample)
+    if pool.kind == "sequence":
+        labels = np.arange(count, dtype=np.int32) % len(task.labels)
+    else:
+        labels = np.concatenate(
+            [np.arange(length, dtype=np.int32) % 6 == 0 for length in np.diff(sample.offsets)]
+        ).astype(np.int32)
+    shown = np.arange(1, min(shots, count - 1) + 1, dtype=np.int32)
+    nearest = (np.arange(count, dtype=np.int32)[:, None] + shown) % count
+    return sample, Demonstrations(sample, labels, nearest, source="trusted")
+
+
+def annotating(
+    calls: Sequence[Call], sample: Pool, total: int, settings: LlmSettings, task: TaskCard
+) -> Estimate:
+    """Scaled from the calls of a sample to a pool of ``total`` examples."""
+    model = settings.model
+    scale = total / max(1, len(sample))
+    prompt = sum(prompt_tokens(call) for call in calls) * scale
+    if settings.service == "transformers" and task.kind == "sequence":
+        reply = 0.0
+    elif task.kind == "sequence":
+        longest = max(text_tokens(label.name, model) for label in task.labels)
+        reply = float((longest + LABEL_MARGIN) * len(calls)) * scale
+    else:
+        words = sum(text_tokens(text, model) for text in sample.texts)
+        reply = TOKENS_OF_A_LIST * words * settings.samples * scale
+    requests = total * settings.samples
+    return _estimate(requests, prompt, reply + settings.thinking * requests, settings)
+
+
+def writing(
+    calls: Sequence[Call], texts: int, pool: Pool, settings: LlmSettings
+) -> Estimate:  # fmt: skip
+    """The first orders; later ones are for what is missing, at most as much again each time."""
+    rows = np.linspace(0, len(pool) - 1, min(SAMPLE, len(pool))).astype(np.int64)
+    lengths = [text_tokens(text, settings.model) for text in pool.take(rows).texts]
+    mean = float(np.mean(lengths)) if lengths else 0.0
+    each = mean * (1 + TOKENS_OF_A_LIST if pool.kind == "token" else 1) + LABEL_MARGIN
+    prompt = sum(prompt_tokens(call) for call in calls)
+    reply = texts * each + settings.thinking * len(calls)
+    return _estimate(WAVES * len(calls), WAVES * prompt, WAVES * reply, settings)
+
+
+def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings) -> Estimate:
+    price = price_of(settings)
+    prompt_count, reply_count = round(prompt), round(reply)
+    return Estimate(
+        requests=requests,
+        prompt_tokens=prompt_count,
+        completion_tokens=reply_count,
+        cost_usd=None if price is None else price.cost_of(prompt_count, reply_count),
+        seconds=_seconds(requests, prompt_count + reply_count, settings),
+    )
+
+
+def _seconds(requests: int, tokens: int, settings: LlmSettings) -> float | None:
+    """At the limits of one key and at the concurrency; None for a local model or a batch."""
+    if settings.service == "transformers" or settings.batch:
+        return None
+    pace = settings.pace
+    bounds = [requests * SECONDS_PER_REPLY / pace.concurrency]
+    if pace.requests_per_minute:
+        bounds.append(60.0 * requests / pace.requests_per_minute)
+    if pace.tokens_per_minute:
+        bounds.append(60.0 * tokens / pace.tokens_per_minute)
+    return max(bounds)

@@ -1,0 +1,102 @@
+"""JSON in the replies of language models: bare, in a fence, or in the middle of prose."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from typing import Any
+
+__all__ = ["json_values"]
+
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
+_TRIES = 64
+"""Opening brackets at which a value is looked for: prose may be full of them."""
+_LONGEST = 100_000
+"""Characters of a text that is not JSON but may be a Python literal."""
+_INSIDE = re.compile(r"\s*[\[{\"']")
+"""What follows the opening bracket of a value, and hardly ever that of a remark."""
+
+
+def json_values(text: str) -> list[Any]:
+    """The objects and lists that a reply holds, in order, read without repairing anything.
+
+    A reply that is one value gives that value; one with fenced blocks, those of the
+    blocks; else every value that stands in the text. Single quotes and trailing commas
+    are read as Python reads them. Half a value is none, and so is an object that gives
+    the same key twice.
+    """
+    whole = _one(text)
+    if whole is not None:
+        return whole
+    blocks = [value for block in _FENCE.findall(text) for value in _block(block.strip())]
+    return blocks or _block(text)
+
+
+def _block(block: str) -> list[Any]:
+    return _one(block) or _embedded(block) or _literal(block)
+
+
+def _one(text: str) -> list[Any] | None:
+    """The text as a single value."""
+    if text[:1] not in ('"', "{", "["):
+        return None
+    try:
+        return [_DECODER.decode(text)]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _embedded(text: str) -> list[Any]:
+    """Every value in a text; none at all if one of them is broken: its parts are not it."""
+    values: list[Any] = []
+    position = 0
+    for _ in range(_TRIES):
+        starts = [start for start in (text.find("{", position), text.find("[", position))
+                  if start >= 0]  # fmt: skip
+        if not starts:
+            return values
+        start = min(starts)
+        try:
+            value, position = _DECODER.raw_decode(text, start)
+            values.append(value)
+        except (ValueError, RecursionError):
+            if _INSIDE.match(text, start + 1):
+                return []
+            position = start + 1
+    return values
+
+
+def _literal(text: str) -> list[Any]:
+    """A Python literal between the first opening and the last closing bracket."""
+    starts = [start for start in (text.find("["), text.find("{")) if start >= 0]
+    end = max(text.rfind("]"), text.rfind("}")) + 1
+    if not starts or end <= min(starts) or end - min(starts) > _LONGEST:
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SyntaxWarning: escapes that Python would not write
+            tree = ast.parse(text[min(starts) : end], mode="eval")
+        if any(_repeats(node) for node in ast.walk(tree) if isinstance(node, ast.Dict)):
+            return []
+        value = ast.literal_eval(tree)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return []
+    return [value] if isinstance(value, dict | list) else []
+
+
+def _repeats(node: ast.Dict) -> bool:
+    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    return len(set(keys)) != len(keys)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two values for one key would be a choice."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a key is given twice")
+    return values
+
+
+_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_object)

@@ -1,0 +1,144 @@
+"""Texts that a model wrote to order, read from its reply: texts with a label, or with mentions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from harness.data import Pool, TaskCard
+from harness_plugins.annotators.llm.alignment import align, tags_of
+from harness_plugins.annotators.llm.json_values import json_values
+from harness_plugins.annotators.llm.labels import LabelReader
+from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.annotators.llm.replies import said
+from harness_plugins.llm.calls import Reply
+
+__all__ = ["Manuscript", "Reader", "Tokenizer"]
+
+SEEN = 500
+"""Sentences of the pool from which its tokenisation is told."""
+_TEXT_KEYS = ("text", "sentence", "example", "content")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """One example with its labels.
+
+    Attributes:
+        text: for comparison with others.
+        example: the text, or its tokens.
+        labels: a class index a unit.
+    """
+
+    text: str
+    example: str | tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+class Reader:
+    """Reads replies to orders.
+
+    Args:
+        task: label set and kind.
+        pool: its tokenisation is followed.
+    """
+
+    def __init__(self, task: TaskCard, pool: Pool) -> None:
+        names = [label.name for label in task.labels]
+        self._tokens = Tokenizer(pool.tokens) if task.kind == "token" else None
+        self._labels = LabelReader(names)
+        self._mentions = MentionReader(names)
+
+    def read(self, reply: Reply, label: int | None) -> Iterator[Manuscript]:
+        """What can be used of a reply, in order.
+
+        Args:
+            reply: to an order.
+            label: the label that was ordered; None: sentences without mentions.
+        """
+        part = said(reply.text, reply.finish)
+        if isinstance(part, str):
+            return
+        for item in _items(part.text):
+            text = item if isinstance(item, str) else _first(item, _TEXT_KEYS)
+            if not isinstance(text, str) or not text.strip():
+                continue
+            text = " ".join(text.split())
+            made = (
+                self._labelled(text, item, label)
+                if self._tokens is None
+                else self._marked(text, item)
+            )
+            if made is not None:
+                yield made
+
+    def _labelled(self, text: str, item: Any, label: int | None) -> Manuscript | None:
+        """A label that the model puts beside a text counts, if it is one."""
+        said_label = _first(item, ("label", "category")) if isinstance(item, dict) else None
+        if said_label is not None:
+            label = self._labels.read(str(said_label)).label
+        return None if label is None or label < 0 else Manuscript(text, text, (label,))
+
+    def _marked(self, text: str, item: Any) -> Manuscript | None:
+        """A sentence with its mentions, if every one is in it and has a type of the task."""
+        assert self._tokens is not None
+        given = _first(item, ("mentions", "entities")) if isinstance(item, dict) else None
+        listed = None if given is None else self._mentions.listed(given)
+        if listed is None or listed.unknown:
+            return None
+        tokens = self._tokens.split(text)
+        aligned = align(tokens, listed.mentions)
+        if not tokens or aligned.missing or aligned.overlapping:
+            return None
+        return Manuscript(text, tokens, tags_of(aligned.spans, len(tokens)))
+
+
+class Tokenizer:
+    """Splits a sentence as the sentences of a pool are split.
+
+    Words and punctuation are parted; whether hyphens are, too, is told by whether the
+    pool has words with one.
+
+    Args:
+        sentences: tokens of the pool.
+    """
+
+    def __init__(self, sentences: Sequence[Sequence[str]]) -> None:
+        seen = islice(sentences, SEEN)
+        joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
+        inner = r"[-.,:/&]" if joins else r"[.,]"
+        self._token = re.compile(
+            rf"(?:\w\.){{2,}}|['’](?:s|re|ve|ll|d|m)\b|\w+(?:{inner}\w+)*|[^\w\s]", re.IGNORECASE
+        )
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """The tokens of a sentence."""
+        return tuple(self._token.findall(text))
+
+
+def _items(text: str) -> list[Any]:
+    """The elements of the list in a reply; where there is no JSON, its bulleted lines."""
+    values = json_values(text)
+    lists = [value for value in values if isinstance(value, list)]
+    wrapped = [
+        one
+        for value in values
+        if isinstance(value, dict)
+        for one in value.values()
+        if isinstance(one, list) and not set(value) & set(_TEXT_KEYS)
+    ]
+    found = [item for one in (lists or wrapped) for item in one]
+    if found:
+        return found
+    objects = [value for value in values if isinstance(value, dict)]
+    return objects or [line.strip("\"'“”") for line in _BULLET.findall(text)]
+
+
+def _first(item: Any, keys: Sequence[str]) -> Any:
+    if not isinstance(item, dict):
+        return None
+    return next((item[key] for key in keys if key in item), None)

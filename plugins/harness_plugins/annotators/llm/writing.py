@@ -1,0 +1,244 @@
+"""Demonstrations that the model writes itself (FreeAL, section 3.2; there is no reference code).
+
+The model gets the task in words and a few unlabelled examples of the pool that show the
+style, and writes new ones to order: label by label, so that the label of each text is
+given before it is written, and the set is balanced. Token tasks: type by type, with a
+share of sentences that mention nothing; each sentence comes with its mentions.
+
+What comes back is kept only if it is whole: of the label that was ordered, its mentions
+all found in the sentence, no near-duplicate of a text that was written before or that
+is in the pool. What is missing is ordered again, within a bound on requests. If there
+is too little in the end, the run goes on with what there is and says so; with nothing
+at all the annotator works zero-shot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data import Demonstrations, Pool, TaskCard
+from harness_plugins.annotators.llm.chat import names_in_words, system_of
+from harness_plugins.annotators.llm.manuscripts import Manuscript, Reader
+from harness_plugins.llm.calls import Message, Reply
+
+__all__ = ["REPLY_TOKENS", "TEMPERATURE", "Author", "Order"]
+
+PER_ORDER = 10
+"""Texts a request."""
+PROTOTYPES = 8
+"""Unlabelled examples shown in each request."""
+PROTOTYPE_LENGTH = 1200
+"""Characters of each at most; the rest is cut off (Medical Abstracts has some of 4,000)."""
+OUTSIDE_SHARE = 0.2
+"""Of the sentences of a token task, those that mention nothing; CoNLL-2003 has a fifth."""
+WAVES = 3
+"""How often what is missing is ordered at most."""
+REPLY_TOKENS = 4096
+"""Ten abstracts of 250 words."""
+TEMPERATURE = 1.0
+"""At the annotator's 0 the same request would bring the same texts."""
+ALIKE = 0.8
+"""Share of words in common from which two texts are near-duplicates (Jaccard)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One request.
+
+    Attributes:
+        group: index of the label or entity type; the number of types: sentences without.
+        count: how many texts.
+        prototypes: unlabelled examples.
+    """
+
+    group: int
+    count: int
+    prototypes: tuple[str, ...]
+
+
+class Author:
+    """Orders demonstrations and keeps those that can be used.
+
+    Args:
+        task: what they are for.
+        pool: unlabelled examples.
+        wanted: how many demonstrations.
+        seed: draws the prototypes.
+    """
+
+    def __init__(self, task: TaskCard, pool: Pool, wanted: int, seed: int) -> None:
+        self._task, self._wanted = task, wanted
+        self._texts = list(pool.texts)
+        self._rng = np.random.default_rng([seed, *b"write"])
+        self._reader = Reader(task, pool)
+        self._quotas = _quotas(task, wanted)
+        self._kept: list[list[Manuscript]] = [[] for _ in self._quotas]
+        self._words: list[frozenset[str]] = []
+        self._taken: set[str] | None = None
+        self._waves = 0
+        self._failed = 0
+
+    @property
+    def count(self) -> int:
+        """Demonstrations kept so far."""
+        return sum(map(len, self._kept))
+
+    def orders(self) -> list[Order]:
+        """What to ask for next; nothing when there is enough, or after the last wave."""
+        if self._waves == WAVES or not self._texts:
+            return []
+        self._waves += 1
+        lacking = [quota - len(kept) for quota, kept in zip(self._quotas, self._kept, strict=True)]
+        return [
+            Order(group, min(PER_ORDER, lack - start), self._prototypes())
+            for group, lack in enumerate(lacking)
+            for start in range(0, lack, PER_ORDER)
+        ]
+
+    def messages(self, order: Order) -> tuple[Message, ...]:
+        """The request in words."""
+        noun = "texts" if self._task.kind == "sequence" else "sentences"
+        shown = "\n".join(f"- {_cut(text)}" for text in order.prototypes)
+        system = (
+            "You write examples from which others learn a task. This is what they are told "
+            f"of the task:\n\n{system_of(self._task)}"
+        )
+        user = (
+            f"These {noun} of the data set show its style:\n{shown}\n\n"
+            f"{self._ordered(order)} Write in the style and of the length of those above, copy "
+            f"nothing from them, and let topics and wording differ.\n\n{self._form(order)}"
+        )
+        return Message("system", system), Message("user", user)
+
+    def receive(self, orders: Sequence[Order], replies: Sequence[Reply | None]) -> None:
+        """Keep what can be used of the replies to some orders."""
+        for order, reply in zip(orders, replies, strict=True):
+            if reply is None:
+                self._failed += 1
+                continue
+            label = order.group if order.group < len(self._task.labels) else None
+            for manuscript in self._reader.read(reply, label):
+                self._keep(manuscript, order)
+
+    def demonstrations(self) -> Demonstrations:
+        """What was kept, the groups in turn, so that every prefix is balanced."""
+        longest = max((len(kept) for kept in self._kept), default=0)
+        ordered = [kept[i] for i in range(longest) for kept in self._kept if i < len(kept)]
+        pool = Pool(
+            kind=self._task.kind,
+            split="generated",
+            ids=tuple(f"generated:{row}" for row in range(1, len(ordered) + 1)),
+            examples=[one.example for one in ordered],  # type: ignore[arg-type]
+        )
+        labels = np.asarray([label for one in ordered for label in one.labels], dtype=np.int32)
+        return Demonstrations(pool, labels, nearest=None, source="generated")
+
+    @property
+    def shortfall(self) -> str:
+        """One line on what is missing; "" if nothing is."""
+        if self.count >= self._wanted:
+            return ""
+        failed = f" ({self._failed} requests got no reply)" if self._failed else ""
+        if not self.count:
+            return f"the annotator wrote no usable demonstration{failed}: it works zero-shot"
+        names = [*(label.name for label in self._task.labels), "no mention"]
+        few = ", ".join(
+            f"{names[group]}: {len(kept)} of {quota}"
+            for group, (kept, quota) in enumerate(zip(self._kept, self._quotas, strict=True))
+            if len(kept) < quota
+        )
+        return (
+            f"the annotator wrote {self.count} usable demonstrations of {self._wanted}{failed}; "
+            f"{few}"
+        )
+
+    # -- inside ------------------------------------------------------------------------
+
+    def _prototypes(self) -> tuple[str, ...]:
+        count = min(PROTOTYPES, len(self._texts))
+        rows = self._rng.choice(len(self._texts), size=count, replace=False)
+        return tuple(self._texts[row] for row in rows)
+
+    def _ordered(self, order: Order) -> str:
+        if self._task.kind == "sequence":
+            label = self._task.labels[order.group]
+            return (
+                f"Write {order.count} new texts that all have the label {label.name}. "
+                f"{label.name} means: {label.description}"
+            )
+        if order.group == len(self._task.labels):
+            none = names_in_words(self._task, "or")
+            return f"Write {order.count} new sentences without any mention of the type {none}."
+        kind = self._task.labels[order.group]
+        return (
+            f"Write {order.count} new sentences with at least one mention of the type {kind.name} "
+            f"each; mentions of other types may be there, too. {kind.name} means: "
+            f"{kind.description}"
+        )
+
+    def _form(self, order: Order) -> str:
+        if self._task.kind == "sequence":
+            return f"Answer with nothing but a JSON list of {order.count} strings."
+        names = names_in_words(self._task, "and")
+        example = json.dumps({"text": "...", "mentions": [{"text": "...", "type": "..."}]})
+        return (
+            f"Answer with nothing but a JSON list of {order.count} objects like {example}: the "
+            f"sentence, and all its mentions of {names} in reading order, each copied exactly "
+            "from the sentence."
+        )
+
+    def _keep(self, manuscript: Manuscript, order: Order) -> None:
+        kept = self._kept[order.group]
+        if len(kept) >= self._quotas[order.group] or not self._fits(manuscript, order.group):
+            return
+        words = _words(manuscript.text)
+        key = " ".join(words)
+        if not words or key in self._known_texts():
+            return
+        own = frozenset(words)
+        shown = (frozenset(_words(text)) for text in order.prototypes)
+        if any(_alike(own, other) for other in (*self._words, *shown)):
+            return
+        self._known_texts().add(key)
+        self._words.append(own)
+        kept.append(manuscript)
+
+    def _fits(self, manuscript: Manuscript, group: int) -> bool:
+        """It is what was ordered."""
+        if self._task.kind == "sequence":
+            return manuscript.labels == (group,)
+        if group == len(self._task.labels):
+            return not any(manuscript.labels)
+        return 1 + 2 * group in manuscript.labels
+
+    def _known_texts(self) -> set[str]:
+        if self._taken is None:
+            self._taken = {" ".join(_words(text)) for text in self._texts}
+        return self._taken
+
+
+def _quotas(task: TaskCard, wanted: int) -> list[int]:
+    """How many texts of each label; of a token task also, last, without any mention."""
+    without = int(wanted * OUTSIDE_SHARE) if task.kind == "token" else 0
+    classes = len(task.labels)
+    base, rest = divmod(wanted - without, classes)
+    quotas = [base + (index < rest) for index in range(classes)]
+    return [*quotas, without] if task.kind == "token" else quotas
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    return len(one & other) >= ALIKE * len(one | other)
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= PROTOTYPE_LENGTH else f"{line[:PROTOTYPE_LENGTH]} ..."

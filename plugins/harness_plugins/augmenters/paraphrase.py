@@ -1,0 +1,137 @@
+"""The ``paraphrase`` augmenter: a language model says each text in other words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from harness.config import AnnotatorConfig
+from harness.data import Pool, TaskCard
+from harness.errors import CommandError, PartError
+from harness.protocols import Account, AnnotatorRequest, AugmenterRequest, Progress
+from harness.specs import parse_spec
+from harness_plugins.llm.calls import Call, Message, Outcome
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.engine import Engine
+    from harness_plugins.llm.settings import LlmSettings
+
+__all__ = ["ParaphraseAugmenter"]
+
+SYSTEM = (
+    "You rewrite texts in other words. The new text says the same, in the same tone and at about "
+    "the same length, and it belongs to the same category as the old one. The categories:"
+)
+QUESTION = "Rewrite this text. Answer with the new text alone, without quotes or comments."
+TEMPERATURE = 0.7
+"""Some variety; at 0 a small model repeats the text."""
+MOST_TOKENS = 1024
+LONGEST = 3.0
+"""A reply so many times longer than its text (plus 100 characters) is more than a paraphrase."""
+OPTIONS = ("base_url", "key_env", "key_file")
+QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("«", "»"), ("`", "`")}
+
+
+class ParaphraseAugmenter:
+    """``paraphrase:MODEL_SPEC``: ``paraphrase:openai:MODEL``, ``paraphrase:PRESET``, ...
+
+    The model is told the task's categories, never an example's label: it does not know one.
+    Every reply is cached as an annotator's is; another seed asks for other variants. A text
+    without a usable reply stays as it is.
+
+    Options: ``base_url``, ``key_env``, ``key_file``, as in ``AnnotatorConfig``.
+    """
+
+    def __init__(self, task: TaskCard, settings: LlmSettings) -> None:
+        self._task, self._settings = task, settings
+        self._open: tuple[Engine, Account] | None = None
+
+    @classmethod
+    def from_request(cls, request: AugmenterRequest) -> ParaphraseAugmenter:
+        """Read the model's spec.
+
+        Raises:
+            CommandError: if it names none.
+        """
+        from harness_plugins.llm.presets import PRESETS, user_presets
+        from harness_plugins.llm.settings import settings_of
+
+        request.spec.check_options(*OPTIONS)
+        if not request.spec.argument:
+            raise CommandError("paraphrase: name a model, for instance paraphrase:openai:MODEL")
+        spec = parse_spec(request.spec.argument)
+        config = AnnotatorConfig.model_validate(dict(request.spec.options))
+        asked = AnnotatorRequest(spec, request.task, config, seed=0)
+        preset = {**PRESETS, **user_presets()}.get(spec.name)
+        return cls(request.task, settings_of(asked, preset))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the model, its parameters and the wording."""
+        asked = "\n".join([self._settings.fingerprint, self._parameters, self._system, QUESTION])
+        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, object]:
+        """The model and its parameters."""
+        return {**self._settings.describe(), "parameters": self._parameters}
+
+    def open(self, account: Account) -> AbstractContextManager[None]:
+        """Hold the engine for the duration of a ``with`` block; see ``Paying``."""
+        return self._opened(account)
+
+    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+        """A paraphrase of each text.
+
+        Raises:
+            PartError: if it was not opened.
+            ServiceError, BudgetError: see ``Paying``.
+        """
+        if self._open is None:
+            raise PartError("paraphrase: opened for an account before it is asked")
+        engine, account = self._open
+        outcomes = engine.ask([self._call(text, seed) for text in pool.texts], progress)
+        found = [_rewritten(out, text) for out, text in zip(outcomes, pool.texts, strict=True)]
+        if kept := found.count(None):
+            account.note(f"paraphrase: {kept} of {len(pool)} texts stay as they are")
+        texts = [new or text for new, text in zip(found, pool.texts, strict=True)]
+        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)
+
+    @contextmanager
+    def _opened(self, account: Account) -> Iterator[None]:
+        from harness_plugins.llm.opening import open_engine
+
+        with open_engine(self._settings, account) as engine:
+            self._open = (engine, account)
+            try:
+                yield
+            finally:
+                self._open = None
+
+    @property
+    def _system(self) -> str:
+        labels = [f"- {label.name}: {label.description}" for label in self._task.labels]
+        return "\n".join([SYSTEM, *labels])
+
+    @property
+    def _parameters(self) -> str:
+        return self._settings.parameters(max_tokens=MOST_TOKENS, temperature=TEMPERATURE)
+
+    def _call(self, text: str, seed: int) -> Call:
+        messages = (Message("system", self._system), Message("user", f"{text}\n\n{QUESTION}"))
+        settings = self._settings
+        return Call(settings.endpoint, settings.model, messages, self._parameters, sample=seed)
+
+
+def _rewritten(outcome: Outcome, text: str) -> str | None:
+    """The new text of a reply; None where there is none that can stand for the old one."""
+    reply = outcome.reply
+    if reply is None or reply.finish != "stop":
+        return None
+    lines = reply.text.strip().removeprefix("```").removesuffix("```").split("\n")
+    new = " ".join(" ".join(lines).split())
+    while len(new) > 1 and (new[0], new[-1]) in QUOTES and (text[:1], text[-1:]) not in QUOTES:
+        new = new[1:-1].strip()
+    too_long = len(new) > LONGEST * len(text) + 100
+    return None if not new or too_long else new

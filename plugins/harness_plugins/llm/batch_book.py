@@ -1,0 +1,139 @@
+"""Which call went into which batch of the vendor: written down before anything is uploaded.
+
+A small SQLite file beside the replies. A batch is entered with its calls' keys before its
+upload and gets the vendor's id right after its creation; a process killed in between leaves
+an entry without id, and the batch, if it was created, carries the entry's tag at the vendor.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import RunError
+
+__all__ = ["BatchBook", "Entry"]
+
+BUSY_SECONDS = 60.0
+CHUNK = 500
+"""Keys looked up together."""
+KEPT_SECONDS = 29 * 24 * 3600.0
+"""The vendor deletes a batch's files after 30 days; then its answers have to be asked anew."""
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS batches (
+    tag TEXT PRIMARY KEY, id TEXT, endpoint TEXT NOT NULL, planned REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, tag TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS calls_of_batch ON calls (tag);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A batch.
+
+    Attributes:
+        tag: ours; in the batch's metadata at the vendor.
+        id: the vendor's; None: not known to have been created.
+        keys: of its calls that may still get an answer from it.
+    """
+
+    tag: str
+    id: str | None
+    keys: tuple[str, ...]
+
+
+class BatchBook:
+    """The file of batches.
+
+    Args:
+        path: made where there is none.
+        endpoint: whose batches these are; others are not looked at.
+
+    Raises:
+        RunError: if the file cannot be used.
+    """
+
+    def __init__(self, path: Path, endpoint: str) -> None:
+        self._path, self._endpoint = path, endpoint
+        with self._named_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._file.executescript(_CREATE)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    def open_entries(self, keys: Iterable[str]) -> list[Entry]:
+        """The batches in which some of these calls are, with those keys; the oldest first."""
+        found: dict[tuple[str, str | None], list[str]] = {}
+        oldest = time.time() - KEPT_SECONDS
+        asked = list(keys)
+        with self._named_errors():
+            for start in range(0, len(asked), CHUNK):
+                some = asked[start : start + CHUNK]
+                marks = ", ".join("?" * len(some))
+                rows = self._file.execute(
+                    "SELECT tag, id, key FROM calls JOIN batches USING (tag) WHERE endpoint = ? "
+                    f"AND planned > ? AND key IN ({marks}) ORDER BY planned",
+                    (self._endpoint, oldest, *some),
+                )
+                for tag, vendor_id, key in rows:
+                    found.setdefault((tag, vendor_id), []).append(key)
+        return [Entry(tag, vendor_id, tuple(own)) for (tag, vendor_id), own in found.items()]
+
+    def plan(self, keys: Sequence[str]) -> Entry:
+        """Enter a batch that is about to be uploaded."""
+        entry = Entry(uuid.uuid4().hex, None, tuple(keys))
+        with self._transaction():
+            self._file.execute(
+                "INSERT INTO batches VALUES (?, NULL, ?, ?)",
+                (entry.tag, self._endpoint, time.time()),
+            )
+            self._file.executemany(
+                "INSERT OR REPLACE INTO calls VALUES (?, ?)", ((key, entry.tag) for key in keys)
+            )
+        return entry
+
+    def created(self, entry: Entry, vendor_id: str) -> Entry:
+        """Note the vendor's id of a batch."""
+        with self._transaction():
+            self._file.execute("UPDATE batches SET id = ? WHERE tag = ?", (vendor_id, entry.tag))
+        return replace(entry, id=vendor_id)
+
+    def forget(self, entry: Entry, keys: Iterable[str]) -> None:
+        """These calls get no answer from the batch: they may be sent again."""
+        with self._transaction():
+            self._file.executemany(
+                "DELETE FROM calls WHERE key = ? AND tag = ?", ((key, entry.tag) for key in keys)
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._named_errors():
+            self._file.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._file.execute("ROLLBACK")
+                raise
+            self._file.execute("COMMIT")
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise RunError(f"{self._path}: cannot be used: {error}") from None

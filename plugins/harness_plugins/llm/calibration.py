@@ -1,0 +1,55 @@
+"""Contextual calibration (Zhao et al., 2021, "Calibrate Before Use"): without the prompt's bias."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.data import FloatArray
+from harness_plugins.llm.calls import Call, canonical
+
+__all__ = ["CONTENT_FREE", "calibrated", "normalised", "with_content_free"]
+
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Texts without content (ibid., section 5)."""
+
+
+def with_content_free(call: Call, text: str, instead: Sequence[str] = CONTENT_FREE) -> Call:
+    """The call, to be calibrated by contextual calibration (Zhao et al., 2021).
+
+    The choices' probabilities are divided by their mean probability after the same chat
+    with a text without content in the question: what the prompt alone suggests.
+
+    Args:
+        call: with choices.
+        text: the example's text, as it stands in the last message.
+        instead: what is put in its place, one prompt each.
+    """
+    question = call.messages[-1].content
+    before, found, after = question.rpartition(text)
+    if not found:
+        raise ValueError("the text does not stand in the call's last message")
+    bare = [before + other + after for other in instead]
+    return replace(
+        call, parameters=canonical({**json.loads(call.parameters), "content_free": bare})
+    )
+
+
+def calibrated(logs: FloatArray, content_free: FloatArray) -> FloatArray:
+    """Natural logs ``[choices]`` of p(c) / mean p(c | no content), normalised (ibid., eq. 2).
+
+    Args:
+        logs: ``[choices]``, normalised.
+        content_free: ``[prompts, choices]``, each row normalised.
+    """
+    return normalised(logs - np.log(np.exp(content_free).mean(axis=0)))
+
+
+def normalised(logs: FloatArray) -> FloatArray:
+    """Natural logs of values that add up to 1, in proportion to those given."""
+    top = logs.max()
+    total: FloatArray = logs - (top + np.log(np.exp(logs - top).sum()))
+    return total

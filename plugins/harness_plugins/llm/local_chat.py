@@ -1,0 +1,127 @@
+"""From messages to token ids and back: the tokenizer's chat template, or a plain form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from harness_plugins.llm.calls import Message
+
+__all__ = ["Chat"]
+
+PLAIN = {"user": "User: ", "assistant": "Assistant: "}
+TAIL = 32
+"""Characters before an answer that are tokenised with it: enough for any merge at the border."""
+SENTINEL = "Qzx"
+
+
+class Chat:
+    """Renders chats as a model was trained to read them.
+
+    With a chat template, that is used; thinking is switched off where the template has such
+    a switch. A template that knows no system message gets it before the first user message.
+    A model without a template reads plain text: the system message, then turns that begin
+    with ``User:`` and ``Assistant:``, one after the other on lines of their own.
+
+    Args:
+        tokenizer: of ``transformers``.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._templated = bool(getattr(tokenizer, "chat_template", None))
+        self._begin = self._begin_ids()
+        self._lead, self._after = self._answer_form()
+        self._answer = lru_cache(maxsize=4096)(self._tokenise_answer)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end an answer, beside the model's own end token."""
+        return () if self._templated else ("\n" + PLAIN["user"].strip(),)
+
+    @property
+    def end(self) -> int | None:
+        """The token that ends a turn of the assistant; None where it has none of its own."""
+        ids = self._ids(self._after) if self._templated else []
+        return ids[0] if ids else None
+
+    def render(self, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
+        """The chat as text, up to where the answer begins.
+
+        Args:
+            messages: the question last.
+            options: further variables of the chat template.
+        """
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        return self._template(turns, options) if self._templated else _plain(turns)
+
+    def prompt(self, text: str) -> list[int]:
+        """Token ids of a rendered chat."""
+        return self._begin + self._ids(text)
+
+    def answer(self, text: str, choice: str) -> tuple[int, ...]:
+        """Token ids of a choice that follows a rendered chat, the end of the turn included.
+
+        With its end, a choice is a whole answer: "art" does not get the probability of all
+        answers that begin with "art", and those of different choices add up to at most one.
+        """
+        return self._answer(text[-TAIL:], choice)
+
+    def text(self, ids: Sequence[int], stops: Sequence[str]) -> tuple[str, bool]:
+        """Generated ids as text up to the first stop, and whether one was found."""
+        text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
+        found = [text.index(stop) for stop in stops if stop and stop in text]
+        return (text[: min(found)] if found else text).strip(), bool(found)
+
+    def _template(self, turns: list[dict[str, str]], options: Mapping[str, Any]) -> str:
+        from jinja2.exceptions import TemplateError
+
+        wanted = {"add_generation_prompt": True, "enable_thinking": False, **options}
+        try:
+            text = self._tokenizer.apply_chat_template(turns, tokenize=False, **wanted)
+        except TemplateError:
+            if len(turns) < 2 or turns[0]["role"] != "system":
+                raise
+            merged = turns[0]["content"] + "\n\n" + turns[1]["content"]
+            turns = [{"role": turns[1]["role"], "content": merged}, *turns[2:]]
+            text = self._tokenizer.apply_chat_template(turns, tokenize=False, **wanted)
+        return str(text)
+
+    def _answer_form(self) -> tuple[str, str]:
+        """What the template puts before and after an answer."""
+        if not self._templated:
+            return " ", "\n" + PLAIN["user"]
+        asked = [{"role": "user", "content": SENTINEL[::-1]}]
+        answered = [*asked, {"role": "assistant", "content": SENTINEL}]
+        prompt = self._template(asked, {})
+        whole = self._template(answered, {"add_generation_prompt": False})
+        before, _, after = whole.rpartition(SENTINEL)
+        return before.removeprefix(prompt) if before.startswith(prompt) else "", after
+
+    def _tokenise_answer(self, tail: str, choice: str) -> tuple[int, ...]:
+        """Tokenised with what surrounds it, since tokenizers merge across borders."""
+        said = self._lead + choice
+        asked, answered = self._ids(tail), self._ids(tail + said)
+        ended = self._ids(tail + said + self._after)
+        if answered[: len(asked)] == asked and ended[: len(answered)] == answered:
+            inside, after = answered[len(asked) :], ended[len(answered) :]
+        else:
+            inside, after = self._ids(said), self._ids(self._after)
+        eos = self._tokenizer.eos_token_id
+        return (*inside, *(after[:1] or ([] if eos is None else [eos])))
+
+    def _begin_ids(self) -> list[int]:
+        """The beginning-of-text token, where the tokenizer puts one; templates write their own."""
+        bos = self._tokenizer.bos_token_id
+        first = self._tokenizer("a")["input_ids"][:1]
+        return first if not self._templated and bos is not None and first == [bos] else []
+
+    def _ids(self, text: str) -> list[int]:
+        found = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return [int(one) for one in found]
+
+
+def _plain(turns: Sequence[Mapping[str, str]]) -> str:
+    parts = [PLAIN.get(turn["role"], "") + turn["content"] for turn in turns]
+    return "\n".join([*parts, PLAIN["assistant"].rstrip()])

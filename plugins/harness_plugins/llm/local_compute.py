@@ -1,0 +1,336 @@
+"""What a causal language model is asked to compute: likelihoods of answers, and free text.
+
+Prompts are padded on the left. Their common beginning may be computed once: its keys and
+values stand before the padding, and positions are counted without it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.data import FloatArray
+
+__all__ = ["Computer", "Prefix", "Sampling", "common_prefix"]
+
+SHORTEST_PREFIX = 8
+"""Tokens below which a common beginning is not worth a pass of its own."""
+TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}
+"""Nats by which the two ways to score may differ on the probe, by rounding alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The common beginning of some prompts: its ids, and the model's cache of one row."""
+
+    ids: tuple[int, ...]
+    cache: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How text is generated; temperature 0 is greedy."""
+
+    length: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    stops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Prompts side by side, without the prefix; the mask covers the prefix, too."""
+
+    ids: Any
+    mask: Any
+    positions: Any
+
+
+class Computer:
+    """Runs a model over batches of token ids.
+
+    Args:
+        model: a causal language model of ``transformers``, in evaluation mode.
+        pad: any valid token id.
+    """
+
+    def __init__(self, model: Any, pad: int, ends: Sequence[int]) -> None:
+        from transformers import GenerationConfig
+
+        self._model, self._pad, self._ends = model, pad, tuple(dict.fromkeys(ends))
+        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        # A vendor's own sampling defaults would change answers without being in a call's key.
+        model.generation_config = GenerationConfig()
+        self.shares = self._plain_attention() and self._agrees()
+
+    @property
+    def context(self) -> int | None:
+        """Most tokens of prompt and answer; None: no limit is known."""
+        found = getattr(self._config(), "max_position_embeddings", None)
+        return found if isinstance(found, int) and found > 0 else None
+
+    def ends(self, token: int) -> bool:
+        """Whether a token ends an answer."""
+        return token in self._ends
+
+    def prefix(self, ids: Sequence[int]) -> Prefix | None:
+        """Compute a common beginning once; None where that does not pay or cannot be shared."""
+        import torch
+
+        if not self.shares or len(ids) < SHORTEST_PREFIX:
+            return None
+        with torch.inference_mode():
+            row = torch.tensor([list(ids)], device=self._model.device)
+            out = self._model(input_ids=row, use_cache=True, **self._keep(1))
+        return Prefix(tuple(ids), out.past_key_values)
+
+    def score(
+        self,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        prefix: Prefix | None = None,
+    ) -> FloatArray:
+        """float64 ``[prompts, answers]``: natural log of P(answer | prompt).
+
+        Where attention is causal and full, a prompt is read once: all answers follow its
+        keys and values in one pass, each seeing the prompt and itself alone. Other models
+        read every answer after a copy of its prompt.
+        """
+        import torch
+
+        with torch.inference_mode():
+            if self.shares:
+                return self._score_shared(prompts, answers, prefix)
+            return self.score_plainly(prompts, answers)
+
+    def score_plainly(
+        self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    ) -> FloatArray:
+        """The same, for any causal model: prompt and answer in one row for each pair."""
+        import torch
+
+        pairs = [[*prompt, *answer[:-1]] for prompt in prompts for answer in answers]
+        rows = self._rows(pairs, 0)
+        longest = max(len(answer) for answer in answers)
+        with torch.inference_mode():
+            out = self._model(**self._inputs(rows), **self._keep(longest))
+            logs = out.logits[:, -longest:].float().log_softmax(-1)
+        found = np.empty((len(prompts), len(answers)))
+        for row in range(len(pairs)):
+            answer = answers[row % len(answers)]
+            own = logs[row, -len(answer) :]
+            picked = own.gather(1, torch.tensor(answer, device=own.device)[:, None])
+            found[divmod(row, len(answers))] = picked.double().sum().item()
+        return found
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        prefix: Prefix | None = None,
+        tokenizer: Any = None,
+    ) -> list[list[int]]:
+        """Generated ids of each prompt, its end token included where it came.
+
+        A row's draws come from its own seed: they do not depend on the rows beside it.
+        """
+        import torch
+
+        skip = len(prefix.ids) if prefix else 0
+        rows = self._rows(prompts, skip)
+        ids, shared = rows.ids, dict[str, Any]()
+        if prefix:
+            before = torch.tensor([prefix.ids], device=ids.device).expand(len(prompts), -1)
+            ids = torch.cat([before, ids], dim=1)
+            shared = {"past_key_values": self._copies(prefix, len(prompts))}
+        with torch.inference_mode():
+            out = self._model.generate(
+                ids,
+                attention_mask=rows.mask,
+                do_sample=False,
+                max_new_tokens=sampling.length,
+                eos_token_id=list(self._ends) or None,
+                pad_token_id=self._pad,
+                stop_strings=list(sampling.stops) or None,
+                tokenizer=tokenizer if sampling.stops else None,
+                logits_processor=_processors(sampling, seeds),
+                **shared,
+            )
+        texts = out[:, ids.shape[1] :].tolist()
+        return [self._until_end(text, bool(sampling.stops)) for text in texts]
+
+    def _score_shared(
+        self,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+        prefix: Prefix | None,
+    ) -> FloatArray:
+        import torch
+
+        rows = self._rows(prompts, len(prefix.ids) if prefix else 0)
+        cache = self._copies(prefix, len(prompts)) if prefix else None
+        out = self._model(
+            **self._inputs(rows), past_key_values=cache, use_cache=True, **self._keep(1)
+        )
+        first = out.logits[:, -1].float().log_softmax(-1)
+        found = first[:, [answer[0] for answer in answers]].double()
+        fed = [token for answer in answers for token in answer[:-1]]
+        if not fed:
+            return _numpy(found)
+        then = [token for answer in answers for token in answer[1:]]
+        owner = np.repeat(np.arange(len(answers)), [len(answer) - 1 for answer in answers])
+        logits = self._follow(rows, fed, owner, out.past_key_values)
+        logs = logits.float().log_softmax(-1)
+        index = torch.tensor(then, device=logs.device).expand(len(prompts), -1)
+        picked = logs.gather(2, index[..., None])[..., 0].double()
+        where = torch.tensor(owner, device=logs.device).expand(len(prompts), -1)
+        return _numpy(found.scatter_add(1, where, picked))
+
+    def _follow(self, rows: _Rows, fed: list[int], owner: Any, cache: Any) -> Any:
+        """Logits ``[rows, fed, vocabulary]`` of all answers' tokens, each after its prompt."""
+        import torch
+
+        device, count = rows.ids.device, len(rows.ids)
+        starts = np.searchsorted(owner, owner)
+        depth = torch.tensor(np.arange(len(owner)) - starts, device=device)
+        own = torch.tensor(owner, device=device)
+        order = torch.arange(len(fed), device=device)
+        sees = (own[:, None] == own[None]) & (order[:, None] >= order[None])
+        prompt = rows.mask.bool()[:, None, :].expand(-1, len(fed), -1)
+        allowed = torch.cat([prompt, sees.expand(count, -1, -1)], dim=2)[:, None]
+        zero = torch.zeros((), dtype=self._model.dtype, device=device)
+        mask = torch.where(allowed, zero, torch.finfo(self._model.dtype).min)
+        out = self._model(
+            input_ids=torch.tensor(fed, device=device).expand(count, -1),
+            attention_mask=mask,
+            position_ids=rows.mask.sum(1, keepdim=True) + depth,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        return out.logits
+
+    def _rows(self, prompts: Sequence[Sequence[int]], skip: int) -> _Rows:
+        import torch
+
+        length = max(len(prompt) for prompt in prompts) - skip
+        ids = torch.full((len(prompts), length), self._pad)
+        mask = torch.ones((len(prompts), skip + length), dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            own = len(prompt) - skip
+            ids[row, length - own :] = torch.tensor(list(prompt[skip:]))
+            mask[row, skip : skip + length - own] = 0
+        positions = (mask.cumsum(1) - 1).clamp(min=0)[:, skip:]
+        return _Rows(*(part.to(self._model.device) for part in (ids, mask, positions)))
+
+    def _inputs(self, rows: _Rows) -> dict[str, Any]:
+        inputs = {"input_ids": rows.ids, "attention_mask": rows.mask}
+        known = "position_ids" in inspect.signature(self._model.forward).parameters
+        return {**inputs, "position_ids": rows.positions} if known else inputs
+
+    def _keep(self, count: int) -> dict[str, int]:
+        return {"logits_to_keep": count} if self._keeps else {}
+
+    def _copies(self, prefix: Prefix, rows: int) -> Any:
+        cache = copy.deepcopy(prefix.cache)
+        cache.batch_repeat_interleave(rows)
+        return cache
+
+    def _until_end(self, ids: list[int], stops: bool) -> list[int]:
+        """Up to the end token, or without the padding behind a stop text."""
+        ended = next((place + 1 for place, token in enumerate(ids) if token in self._ends), None)
+        if ended is None and stops:
+            ended = next((n for n in range(len(ids), 0, -1) if ids[n - 1] != self._pad), 0)
+        return ids[:ended]
+
+    def _config(self) -> Any:
+        return self._model.config.get_text_config()
+
+    def _plain_attention(self) -> bool:
+        """Whether every layer keeps all keys and values, and is told positions.
+
+        Sliding windows count places of the cache, padding included, and recurrent states
+        cannot be shared among answers.
+        """
+        from transformers import DynamicCache
+        from transformers.cache_utils import DynamicLayer
+
+        config = self._config()
+        if "position_ids" not in inspect.signature(self._model.forward).parameters:
+            return False
+        if getattr(config, "alibi", False) or getattr(self._model, "_is_stateful", False):
+            return False
+        layers = DynamicCache(config=config).layers
+        return all(type(layer) is DynamicLayer for layer in layers)
+
+    def _agrees(self) -> bool:
+        """Whether both ways to score agree on a small probe: no list knows every architecture."""
+        import torch
+
+        size = int(self._config().vocab_size)
+        draw = random.Random(0)
+        start = [draw.randrange(size) for _ in range(SHORTEST_PREFIX)]
+        prompts = [[*start, *(draw.randrange(size) for _ in range(n))] for n in (2, 5)]
+        answers = [[draw.randrange(size) for _ in range(n)] for n in (2, 3)]
+        self.shares = True
+        with torch.inference_mode():
+            one = self._score_shared(prompts, answers, self.prefix(start))
+        gap = float(np.abs(one - self.score_plainly(prompts, answers)).max())
+        return gap < TOLERANCE[str(self._model.dtype).removeprefix("torch.")]
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """The ids with which all prompts begin; at least one of each prompt is left over."""
+    most = min((len(prompt) for prompt in prompts), default=1) - 1
+    rows = [tuple(prompt[:most]) for prompt in prompts] or [()]
+    first, last = min(rows), max(rows)  # what these two share, all between them share
+    differ = (place for place in range(most) if first[place] != last[place])
+    return list(first[: next(differ, most)])
+
+
+def _numpy(found: Any) -> FloatArray:
+    array: FloatArray = found.cpu().numpy()
+    return array
+
+
+def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
+    """The steps from logits to a drawn token: temperature, top-k, top-p, one draw a row."""
+    from transformers import (
+        LogitsProcessorList,
+        TemperatureLogitsWarper,
+        TopKLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    if sampling.temperature == 0:
+        return LogitsProcessorList()
+    steps: list[Any] = [TemperatureLogitsWarper(float(sampling.temperature))]
+    if sampling.top_k:
+        steps.append(TopKLogitsWarper(sampling.top_k))
+    if sampling.top_p < 1:
+        steps.append(TopPLogitsWarper(sampling.top_p))
+    return LogitsProcessorList([*steps, _Draw(seeds)])
+
+
+class _Draw:
+    """Leaves one token a row, drawn by the row's own generator (inverse of the distribution)."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._generators = [random.Random(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        points = [generator.random() for generator in self._generators]
+        cumulated = scores.double().softmax(-1).cumsum(-1)
+        drawn = torch.tensor(points, dtype=torch.double, device=scores.device)[:, None]
+        picked = torch.searchsorted(cumulated, drawn * cumulated[:, -1:], right=True)
+        picked = picked.clamp(max=scores.shape[-1] - 1)
+        return torch.full_like(scores, float("-inf")).scatter(1, picked, 0.0)

@@ -1,0 +1,52 @@
+"""File formats: one module each, all giving the same lazily read table of raw rows.
+
+A format knows nothing of labels. It says where each row stands and what its columns hold;
+``harness_tasks.checking`` makes checked examples of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from harness.data import Kind
+from harness.errors import DataError
+from harness_tasks.formats import conll, delimited, json_files, parquet
+from harness_tasks.formats.table import RawTable
+
+__all__ = ["SUFFIXES", "RawTable", "open_table"]
+
+Opener = Callable[[Path, Kind, Collection[str]], RawTable]
+
+_FORMATS: Mapping[str, Opener] = {
+    ".jsonl": json_files.open_lines,
+    ".json": json_files.open_array,
+    ".csv": delimited.open_csv,
+    ".tsv": delimited.open_tsv,
+    ".parquet": parquet.open_parquet,
+    ".conll": conll.open_conll,
+    ".txt": conll.open_conll,
+    ".iob": conll.open_conll,
+    ".iob2": conll.open_conll,
+    ".bio": conll.open_conll,
+}
+SUFFIXES = tuple(_FORMATS)
+"""Suffixes of the files that can hold a split."""
+
+
+def open_table(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+    """A data file as raw rows, by its suffix; nothing is read before its rows are.
+
+    Args:
+        file: its suffix says the format.
+        kind: kind of the task.
+        columns: names of columns that the task knows, by which a header is recognised.
+
+    Raises:
+        DataError: if no format has the suffix, or a format does not serve the kind of task.
+    """
+    opener = _FORMATS.get(file.suffix.lower())
+    if opener is None:
+        known = ", ".join(SUFFIXES)
+        raise DataError(f"{file}: no known format; a data file ends in one of {known}")
+    return opener(file, kind, columns)

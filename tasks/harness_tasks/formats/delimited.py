@@ -1,0 +1,59 @@
+"""``.csv`` and ``.tsv``: with a header, or as the reference implementation writes them.
+
+Without a header a row is ``label,text`` or ``label,text,augmented``. In token tasks a row
+has the tokens of a sentence and its tags, each joined by spaces, under a header; a ``.tsv``
+without that header is taken for CoNLL columns, which are often given this suffix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal
+
+from harness.data import Kind
+from harness.delimited import has_header, read_cells, read_records
+from harness.errors import DataError
+from harness_tasks.formats.conll import open_conll
+from harness_tasks.formats.table import RawRow, RawTable
+
+__all__ = ["open_csv", "open_tsv"]
+
+POSITIONS = ("label", "text", "augmented")
+
+
+def open_csv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+    """A ``.csv`` file."""
+    if kind == "token":
+        return RawTable(str(file), lambda: _sentences(file, columns), "text")
+    form: Literal["text", "positional"] = "text" if _headed(file, columns) else "positional"
+    return RawTable(str(file), lambda: _rows(file, columns), form)
+
+
+def open_tsv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+    """A ``.tsv`` file."""
+    if kind == "token" and not _headed(file, columns):
+        return open_conll(file, kind, columns)
+    return open_csv(file, kind, columns)
+
+
+def _headed(file: Path, columns: Collection[str]) -> bool:
+    try:
+        first = next((cells for _, cells in read_cells(file)), [])
+    except DataError:
+        return False  # said, with its line, when the rows are read
+    return has_header(first, columns)
+
+
+def _rows(file: Path, columns: Collection[str]) -> Iterator[RawRow]:
+    for line, row in read_records(file, columns, POSITIONS):
+        yield f"{file}:{line}", row
+
+
+def _sentences(file: Path, columns: Collection[str]) -> Iterator[RawRow]:
+    for line, row in read_records(file, columns, ("tokens", "tags")):
+        yield f"{file}:{line}", {column: _parts(value) for column, value in row.items()}
+
+
+def _parts(value: str) -> list[str]:
+    return [part for part in value.split(" ") if part]

@@ -1,0 +1,32 @@
+"""What every format gives: raw rows, each with the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["RawRow", "RawTable"]
+
+RawRow: TypeAlias = tuple[str, Mapping[str, Any]]
+"""``file:line`` (or ``file: row n``) and the row's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """A file (or a split from the hub), not yet read.
+
+    Attributes:
+        name: for messages.
+        rows: begins to read anew at each call.
+        values: ``typed`` (numbers are numbers), ``text`` (all columns are text),
+            ``positional`` (text without a header: label, text, augmented).
+        class_names: the names of the integers of a column, where the file says them.
+        fingerprint: a hash of the content, where it is known without reading it.
+    """
+
+    name: str
+    rows: Callable[[], Iterator[RawRow]]
+    values: Literal["typed", "text", "positional"] = "typed"
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fingerprint: str | None = None

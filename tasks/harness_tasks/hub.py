@@ -1,0 +1,159 @@
+"""Data from the Hugging Face hub, loaded by ``datasets``."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.errors import DataError
+from harness_tasks.declaration import HubSource
+from harness_tasks.files import split_named
+from harness_tasks.formats import RawTable
+from harness_tasks.formats.parquet import class_names
+from harness_tasks.formats.table import RawRow
+
+__all__ = ["HubData", "download_command", "load_hub"]
+
+SECONDS = 3.0
+"""How long to wait for the hub to answer at all."""
+_COMMIT = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class HubData:
+    """A repository's splits as raw tables.
+
+    Attributes:
+        commit: the commit that was loaded; None where ``datasets`` does not know it.
+    """
+
+    tables: Mapping[str, RawTable]
+    commit: str | None
+
+
+def load_hub(hub: HubSource, task: str) -> HubData:
+    """Load every split of a repository that has one of our names.
+
+    Raises:
+        DataError: saying in one line why it cannot be had, and how it can be fetched where
+            there is network.
+    """
+    local = Path(hub.repository).is_dir()
+    if not local and not _reachable():
+        _go_offline()
+    loaded = _load(hub, task, local=local)
+    tables = {}
+    commit = None
+    for name, dataset in loaded.items():
+        split = split_named(str(name))
+        if split is None:
+            continue
+        if split in tables:
+            raise DataError(f"{_title(hub)}: two of its splits are {split}: {', '.join(loaded)}")
+        commit = commit or _commit_of(dataset)
+        tables[split] = _table(dataset, f"{_title(hub)}, {name}")
+    if "train" not in tables:
+        raise DataError(f"{_title(hub)}: has no train split, but {', '.join(map(str, loaded))}")
+    return HubData(tables, commit)
+
+
+def download_command(hub: HubSource, task: str) -> str:
+    """The command that fetches the same files into ``DIR/<task>``."""
+    only = f" --include '{hub.data_dir}/*'" if hub.data_dir else ""
+    return (
+        f"hf download {hub.repository} --repo-type dataset --revision {hub.revision}{only} "
+        f"--local-dir DIR/{task}"
+    )
+
+
+def _go_offline() -> None:
+    """A copy in the cache will do; without one, fail at once instead of after retries."""
+    import datasets
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = True
+    datasets.config.HF_HUB_OFFLINE = True
+
+
+def _load(hub: HubSource, task: str, *, local: bool) -> Mapping[str, Any]:
+    import datasets
+    from datasets.utils.logging import set_verbosity_error
+    from huggingface_hub.utils import logging as hub_logging
+
+    set_verbosity_error()
+    hub_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    shown = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        loaded: Mapping[str, Any] = datasets.load_dataset(
+            hub.repository, data_dir=hub.data_dir, revision=None if local else hub.revision
+        )
+        return loaded
+    except Exception as error:
+        raise DataError(f"task {task!r}: {_why_not(error, hub, task)}") from error
+    finally:
+        if not shown:
+            datasets.enable_progress_bars()
+
+
+def _why_not(error: Exception, hub: HubSource, task: str) -> str:
+    said = " ".join(str(error).split())[:160]
+    if "scripts are no longer supported" in said:
+        return (
+            f"{_title(hub)} is a loading script, which nothing runs any more; name a revision with "
+            "files, such as refs/convert/parquet, under [hub] in the task's declaration"
+        )
+    if isinstance(error, (ConnectionError, TimeoutError)) or "ffline" in said:
+        why = f"{_title(hub)} cannot be reached from here"
+    else:
+        why = f"{_title(hub)} cannot be loaded ({type(error).__name__}: {said})"
+    return (
+        f"{why}; where there is network, run: {download_command(hub, task)}; then pass --data DIR"
+    )
+
+
+def _table(dataset: Any, name: str) -> RawTable:
+    def rows() -> Iterator[RawRow]:
+        for number, row in enumerate(dataset, start=1):
+            yield f"{name}: row {number}", row
+
+    return RawTable(
+        name,
+        rows,
+        class_names=class_names(dataset.features.to_dict()),
+        fingerprint=dataset._fingerprint,  # no public name; of files and revision
+    )
+
+
+def _commit_of(dataset: Any) -> str | None:
+    """``datasets`` prepares a repository in a folder that it names after the commit."""
+    for file in dataset.cache_files:
+        match = _COMMIT.search(str(file["filename"]))
+        if match:
+            return match.group(1)
+    return None
+
+
+def _reachable() -> bool:
+    """Whether the hub answers; assumed where a proxy stands between."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        return True
+    if os.environ.get("HF_HUB_OFFLINE"):
+        return False
+    address = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _title(hub: HubSource) -> str:
+    return f"{hub.repository}@{hub.revision}"
