@@ -75,15 +75,15 @@ def cached(folder: Path) -> None:
     assert all(outcome.reply for outcome in outcomes)
     print(
         f"cached: {count} replies written in {written:.1f} s, calls built (in {built:.1f} s) and "
-        f"replies read in {seconds:.2f} s ({cpu:.2f} s of CPU); file {path.stat().st_size / 2**20:.0f} MiB"
+        f"replies read in {seconds:.2f} s ({cpu:.2f} s of CPU); "
+        f"file {path.stat().st_size / 2**20:.0f} MiB"
     )
 
 
 def _calls(url: str, prompts: list[list[dict[str, str]]], parameters: str) -> list[Call]:
-    return [
-        Call(url, MODEL, tuple(_message(turn) for turn in chat), parameters)
-        for chat in prompts
-    ]
+    """As the annotator builds them: what calls show in common is one message."""
+    shown = tuple(_message(turn) for turn in prompts[0][:-1])
+    return [Call(url, MODEL, (*shown, _message(chat[-1])), parameters) for chat in prompts]
 
 
 def _message(turn: dict[str, str]) -> Message:
