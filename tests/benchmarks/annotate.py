@@ -47,6 +47,8 @@ def chats(texts: int, shots: int) -> list[list[dict[str, str]]]:
 
 
 def run_engine(url: str, options: argparse.Namespace) -> None:
+    import aiohttp  # noqa: F401  (the others are not timed while they import it either)
+
     from harness.protocols import Account
     from harness_plugins.annotators.llm.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
