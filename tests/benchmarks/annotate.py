@@ -6,8 +6,8 @@
                                         [--repeat 3] [--shots 10]
 
 One server process answers all; each contender runs in a process of its own, in turn, over and
-over. The engine's figure is the whole of it: keys, cache look-up, limits, requests, parsing,
-prices, cache commits. Judge by the ratios within one run.
+over. The engine's figure is the whole of it: keys, cache look-up, limits, requests, parsing by
+the annotator's own reader, prices, cache commits. Judge by the ratios within one run.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def chats(texts: int, shots: int) -> list[list[dict[str, str]]]:
 
 
 def run_engine(url: str, options: argparse.Namespace) -> None:
+    import aiohttp  # noqa: F401  (the others are not timed while they import it either)
+
     from harness.protocols import Account
+    from harness_plugins.annotators.llm.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
     from harness_plugins.llm.opening import open_engine
     from harness_plugins.llm.settings import LlmSettings, Pace
@@ -71,7 +74,8 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
                 for chat in prompts
             ]
             outcomes = engine.ask(calls)
-            found = [outcome.reply and label_of(outcome.reply.text) for outcome in outcomes]
+            read = LabelReader(LABELS).read
+            found = [outcome.reply and read(outcome.reply.text).label for outcome in outcomes]
     assert found.count(1) == options.texts
 
 
