@@ -6,7 +6,6 @@ import dataclasses
 import sqlite3
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -62,10 +61,8 @@ def test_the_key_depends_on_every_field_of_a_call() -> None:
 
 
 def kept_in(cache: ReplyCache, call: Call, reply: Reply, run_id: str = "run-1") -> Stored:
-    told: list[Stored] = []
-    cache.put(call.key, call, reply, run_id, told.append)
-    cache.flush()
-    return told[0]
+    cache.put(call.key, call, reply, run_id)
+    return cache.commit()[call.key]
 
 
 @pytest.mark.parametrize(
@@ -200,16 +197,16 @@ def test_two_processes_share_one_file(tmp_path: Path) -> None:
         assert len(server.seen.requests) == requests
 
 
-def test_a_full_disk_is_one_error_and_loses_nothing_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with ReplyCache(tmp_path / "r") as cache:
-        kept_in(cache, CALL, Reply("positive"))
-        with sqlite3.connect(tmp_path / "r") as connection:
-            connection.execute("DROP TABLE replies")
-        connection.close()
-        told = threading.Event()
-        cache.put("key", CALL, Reply("x"), "run-1", lambda stored: told.set())
-        with pytest.raises(RunError, match="cannot be used"):
-            cache.flush()
-        assert not told.is_set()
+def test_a_file_that_cannot_be_written_stops_the_sending(tmp_path: Path) -> None:
+    path = tmp_path / "r"
+    with running(ChatServer(latency=0.02)) as server:
+        settings = settings_for(server.url)
+        with engine_for(settings, path) as engine:
+            engine.ask(calls_for(settings, 5))
+            with sqlite3.connect(path) as connection:
+                connection.execute("ALTER TABLE replies RENAME TO elsewhere")
+                connection.execute("CREATE TABLE replies (key TEXT PRIMARY KEY)")
+            connection.close()
+            with pytest.raises(RunError, match=r"r: cannot be used"):
+                engine.ask(calls_for(settings, 500))
+        assert len(server.seen.requests) < 100

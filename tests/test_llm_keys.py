@@ -109,7 +109,7 @@ def test_ordinary_words_are_not_hidden(key: str) -> None:
 
 
 FAIL_IN_EVERY_WAY = """
-import logging, sys, traceback, warnings
+import logging, sys, traceback
 from pathlib import Path
 from tests.asking import ask, calls_for, settings_for
 url, folder, kinds = sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(",")
@@ -137,6 +137,7 @@ for backend in backends:
 """
 
 
+@pytest.mark.slow
 def test_a_planted_key_is_in_no_byte_written_or_printed(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

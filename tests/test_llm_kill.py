@@ -55,14 +55,17 @@ def kept(replies: Path) -> int:
 
 @pytest.mark.slow
 def test_killed_ten_times_and_nothing_kept_is_asked_again(tmp_path: Path) -> None:
-    rng, count, path = random.Random(7), 600, tmp_path / "replies.sqlite"
+    rng, count, path = random.Random(7), 1500, tmp_path / "replies.sqlite"
     with running(ChatServer(latency=0.1)) as server:
         calls = calls_for(settings_for(server.url), count)
         texts = {call.key: call.messages[-1].content for call in calls}
         committed: dict[str, int] = {}  # text: requests that the server had seen at the kill
         for _ in range(10):
             process = asking(server, path, count)
-            time.sleep(rng.uniform(0.05, 0.4))
+            started, before = time.monotonic(), len(server.seen.requests)
+            while len(server.seen.requests) == before:
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0.0, 0.9))
             process.send_signal(signal.SIGKILL)
             process.communicate()
             killed_at = time.monotonic()
@@ -70,18 +73,16 @@ def test_killed_ten_times_and_nothing_kept_is_asked_again(tmp_path: Path) -> Non
                 rows = {texts[key] for (key,) in connection.execute("SELECT key FROM replies")}
             for text in rows - committed.keys():
                 committed[text] = server.seen.texts[text]
-            sent = {t for t, at in server.seen.answered_at.items() if at < killed_at - LATE}
-            assert sent <= rows
+            moments = server.seen.answered_at.items()
+            assert {text for text, at in moments if started < at < killed_at - LATE} <= rows
         assert 10 < len(committed) < count
         process = asking(server, path, count)
         out, err = process.communicate(timeout=60)
         assert (out, err) == (f"{expected(calls)}\n", "")
         assert all(server.seen.texts[text] == seen for text, seen in committed.items())
-        twice = [text for text, times in server.seen.answered.items() if times > 1]
-        assert not set(twice) & committed.keys() or all(
-            server.seen.texts[text] == committed[text] for text in set(twice) & committed.keys()
-        )
-        assert len(twice) <= 10 * 16
+        twice = sum(times > 1 for times in server.seen.answered.values())
+        print(f"{len(committed)} of {count} committed at kills; {twice} sent, lost and sent again")
+        assert twice <= 10 * 16  # at most those in flight at the kills
         with running(ChatServer()) as other:
             settings = settings_for(other.url)
             undisturbed = ask(settings, tmp_path / "other", calls_for(settings, count))

@@ -1,24 +1,22 @@
 """Every reply ever received: one SQLite file (WAL), shared by all runs and processes.
 
-A reply counts once it is committed. Commits are gathered: a thread of its own writes
-whatever has come in since its last commit, so that a kill loses a few milliseconds at most.
-The file survives the death of the process at any moment; after a loss of power the last
-commits may be missing (``synchronous=NORMAL``), never half of one.
+A reply counts once it is committed. ``put`` gathers, ``commit`` writes what was gathered in one
+transaction: the engine commits in each turn of its event loop, so that a kill loses what came
+in during one turn at most. The file survives the death of the process at any moment; after a
+loss of power the last commits may be missing (``synchronous=NORMAL``), never half of one.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from harness.errors import CorruptRunError, NewerRunError, RunError
@@ -32,8 +30,6 @@ APPLICATION = 0x66724C4D
 """``application_id`` of the file: tells it from any other SQLite file."""
 BUSY_SECONDS = 60.0
 """How long a commit waits for another process."""
-GATHER_SECONDS = 0.002
-"""A commit waits so long for more replies."""
 
 _CREATE = """
 CREATE TABLE replies (
@@ -79,12 +75,6 @@ class Spent:
     cost_usd: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    row: Row
-    kept: Callable[[Stored], None]
-
-
 class ReplyCache:
     """Replies by the key of their call.
 
@@ -101,12 +91,9 @@ class ReplyCache:
         self._path = path
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._reading = self._connect()
-            self._prepare(self._reading)
-        self._queue: SimpleQueue[_Arrival | threading.Event | None] = SimpleQueue()
-        self._failure: BaseException | None = None
-        self._writer = threading.Thread(target=self._write, name="reply cache", daemon=True)
-        self._writer.start()
+            self._connection = self._connect()
+            self._prepare(self._connection)
+        self._gathered: list[tuple[Row, Stored]] = []
 
     def __enter__(self) -> ReplyCache:
         return self
@@ -129,40 +116,36 @@ class ReplyCache:
         with self._named_errors():
             for chunk in _chunks(keys, _CHUNK):
                 marks = ", ".join("?" * len(chunk))
-                for row in self._reading.execute(f"{_FIND} ({marks})", chunk):
+                for row in self._connection.execute(f"{_FIND} ({marks})", chunk):
                     found[row[0]] = self._stored(row)
         return found
 
-    def put(
-        self, key: str, call: Call, reply: Reply, run_id: str, kept: Callable[[Stored], None]
-    ) -> None:
-        """Hand a reply to the writer.
+    def put(self, key: str, call: Call, reply: Reply, run_id: str) -> None:
+        """Gather a reply for the next commit.
 
         Args:
             key: the call's.
             call: for its endpoint and model.
             reply: with its cost.
             run_id: who paid.
-            kept: told, in the writer's thread, after the commit: this reply, or the one
-                that another process has stored under the key meanwhile.
+        """
+        if (text := _storable(reply.text)) != reply.text:
+            reply = replace(reply, text=text)
+        self._gathered.append((_row(key, call, reply, run_id), Stored(reply, run_id)))
+
+    def commit(self) -> dict[str, Stored]:
+        """Write what was gathered; returns what the file holds now under each of the keys:
+        the reply, or the one that another process has stored meanwhile.
 
         Raises:
-            RunError: if an earlier reply could not be written.
+            RunError: if it cannot be written; what was gathered is tried again next time.
         """
-        self._check()
-        self._queue.put(_Arrival(_row(key, call, reply, run_id), kept))
-
-    def flush(self) -> None:
-        """Return when every reply that was handed over is committed.
-
-        Raises:
-            RunError: if one could not be written.
-        """
-        done = threading.Event()
-        self._queue.put(done)
-        while not done.wait(0.5) and self._writer.is_alive():
-            pass
-        self._check()
+        if not self._gathered:
+            return {}
+        with self._named_errors():
+            held = self._insert()
+        self._gathered.clear()
+        return held
 
     def spent(self, run_id: str) -> Spent:
         """What a run has paid for replies in this file."""
@@ -173,15 +156,12 @@ class ReplyCache:
             "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run)"
         )
         with self._named_errors():
-            requests, tokens, cost = self._reading.execute(query, {"run": run_id}).fetchone()
+            requests, tokens, cost = self._connection.execute(query, {"run": run_id}).fetchone()
         return Spent(requests, int(tokens), cost)
 
     def close(self) -> None:
-        """Commit what is left and close the file."""
-        if self._writer.is_alive():
-            self._queue.put(None)
-            self._writer.join()
-        self._reading.close()
+        """Close the file; what was not committed is gone."""
+        self._connection.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -212,67 +192,27 @@ class ReplyCache:
             )
         return Stored(_reply(row), str(row[12]))
 
-    def _write(self) -> None:
-        try:
-            with closing(self._connect()) as connection:
-                while self._commit(connection, self._gathered()):
-                    pass
-        except BaseException as error:  # handed to the next caller of put or flush
-            self._failure = error
-
-    def _gathered(self) -> list[_Arrival | threading.Event | None]:
-        """What has come in, after a short wait for more."""
-        items = [self._queue.get()]
-        if isinstance(items[0], _Arrival):
-            time.sleep(GATHER_SECONDS)
-        try:
-            while True:
-                items.append(self._queue.get_nowait())
-        except Empty:
-            return items
-
-    def _commit(
-        self, connection: sqlite3.Connection, items: Sequence[_Arrival | threading.Event | None]
-    ) -> bool:
-        """Write what is gathered in one transaction, then tell; False: it was the end."""
-        arrivals = [item for item in items if isinstance(item, _Arrival)]
-        told = self._insert(connection, arrivals) if arrivals else []
-        for arrival, stored in zip(arrivals, told, strict=True):
-            arrival.kept(stored)
-        for item in items:
-            if isinstance(item, threading.Event):
-                item.set()
-        return None not in items
-
-    def _insert(self, connection: sqlite3.Connection, arrivals: Sequence[_Arrival]) -> list[Stored]:
-        told = []
+    def _insert(self) -> dict[str, Stored]:
+        connection, held = self._connection, {}
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for arrival in arrivals:
-                row = arrival.row
-                if connection.execute(_INSERT, row).rowcount == 0:
-                    row = self._repeat(connection, row)
-                told.append(Stored(_reply(row), str(row[12])))
+            for row, stored in self._gathered:
+                first = connection.execute(_INSERT, row).rowcount == 1
+                held[str(row[0])] = stored if first else self._repeat(row)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        return told
+        return held
 
-    def _repeat(self, connection: sqlite3.Connection, row: Row) -> Row:
+    def _repeat(self, row: Row) -> Stored:
         """Another process was faster: its reply holds, ours is remembered as paid."""
         tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
-        connection.execute(
+        self._connection.execute(
             "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", (row[0], tokens, row[7], row[12], row[13])
         )
-        first: Row = connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
-        self._stored(first)
-        return first
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            with self._named_errors():
-                raise self._failure
+        return self._stored(self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone())
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -321,7 +261,7 @@ def _row(key: str, call: Call, reply: Reply, run_id: str) -> Row:
     # Adding 0.0 makes floats of integers and of -0.0, which SQLite does not keep, 0.0.
     logprob = None if reply.logprob is None else reply.logprob + 0.0
     row = (
-        *(key, _storable(reply.text), reply.finish, reply.prompt_tokens, reply.completion_tokens),
+        *(key, reply.text, reply.finish, reply.prompt_tokens, reply.completion_tokens),
         *(reply.cached_tokens, int(reply.estimated), reply.cost_usd + 0.0, logprob, choices),
         *(call.model, call.endpoint, run_id, time.time()),
     )

@@ -57,7 +57,7 @@ class Call:
             KEY_VERSION,
             self.endpoint,
             self.model,
-            [[message.role, message.content] for message in self.messages],
+            [(message.role, message.content) for message in self.messages],
             self.parameters,
             self.response_format,
             self.choices,

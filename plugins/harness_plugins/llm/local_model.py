@@ -38,7 +38,7 @@ MEMORY = 256
 LIMITS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 KNOWN = frozenset(LIMITS) | {
     *("temperature", "top_p", "top_k", "stop", "seed", "logprobs"),
-    *("chat_template_kwargs", "content_free"),
+    *("chat_template_kwargs", "calibrate", "content_free"),
 }
 
 

@@ -18,8 +18,12 @@ BURST_SECONDS = 1.0
 holds more than the limit."""
 DECREASE = 0.7
 """Factor of the window when the server throttles (CUBIC's, RFC 9438, section 4.6)."""
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 0.5
 """Throttled replies within this time answer the same burst: one decrease."""
+THROTTLED_SHARE = 0.2
+"""Of recent requests: below it, throttling is taken for chance, and only waited out."""
+RECENT = 16
+"""Requests over which that share is averaged (exponentially)."""
 
 
 class Bucket:
@@ -61,7 +65,8 @@ class Lane:
     """One key: its limits, its pause, and how many requests it may have in flight.
 
     The window grows by one each time that it was answered in full, and shrinks by a factor
-    when the server throttles (additive increase, multiplicative decrease).
+    while the server throttles more than chance does (additive increase, multiplicative
+    decrease). What the server asks to wait is always waited.
     """
 
     def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,6 +75,7 @@ class Lane:
         self._tokens = Bucket(pace.tokens_per_minute, clock)
         self._most = float(pace.concurrency)
         self._resumes = self._shrunk = -math.inf
+        self._share = 0.0
         self.window = self._most
         self.in_flight = 0
         self.open = True
@@ -95,6 +101,7 @@ class Lane:
 
     def answered(self) -> None:
         """The server was content with our speed."""
+        self._share -= self._share / RECENT
         if self.window < self._most:
             self.window = min(self._most, self.window + 1.0 / self.window)
 
@@ -102,7 +109,8 @@ class Lane:
         """The server was not: wait as long as it says, and have fewer in flight."""
         now = self._clock()
         self._resumes = max(self._resumes, now + retry_after)
-        if now - self._shrunk > SETTLE_SECONDS:
+        self._share += (1.0 - self._share) / RECENT
+        if self._share > THROTTLED_SHARE and now - self._shrunk > SETTLE_SECONDS:
             self.window, self._shrunk = max(1.0, self.window * DECREASE), now
 
 

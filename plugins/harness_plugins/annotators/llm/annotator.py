@@ -151,6 +151,8 @@ class LlmAnnotator:
     ) -> Annotations:
         """Ask for every example; abstain where no reply, or none with one answer, comes."""
         calls = self._calls(self._chats(pool, demonstrations, progress))
+        if self._choices and self._settings.sampling.get("calibrate"):
+            calls = self._calibrated(calls, pool)
         outcomes = self._engine.ask(calls, progress)
         samples = self._settings.samples
         grouped = [outcomes[row * samples : (row + 1) * samples] for row in range(len(pool))]
@@ -234,6 +236,13 @@ class LlmAnnotator:
             for chat in chats
             for sample in range(settings.samples)
         ]  # fmt: skip
+
+    def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
+        """To be answered without what the prompt alone suggests (Zhao et al., 2021)."""
+        from harness_plugins.llm.calibration import with_content_free
+
+        texts = [text for text in pool.texts for _ in range(self._settings.samples)]
+        return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 
     def _writing_calls(self, chats: Chats, first: int) -> list[Call]:
         """Numbered on: the same order, given again, asks for other texts."""

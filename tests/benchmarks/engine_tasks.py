@@ -1,0 +1,109 @@
+"""What the LLM engine must hold: faults, the share of the ideal rate, a cache of 100,000.
+
+::
+
+    python -m tests.benchmarks.engine_tasks [faults|ideal|cached]...     (all without arguments)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.calls import Call, Message, Reply
+from tests.asking import ask, calls_for, expected, settings_for, texts_of
+from tests.benchmarks.annotate import MODEL, chats
+from tests.servers.chat import ChatServer, running
+from tests.servers.faults import Faults
+
+
+def faults(folder: Path) -> None:
+    """2,000 texts, 300 ms latency, 20 % faults: all labelled, each success once."""
+    with running(ChatServer(latency=0.3, faults=Faults(0.2))) as server:
+        settings = settings_for(server.url, concurrency=64, timeout=5.0)
+        calls = calls_for(settings, 2000)
+        start = time.perf_counter()
+        outcomes = ask(settings, folder / "faults.sqlite", calls)
+        seconds = time.perf_counter() - start
+        right = sum(a == b for a, b in zip(texts_of(outcomes), expected(calls), strict=True))
+        seen = server.seen
+        twice = sum(times > 1 for times in seen.answered.values())
+        print(
+            f"faults: {right} of 2000 right in {seconds:.1f} s; {len(seen.requests)} requests, "
+            f"{sum(seen.faults.values())} faults {dict(seen.faults)}; answered "
+            f"{len(seen.answered)}, twice {twice}"
+        )
+
+
+def ideal(folder: Path) -> None:
+    """Concurrency 64, 300 ms, no faults: share of concurrency / latency."""
+    with fast_server(0.3) as url:
+        settings = settings_for(url, concurrency=64)
+        for repeat in range(3):
+            calls = calls_for(settings, 3200)
+            start = time.perf_counter()
+            ask(settings, folder / f"ideal-{repeat}.sqlite", calls)
+            rate = 3200 / (time.perf_counter() - start)
+            print(f"ideal: {rate:.1f}/s, {100 * rate * 0.3 / 64:.1f} % of {64 / 0.3:.1f}/s")
+
+
+def cached(folder: Path) -> None:
+    """100,000 replies from the cache, ten demonstrations in each call."""
+    url, count = "http://127.0.0.1:9/v1", 100_000
+    prompts = chats(count, 10)
+    parameters = settings_for(url).parameters()
+    path = folder / "cached.sqlite"
+    start = time.perf_counter()
+    with ReplyCache(path) as cache:
+        for call in _calls(url, prompts, parameters):
+            reply = Reply("positive", prompt_tokens=300, completion_tokens=1, cost_usd=1e-4)
+            cache.put(call.key, call, reply, "run-1")
+        cache.commit()
+    written = time.perf_counter() - start
+    start, cpu = time.perf_counter(), time.process_time()
+    outcomes = ask(settings_for(url), path, _calls(url, prompts, parameters))
+    seconds = time.perf_counter() - start
+    cpu = time.process_time() - cpu
+    assert all(outcome.reply for outcome in outcomes)
+    print(
+        f"cached: {count} replies written in {written:.1f} s, calls built and replies read in "
+        f"{seconds:.2f} s ({cpu:.2f} s of CPU); file {path.stat().st_size / 2**20:.0f} MiB"
+    )
+
+
+def _calls(url: str, prompts: list[list[dict[str, str]]], parameters: str) -> list[Call]:
+    return [
+        Call(url, MODEL, tuple(Message(**turn) for turn in chat), parameters)  # type: ignore[arg-type]
+        for chat in prompts
+    ]
+
+
+@contextmanager
+def fast_server(latency: float) -> Iterator[str]:
+    """The server that is never the bottleneck, in a process of its own."""
+    command = [sys.executable, "-m", "tests.servers.fast", "--latency", str(latency)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    """Run those that are named, or all."""
+    measurements = {"faults": faults, "ideal": ideal, "cached": cached}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in sys.argv[1:] or measurements:
+            measurements[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
