@@ -37,6 +37,7 @@ APPROVED_DEFAULTS: dict[str, Any] = {
     "annotator.tokens_per_minute": None,
     "annotator.timeout": 60.0,
     "annotator.retries": 8,
+    "annotator.transport": "auto",
     "annotator.batch": False,
     "annotator.key_env": None,
     "annotator.key_file": None,
