@@ -97,6 +97,7 @@ OTHER_MANNERS: dict[str, Any] = {
     "annotator.tokens_per_minute": 10,
     "annotator.timeout": 1.5,
     "annotator.retries": 0,
+    "annotator.transport": "client",
     "annotator.batch": True,
     "annotator.key_env": "MY_KEY",
     "annotator.key_file": "keys.txt",
