@@ -33,7 +33,10 @@ def write_split(task: str, split: str, *rows: object) -> None:
 # What is added to the quick run, and what the line must say.
 WRONG_RUNS = {
     "annotator": (("--annotator", "orcale"), ("unknown annotator 'orcale'", "'oracle'")),
-    "annotator like no other": (("--annotator", "zzz"), ("'zzz'", "known: embedding, noisy")),
+    "annotator like no other": (
+        ("--annotator", "zzz"),
+        ("'zzz'", "known: claude-large, claude-small, embedding"),
+    ),
     "annotator without a name": (("--annotator", ":x"), ("':x'", "name:argument")),
     "student": (("--student", "tfdif"), ("unknown student 'tfdif'", "'tfidf'")),
     "selector": (("--selector", "freal"), ("unknown selector 'freal'", "'freeal'")),
