@@ -67,21 +67,27 @@ def cached(folder: Path) -> None:
         cache.commit()
     written = time.perf_counter() - start
     start, cpu = time.perf_counter(), time.process_time()
-    outcomes = ask(settings_for(url), path, _calls(url, prompts, parameters))
+    calls = _calls(url, prompts, parameters)
+    built = time.perf_counter() - start
+    outcomes = ask(settings_for(url), path, calls)
     seconds = time.perf_counter() - start
     cpu = time.process_time() - cpu
     assert all(outcome.reply for outcome in outcomes)
     print(
-        f"cached: {count} replies written in {written:.1f} s, calls built and replies read in "
-        f"{seconds:.2f} s ({cpu:.2f} s of CPU); file {path.stat().st_size / 2**20:.0f} MiB"
+        f"cached: {count} replies written in {written:.1f} s, calls built (in {built:.1f} s) and "
+        f"replies read in {seconds:.2f} s ({cpu:.2f} s of CPU); file {path.stat().st_size / 2**20:.0f} MiB"
     )
 
 
 def _calls(url: str, prompts: list[list[dict[str, str]]], parameters: str) -> list[Call]:
     return [
-        Call(url, MODEL, tuple(Message(**turn) for turn in chat), parameters)  # type: ignore[arg-type]
+        Call(url, MODEL, tuple(_message(turn) for turn in chat), parameters)
         for chat in prompts
     ]
+
+
+def _message(turn: dict[str, str]) -> Message:
+    return Message(turn["role"], turn["content"])  # type: ignore[arg-type]
 
 
 @contextmanager
