@@ -77,19 +77,21 @@ def measure(task: TaskCard, texts: int, shots: int) -> None:
     settings = LlmSettings("openai", "m", "http://127.0.0.1:1/v1", sampling={"temperature": 0.0})
     model = says(task)
     with tempfile.TemporaryDirectory() as folder:
-        seconds = []
+        seconds, busy = [], []
         for _ in range(2):
             annotator = LlmAnnotator(task, settings, opener=opener(model))
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             with annotator.open(account(Path(folder))):
                 said = annotator.annotate(pool, shown, no_progress)
             seconds.append(time.perf_counter() - began)
+            busy.append(time.process_time() - cpu)
     if len(model.calls) != texts:
         sys.exit(f"{len(model.calls)} calls instead of {texts}: the cache did not answer")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{task.kind}: {texts:,} texts, {shots} shots: first pass {seconds[0]:.1f} s, "
-        f"from the cache {seconds[1]:.2f} s ({texts / seconds[1]:,.0f} texts/s), "
+        f"from the cache {seconds[1]:.2f} s ({texts / seconds[1]:,.0f} texts/s; "
+        f"{busy[1]:.2f} s of processor time), "
         f"answered {said.answered.mean():.3f}, peak memory {peak:,.0f} MB"
     )
 
