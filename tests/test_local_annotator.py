@@ -22,7 +22,7 @@ TEXTS = [" ".join(sentence.split()[:n]) for sentence in SENTENCES for n in (3, 5
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("local") / "tiny")
+    return write_model(tmp_path_factory.mktemp("local") / "tiny", context=4096)
 
 
 def annotations(folder: Path, replies: Path, **config: object) -> Annotations:
@@ -59,7 +59,7 @@ def test_a_run_with_a_local_model(folder: Path, tmp_path: Path) -> None:
         *("--out", tmp_path),
     ]
     outcome = call(*run)
-    assert (outcome.code, outcome.stderr.count("Traceback")) == (0, 0)
+    assert outcome.code == 0, outcome.stderr
     missing = call(*run[:4], "transformers:./nowhere", *run[5:])
     assert missing.code == 2
     assert "no such folder" in missing.stderr

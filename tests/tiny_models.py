@@ -43,14 +43,14 @@ def tokenizer(template: str | None = CHATML) -> Any:
     return made
 
 
-def configuration(kind: str, size: int, width: int, layers: int) -> Any:
+def configuration(kind: str, size: int, width: int, layers: int, context: int) -> Any:
     """A small configuration of a kind of model."""
     from transformers import GPT2Config, LlamaConfig, MistralConfig
 
     if kind == "gpt2":
         return GPT2Config(
             vocab_size=size,
-            n_positions=512,
+            n_positions=context,
             n_embd=width,
             n_layer=layers,
             n_head=4,
@@ -63,7 +63,7 @@ def configuration(kind: str, size: int, width: int, layers: int) -> Any:
         "num_hidden_layers": layers,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
+        "max_position_embeddings": context,
         "eos_token_id": 2,
         "pad_token_id": 0,
         "bos_token_id": None,
@@ -77,6 +77,7 @@ def write_model(
     template: str | None = CHATML,
     width: int = 32,
     layers: int = 2,
+    context: int = 512,
 ) -> Path:
     """A model with random weights; wide ones, so that its choices differ."""
     import torch
@@ -86,7 +87,9 @@ def write_model(
     disable_progress_bar()
     words = tokenizer(template)
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(configuration(kind, len(words), width, layers))
+    model = AutoModelForCausalLM.from_config(
+        configuration(kind, len(words), width, layers, context)
+    )
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() > 1:
