@@ -128,10 +128,14 @@ def select(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
 def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> Annotations:
     """The annotations with the student's label at the trusted rows, and nothing to pay.
 
-    FreeAL, section 3.3: the clean ones keep the student's label in the next round.
+    FreeAL, section 3.3: the clean ones keep the student's label in the next round. Its
+    confidence is the student's, too, where the annotator has any.
     """
     said, offsets = take_units(view.predictions, view.offsets, trusted)
-    labels = Annotations.of(said, offsets, confidence=annotations.confidence[trusted])
+    sure = _means(view.log_probabilities.max(axis=1), view.offsets)[trusted]
+    given = annotations.confidence[trusted]
+    confidence = np.where(np.isnan(given), np.nan, np.exp(sure)).astype(np.float32)
+    labels = Annotations.of(said, offsets, confidence=confidence)
     n = len(annotations)
     return replace(
         merge(annotations, trusted, labels),

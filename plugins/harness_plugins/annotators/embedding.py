@@ -38,7 +38,7 @@ MIDDLE = 3
 """The middle one of the encoder's six layers."""
 RIDGE = 1.0
 """Ridge penalty, in units of squared embedding length."""
-VOTE = 0.5
+VOTE = 0.25
 """Weight of the vote of the retrieved demonstrations against the regression's score."""
 CHUNK = 8192
 """Texts whose similarities are held in memory at a time."""

@@ -1,6 +1,7 @@
 """Students that fine-tune an encoder: a sequence head or a token head, by the task's kind.
 
-Plain cross-entropy on the answered examples. The embedding of an example is what its head
+Cross-entropy on the answered examples, weighted by the confidence of their labels. The
+embedding of an example is what its head
 reads: the last hidden state of the sentence token (FreeAL retrieves by it), or the mean
 over its word pieces (head ``mean``, and token tasks).
 """
@@ -15,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import Annotations, Kind, Pool, StudentView
-from harness.protocols import Progress, StudentRequest
+from harness.data import Annotations, FloatArray, IntArray, Kind, Pool, StudentView
+from harness.protocols import Progress, StudentRequest, no_progress
 from harness_plugins.encoders import (
     bf16_pays,
     device,
@@ -27,6 +28,7 @@ from harness_plugins.encoders import (
 from harness_plugins.students.decoding import decode_iob2
 from harness_plugins.students.pieces import Pieces, collate, epoch_batches, make_pieces
 from harness_plugins.students.settings import EncoderSettings
+from harness_plugins.students.weights import confidence_weights
 
 __all__ = ["EncoderStudent", "FittedEncoder", "minilm_from_request"]
 
@@ -74,9 +76,12 @@ class EncoderStudent:
             torch.manual_seed(seed)
             fitted = self.load(self._folder)
             rows = np.flatnonzero(annotations.answered)
-            answered = pool.take(rows)
-            labels = annotations.take(rows).labels
-            fitted.train(answered, labels, seed, progress)
+            answered, said = pool.take(rows), annotations.take(rows)
+            weights = np.ones(len(rows), dtype=np.float32)
+            if self._settings.weighted:
+                weights = confidence_weights(said.confidence)
+            fitted.begin(answered, said.labels, weights, seed)
+            fitted.train(answered, said.labels, weights, seed, progress)
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
@@ -98,14 +103,37 @@ class FittedEncoder:
         self._model, self._tokenizer = model, tokenizer
         self._kind, self._settings = kind, settings
 
+    def begin(self, pool: Pool, labels: IntArray, weights: FloatArray, seed: int) -> None:
+        """Give a new ``mean`` head its first weights; other heads begin at random."""
+        if self._kind == "token" or self._settings.head != "mean":
+            return
+        from harness_plugins.students.probing import linear_probe
+
+        embeddings = self.view(pool, no_progress).embeddings
+        classes = int(self._model.config.num_labels)
+        head = linear_probe(
+            embeddings,
+            labels,
+            weights,
+            classes=classes,
+            inverse_penalty=self._settings.probe,
+            seed=seed,
+        )
+        self._model.set_head(*head)
+
     def train(
         self,
         pool: Pool,
-        labels: np.ndarray[Any, Any],
+        labels: IntArray,
+        weights: FloatArray,
         seed: int,
         progress: Progress,
     ) -> None:
-        """Fine-tune on a pool whose every example has labels, int32 ``[units]``."""
+        """Fine-tune on a pool whose every example has labels, int32 ``[units]``.
+
+        The loss of a batch is the mean over its units of cross-entropy times the weight
+        (float ``[n]``, mean 1) of the unit's example.
+        """
         import torch
 
         settings = self._settings
@@ -116,15 +144,19 @@ class FittedEncoder:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _linear(steps))
         rng = np.random.default_rng(seed)
         lengths = pieces.lengths
+        targets = torch.from_numpy(labels.astype(np.int64))
+        unit_weights = torch.from_numpy(np.repeat(weights, np.diff(pool.offsets)))
         self._model.train()
         done = 0
         for _ in range(epochs):
             for rows in epoch_batches(lengths, settings.batch_size, rng):
-                targets = _targets(pieces, rows, labels)
-                loss = torch.nn.functional.cross_entropy(
-                    self._unit_logits(pieces, rows)[0], targets.to(self._model.device)
+                losses = torch.nn.functional.cross_entropy(
+                    self._unit_logits(pieces, rows)[0],
+                    _of_units(pieces, rows, targets).to(self._model.device),
+                    reduction="none",
                 )
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss = (losses * _of_units(pieces, rows, unit_weights).to(losses.device)).mean()
+                loss.backward()
                 torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
@@ -168,24 +200,18 @@ class FittedEncoder:
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
 
     def _optimizer(self, settings: EncoderSettings) -> Any:
+        """AdamW; biases and layer norms do not decay."""
         import torch
 
-        encoder = self._model.base_model
-        new = {id(one) for one in self._model.parameters()} - {
-            id(one) for one in encoder.parameters()
-        }
-        groups: list[dict[str, Any]] = []
-        for head in (False, True):
-            for decayed in (False, True):
-                chosen = [
-                    one
-                    for one in self._model.parameters()
-                    if (id(one) in new) == head and (one.ndim > 1) == decayed
-                ]
-                rate = settings.learning_rate * (settings.head_factor if head else 1.0)
-                decay = settings.weight_decay if decayed else 0.0
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-        return torch.optim.AdamW(groups, fused=True)
+        parameters = list(self._model.parameters())
+        groups = [
+            {
+                "params": [one for one in parameters if (one.ndim > 1) == decayed],
+                "weight_decay": settings.weight_decay if decayed else 0.0,
+            }
+            for decayed in (False, True)
+        ]
+        return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
     def _unit_logits(self, pieces: Pieces, rows: np.ndarray[Any, Any]) -> tuple[Any, Any]:
         """Logits float32 ``[units of the rows, classes]`` and embeddings ``[rows, width]``."""
@@ -220,11 +246,9 @@ class FittedEncoder:
         np.add.at(embeddings, pieces.example[rows], pooled)
 
 
-def _targets(pieces: Pieces, rows: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Any:
-    import torch
-
-    units = np.concatenate([pieces.units[row] for row in rows])
-    return torch.from_numpy(labels[units].astype(np.int64))
+def _of_units(pieces: Pieces, rows: IntArray, values: Any) -> Any:
+    """The values of the units of some pieces, in the order of their logits."""
+    return values[np.concatenate([pieces.units[row] for row in rows])]
 
 
 def _linear(steps: int) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import nn
 
-from harness.data import Kind
+from harness.data import FloatArray, Kind
 
 __all__ = ["Head", "MeanPooled", "load_model", "mean_pooled"]
 
@@ -61,6 +61,12 @@ class MeanPooled(nn.Module):
         pooled = mean_pooled(hidden.float(), attention_mask)
         logits = self.classifier(self.dropout(pooled))
         return SimpleNamespace(logits=logits, hidden_states=(hidden,))
+
+    def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
+        """Begin with the given head: ``[labels, width]`` and ``[labels]``."""
+        with torch.no_grad():
+            self.classifier.weight.copy_(torch.from_numpy(weights))
+            self.classifier.bias.copy_(torch.from_numpy(bias))
 
     def save_pretrained(self, folder: Path) -> None:
         """The encoder as ``transformers`` saves it, and the head beside it."""
