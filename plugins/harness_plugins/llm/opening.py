@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.cache import ReplyCache, Spent
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.meter import Meter
 from harness_plugins.llm.prices import price_of
 
 if TYPE_CHECKING:
     from harness.protocols import Account
-    from harness_plugins.llm.sending import Backend, Sender
+    from harness_plugins.llm.calls import Call
+    from harness_plugins.llm.sending import Admit, Backend, Done, Sender
     from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["open_engine"]
@@ -27,17 +28,22 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         CommandError: if no key or server is set, or a budget and no price.
         ServiceError: if the cache cannot be used.
     """
+    price = price_of(settings)
+    sender = _Later(lambda: _sender(settings, account))
+    if not account.replies.exists():
+        # Nothing is recorded: what is wrong is said before any file is made.
+        Meter(account.budget_usd, price, Spent(0, 0, 0.0), settings.model)
+        sender.made()
     with ExitStack() as stack:
+        stack.callback(sender.close)
         cache = stack.enter_context(ReplyCache(account.replies))
         spent = cache.spent(account.run_id)
-        meter = Meter(account.budget_usd, price_of(settings), spent, settings.model)
+        meter = Meter(account.budget_usd, price, spent, settings.model)
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "
                 "annotator.price_input and annotator.price_output set it"
             )
-        sender = _sender(settings, account)
-        stack.callback(sender.close)
         yield Engine(
             sender,
             cache,
@@ -47,6 +53,36 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
             note=account.note,
             model=settings.versioned_model,
         )
+
+
+class _Later:
+    """A ``Sender`` that is made when something is first to be sent.
+
+    What is recorded is read without a key and without a server.
+    """
+
+    def __init__(self, make: Callable[[], Sender]) -> None:
+        self._make = make
+        self._sender: Sender | None = None
+
+    def made(self) -> Sender:
+        """The sender itself.
+
+        Raises:
+            CommandError: if no key or server is set.
+        """
+        if self._sender is None:
+            self._sender = self._make()
+        return self._sender
+
+    def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
+        """Send by it."""
+        self.made().send(calls, admit, done)
+
+    def close(self) -> None:
+        """Close it, if it was made."""
+        if self._sender is not None:
+            self._sender.close()
 
 
 def _sender(settings: LlmSettings, account: Account) -> Sender:
