@@ -1,0 +1,107 @@
+"""The command line with an annotator that asks a model, over a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import call, message, succeeded
+from tests.servers.chat import ChatServer, running
+
+PRICED = ("--set", "annotator.price_input=1", "--set", "annotator.price_output=1")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChatServer]:
+    with running(ChatServer()) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)  # no .env here
+
+
+def options(server: ChatServer, out: Path, *more: str) -> tuple[Any, ...]:
+    return (
+        *("run", "--annotator", "gpt35", "--student", "tfidf", "--limit", "40", "--json"),
+        *("--out", out, "--set", f"annotator.base_url={server.url}", *more),
+    )
+
+
+def annotator_stages(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [stage for stage in result["stages"] if stage["actor"] == "annotator"]
+
+
+def test_a_stage_says_what_it_paid_and_for_what(server: ChatServer, tmp_path: Path) -> None:
+    outcome = call(*options(server, tmp_path / "runs", *PRICED, "--rounds", "2"))
+    result = json.loads(succeeded(outcome))
+    first, second = annotator_stages(result)
+    assert (first["stage"], second["stage"]) == ("R1", "R3")
+    assert set(first["spending"]) == {"train", "test", "written"}
+    assert first["spending"]["train"]["requests"] == 40
+    assert first["spending"]["test"]["requests"] == 40
+    assert first["requests"] == sum(one["requests"] for one in first["spending"].values())
+    assert first["cost_usd"] == pytest.approx(first["tokens"] / 1e6)
+    assert second["spending"]["train"]["requests"] <= second["annotated"] < 40
+    assert result["cost_usd"] == pytest.approx(first["cost_usd"] + second["cost_usd"])
+
+
+def test_a_repeated_run_asks_nothing_and_needs_no_server(tmp_path: Path) -> None:
+    with running(ChatServer()) as server:
+        first = json.loads(succeeded(call(*options(server, tmp_path / "runs"))))
+        command = options(server, tmp_path / "runs", "--fresh")
+    again = json.loads(succeeded(call(*command)))  # the server is gone
+    scores = [stage["transductive"] for stage in first["stages"]]
+    assert [stage["transductive"] for stage in again["stages"]] == scores
+
+
+def test_without_a_key_nothing_is_left(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    said = message(call("run", "--annotator", "gpt35", "--out", out), 2)
+    assert "OPENAI_API_KEY" in said
+    assert "annotator.base_url" in said
+    assert [path for path in out.rglob("*") if path.is_file()] == []
+
+
+def test_a_budget_stops_with_its_own_code_and_goes_on_with_a_higher_one(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    command = options(server, tmp_path / "runs", *PRICED, "--rounds", "1")
+    said = message(call(*command, "--budget-usd", "0.02"), 3)
+    assert "higher --budget-usd" in said
+    whole = json.loads(succeeded(call(*command, "--budget-usd", "5")))
+    other = options(server, tmp_path / "others", *PRICED, "--rounds", "1")
+    undisturbed = json.loads(succeeded(call(*other)))
+    assert whole["run_id"] == undisturbed["run_id"]
+    assert whole["cost_usd"] == pytest.approx(undisturbed["cost_usd"])
+    assert whole["cost_usd"] > 0.02
+
+
+def test_a_budget_needs_a_price(server: ChatServer, tmp_path: Path) -> None:
+    command = options(server, tmp_path / "runs", "--set", "annotator.model=unheard-of")
+    assert "annotator.price_input" in message(call(*command, "--budget-usd", "1"), 2)
+
+
+def test_a_plan_says_all_steps_and_sends_nothing(tmp_path: Path) -> None:
+    with running(ChatServer()) as server:
+        arguments = options(server, tmp_path / "runs", *PRICED, "--rounds", "2")[1:]
+        plan = json.loads(succeeded(call("plan", *arguments)))
+        done = json.loads(succeeded(call("run", *arguments)))
+    steps = [(step["stage"], step["what"]) for step in plan["steps"]]
+    expected = [("R1", "written"), ("R1", "train"), ("R1", "test"), ("R3", "train"), ("R3", "test")]
+    assert steps == expected
+    assert [step["requests"] for step in plan["steps"][1:]] == [40] * 4
+    paid = sum(stage["requests"] for stage in done["stages"])
+    assert 0 < paid <= plan["total"]["requests"]
+    assert plan["total"]["cost_usd"] > 0
+
+
+def test_an_annotator_without_a_model_has_nothing_to_plan() -> None:
+    said = succeeded(call("plan", "--annotator", "embedding", "--limit", "5"))
+    assert said == "annotator embedding asks no language model: nothing is sent, $0\n"
