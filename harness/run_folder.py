@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import CorruptRunError, RunError, RunHeldError
+from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
 from harness.results import SCHEMA, check_schema
 
 __all__ = ["RunFolder", "holder", "write_atomically"]
@@ -72,6 +72,8 @@ class RunFolder:
             if fresh:
                 _clear(path)
             yield cls(path)
+        except BudgetError:
+            raise  # replies were paid for: the run is there to be seen, and to go on
         except Exception:
             if new and not (path / RECORDS).exists():
                 _clear(path)  # nothing was recorded: a mistake leaves no folder behind

@@ -75,6 +75,7 @@ def test_a_budget_stops_with_its_own_code_and_goes_on_with_a_higher_one(
     command = options(server, tmp_path / "runs", *PRICED, "--rounds", "1")
     said = message(call(*command, "--budget-usd", "0.02"), 3)
     assert "higher --budget-usd" in said
+    assert "stopped" in succeeded(call("runs", "--out", tmp_path / "runs"))
     whole = json.loads(succeeded(call(*command, "--budget-usd", "5")))
     other = options(server, tmp_path / "others", *PRICED, "--rounds", "1")
     undisturbed = json.loads(succeeded(call(*other)))
