@@ -138,7 +138,7 @@ def _dotenv() -> dict[str, str | None]:
 def _read_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # of ValueError: not UTF-8, or no path at all
         raise CommandError(
             f"annotator.key_file {path}: cannot be read; write one key a line"
         ) from None

@@ -19,6 +19,7 @@ from harness_plugins.llm.failures import (
 )
 from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of, setting
 from harness_plugins.llm.refusals import Server, failure_of, unsupported_feature
+from harness_plugins.llm.secret_names import check_key_sources, not_set, variables_of
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
@@ -77,10 +78,11 @@ class LitellmBackend:
     def _find_keys(self) -> list[Secret]:
         settings = self._settings
         if settings.key_file or settings.key_env:
-            names = [settings.key_env] if settings.key_env else []
+            check_key_sources(settings.key_env, settings.key_file)
+            names = variables_of(settings.key_env) if settings.key_env else []
             if keys := keys_of(settings.key_file, names):
                 return keys
-            raise CommandError(f"annotator.key_env: variable {settings.key_env} is not set")
+            raise CommandError(f"annotator.key_env: {not_set(settings.key_env or '')}")
         try:
             _, provider, _, _ = self._litellm.get_llm_provider(
                 settings.model, api_base=settings.base_url
