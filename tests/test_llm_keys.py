@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import secrets
@@ -17,11 +18,12 @@ from harness.config import AnnotatorConfig, DemonstrationsConfig
 from harness.errors import CommandError, ConfigError
 from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
+from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import Redactor, Secret, keys_of
 from harness_plugins.llm.litellm_backend import LitellmBackend
 from harness_plugins.llm.openai_backend import openai_keys
 from harness_plugins.llm.settings import LlmSettings, settings_of
-from tests.asking import settings_for
+from tests.asking import call_of, settings_for
 from tests.commands import call, message
 from tests.factories import sequence_card
 from tests.servers.chat import ChatServer, running
@@ -81,6 +83,78 @@ def test_the_vendors_key_goes_to_no_other_host(key: str, monkeypatch: pytest.Mon
     assert revealed(openai_keys(settings_for("http://localhost:8000/v1"))) == [key]
     named = settings_for("https://llm.example.org/v1", key_env="OPENAI_API_KEY")
     assert revealed(openai_keys(named)) == [key]
+
+
+@pytest.mark.parametrize(
+    ("model", "variable", "own"),
+    [
+        ("openai/m", "OPENAI_API_KEY", "https://eu.api.openai.com/v1"),
+        ("anthropic/m", "ANTHROPIC_API_KEY", "https://api.anthropic.com"),
+        ("mistral/m", "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
+        ("azure/m", "AZURE_API_KEY", "https://mine.openai.azure.com"),
+    ],
+)
+def test_a_providers_key_goes_to_no_other_host(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str, variable: str, own: str
+) -> None:
+    def used(url: str, **more: str) -> list[str]:
+        settings = settings_for(url, service="litellm", model=model, **more)
+        return revealed(LitellmBackend(settings)._keys)
+
+    def check() -> None:
+        for url in ("https://llm.example.org/v1", f"https://example.org/{own.rpartition('/')[2]}"):
+            assert used(url) == ["no-key"]
+        assert used(own) == used("http://127.0.0.1:8000/v1") == [key]
+        assert used("https://llm.example.org/v1", key_env=variable) == [key]
+
+    (tmp_path / ".env").write_text(f"{variable}={key}\n")
+    check()
+    monkeypatch.setenv(variable, key)
+    check()
+
+
+def test_credentials_of_aws_in_a_dotenv_reach_litellm(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION_NAME", "eu-west-1")
+    model = "bedrock/anthropic.claude-3-haiku-20240307-v1:0"
+    settings = LlmSettings("litellm", model, "litellm")
+    (tmp_path / ".env").write_text(f"{names[0]}=first-{key}\n")
+    with pytest.raises(CommandError, match=r"set AWS_SECRET_ACCESS_KEY.*\.env"):
+        LitellmBackend(settings)
+    (tmp_path / ".env").write_text(f"{names[0]}=first-{key}\n{names[1]}=second-{key}\n")
+    backend = LitellmBackend(settings)
+    sent: dict[str, Any] = {}
+
+    async def acompletion(**arguments: Any) -> None:
+        sent.update(arguments)
+        raise ValueError(f"first-{key} is wrong")
+
+    # What AWS is sent is signed, and there is no AWS here: what litellm is given is looked at.
+    monkeypatch.setattr(backend._litellm, "acompletion", acompletion)
+    with pytest.raises(SendingError) as raised:
+        asyncio.run(backend.send(call_of(settings, "text"), 0))
+    assert key not in str(raised.value)
+    assert (sent["aws_access_key_id"], sent["aws_secret_access_key"]) == (
+        *(f"first-{key}", f"second-{key}"),
+    )
+    # Half of the environment and half of a file are no credentials.
+    monkeypatch.setenv(names[0], f"third-{key}")
+    with pytest.raises(CommandError, match="set AWS_SECRET_ACCESS_KEY"):
+        LitellmBackend(settings)
+
+
+def test_what_litellm_reads_from_the_environment_alone_is_not_found_in_a_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VERTEXAI_PROJECT", "VERTEXAI_LOCATION"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".env").write_text("VERTEXAI_PROJECT=mine\nVERTEXAI_LOCATION=here\n")
+    with pytest.raises(CommandError, match=r"VERTEXAI_PROJECT and .*; \.env is not read"):
+        LitellmBackend(LlmSettings("litellm", "vertex_ai/gemini-pro", "litellm"))
 
 
 def test_a_secret_shows_nothing_of_itself(key: str) -> None:
@@ -219,7 +293,8 @@ def test_a_misplaced_key_is_neither_printed_nor_written(
         *("run", "--annotator", "openai:m", "--student", "tfidf", "--limit", "40"),
         *("--out", tmp_path / "runs", "--set", f"annotator.{setting.format(key=key)}"),
     )
-    assert "annotator." in message(told, 2)
+    assert f"annotator.{setting.partition('=')[0].partition('.')[0]}" in message(told, 2)
+    assert "annotator.base_url" not in told.stderr  # not that of a missing key, which names it
     assert key not in told.stdout + told.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 

@@ -10,7 +10,7 @@ from harness.errors import CommandError
 from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of
 from harness_plugins.llm.refusals import Server
 from harness_plugins.llm.secret_names import check_key_sources, not_set, variables_of
-from harness_plugins.llm.settings import OPENAI_URL, LlmSettings, is_azure
+from harness_plugins.llm.settings import OPENAI_URL, LlmSettings, is_azure, is_local
 
 if TYPE_CHECKING:
     from harness_plugins.llm.sending import Backend
@@ -82,9 +82,9 @@ def _variables(settings: LlmSettings) -> list[str]:
         return variables_of(settings.key_env)
     if settings.base_url and is_azure(settings.base_url):
         return ["AZURE_OPENAI_API_KEY"]
-    host = urlsplit(settings.base_url or OPENAI_URL).hostname or ""
-    local = host in ("localhost", "127.0.0.1", "::1")
-    return ["OPENAI_API_KEY"] if local or host.endswith(".openai.com") else []
+    url = settings.base_url or OPENAI_URL
+    vendor = (urlsplit(url).hostname or "").endswith(".openai.com")
+    return ["OPENAI_API_KEY"] if vendor or is_local(url) else []
 
 
 def _thin(settings: LlmSettings) -> bool:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
 
-__all__ = ["OPENAI_URL", "LlmSettings", "Pace", "Service", "is_azure", "reasons", "settings_of"]
+__all__ = [
+    "OPENAI_URL",
+    "LlmSettings",
+    "Pace",
+    "Service",
+    "is_azure",
+    "is_local",
+    "reasons",
+    "settings_of",
+]
 
 Service: TypeAlias = Literal["openai", "litellm", "transformers"]
 
@@ -222,6 +231,11 @@ def is_azure(base_url: str) -> bool:
     """Whether an address is of Azure's OpenAI service."""
     host = urlsplit(base_url).hostname or ""
     return host.endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
+
+
+def is_local(base_url: str) -> bool:
+    """Whether an address is of this machine."""
+    return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
