@@ -16,7 +16,7 @@ import pytest
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
 from harness_plugins.llm.batch_files import files_of
-from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.cache import ReplyCache, Spent
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.meter import Meter
@@ -183,7 +183,13 @@ def test_ctrl_c_leaves_the_batch_at_the_vendor(tmp_path: Path) -> None:
         assert "goes on at the vendor; the same command collects it" in notes[-1]
 
 
-def _interrupted(url: str, folder: Path, batches: Batches, asked: Sequence[Call]) -> list[str]:
+def _interrupted(
+    url: str,
+    folder: Path,
+    batches: Batches,
+    asked: Sequence[Call],
+    budget: float | None = None,
+) -> list[str]:
     """Ask until Ctrl-C comes, which it does as soon as a batch was looked at."""
     desk = Desk(url, folder)
     retrieve = batches._looked
@@ -193,7 +199,7 @@ def _interrupted(url: str, folder: Path, batches: Batches, asked: Sequence[Call]
         if "of" in line and "answered" in line:
             signal.raise_signal(signal.SIGINT)
 
-    desk._account = Account("run", folder / "replies.sqlite", None, on_second_look)
+    desk._account = Account("run", folder / "replies.sqlite", budget, on_second_look)
     with pytest.raises(KeyboardInterrupt):
         desk.ask(asked)
     assert retrieve
@@ -288,6 +294,73 @@ def test_the_budget_is_asked_before_anything_is_uploaded(tmp_path: Path) -> None
         with ReplyCache(tmp_path / "replies.sqlite") as cache:
             assert 2e-5 < cache.spent("run").cost_usd <= 5e-5
         assert set(batches.answered.values()) == {1}
+
+
+def test_a_restart_does_not_grant_the_budget_again(tmp_path: Path) -> None:
+    # A budget for about 14 calls at their most, all of them under way when the process ends.
+    batches, budget = Batches(looks=None), 5e-5
+    with served(batches) as url:
+        asked = calls(url, 100)
+        for _ in range(3):
+            _interrupted(url, tmp_path, batches, asked, budget)
+        assert batches.creations == 1
+        batches.looks = 1
+        with pytest.raises(BudgetError):
+            Desk(url, tmp_path, budget).ask(asked)
+        with ReplyCache(tmp_path / "replies.sqlite") as cache:
+            assert 2e-5 < cache.spent("run").cost_usd <= budget
+        assert set(batches.answered.values()) == {1}
+
+
+def test_what_was_bought_is_never_refused(tmp_path: Path) -> None:
+    batches = Batches(looks=None)
+    with served(batches) as url:
+        _interrupted(url, tmp_path, batches, calls(url, 5))
+        batches.looks = 1
+        asked = calls(url, 5)
+        assert good(asked, Desk(url, tmp_path, budget=1e-9).ask(asked))
+        assert batches.creations == 1
+
+
+def test_a_reservation_costs_the_same_however_many_there_are() -> None:
+    (call,) = calls("http://127.0.0.1/v1", 1)
+    price = price_of(settings(call.endpoint))
+    meter = Meter(1e9, price, Spent(0, 0, 0.0), MODEL)
+
+    def seconds(start: int) -> float:
+        began = time.process_time()
+        for number in range(start, start + 1000):
+            meter.reserve(str(number), call)
+        return time.process_time() - began
+
+    first, *_, last = [seconds(start) for start in range(0, 20_000, 1000)]
+    assert last < 5 * first
+    # What is given back may be reserved again, to the last cent.
+    assert price is not None
+    tight = Meter(_most(call) * 3.5, price, Spent(0, 0, 0.0), MODEL)
+    for round_ in range(50):
+        for number in range(3):
+            tight.reserve(f"{round_} {number}", call)
+        with pytest.raises(BudgetError):
+            tight.reserve("one too many", call)
+        for number in range(3):
+            tight.settle(f"{round_} {number}", None)
+
+
+def _most(call: Call) -> float:
+    """What a call is reserved at: the smallest budget that lets it go, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        try:
+            Meter(middle, price_of(settings(call.endpoint)), Spent(0, 0, 0.0), MODEL).reserve(
+                "", call
+            )
+        except BudgetError:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def test_a_server_without_batches_is_said_in_one_line(tmp_path: Path) -> None:

@@ -102,11 +102,11 @@ class Engine:
     ) -> None:
         keys, calls = list(missing), list(missing.values())
 
-        def admit(index: int) -> None:
+        def admit(index: int, *, bought: bool = False) -> None:
             for feature in self._left_out:
-                if _uses(calls[index], feature):
+                if not bought and _uses(calls[index], feature):
                     raise UnsupportedError(feature, f"the server does not know {feature}")
-            self._meter.reserve(keys[index], calls[index])
+            self._meter.reserve(keys[index], calls[index], bought=bought)
 
         def done(index: int, result: Reply | SendingError) -> None:
             key, call = keys[index], calls[index]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import CommandError
 
-__all__ = ["Redactor", "Secret", "environment_secrets", "keys_of", "setting"]
+__all__ = ["Redactor", "Secret", "dotenv_setting", "environment_secrets", "keys_of", "setting"]
 
 HIDDEN = "[key]"
 PART = 6
@@ -109,8 +109,13 @@ def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
 
 def setting(name: str) -> str | None:
     """A variable of the environment, else of ``.env`` in the working directory."""
-    value = os.environ.get(name) or _dotenv().get(name)
-    return value.strip() if value and value.strip() else None
+    value = os.environ.get(name) or ""
+    return value.strip() or dotenv_setting(name)
+
+
+def dotenv_setting(name: str) -> str | None:
+    """A variable of ``.env`` in the working directory, whatever the environment has."""
+    return (_dotenv().get(name) or "").strip() or None
 
 
 def environment_secrets() -> list[Secret]:
@@ -138,7 +143,7 @@ def _dotenv() -> dict[str, str | None]:
 def _read_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # of ValueError: not UTF-8, or no path at all
         raise CommandError(
             f"annotator.key_file {path}: cannot be read; write one key a line"
         ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import CommandError, ConfigError
@@ -17,13 +17,18 @@ from harness_plugins.llm.failures import (
     TransientError,
     UnsupportedError,
 )
-from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of, setting
+from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of
+from harness_plugins.llm.provider_keys import from_dotenv, is_own_address
 from harness_plugins.llm.refusals import Server, failure_of, unsupported_feature
+from harness_plugins.llm.secret_names import check_key_sources, not_set, variables_of
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["LitellmBackend"]
+
+NO_KEY = "no-key"
+"""For servers that need none: without one litellm looks for the provider's itself."""
 
 
 class LitellmBackend:
@@ -37,12 +42,13 @@ class LitellmBackend:
     def __init__(self, settings: LlmSettings) -> None:
         self._litellm = _quiet_litellm()
         self._settings = settings
+        self._credentials: Mapping[str, Secret] = {}
         self._keys = self._find_keys()
         self._server = Server(
             where=settings.base_url or settings.model.partition("/")[0],
             model=settings.model,
             keys=max(1, len(self._keys)),  # litellm finds those of some providers itself
-            redact=Redactor([*self._keys, *environment_secrets()]),
+            redact=Redactor([*self._keys, *self._credentials.values(), *environment_secrets()]),
         )
 
     @property
@@ -59,6 +65,7 @@ class LitellmBackend:
         try:
             response = await self._litellm.acompletion(
                 **request,
+                **{name: secret.reveal() for name, secret in self._credentials.items()},
                 api_key=self._keys[lane].reveal() if self._keys else None,
                 timeout=timeout,
                 num_retries=0,
@@ -77,34 +84,46 @@ class LitellmBackend:
     def _find_keys(self) -> list[Secret]:
         settings = self._settings
         if settings.key_file or settings.key_env:
-            names = [settings.key_env] if settings.key_env else []
+            check_key_sources(settings.key_env, settings.key_file)
+            names = variables_of(settings.key_env) if settings.key_env else []
             if keys := keys_of(settings.key_file, names):
                 return keys
-            raise CommandError(f"annotator.key_env: variable {settings.key_env} is not set")
+            raise CommandError(f"annotator.key_env: {not_set(settings.key_env or '')}")
         try:
-            _, provider, _, _ = self._litellm.get_llm_provider(
+            bare, provider, _, _ = self._litellm.get_llm_provider(
                 settings.model, api_base=settings.base_url
             )
+            # Asked again: with an address, litellm gives that back, not the provider's own.
+            _, _, _, known = self._litellm.get_llm_provider(f"{provider}/{bare}")
         except Exception:
             raise ConfigError(
                 f"litellm does not know the provider of model {settings.model!r}; "
                 "write litellm:PROVIDER/MODEL, for instance litellm:anthropic/claude-haiku-5-5"
             ) from None
-        return self._provider_keys(str(provider))
+        return self._provider_keys(str(provider), str(bare), known)
 
-    def _provider_keys(self, provider: str) -> list[Secret]:
-        missing = self._litellm.validate_environment(self._settings.model)["missing_keys"]
+    def _provider_keys(self, provider: str, model: str, known: str | None) -> list[Secret]:
+        """The provider's key, which goes to the provider and this machine alone."""
+        if not is_own_address(provider, self._settings.base_url, known):
+            return [Secret(NO_KEY)]
+        missing = self._litellm.validate_environment(f"{provider}/{model}")["missing_keys"]
         wanted = [name for name in missing if name.endswith("_API_KEY")]
         own = [f"{provider.upper()}_API_KEY"]
         if keys := keys_of(None, [*wanted, *own]):
             return keys
         if self._settings.base_url:
-            return [Secret("no-key")]  # litellm insists on one
-        lacking = [name for name in missing if not setting(name)]
+            return [Secret(NO_KEY)]
+        self._credentials = from_dotenv(provider)
+        lacking = [
+            name
+            for name in missing
+            if not os.environ.get(name) and name.lower() not in self._credentials
+        ]
         if lacking:
             raise CommandError(
                 f"no key for {self._settings.model}: set {' and '.join(lacking)} (in the "
-                "environment or in .env), annotator.key_file, or use another --annotator"
+                f"environment{_or_dotenv(lacking)}), annotator.key_file, or use another "
+                "--annotator"
             )
         return []
 
@@ -128,6 +147,15 @@ class LitellmBackend:
             return ClosedError(f"litellm failed: {name}: {redacted}")
         body = {"error": {"message": said, "code": getattr(error, "code", None) or ""}}
         return failure_of(self._server, status, body, headers, lane)
+
+
+def _or_dotenv(names: Sequence[str]) -> str:
+    """Where else these may stand: of ``.env`` litellm gets API keys, and AWS's if all are there."""
+    if all(name.endswith("_API_KEY") for name in names):
+        return " or in .env"
+    if all(name.startswith("AWS_") for name in names):
+        return " or all of AWS's in .env"
+    return "; .env is not read for all of them"
 
 
 def _broken(error: BaseException, redacted: str) -> TransientError:

@@ -46,6 +46,7 @@ class Meter:
         self._budget, self._price = budget_usd, price
         self._spent = spent.cost_usd
         self._reserved: dict[str, float] = {}
+        self._held = 0.0  # the sum of them: a batch reserves 50 000 calls one after another
 
     @property
     def priced(self) -> bool:
@@ -57,8 +58,13 @@ class Meter:
         """What the run has paid, before and now."""
         return self._spent
 
-    def reserve(self, key: str, call: Call) -> None:
+    def reserve(self, key: str, call: Call, *, bought: bool = False) -> None:
         """Set aside the most that a call may cost.
+
+        Args:
+            key, call: which; a call that is reserved already is reserved anew.
+            bought: it was sent by an earlier process: never refused, but reserved, so that
+                what it will cost is not granted to others.
 
         Raises:
             BudgetError: if the budget, less what is paid and reserved, does not suffice.
@@ -67,19 +73,25 @@ class Meter:
             return
         prompt = int(prompt_tokens(call) * MARGIN)
         most = self._price.cost_of(prompt, reply_limit(call))
-        if self._spent + sum(self._reserved.values()) + most > self._budget:
+        self._give_back(key)
+        if not bought and self._spent + self._held + most > self._budget:
             raise BudgetError(
                 f"spent ${self._spent:.4f} of the budget of ${self._budget:g}, and the next "
                 f"request may cost ${most:.6f}; all replies are kept: the same command with "
                 "a higher --budget-usd goes on"
             )
         self._reserved[key] = most
+        self._held += most
 
     def settle(self, key: str, reply: Reply | None) -> float:
         """Give the reservation back and count the reply's cost, which is returned ($)."""
-        self._reserved.pop(key, None)
+        self._give_back(key)
         if reply is None or self._price is None:
             return 0.0
         cost = self._price.cost(reply)
         self._spent += cost
         return cost
+
+    def _give_back(self, key: str) -> None:
+        held = self._held - self._reserved.pop(key, 0.0)
+        self._held = held if self._reserved else 0.0  # what rounding left is gone with the last

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from harness.errors import CommandError
 from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of
 from harness_plugins.llm.refusals import Server
-from harness_plugins.llm.settings import OPENAI_URL, LlmSettings, is_azure
+from harness_plugins.llm.secret_names import check_key_sources, not_set, variables_of
+from harness_plugins.llm.settings import OPENAI_URL, LlmSettings, is_azure, is_local
 
 if TYPE_CHECKING:
     from harness_plugins.llm.sending import Backend
@@ -49,11 +50,12 @@ def openai_keys(settings: LlmSettings) -> list[Secret]:
     Raises:
         CommandError: if a key is needed and there is none.
     """
+    check_key_sources(settings.key_env, settings.key_file)
     keys = keys_of(settings.key_file, _variables(settings))
     if keys:
         return keys
     if settings.key_env:
-        raise CommandError(f"annotator.key_env: variable {settings.key_env} is not set")
+        raise CommandError(f"annotator.key_env: {not_set(settings.key_env)}")
     if settings.base_url is None:
         raise CommandError(
             "no key for OpenAI: set OPENAI_API_KEY (in the environment or in .env), "
@@ -77,12 +79,12 @@ def server_of(settings: LlmSettings, keys: Sequence[Secret]) -> Server:
 
 def _variables(settings: LlmSettings) -> list[str]:
     if settings.key_env:
-        return [settings.key_env]
+        return variables_of(settings.key_env)
     if settings.base_url and is_azure(settings.base_url):
         return ["AZURE_OPENAI_API_KEY"]
-    host = urlsplit(settings.base_url or OPENAI_URL).hostname or ""
-    local = host in ("localhost", "127.0.0.1", "::1")
-    return ["OPENAI_API_KEY"] if local or host.endswith(".openai.com") else []
+    url = settings.base_url or OPENAI_URL
+    vendor = (urlsplit(url).hostname or "").endswith(".openai.com")
+    return ["OPENAI_API_KEY"] if vendor or is_local(url) else []
 
 
 def _thin(settings: LlmSettings) -> bool:

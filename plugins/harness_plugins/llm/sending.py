@@ -14,8 +14,13 @@ __all__ = ["Admit", "Backend", "Done", "Sender"]
 class Admit(Protocol):
     """Asked before a call is sent; it reserves what the call may cost."""
 
-    def __call__(self, index: int) -> None:
+    def __call__(self, index: int, *, bought: bool = False) -> None:
         """Let the call go.
+
+        Args:
+            index: of the call.
+            bought: an earlier process sent it, and it will be paid: its cost is reserved,
+                and nothing is raised.
 
         Raises:
             BudgetError: if it would pass the budget, also when calls in flight cost all

@@ -13,13 +13,23 @@ from harness.config import AnnotatorConfig
 from harness.errors import ConfigError
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
+from harness_plugins.llm.secret_names import check_key_sources, check_no_secret
 
 if TYPE_CHECKING:
     from harness.data import Kind
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
 
-__all__ = ["OPENAI_URL", "LlmSettings", "Pace", "Service", "is_azure", "reasons", "settings_of"]
+__all__ = [
+    "OPENAI_URL",
+    "LlmSettings",
+    "Pace",
+    "Service",
+    "is_azure",
+    "is_local",
+    "reasons",
+    "settings_of",
+]
 
 Service: TypeAlias = Literal["openai", "litellm", "transformers"]
 
@@ -36,7 +46,6 @@ at 0 all votes would be the same."""
 
 _RESERVED = {
     **dict.fromkeys(("messages", "stream", "n", "response_format"), "it is set by the annotator"),
-    **dict.fromkeys(("api_key", "extra_headers", "headers"), "keys come from annotator.key_env"),
     **dict.fromkeys(
         ("model", "temperature", "max_tokens", "logprobs", "base_url"),
         "it has a key of its own, annotator.{}",
@@ -167,7 +176,9 @@ def settings_of(
     """What a request asks for: the run's own settings first, then the preset's, then defaults.
 
     Raises:
-        ConfigError: if no model is named, or a key contradicts another.
+        ConfigError: if no model is named, a key contradicts another, or a parameter carries a
+            secret.
+        CommandError: if a key stands where the name of its variable or file belongs.
     """
     config = _with_preset(request.config, preset)
     spec = parse_spec(preset.spec) if preset else request.spec
@@ -176,6 +187,7 @@ def settings_of(
     if not model:
         raise ConfigError(f"annotator {spec.name!r}: name a model, {spec.name}:MODEL")
     base_url = _address(config.base_url)
+    check_key_sources(config.key_env, config.key_file)
     _check_parameters(config.parameters)
     _check_combination(config, service, base_url)
     sampling, optional = _sampling(config, model)
@@ -221,6 +233,11 @@ def is_azure(base_url: str) -> bool:
     return host.endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
 
 
+def is_local(base_url: str) -> bool:
+    """Whether an address is of this machine."""
+    return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
     if preset is None:
         return config
@@ -258,9 +275,9 @@ def _address(base_url: str | None) -> str | None:
 
 def _check_parameters(parameters: Mapping[str, Any]) -> None:
     for name in parameters:
-        if name in _RESERVED:
-            why = _RESERVED[name].format(name)
+        if why := _RESERVED.get(name.lower(), "").format(name.lower()):
             raise ConfigError(f"annotator.parameters: {name!r} cannot be set here; {why}")
+    check_no_secret(parameters)
 
 
 def _check_combination(config: AnnotatorConfig, service: Service, base_url: str | None) -> None:

@@ -137,6 +137,8 @@ class _Delivery:
                     self._pending[known.tag] = known
         for entry in self._pending.values():
             self._by.note(f"batch {entry.id}: {len(entry.keys)} calls were sent before")
+            for key in entry.keys:
+                self._admit(self._index[key], bought=True)
             self._admitted.update(entry.keys)
         self._waiting = [key for key in self._waiting if key not in self._admitted]
 
