@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config import AnnotatorConfig, DemonstrationsConfig
+from harness.config import AnnotatorConfig, DemonstrationsConfig, load_config, to_toml
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import CommandError, ConfigError, PartError
 from harness.plugin_manager import Plugins
@@ -29,6 +29,7 @@ from harness.specs import parse_spec
 from harness_plugins.annotators.llm.annotator import LlmAnnotator, knows_schemas
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError, UnsupportedError
+from harness_plugins.llm.presets import Preset
 from harness_plugins.llm.settings import LlmSettings, settings_of
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
@@ -306,6 +307,25 @@ def test_presets_and_services_are_registered(
     assert mine.describe()["model"] == "my-model"
     assert json.loads(mine.describe()["parameters"])["temperature"] == 0.3
     assert parts["gpt35"].factory(request(NAMES, "gpt35")).describe()["model"] == "gpt-3.5-turbo"
+
+
+@pytest.mark.parametrize("read_back", [False, True])
+def test_what_the_user_sets_wins_over_a_preset_even_where_it_is_the_default(
+    tmp_path: Path, read_back: bool
+) -> None:
+    preset = Preset("mine", "openai:m", "", {"samples": 3, "timeout": 5.0})
+
+    def asked(*said: str) -> LlmSettings:
+        config = load_config(None, ("annotator.spec=mine", *said))
+        if read_back:
+            file = tmp_path / "config.toml"
+            file.write_text(to_toml(config))
+            config = load_config(file)
+        return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, config.annotator, 0), preset)
+
+    assert (asked().samples, asked().pace.timeout) == (3, 5.0)
+    assert asked("annotator.samples=1").samples == 1
+    assert asked("annotator.timeout=60").pace.timeout == 60.0
 
 
 def test_a_wrong_preset_costs_no_other_annotator(

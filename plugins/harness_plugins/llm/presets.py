@@ -25,7 +25,7 @@ class Preset:
         name: what the user writes as a spec.
         spec: ``openai:MODEL``, ``litellm:MODEL`` or ``transformers:MODEL``.
         summary: one line.
-        values: keys of ``AnnotatorConfig`` that hold where the run leaves the default.
+        values: keys of ``AnnotatorConfig`` that hold where the run does not set them.
     """
 
     name: str

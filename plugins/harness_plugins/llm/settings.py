@@ -224,15 +224,10 @@ def is_azure(base_url: str) -> bool:
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
     if preset is None:
         return config
-    default = AnnotatorConfig()
-    unset = {
-        name: value
-        for name, value in preset.values.items()
-        if getattr(config, name) == getattr(default, name)
-    }
+    values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:
-        unset["parameters"] = {**preset.values["parameters"], **config.parameters}
-    return AnnotatorConfig.model_validate({**config.model_dump(), **unset})
+        values["parameters"] = {**preset.values["parameters"], **config.parameters}
+    return AnnotatorConfig.model_validate(values)
 
 
 def _service(name: str, preset: Preset | None) -> Service:
