@@ -278,9 +278,15 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
         elif first["type"] == "model_type":
             message = f"{key!r} is a table of keys; set one of them, such as {_first_key(key)!r}"
         else:
-            said = first["msg"][:1].lower() + first["msg"][1:]
+            said = _said(error, key)
             message = f"key {key!r} = {first['input']!r}: {said}"
         raise ConfigError(f"{source}{message}") from None
+
+
+def _said(error: ValidationError, key: str) -> str:
+    """What is wrong with a key; of a union, what each branch would have taken."""
+    said = [one["msg"] for one in error.errors() if _known_key(one["loc"]) == key]
+    return ", or ".join(message[:1].lower() + message[1:] for message in dict.fromkeys(said))
 
 
 def _known_key(location: Sequence[int | str]) -> str:

@@ -102,6 +102,12 @@ def test_a_plan_says_all_steps_and_sends_nothing(tmp_path: Path) -> None:
     assert plan["total"]["cost_usd"] > 0
 
 
+def test_a_plan_counts_the_thoughts_of_a_preset_that_asks_for_them() -> None:
+    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10", "--json")
+    total = json.loads(succeeded(call(*arguments)))["total"]
+    assert total["completion_tokens"] >= 4096 * total["requests"]
+
+
 def test_an_annotator_without_a_model_has_nothing_to_plan() -> None:
     said = succeeded(call("plan", "--annotator", "embedding", "--limit", "5"))
     assert said == "annotator embedding asks no language model: nothing is sent, $0\n"

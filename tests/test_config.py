@@ -259,8 +259,14 @@ def test_toml_shows_every_key_with_what_it_means() -> None:
         for key, value in APPROVED_DEFAULTS.items()
         if value is not None and not key.startswith("annotator.")  # a preset may set those
     }
-    assert flat(tomllib.loads(text)) | {"annotator": None} == set_by_default | {"annotator": None}
+    assert flat(tomllib.loads(text)) == {**set_by_default, "annotator": {}}
     assert "\n# samples = 1  # " in text
+
+
+@pytest.mark.parametrize("value", ["abc", "5"])
+def test_a_wrong_temperature_is_told_all_that_is_right(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"temperature.* = .*input should be .*or .*'default'"):
+        load_config(None, [f"annotator.temperature={value}"])
 
 
 def test_what_was_set_is_known_when_the_file_is_read_back(tmp_path: Path) -> None:

@@ -376,6 +376,36 @@ def test_an_estimate_scales_the_real_prompts(tmp_path: Path) -> None:
     assert voting.requests == 5000
 
 
+@pytest.mark.parametrize(
+    ("parameters", "tokens"),
+    [
+        ({"reasoning_effort": "low"}, 4096),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, 4096),
+        ({"reasoning_effort": "none"}, 0),
+        ({"top_p": 0.5}, 0),
+    ],
+)
+def test_an_estimate_counts_the_thoughts_of_any_vendors_model(
+    parameters: dict[str, Any], tokens: int
+) -> None:
+    asked = request(SENTIMENT, "litellm:gemini/gemini-3.5-flash-lite", parameters=parameters)
+    assert settings_of(asked).thinking == tokens
+    estimate = LlmAnnotator.from_request(asked).estimate(text_pool(["one", "two"]), 0)
+    assert 2 * tokens < estimate.completion_tokens < 2 * tokens + 50
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:99999/v1", "http://127.0.0.1:80 80/v1", "http://[::1/v1"),
+        *("http://127.0.0.1:0/v1", "http://a host/v1", "http://127.0.0.1:x/v1"),
+    ],
+)
+def test_an_impossible_address_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^annotator\.base_url: "):
+        settings(SENTIMENT, base_url=url)
+
+
 def test_an_estimate_of_the_prompt_meets_what_is_counted_when_it_is_sent(tmp_path: Path) -> None:
     from harness_plugins.llm.tokens import prompt_tokens
 
