@@ -29,7 +29,7 @@ from harness.specs import parse_spec
 from harness_plugins.annotators.llm.annotator import LlmAnnotator, knows_schemas
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError, UnsupportedError
-from harness_plugins.llm.presets import Preset
+from harness_plugins.llm.presets import Preset, preset_named
 from harness_plugins.llm.settings import LlmSettings, settings_of
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
@@ -307,6 +307,23 @@ def test_presets_and_services_are_registered(
     assert mine.describe()["model"] == "my-model"
     assert json.loads(mine.describe()["parameters"])["temperature"] == 0.3
     assert parts["gpt35"].factory(request(NAMES, "gpt35")).describe()["model"] == "gpt-3.5-turbo"
+
+
+def test_a_preset_with_a_built_in_name_is_refused_where_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[presets.gpt35]\nspec = "openai:mine"\n[presets.openai]\nspec = "openai:mine"\n'
+    )
+    monkeypatch.setenv("HARNESS_CONFIG", str(file))
+    parts = Plugins(third_party=False).parts("annotator")
+    for name, spec in (("gpt35", "gpt35"), ("openai", "openai:m")):
+        with pytest.raises(ConfigError, match=rf"config.toml: \[presets.{name}\].* built in"):
+            parts[name].factory(request(SENTIMENT, spec))
+        with pytest.raises(ConfigError, match="built in"):
+            preset_named(name)
+    assert parts["gpt-small"].factory(request(SENTIMENT, "gpt-small"))
 
 
 @pytest.mark.parametrize("read_back", [False, True])
