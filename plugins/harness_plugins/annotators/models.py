@@ -25,7 +25,9 @@ def harness_register_annotators(register: Register) -> None:
         _built_in,
         summary="openai:MODEL, from the vendor or any compatible server (annotator.base_url)",
     )
-    register("litellm", _built_in, summary="litellm:PROVIDER/MODEL, any provider that litellm knows")
+    register(
+        "litellm", _built_in, summary="litellm:PROVIDER/MODEL, any provider that litellm knows"
+    )
     register(
         "transformers", _built_in, summary="transformers:MODEL, a causal language model run here"
     )
