@@ -191,7 +191,11 @@ def config_hash(config: Config, *identities: str) -> str:
 
 
 def to_toml(config: Config) -> str:
-    """The configuration as TOML; keys that are unset become comments."""
+    """The configuration as TOML; keys that are unset become comments.
+
+    So do an annotator's keys that nobody set, with their defaults: written as values they
+    would overrule a preset's when the file is read back.
+    """
     import tomli_w
 
     lines: list[str] = []
@@ -202,8 +206,9 @@ def to_toml(config: Config) -> str:
         part = getattr(config, name)
         _write(lines, part, _split(part)[0])
     text = "\n".join(lines) + "\n"
+    left_out = {"annotator": set(AnnotatorConfig.model_fields) - config.annotator.model_fields_set}
     assert tomllib.loads(text) == tomllib.loads(
-        tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+        tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out))
     )
     return text
 
@@ -220,6 +225,8 @@ def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
         comment = " ".join((type(model).model_fields[name].description or "").split())
         if value is None:
             lines.append(f"# {name} =  # {comment}")
+        elif isinstance(model, AnnotatorConfig) and name not in model.model_fields_set:
+            lines.append(f"# {_assignment(name, value)}  # {comment}")
         else:
             lines.append(f"{_assignment(name, value)}  # {comment}")
 
@@ -271,9 +278,15 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
         elif first["type"] == "model_type":
             message = f"{key!r} is a table of keys; set one of them, such as {_first_key(key)!r}"
         else:
-            said = first["msg"][:1].lower() + first["msg"][1:]
+            said = _said(error, key)
             message = f"key {key!r} = {first['input']!r}: {said}"
         raise ConfigError(f"{source}{message}") from None
+
+
+def _said(error: ValidationError, key: str) -> str:
+    """What is wrong with a key; of a union, what each branch would have taken."""
+    said = [one["msg"] for one in error.errors() if _known_key(one["loc"]) == key]
+    return ", or ".join(message[:1].lower() + message[1:] for message in dict.fromkeys(said))
 
 
 def _known_key(location: Sequence[int | str]) -> str:

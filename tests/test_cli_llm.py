@@ -103,6 +103,40 @@ def test_a_plan_says_all_steps_and_sends_nothing(tmp_path: Path) -> None:
     assert plan["total"]["cost_usd"] > 0
 
 
+def test_a_named_configuration_file_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HARNESS_CONFIG", str(tmp_path / "absent.toml"))
+    outcome = call("plan", "--annotator", "mine")
+    assert outcome.code == 2
+    warned, said = outcome.stderr.splitlines()
+    assert f"HARNESS_CONFIG names {tmp_path / 'absent.toml'}: no such file" in warned
+    assert "unknown annotator 'mine'" in said
+    monkeypatch.delenv("HARNESS_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))  # the usual file may be absent
+    assert "unknown annotator 'mine'" in message(call("plan", "--annotator", "mine"), 2)
+
+
+def test_a_preset_is_shown_with_its_settings_and_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[presets.mine]\nspec = "openai:my-model"\nsamples = 3\n')
+    monkeypatch.setenv("HARNESS_CONFIG", str(file))
+    shown = succeeded(call("show", "annotator", "mine")).splitlines()
+    for line in ("spec = openai:my-model", "annotator.samples = 3", f"file = {file}"):
+        assert f"  {line}" in shown
+    built_in = succeeded(call("show", "annotator", "gpt-small"))
+    assert "  spec = openai:gpt-6-luna\n" in built_in
+    assert "  annotator.parameters = {'reasoning_effort': 'none'}\n" in built_in
+
+
+def test_a_plan_counts_the_thoughts_of_a_preset_that_asks_for_them() -> None:
+    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10", "--json")
+    total = json.loads(succeeded(call(*arguments)))["total"]
+    assert total["completion_tokens"] >= 4096 * total["requests"]
+
+
 def test_an_annotator_without_a_model_has_nothing_to_plan() -> None:
     said = succeeded(call("plan", "--annotator", "embedding", "--limit", "5"))
     assert said == "annotator embedding asks no language model: nothing is sent, $0\n"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config import AnnotatorConfig, DemonstrationsConfig
+from harness.config import AnnotatorConfig, DemonstrationsConfig, load_config, to_toml
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import CommandError, ConfigError, PartError
 from harness.plugin_manager import Plugins
@@ -29,6 +29,7 @@ from harness.specs import parse_spec
 from harness_plugins.annotators.llm.annotator import LlmAnnotator, knows_schemas
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError, UnsupportedError
+from harness_plugins.llm.presets import Preset, preset_named
 from harness_plugins.llm.settings import LlmSettings, settings_of
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
@@ -308,6 +309,42 @@ def test_presets_and_services_are_registered(
     assert parts["gpt35"].factory(request(NAMES, "gpt35")).describe()["model"] == "gpt-3.5-turbo"
 
 
+def test_a_preset_with_a_built_in_name_is_refused_where_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[presets.gpt35]\nspec = "openai:mine"\n[presets.openai]\nspec = "openai:mine"\n'
+    )
+    monkeypatch.setenv("HARNESS_CONFIG", str(file))
+    parts = Plugins(third_party=False).parts("annotator")
+    for name, spec in (("gpt35", "gpt35"), ("openai", "openai:m")):
+        with pytest.raises(ConfigError, match=rf"config.toml: \[presets.{name}\].* built in"):
+            parts[name].factory(request(SENTIMENT, spec))
+        with pytest.raises(ConfigError, match="built in"):
+            preset_named(name)
+    assert parts["gpt-small"].factory(request(SENTIMENT, "gpt-small"))
+
+
+@pytest.mark.parametrize("read_back", [False, True])
+def test_what_the_user_sets_wins_over_a_preset_even_where_it_is_the_default(
+    tmp_path: Path, read_back: bool
+) -> None:
+    preset = Preset("mine", "openai:m", "", {"samples": 3, "timeout": 5.0})
+
+    def asked(*said: str) -> LlmSettings:
+        config = load_config(None, ("annotator.spec=mine", *said))
+        if read_back:
+            file = tmp_path / "config.toml"
+            file.write_text(to_toml(config))
+            config = load_config(file)
+        return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, config.annotator, 0), preset)
+
+    assert (asked().samples, asked().pace.timeout) == (3, 5.0)
+    assert asked("annotator.samples=1").samples == 1
+    assert asked("annotator.timeout=60").pace.timeout == 60.0
+
+
 def test_a_wrong_preset_costs_no_other_annotator(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -354,6 +391,36 @@ def test_an_estimate_scales_the_real_prompts(tmp_path: Path) -> None:
     assert (local.cost_usd, local.seconds, local.completion_tokens) == (0.0, None, 0)
     voting = LlmAnnotator.from_request(request(SENTIMENT, samples=5)).estimate(pool, 0)
     assert voting.requests == 5000
+
+
+@pytest.mark.parametrize(
+    ("parameters", "tokens"),
+    [
+        ({"reasoning_effort": "low"}, 4096),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, 4096),
+        ({"reasoning_effort": "none"}, 0),
+        ({"top_p": 0.5}, 0),
+    ],
+)
+def test_an_estimate_counts_the_thoughts_of_any_vendors_model(
+    parameters: dict[str, Any], tokens: int
+) -> None:
+    asked = request(SENTIMENT, "litellm:gemini/gemini-3.5-flash-lite", parameters=parameters)
+    assert settings_of(asked).thinking == tokens
+    estimate = LlmAnnotator.from_request(asked).estimate(text_pool(["one", "two"]), 0)
+    assert 2 * tokens < estimate.completion_tokens < 2 * tokens + 50
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:99999/v1", "http://127.0.0.1:80 80/v1", "http://[::1/v1"),
+        *("http://127.0.0.1:0/v1", "http://a host/v1", "http://127.0.0.1:x/v1"),
+    ],
+)
+def test_an_impossible_address_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^annotator\.base_url: "):
+        settings(SENTIMENT, base_url=url)
 
 
 def test_an_estimate_of_the_prompt_meets_what_is_counted_when_it_is_sent(tmp_path: Path) -> None:

@@ -146,6 +146,7 @@ def test_a_dead_end_stops_at_once(
             ask(settings, tmp_path / "r", calls_for(settings, 200))
         assert len(server.seen.requests) <= 8
         assert "\n" not in str(stopped.value)
+        assert "kept" not in str(stopped.value) and "goes on" not in str(stopped.value)
 
 
 def test_a_retired_model_says_what_to_use(tmp_path: Path) -> None:
@@ -161,9 +162,29 @@ def test_a_server_that_is_not_there_is_said_soon(backend: dict[str, Any], tmp_pa
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
         settings = settings_for(url, **backend)
         start = time.monotonic()
-        with pytest.raises(ServiceError, match="cannot be reached"):
+        with pytest.raises(ServiceError, match="cannot be reached") as stopped:
             ask(settings, tmp_path / "r", calls_for(settings, 50))
+        assert "kept" not in str(stopped.value)  # there is none
         assert time.monotonic() - start < 10
+
+
+def test_a_server_that_goes_away_leaves_what_it_answered(tmp_path: Path) -> None:
+    with running(ChatServer()) as server:
+        settings = settings_for(server.url, retries=0)
+        with engine_for(settings, tmp_path / "r") as engine:
+            engine.ask(calls_for(settings, 5))
+            server_is_gone = calls_for(settings, 5, first=5)
+            server.faults = Faults(1.0, ("500",))
+            with pytest.raises(ServiceError, match=r"are kept: the same command goes on later$"):
+                engine.ask(server_is_gone + calls_for(settings, 50, first=10))
+
+
+def test_an_address_that_cannot_be_asked_is_said_at_once(tmp_path: Path) -> None:
+    settings = settings_for("http://127.0.0.1:99999/v1", transport="thin")
+    start = time.monotonic()
+    with pytest.raises(ServiceError, match=r"check annotator\.base_url"):
+        ask(settings, tmp_path / "r", calls_for(settings, 3))
+    assert time.monotonic() - start < 5
 
 
 def test_a_server_that_only_fails_is_given_up(tmp_path: Path) -> None:

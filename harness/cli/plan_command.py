@@ -32,8 +32,10 @@ def plan(
 ) -> None:
     """Say what a run would send, and cost: requests, tokens, $ and time. Sends nothing.
 
-    The figures are the most that can come: later stages ask only for what the selector
-    requests, and replies that are recorded already cost nothing.
+    Requests are an upper bound: later stages ask only for what the selector requests, and
+    replies that are recorded already cost nothing. Tokens, and so $, are an estimate from
+    the real prompts and the replies to be expected; --budget-usd is held whatever comes,
+    as each request's greatest possible cost is reserved before it is sent.
     """
     from harness.cli.session import console, say
     from harness.planning import plan as plan_steps
@@ -47,7 +49,8 @@ def plan(
         say(f"annotator {config.annotator.spec} asks no language model: nothing is sent, $0")
         return
     screen = console()
-    screen.print(_picture(f"{parts.task.card.name}: {config.annotator.spec}, at most", steps))
+    title = f"{parts.task.card.name}: {config.annotator.spec}, about, at most"
+    screen.print(_picture(title, steps))
     for line in _remarks(steps, config.budget_usd):
         say(line)
 

@@ -41,6 +41,8 @@ def print_parts(plugins: Plugins, kind: str) -> None:
 
 def print_part(kind: str, name: str, plugins: Plugins) -> None:
     """One part: where it comes from and what its documentation says."""
+    from harness.protocols import Described
+
     for part in _find(kind, name, plugins):
         say(f"{kind} {part.name}")
         say(f"  {part.summary}")
@@ -51,6 +53,9 @@ def print_part(kind: str, name: str, plugins: Plugins) -> None:
             say(f"  trust = {preset.trust}")
             say(f"  demonstrations = {preset.demonstrations}")
             say(f"  query = {preset.query}")
+        elif isinstance(part.factory, Described) and not isinstance(part.factory, type):
+            for key, value in part.factory.describe().items():
+                say(f"  {key} = {value}")
 
 
 def print_task(name: str, plugins: Plugins, data: Path | None) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @hookimpl
 def harness_register_annotators(register: Register) -> None:
     """One annotator for each table ``[presets.NAME]``."""
-    from harness_plugins.annotators.models import preset_factory
+    from harness_plugins.annotators.models import PresetFactory
     from harness_plugins.llm.presets import user_presets
 
     for preset in user_presets().values():
-        register(preset.name, preset_factory(preset), summary=preset.summary)
+        register(preset.name, PresetFactory(preset), summary=preset.summary)

@@ -55,7 +55,7 @@ class ParaphraseAugmenter:
         Raises:
             CommandError: if it names none.
         """
-        from harness_plugins.llm.presets import PRESETS, user_presets
+        from harness_plugins.llm.presets import preset_named
         from harness_plugins.llm.settings import settings_of
 
         request.spec.check_options(*OPTIONS)
@@ -64,8 +64,7 @@ class ParaphraseAugmenter:
         spec = parse_spec(request.spec.argument)
         config = AnnotatorConfig.model_validate(dict(request.spec.options))
         asked = AnnotatorRequest(spec, request.task, config, seed=0)
-        preset = {**PRESETS, **user_presets()}.get(spec.name)
-        return cls(request.task, settings_of(asked, preset))
+        return cls(request.task, settings_of(asked, preset_named(spec.name)))
 
     @property
     def fingerprint(self) -> str:

@@ -25,12 +25,19 @@ class Breaker:
     def __init__(self, where: str) -> None:
         self._where = where
         self._succeeded = False
+        self._replied = False
         self._unreachable = self._failed = self._lost = 0
 
-    def success(self) -> None:
-        """A reply, or a refusal that shows that the service works."""
+    def success(self, *, reply: bool = True) -> None:
+        """A reply, or a refusal (``reply=False``) that shows that the service works."""
         self._succeeded = True
+        self._replied = self._replied or reply
         self._unreachable = self._failed = self._lost = 0
+
+    @property
+    def kept(self) -> str:
+        """What to add to an error where replies have come: that they are not lost."""
+        return "; replies received so far are kept" if self._replied else ""
 
     def failure(self, error: TransientError) -> ServiceError | None:
         """One request failed; the error to stop with, if the service is down."""
@@ -54,6 +61,5 @@ class Breaker:
         return None
 
     def _down(self, what: str) -> ServiceError:
-        return ServiceError(
-            f"{self._where}: {what}; all replies are kept: the same command goes on"
-        )
+        later = ": the same command goes on later" if self._replied else ""
+        return ServiceError(f"{self._where}: {what}{self.kept}{later}")

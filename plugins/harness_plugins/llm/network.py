@@ -217,7 +217,7 @@ class _Dispatch:
         elif isinstance(result, ClosedError):
             self._closed(index, lane, result)
         else:
-            self._breaker.success()
+            self._breaker.success(reply=isinstance(result, Reply))
             self._lanes[lane].answered()
             self._tell(index, result)
 
@@ -246,10 +246,12 @@ class _Dispatch:
         was_open = self._lanes[lane].open
         self._lanes.close(lane if error.lane is not None else None)
         if not self._lanes.open:
-            self._halt(ServiceError(f"{error}; all replies are kept: the same command goes on"))
+            self._halt(ServiceError(f"{error}{self._breaker.kept}"))
         else:
             if was_open:
-                self._note(f"{error}; {self._lanes.open} other keys go on")
+                others = self._lanes.open
+                go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
+                self._note(f"{error}; {go_on}")
             self._agenda.postpone(index, 0.0)
 
     def _halt(self, error: Exception) -> None:

@@ -14,7 +14,17 @@ from pydantic import ValidationError
 from harness.config import AnnotatorConfig
 from harness.errors import ConfigError
 
-__all__ = ["PRESETS", "Preset", "user_config_file", "user_presets"]
+__all__ = [
+    "PRESETS",
+    "Preset",
+    "preset_named",
+    "refuse_ambiguous",
+    "user_config_file",
+    "user_presets",
+]
+
+SERVICES = ("openai", "litellm", "transformers")
+"""Annotators that take a model's name; no preset may be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +35,15 @@ class Preset:
         name: what the user writes as a spec.
         spec: ``openai:MODEL``, ``litellm:MODEL`` or ``transformers:MODEL``.
         summary: one line.
-        values: keys of ``AnnotatorConfig`` that hold where the run leaves the default.
+        values: keys of ``AnnotatorConfig`` that hold where the run does not set them.
+        file: where a user wrote it; None: built in.
     """
 
     name: str
     spec: str
     summary: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
 
 
 _THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
@@ -90,7 +102,7 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
     """The presets of the user's configuration file: tables ``[presets.NAME]``.
 
     Each holds keys of ``AnnotatorConfig``, ``spec`` among them, and perhaps a ``summary``.
-    No file, no presets.
+    No file, no presets; but a file that ``HARNESS_CONFIG`` names must be there.
 
     Raises:
         ConfigError: naming the file and the key.
@@ -99,17 +111,42 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("presets", {})
     except FileNotFoundError:
+        if os.environ.get("HARNESS_CONFIG") and file is None:
+            raise ConfigError(f"HARNESS_CONFIG names {path}: no such file") from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not a readable TOML file: {error}") from None
     if not isinstance(tables, dict):
         raise ConfigError(f"{path}: write presets as tables [presets.NAME]")
-    return {
-        name: _read(name, values, f"{path}: [presets.{name}]") for name, values in tables.items()
-    }
+    return {name: _read(name, values, path) for name, values in tables.items()}
 
 
-def _read(name: str, values: Any, where: str) -> Preset:
+def preset_named(name: str) -> Preset | None:
+    """A user's preset or a built-in one; None where there is none of that name.
+
+    Raises:
+        ConfigError: if it is both: another model than the one meant could be asked.
+    """
+    own = user_presets()
+    refuse_ambiguous(name, own)
+    return own.get(name) or PRESETS.get(name)
+
+
+def refuse_ambiguous(name: str, own: Mapping[str, Preset]) -> None:
+    """Raise if a user's preset has the name of a built-in preset or service.
+
+    Raises:
+        ConfigError: naming the file.
+    """
+    if name in own and (name in PRESETS or name in SERVICES):
+        raise ConfigError(
+            f"{own[name].file}: [presets.{name}]: {name!r} is built in and means another model; "
+            "give the preset a name of its own"
+        )
+
+
+def _read(name: str, values: Any, file: Path) -> Preset:
+    where = f"{file}: [presets.{name}]"
     if not isinstance(values, dict) or not isinstance(values.get("spec"), str):
         raise ConfigError(
             f'{where}: a preset needs spec = "openai:MODEL" (or litellm:, transformers:)'
@@ -123,4 +160,4 @@ def _read(name: str, values: Any, where: str) -> Preset:
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{where}: key {key!r}: {first['msg'].lower()}") from None
     spec = values.pop("spec")
-    return Preset(name, spec, summary, values)
+    return Preset(name, spec, summary, values, file)

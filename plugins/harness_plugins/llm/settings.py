@@ -44,6 +44,9 @@ VOTING_TEMPERATURE = 0.7
 """Where several samples are asked for and no temperature is set (Wang et al., 2023, section 3.1):
 at 0 all votes would be the same."""
 
+_THINKING = ("reasoning", "thinking")
+"""Parameters that ask a model to think, beside ``reasoning_effort``: OpenRouter's, Anthropic's."""
+
 _RESERVED = {
     **dict.fromkeys(("messages", "stream", "n", "response_format"), "it is set by the annotator"),
     **dict.fromkeys(
@@ -124,8 +127,11 @@ class LlmSettings:
     @property
     def thinking(self) -> int:
         """Tokens that the model may spend before its answer."""
-        silent = self.sampling.get("reasoning_effort") == "none"
-        return REASONING_TOKENS if reasons(self.model) and not silent else 0
+        effort = self.sampling.get("reasoning_effort")
+        if effort == "none":
+            return 0
+        asked = effort or any(self.sampling.get(name) for name in _THINKING)
+        return REASONING_TOKENS if asked or reasons(self.model) else 0
 
     @property
     def versioned_model(self) -> str:
@@ -241,15 +247,10 @@ def is_local(base_url: str) -> bool:
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
     if preset is None:
         return config
-    default = AnnotatorConfig()
-    unset = {
-        name: value
-        for name, value in preset.values.items()
-        if getattr(config, name) == getattr(default, name)
-    }
+    values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:
-        unset["parameters"] = {**preset.values["parameters"], **config.parameters}
-    return AnnotatorConfig.model_validate({**config.model_dump(), **unset})
+        values["parameters"] = {**preset.values["parameters"], **config.parameters}
+    return AnnotatorConfig.model_validate(values)
 
 
 def _service(name: str, preset: Preset | None) -> Service:
@@ -262,8 +263,12 @@ def _service(name: str, preset: Preset | None) -> Service:
 def _address(base_url: str | None) -> str | None:
     if base_url is None:
         return None
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(base_url)
+        possible = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # brackets that do not match, a port that is none
+        raise ConfigError(f"annotator.base_url: {base_url!r} is no address: {error}") from None
+    if parts.scheme not in ("http", "https") or not possible or re.search(r"\s", base_url):
         raise ConfigError("annotator.base_url: write http://HOST:PORT/v1 or https://HOST/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(

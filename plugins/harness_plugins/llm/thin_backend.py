@@ -15,7 +15,7 @@ import orjson
 
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.chat_protocol import reply_of, request_of
-from harness_plugins.llm.failures import SendingError, TransientError
+from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
 from harness_plugins.llm.keys import setting
 from harness_plugins.llm.refusals import Server, failure_of
 
@@ -58,7 +58,7 @@ class ThinBackend:
 
     async def send(self, call: Call, lane: int) -> Reply:
         """One request; see ``Backend``."""
-        from aiohttp import ClientConnectorError, ClientError
+        from aiohttp import ClientConnectorError, ClientError, InvalidURL
 
         session = self._session or self._open()
         body = orjson.dumps(request_of(call))
@@ -67,6 +67,10 @@ class ThinBackend:
                 self._url, data=body, headers=self._headers[lane], allow_redirects=False
             ) as response:
                 return await self._read(response, call, lane)
+        except InvalidURL:
+            raise ClosedError(
+                f"{self._server.where}: no request can be sent there; check annotator.base_url"
+            ) from None
         except ClientConnectorError as error:
             raise TransientError(_why(error), unreachable=True) from None
         except (ClientError, OSError, asyncio.IncompleteReadError) as error:

@@ -64,7 +64,8 @@ def annotating(
         words = sum(text_tokens(text, model) for text in sample.texts)
         reply = TOKENS_OF_A_LIST * words * settings.samples * scale
     requests = total * settings.samples
-    return _estimate(requests, prompt, reply + settings.thinking * requests, settings)
+    reply = min(reply + settings.thinking * requests, float(settings.max_tokens * requests))
+    return _estimate(requests, prompt, reply, settings)
 
 
 def writing(
