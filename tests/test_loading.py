@@ -187,9 +187,9 @@ LAYOUTS: Mapping[str, tuple[tuple[str, ...], dict[str, list[str]]]] = {
         ("default/train/0000.parquet", "default/train/0001.parquet", "default/test/0000.parquet"),
         {"train": ["0000.parquet", "0001.parquet"], "test": ["0000.parquet"]},
     ),
-    "named within": (
-        ("medical_tc_train.csv", "medical_tc_test.csv", "medical_tc_labels.csv"),
-        {"train": ["medical_tc_train.csv"], "test": ["medical_tc_test.csv"]},
+    "in a folder, with others beside": (
+        ("data/train.csv", "data/train_chat_bt.csv", "my-test-notes.jsonl", "x/train-1.csv"),
+        {"train": ["train.csv"]},
     ),
 }
 
@@ -213,6 +213,9 @@ def test_only_what_is_hidden_within_the_folder_is_left_out(tmp_path: Path) -> No
         (("a/train/0000.parquet", "b/train/0000.parquet"), ("a/train", "b/train", "each could")),
         (("train-00000-of-00002.parquet",), ("train-00001-of-00002.parquet: no such file",)),
         (("notes.md", "trian.csv"), ("train.jsonl: no such file", "notes.md, trian.csv")),
+        (("train_chat_bt.csv", "test.csv"), ("no such file", "test.csv, train_chat_bt.csv")),
+        (("train_predictions.jsonl",), ("no such file", "has: train_predictions.jsonl")),
+        (("data/train_gpt35.jsonl", "train/said.csv"), ("has: data/train_gpt35.jsonl, train/s",)),
         (("conll2003.py",), ("loading script", "refs/convert/parquet")),
     ],
 )
