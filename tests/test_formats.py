@@ -238,3 +238,21 @@ def test_what_fits_no_scheme_is_refused_with_its_row(tmp_path: Path, tags: str) 
     lines = "".join(f"w{n} {tag}\n" for n, tag in enumerate(tags.split()))
     said = refused(write(tmp_path, "train.conll", f"a O\n\n{lines}"), "token")
     assert said.startswith(":3: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("B-LOC", ":8: tag 1 is B-LOC after O, which IOB1 does not allow (of the whole file 1 "),
+        ("I-PRE", ":8: the task has no tag 'I-PRE'"),
+        ("E-PER", ":8: the task has no tag 'E-PER'"),
+    ],
+)
+def test_the_first_row_that_breaks_the_best_scheme_is_named(
+    tmp_path: Path, wrong: str, said: str
+) -> None:
+    text = f"a I-PER\nb B-PER\n\nc I-LOC\nd O\ne I-LOC\n\nf {wrong}\n\ng B-LOC\n"
+    told = refused(write(tmp_path, "train.conll", text.replace("g B", "g I")), "token")
+    assert told.startswith(said)
+    if wrong == "B-LOC":
+        assert told.endswith("1 sentence breaks IOB1 and 3 sentences break IOB2)")

@@ -168,17 +168,18 @@ def _sentences(
     table: RawTable, columns: Columns, meaning: Meaning, notes: list[str]
 ) -> Iterator[Row]:
     index = {name: position for position, name in enumerate(meaning.classes)}
-    scheme = tag_schemes.detect(_known_tags(table, columns, meaning))
+    fit = tag_schemes.detect(_known_tags(table, columns, meaning))
+    scheme = fit.scheme
     changed = 0
     for where, row in table.rows():
         tokens, named = _units(row, columns, meaning, where)
         wrong = tag_schemes.fault(named, scheme)
-        tags = tag_schemes.to_iob2(named, scheme) if wrong is None else named
-        for tag in tags:
-            if tag not in index:
+        for tag in named:
+            if tag_schemes.alone(tag, scheme) not in index:
                 raise meaning.refuse(tag, where)
         if wrong is not None:
-            raise DataError(f"{where}: {wrong}")
+            raise DataError(f"{where}: {wrong} ({fit})")
+        tags = tag_schemes.to_iob2(named, scheme)
         changed += sum(before != after for before, after in zip(named, tags, strict=True))
         yield Row(tokens, tuple(index[tag] for tag in tags), where)
     if scheme != "IOB2":
