@@ -103,7 +103,14 @@ WRONG_CSV = {
     "endless number": (f"1,a\n{'9' * 5000},b\n", ":2: the task has no label '999", "known"),
     "empty text": ('up,a\nup,""\n', ":2: the text is empty", "remove the row or fill it"),
     "after two lines in one": ('up,"a\nb"\nno,c\n', ":3: the task has no label 'no'", "known"),
-    "header only by half": ("text,klass\na,up\n", ":1: the task has no label 'text'", "known"),
+    "header only by half": ("text,klass\na,up\n", ":1: the first row looks like a header", "text"),
+    "header in capitals": (
+        "Text,Label\na,up\n",
+        ":1: the first row looks like a header (Text, Label), but the columns needed are text and",
+        "small letters",
+    ),
+    "header of others": ("sentence,label\na,up\n", ":1: the first row looks like", "needed"),
+    "header of four": ("id,x,Text,Label\n1,2,a,up\n", ":1: the first row looks like", "needed"),
     "NUL": ("up,a\nup,b\0c\n", ":2: a NUL byte (column 5)", "damaged"),
     "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "'é' in Windows-1252"),
 }
@@ -114,6 +121,24 @@ def test_wrong_csv(tmp_path: Path, content: str | bytes, begins: str, more: str)
     said = refused(write(tmp_path, "train.csv", content))
     assert said.startswith(begins), said
     assert more in said
+
+
+def test_a_first_row_of_an_example_is_no_header(tmp_path: Path) -> None:
+    rows = read(write(tmp_path, "train.csv", "up,text\n0,label\n"))
+    assert list(rows.pool.texts) == ["text", "label"]
+
+
+@pytest.mark.parametrize("head", ["label,text\n", ""], ids=["header", "no header"])
+def test_numbers_without_names_are_noted(tmp_path: Path, head: str) -> None:
+    notes: list[str] = []
+    file = write(tmp_path, "train.csv", f"{head}1,a\n0,b\n")
+    list(read_rows(file, "train", "sequence", CLASSES, notes=notes).pool.texts)
+    assert notes == [f"{file}: numbers are read as the declared labels: 0 down, 1 up"]
+
+
+def test_a_number_in_json_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    said = refused(write(tmp_path, "train.jsonl", '{"text": "a", "label": 1}\n'))
+    assert said.endswith("""not a string; write the label's name in quotes: "down", "up\"""")
 
 
 def test_wrong_parquet_row_is_named_by_its_number(tmp_path: Path) -> None:

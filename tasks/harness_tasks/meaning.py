@@ -49,9 +49,8 @@ class Meaning:
         if isinstance(value, int) and not isinstance(value, bool) and self.integers is not None:
             return self._integer(value, where)
         if not isinstance(value, str):
-            raise DataError(
-                f"{where}: the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
-            )
+            said = f"the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
+            raise DataError(f"{where}: {said}")
         if value in self.classes:
             return value
         if value in self.names:
@@ -59,6 +58,13 @@ class Meaning:
         if self.text and _INTEGER.fullmatch(value.strip()):
             return self._integer(int(value), where)
         return value.strip() if self.text else value
+
+    def knows(self, value: str, where: str) -> bool:
+        """Whether the value is a name or a number of a class."""
+        try:
+            return self.name(value, where) in self.classes
+        except DataError:
+            return True  # a number, which no header has
 
     def refuse(self, name: str, where: str) -> DataError:
         """The error for a name that is no class."""
