@@ -98,9 +98,19 @@ WRONG_CSV = {
     "unknown label": ("up,a\nupp,b\n", ":2: the task has no label 'upp'", "'up'?"),
     "unknown number": ("1,a\n2,b\n", ":2: no label has the number 2", "0 down, 1 up"),
     "no gold label": ("1,a\n-1,b\n", ":2: no label has the number -1", "no gold label"),
+    "two signs": ("1,a\n+-1,b\n", ":2: the task has no label '+-1'", "known"),
+    "two minus signs": ("1,a\n--1,b\n", ":2: the task has no label '--1'", "known"),
+    "endless number": (f"1,a\n{'9' * 5000},b\n", ":2: the task has no label '999", "known"),
     "empty text": ('up,a\nup,""\n', ":2: the text is empty", "remove the row or fill it"),
     "after two lines in one": ('up,"a\nb"\nno,c\n', ":3: the task has no label 'no'", "known"),
-    "header only by half": ("text,klass\na,up\n", ":1: the task has no label 'text'", "known"),
+    "header only by half": ("text,klass\na,up\n", ":1: the first row looks like a header", "text"),
+    "header in capitals": (
+        "Text,Label\na,up\n",
+        ":1: the first row looks like a header (Text, Label), but the columns needed are text and",
+        "small letters",
+    ),
+    "header of others": ("sentence,label\na,up\n", ":1: the first row looks like", "needed"),
+    "header of four": ("id,x,Text,Label\n1,2,a,up\n", ":1: the first row looks like", "needed"),
     "NUL": ("up,a\nup,b\0c\n", ":2: a NUL byte (column 5)", "damaged"),
     "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "'é' in Windows-1252"),
 }
@@ -111,6 +121,24 @@ def test_wrong_csv(tmp_path: Path, content: str | bytes, begins: str, more: str)
     said = refused(write(tmp_path, "train.csv", content))
     assert said.startswith(begins), said
     assert more in said
+
+
+def test_a_first_row_of_an_example_is_no_header(tmp_path: Path) -> None:
+    rows = read(write(tmp_path, "train.csv", "up,text\n0,label\n"))
+    assert list(rows.pool.texts) == ["text", "label"]
+
+
+@pytest.mark.parametrize("head", ["label,text\n", ""], ids=["header", "no header"])
+def test_numbers_without_names_are_noted(tmp_path: Path, head: str) -> None:
+    notes: list[str] = []
+    file = write(tmp_path, "train.csv", f"{head}1,a\n0,b\n")
+    list(read_rows(file, "train", "sequence", CLASSES, notes=notes).pool.texts)
+    assert notes == [f"{file}: numbers are read as the declared labels: 0 down, 1 up"]
+
+
+def test_a_number_in_json_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    said = refused(write(tmp_path, "train.jsonl", '{"text": "a", "label": 1}\n'))
+    assert said.endswith("""not a string; write the label's name in quotes: "down", "up\"""")
 
 
 def test_wrong_parquet_row_is_named_by_its_number(tmp_path: Path) -> None:
@@ -235,3 +263,21 @@ def test_what_fits_no_scheme_is_refused_with_its_row(tmp_path: Path, tags: str) 
     lines = "".join(f"w{n} {tag}\n" for n, tag in enumerate(tags.split()))
     said = refused(write(tmp_path, "train.conll", f"a O\n\n{lines}"), "token")
     assert said.startswith(":3: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("B-LOC", ":8: tag 1 is B-LOC after O, which IOB1 does not allow (of the whole file 1 "),
+        ("I-PRE", ":8: the task has no tag 'I-PRE'"),
+        ("E-PER", ":8: the task has no tag 'E-PER'"),
+    ],
+)
+def test_the_first_row_that_breaks_the_best_scheme_is_named(
+    tmp_path: Path, wrong: str, said: str
+) -> None:
+    text = f"a I-PER\nb B-PER\n\nc I-LOC\nd O\ne I-LOC\n\nf {wrong}\n\ng B-LOC\n"
+    told = refused(write(tmp_path, "train.conll", text.replace("g B", "g I")), "token")
+    assert told.startswith(said)
+    if wrong == "B-LOC":
+        assert told.endswith("1 sentence breaks IOB1 and 3 sentences break IOB2)")

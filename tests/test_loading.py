@@ -92,6 +92,13 @@ def test_reference_folder_is_read_and_its_copy_of_test_is_not_validation(tmp_pat
     assert sizes.endswith("4 rows; the declaration expects 8662 or 8530")
 
 
+def test_a_test_file_that_is_a_copy_of_train_is_noted(tmp_path: Path) -> None:
+    for name in ("train.csv", "test.csv"):
+        write_csv(tmp_path / "mr" / name, [(0, "a"), (1, "b")])
+    note = DeclaredTask(SHIPPED / "mr.toml", tmp_path).notes[0]
+    assert note.startswith(f"{tmp_path / 'mr/test.csv'} has the same bytes as train.csv: scores")
+
+
 def test_a_dev_file_of_its_own_is_validation(tmp_path: Path) -> None:
     folder = reference(tmp_path, [(0, "a"), (1, "b")], dev=False)
     write_csv(folder / "dev.csv", [(1, "c")])
@@ -187,9 +194,9 @@ LAYOUTS: Mapping[str, tuple[tuple[str, ...], dict[str, list[str]]]] = {
         ("default/train/0000.parquet", "default/train/0001.parquet", "default/test/0000.parquet"),
         {"train": ["0000.parquet", "0001.parquet"], "test": ["0000.parquet"]},
     ),
-    "named within": (
-        ("medical_tc_train.csv", "medical_tc_test.csv", "medical_tc_labels.csv"),
-        {"train": ["medical_tc_train.csv"], "test": ["medical_tc_test.csv"]},
+    "in a folder, with others beside": (
+        ("data/train.csv", "data/train_chat_bt.csv", "my-test-notes.jsonl", "x/train-1.csv"),
+        {"train": ["train.csv"]},
     ),
 }
 
@@ -213,6 +220,9 @@ def test_only_what_is_hidden_within_the_folder_is_left_out(tmp_path: Path) -> No
         (("a/train/0000.parquet", "b/train/0000.parquet"), ("a/train", "b/train", "each could")),
         (("train-00000-of-00002.parquet",), ("train-00001-of-00002.parquet: no such file",)),
         (("notes.md", "trian.csv"), ("train.jsonl: no such file", "notes.md, trian.csv")),
+        (("train_chat_bt.csv", "test.csv"), ("no such file", "test.csv, train_chat_bt.csv")),
+        (("train_predictions.jsonl",), ("no such file", "has: train_predictions.jsonl")),
+        (("data/train_gpt35.jsonl", "train/said.csv"), ("has: data/train_gpt35.jsonl, train/s",)),
         (("conll2003.py",), ("loading script", "refs/convert/parquet")),
     ],
 )
@@ -337,7 +347,8 @@ def test_hub_and_its_downloaded_files_give_the_same_examples(tmp_path: Path, nam
         assert mine.ids == theirs.ids
         assert list(mine.examples) == list(theirs.examples)
         assert loaded(files, split) == loaded(hub, split)
-    assert hub.notes == ()
+    assert all("so scores are not comparable" in note for note in hub.notes)
+    assert hub.origin() == {"folder": str(repository)}
     assert hub.at_hand is False
     assert (
         hub.fingerprint == from_hub(tmp_path, name, repository, "train = 2, test = 2").fingerprint
@@ -388,6 +399,40 @@ def test_other_sizes_than_declared_are_an_error_for_the_hub(tmp_path: Path) -> N
         from_hub(tmp_path, "mr", repository, "train = 3").load("train")
     with pytest.raises(DataError, match=r"expects a validation split of 9 rows, but there is none"):
         from_hub(tmp_path, "mr", repository, "train = 2, validation = 9").load("train")
+
+
+def test_splits_of_the_hub_that_are_not_the_published_ones_are_noted(tmp_path: Path) -> None:
+    splits = {"train": ROWS["mr"], "test": ROWS["mr"]}
+    repository = write_repository(tmp_path / "data/mr", "mr", splits, PATTERNS["mr"])
+    hub = from_hub(tmp_path, "mr", repository, "train = 2, test = 2")
+    for task in (hub, DeclaredTask(tmp_path / "mr.toml", tmp_path / "data")):
+        task.load("train")
+        (note,) = [note for note in task.notes if "comparable" in note]
+        assert "2 rows are the hub's split; the published figures are of 8662 rows" in note
+
+
+def test_a_folder_is_the_repository_only_where_it_is_written_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = {"train": ROWS["mr"], "test": ROWS["mr"]}
+    write_repository(tmp_path / "own/SetFit/mr", "mr", splits, PATTERNS["mr"])
+    task = from_hub(tmp_path / "own", "mr", Path("SetFit/mr"), "train = 2, test = 2")
+    monkeypatch.chdir(tmp_path / "own")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(DataError, match=r"SetFit/mr@\w+ cannot be reached from here"):
+        task.load("train")
+    assert Path.cwd() == tmp_path / "own"
+    file = tmp_path / "own/mr.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"SetFit/mr"', '"./SetFit/mr"'), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    task = DeclaredTask(file)
+    assert loaded(task)[0] == ROWS["mr"]["text"]
+    assert task.origin() == {"folder": "./SetFit/mr"}
+    assert "fetch" not in task.declared()["hub"]
+    file.write_text(text.replace('"SetFit/mr"', '"../nothing"'), encoding="utf-8")
+    with pytest.raises(DataError, match=r"nothing: no such folder, but \[hub\] repository"):
+        DeclaredTask(file).load("train")
 
 
 def test_a_repository_with_a_loading_script(tmp_path: Path) -> None:

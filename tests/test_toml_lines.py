@@ -142,6 +142,16 @@ generated = ["down", "lower"]
         ('kind = "sequence"', 'kind = "text"', 3, "key 'kind'"),
         ("[[labels]]\nname", "[hub]\nrepo = 'x'\n[[labels]]\nname", 8, "key 'hub.repository'"),
         ("[[labels]]\nname", "[files]\ntrian = 'x'\n[[labels]]\nname", 9, "key 'files.trian'"),
+        ("[[labels]]\nname", "[sizes]\ntrian = 1\n[[labels]]\nname", 9, "key 'sizes.trian'"),
+        ("[[labels]]\nname", "[sizes]\ntest = -1\n[[labels]]\nname", 9, "key 'sizes.test'"),
+        ("[[labels]]\nname", "[sizes]\ntest = '5'\n[[labels]]\nname", 9, "key 'sizes.test'"),
+        ("[[labels]]\nname", "[sizes]\ntest = true\n[[labels]]\nname", 9, "key 'sizes.test'"),
+        (
+            "[[labels]]\nname",
+            "[hub]\nrepository = 'x'\nsizes = { dev = 1 }\n[[labels]]\nname",
+            10,
+            "key 'hub.sizes.dev'",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_named_by_its_line(

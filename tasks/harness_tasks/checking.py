@@ -22,6 +22,11 @@ from harness_tasks.meaning import (
 
 __all__ = ["Row", "Schema", "checked_rows"]
 
+_USUAL = frozenset(
+    {"text", "sentence", "review", "label", "labels", "class", "category", "sentiment", "tokens"}
+)
+"""What others call the columns; in the first row of a file these tell a header."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -92,7 +97,8 @@ def checked_rows(
     first = _first(table)
     columns = _columns(first, schema, prefer_hub=hub)
     meaning = _meaning(table, schema, columns, from_hub=hub or columns != schema.own)
-    _note_numbers(first, table, meaning, columns, notes)
+    _refuse_header(table, schema, meaning)
+    _note_numbers(first, table, schema, meaning, notes)
     if schema.kind == "sequence":
         yield from _texts(table, schema, columns, meaning)
     else:
@@ -137,15 +143,40 @@ def _same_order(schema: Schema) -> bool:
     return schema.hub is None or hub_integers(schema.hub) == declared_integers(schema.classes)
 
 
+def _refuse_header(table: RawTable, schema: Schema, meaning: Meaning) -> None:
+    """Name a first row that was not known for a header, and is no example either."""
+    if table.opening is None:
+        return
+    where, cells = table.opening
+    known = {name.casefold() for name in schema.columns} | _USUAL
+    if not any(cell.strip().casefold() in known for cell in cells):
+        return
+    if any(meaning.knows(cell, where) for cell in cells):
+        return
+    needed = " and ".join(schema.own)
+    raise DataError(
+        f"{where}: the first row looks like a header ({', '.join(cells)}), but the columns needed "
+        f"are {needed}; name them so, in small letters"
+    )
+
+
 def _note_numbers(
-    first: Mapping[str, Any], table: RawTable, meaning: Meaning, columns: Columns, notes: list[str]
+    first: Mapping[str, Any],
+    table: RawTable,
+    schema: Schema,
+    meaning: Meaning,
+    notes: list[str],
 ) -> None:
     """Say how numbers without any name beside them are read."""
-    if table.values != "positional" or meaning.integers is None:
+    if table.values == "typed" or meaning.integers is None or not set(schema.own) <= set(first):
         return
-    if str(first.get(columns[1], "")).strip().isdecimal():
+    if schema.hub is not None and schema.hub.label_text in first:
+        return
+    value = first[schema.own[1]]
+    cells = value if isinstance(value, list) else [value]
+    if cells and all(str(cell).strip().isdecimal() for cell in cells):
         said = ", ".join(f"{number} {name}" for number, name in meaning.integers.items())
-        notes.append(f"{table.name}: numbers are read as the declared labels: {said}")
+        notes.append(f"{table.name}: numbers are read as the declared {meaning.what}s: {said}")
 
 
 def _texts(table: RawTable, schema: Schema, columns: Columns, meaning: Meaning) -> Iterator[Row]:
@@ -168,17 +199,18 @@ def _sentences(
     table: RawTable, columns: Columns, meaning: Meaning, notes: list[str]
 ) -> Iterator[Row]:
     index = {name: position for position, name in enumerate(meaning.classes)}
-    scheme = tag_schemes.detect(_known_tags(table, columns, meaning))
+    fit = tag_schemes.detect(_known_tags(table, columns, meaning))
+    scheme = fit.scheme
     changed = 0
     for where, row in table.rows():
         tokens, named = _units(row, columns, meaning, where)
         wrong = tag_schemes.fault(named, scheme)
-        tags = tag_schemes.to_iob2(named, scheme) if wrong is None else named
-        for tag in tags:
-            if tag not in index:
+        for tag in named:
+            if tag_schemes.alone(tag, scheme) not in index:
                 raise meaning.refuse(tag, where)
         if wrong is not None:
-            raise DataError(f"{where}: {wrong}")
+            raise DataError(f"{where}: {wrong} ({fit})")
+        tags = tag_schemes.to_iob2(named, scheme)
         changed += sum(before != after for before, after in zip(named, tags, strict=True))
         yield Row(tokens, tuple(index[tag] for tag in tags), where)
     if scheme != "IOB2":

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,9 +14,13 @@ from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_na
 from harness.errors import TaskError, nearest
 from harness_tasks.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["Declaration", "HubSource", "LabelEntry", "read_declaration"]
+__all__ = ["Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
 
 SCHEMA = 1
+
+SplitName: TypeAlias = Literal["train", "validation", "test"]
+Sizes: TypeAlias = Mapping[SplitName, Annotated[int, Field(strict=True, ge=0)]]
+"""Rows of each split."""
 
 
 class _Entry(BaseModel):
@@ -51,7 +55,8 @@ class HubSource(_Entry):
     """Where the data stands on the Hugging Face hub, and how its columns map to ours.
 
     Attributes:
-        repository: ``owner/name`` (or a folder with the files of a repository).
+        repository: ``owner/name``; or a folder with the files of a repository, which begins
+            with ``./`` or ``../`` (from the TOML file's folder) or with ``/``.
         revision: a commit, or a branch where no commit is known: then the loader records
             which commit it got.
         data_dir: the folder of the repository that holds this data set.
@@ -74,8 +79,13 @@ class HubSource(_Entry):
     label_names: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     first_index: int = 0
-    sizes: Mapping[str, int] = Field(default_factory=dict)
+    sizes: Sizes = Field(default_factory=dict)
     note: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the repository is a folder on this computer."""
+        return self.repository.startswith(("./", "../", "/"))
 
 
 class Published(_Entry):
@@ -101,8 +111,8 @@ class Declaration(_Entry):
     licence: str = ""
     annotator: str | None = None
     student: str | None = None
-    sizes: Mapping[str, int] = Field(default_factory=dict)
-    files: Mapping[Literal["train", "validation", "test"], str] = Field(default_factory=dict)
+    sizes: Sizes = Field(default_factory=dict)
+    files: Mapping[SplitName, str] = Field(default_factory=dict)
     hub: HubSource | None = None
     prompt: PromptEntry = PromptEntry()
     labels: Sequence[LabelEntry] = Field(min_length=1)

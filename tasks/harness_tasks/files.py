@@ -28,7 +28,6 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 """The splits, and what files call them."""
 
 _NAMES = {name: split for split, names in SPLITS.items() for name in names}
-_WORD = re.compile(rf"(?:^|[^a-z0-9])({'|'.join(_NAMES)})(?=$|[^a-z0-9])")
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 
@@ -92,11 +91,13 @@ def _of_repository(folder: Path, hub: HubSource | None) -> Files:
 
 
 def _split_of(below: Path) -> str | None:
-    """The split that a file's name says, or else the folder that it is in."""
-    match = _WORD.search(below.stem.lower())
-    if match:
-        return _NAMES[match.group(1)]
-    return split_named(below.parent.name) if below.stem.isdecimal() else None
+    """The split that a file is, by its whole name; a number is a part of its folder's split.
+
+    A word within the name is not enough: ``train_predictions`` is no gold data.
+    """
+    if below.stem.isdecimal():
+        return split_named(below.parent.name)
+    return split_named(_SHARD.sub("", below.stem))
 
 
 def _series(stem: str) -> str:
@@ -138,6 +139,9 @@ def _instead(folder: Path) -> str:
             "the folder holds a loading script, which nothing runs any more; fetch the data "
             "itself, for instance revision refs/convert/parquet"
         )
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    below = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = sorted(
+        path.as_posix() for path in below if not any(part.startswith(".") for part in path.parts)
+    )
     there = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"a task needs a train split (the folder has: {there or 'nothing'})"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from harness_tasks.formats import RawTable
 from harness_tasks.formats.parquet import class_names
 from harness_tasks.formats.table import RawRow
 
-__all__ = ["HubData", "download_command", "load_hub"]
+__all__ = ["HubData", "download_command", "load_hub", "title"]
 
 SECONDS = 3.0
 """How long to wait for the hub to answer at all."""
@@ -37,17 +39,24 @@ class HubData:
     commit: str | None
 
 
-def load_hub(hub: HubSource, task: str) -> HubData:
+def load_hub(hub: HubSource, task: str, beside: Path) -> HubData:
     """Load every split of a repository that has one of our names.
+
+    Args:
+        hub: where it is.
+        task: the task's name, for messages.
+        beside: the folder from which a repository that is a folder is named.
 
     Raises:
         DataError: saying in one line why it cannot be had, and how it can be fetched where
             there is network.
     """
-    local = Path(hub.repository).is_dir()
-    if not local and not _reachable():
+    folder = beside / hub.repository if hub.is_folder else None
+    if folder is not None and not folder.is_dir():
+        raise DataError(f"task {task!r}: {folder}: no such folder, but [hub] repository names it")
+    if folder is None and not _reachable():
         _go_offline()
-    loaded = _load(hub, task, local=local)
+    loaded = _load(hub, task, folder)
     tables = {}
     commit = None
     for name, dataset in loaded.items():
@@ -55,11 +64,11 @@ def load_hub(hub: HubSource, task: str) -> HubData:
         if split is None:
             continue
         if split in tables:
-            raise DataError(f"{_title(hub)}: two of its splits are {split}: {', '.join(loaded)}")
+            raise DataError(f"{title(hub)}: two of its splits are {split}: {', '.join(loaded)}")
         commit = commit or _commit_of(dataset)
-        tables[split] = _table(dataset, f"{_title(hub)}, {name}")
+        tables[split] = _table(dataset, f"{title(hub)}, {name}")
     if "train" not in tables:
-        raise DataError(f"{_title(hub)}: has no train split, but {', '.join(map(str, loaded))}")
+        raise DataError(f"{title(hub)}: has no train split, but {', '.join(map(str, loaded))}")
     return HubData(tables, commit)
 
 
@@ -81,7 +90,7 @@ def _go_offline() -> None:
     datasets.config.HF_HUB_OFFLINE = True
 
 
-def _load(hub: HubSource, task: str, *, local: bool) -> Mapping[str, Any]:
+def _load(hub: HubSource, task: str, folder: Path | None) -> Mapping[str, Any]:
     import datasets
     from datasets.utils.logging import set_verbosity_error
     from huggingface_hub.utils import logging as hub_logging
@@ -91,9 +100,15 @@ def _load(hub: HubSource, task: str, *, local: bool) -> Mapping[str, Any]:
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        loaded: Mapping[str, Any] = datasets.load_dataset(
-            hub.repository, data_dir=hub.data_dir, revision=None if local else hub.revision
-        )
+        if folder is not None:
+            local: Mapping[str, Any] = datasets.load_dataset(
+                str(folder.resolve()), data_dir=hub.data_dir
+            )
+            return local
+        with _unshadowed(hub.repository):
+            loaded: Mapping[str, Any] = datasets.load_dataset(
+                hub.repository, data_dir=hub.data_dir, revision=hub.revision
+            )
         return loaded
     except Exception as error:
         raise DataError(f"task {task!r}: {_why_not(error, hub, task)}") from error
@@ -102,17 +117,32 @@ def _load(hub: HubSource, task: str, *, local: bool) -> Mapping[str, Any]:
             datasets.enable_progress_bars()
 
 
+@contextmanager
+def _unshadowed(repository: str) -> Iterator[None]:
+    """Step out of a working directory where a folder has the repository's name.
+
+    ``datasets`` would take that folder for the repository.
+    """
+    if not Path(repository).exists():
+        yield
+        return
+    with tempfile.TemporaryDirectory() as empty, chdir(empty):
+        yield
+
+
 def _why_not(error: Exception, hub: HubSource, task: str) -> str:
     said = " ".join(str(error).split())[:160]
     if "scripts are no longer supported" in said:
         return (
-            f"{_title(hub)} is a loading script, which nothing runs any more; name a revision with "
+            f"{title(hub)} is a loading script, which nothing runs any more; name a revision with "
             "files, such as refs/convert/parquet, under [hub] in the task's declaration"
         )
+    if hub.is_folder:
+        return f"{title(hub)} cannot be loaded ({type(error).__name__}: {said})"
     if isinstance(error, (ConnectionError, TimeoutError)) or "ffline" in said:
-        why = f"{_title(hub)} cannot be reached from here"
+        why = f"{title(hub)} cannot be reached from here"
     else:
-        why = f"{_title(hub)} cannot be loaded ({type(error).__name__}: {said})"
+        why = f"{title(hub)} cannot be loaded ({type(error).__name__}: {said})"
     return (
         f"{why}; where there is network, run: {download_command(hub, task)}; then pass --data DIR"
     )
@@ -155,5 +185,6 @@ def _reachable() -> bool:
         return False
 
 
-def _title(hub: HubSource) -> str:
-    return f"{hub.repository}@{hub.revision}"
+def title(hub: HubSource) -> str:
+    """What messages call a repository."""
+    return hub.repository if hub.is_folder else f"{hub.repository}@{hub.revision}"

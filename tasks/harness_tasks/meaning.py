@@ -9,6 +9,7 @@ implementation writes its files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from harness.jsonl import type_name
 from harness_tasks.declaration import HubSource
 
 __all__ = ["Meaning", "declared_integers", "hub_integers", "named_integers", "renamed"]
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,22 @@ class Meaning:
         if isinstance(value, int) and not isinstance(value, bool) and self.integers is not None:
             return self._integer(value, where)
         if not isinstance(value, str):
-            raise DataError(f"{where}: the {self.what} is {type_name(value)}, not a string")
+            said = f"the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
+            raise DataError(f"{where}: {said}")
         if value in self.classes:
             return value
         if value in self.names:
             return self.names[value]
-        if self.text and value.strip().lstrip("+-").isdecimal():
+        if self.text and _INTEGER.fullmatch(value.strip()):
             return self._integer(int(value), where)
         return value.strip() if self.text else value
+
+    def knows(self, value: str, where: str) -> bool:
+        """Whether the value is a name or a number of a class."""
+        try:
+            return self.name(value, where) in self.classes
+        except DataError:
+            return True  # a number, which no header has
 
     def refuse(self, name: str, where: str) -> DataError:
         """The error for a name that is no class."""
@@ -61,6 +72,14 @@ class Meaning:
             f"{where}: the task has no {self.what} {name!r}; "
             f"{nearest(name, [*self.classes, *self.names])}"
         )
+
+    def _instead(self, value: object) -> str:
+        """What to write for a number."""
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return ""
+        known = ", ".join(f'"{name}"' for name in self.classes[:6])
+        more = ", ..." if len(self.classes) > 6 else ""
+        return f"; write the {self.what}'s name in quotes: {known}{more}"
 
     def _integer(self, value: int, where: str) -> str:
         if self.integers is None:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from harness.errors import DataError
 from harness_tasks.checking import Schema, checked_rows
-from harness_tasks.declaration import Declaration, HubSource
+from harness_tasks.declaration import Declaration, HubSource, Sizes
 from harness_tasks.files import find_files, same_bytes
-from harness_tasks.hub import HubData, load_hub
+from harness_tasks.hub import HubData, load_hub, title
 from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
 from harness_tasks.store import Rows, store
 
@@ -74,8 +74,9 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
     if declaration.files:
         return _declared_files(declaration, file)
     if declaration.hub is not None:
-        expected = declaration.hub.sizes or declaration.sizes
-        return RepositorySource(declaration.hub, name, dict(expected))
+        published = _plain(declaration.sizes)
+        expected = _plain(declaration.hub.sizes) or published
+        return RepositorySource(declaration.hub, name, expected, published, file.parent)
     raise DataError(
         f"task {name!r}: its data is not shipped; pass --data DIR (or set HARNESS_DATA) "
         f"with DIR/{name}/train.jsonl and test.jsonl"
@@ -89,26 +90,50 @@ def _declared_files(declaration: Declaration, file: Path) -> FileSource:
     for (path,) in files.values():
         if not path.is_file():
             raise DataError(f"{path}: no such file, but {file} names it")
-    notes = _without_copy_of_test(files)
-    return FileSource(files, (dict(declaration.sizes),), notes)
+    notes = _notes_on_copies(files)
+    return FileSource(files, (_plain(declaration.sizes),), notes)
 
 
 def _folder_source(folder: Path, declaration: Declaration) -> FileSource:
     files = find_files(folder, declaration.hub)
-    notes = _without_copy_of_test(files)
-    sizes = [dict(declaration.sizes)]
+    notes = _notes_on_copies(files)
+    sizes = [_plain(declaration.sizes)]
     if declaration.hub is not None and declaration.hub.sizes:
-        sizes.append(dict(declaration.hub.sizes))
+        sizes.append(_plain(declaration.hub.sizes))
     return FileSource(files, tuple(sizes), notes)
 
 
-def _without_copy_of_test(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
-    """Take a validation split away that is the test set under another name, and say so."""
-    if "validation" not in files or not same_bytes(files["validation"], files.get("test", ())):
-        return ()
-    copy = files.pop("validation")[0]
-    name = files["test"][0].name
-    return (f"{copy} has the same bytes as {name}: it is the test set and not used for validation",)
+def _plain(sizes: Sizes) -> dict[str, int]:
+    return {str(split): size for split, size in sizes.items()}
+
+
+def _notes_on_copies(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
+    """Say which splits are copies; a validation split that is the test set is taken away."""
+    notes = []
+    test = files.get("test", ())
+    if same_bytes(files.get("validation", ()), test) and "validation" in files:
+        copy = files.pop("validation")[0]
+        notes.append(
+            f"{copy} has the same bytes as {test[0].name}: it is the test set and not used for "
+            "validation"
+        )
+    if test and same_bytes(files["train"], test):
+        notes.append(
+            f"{test[0]} has the same bytes as {files['train'][0].name}: scores on it are scores "
+            "on the training examples"
+        )
+    return tuple(notes)
+
+
+def _note_other_split(
+    source: str, rows: int, split: str, published: Mapping[str, int], notes: list[str]
+) -> None:
+    """Say that a split of the hub's is not the one of the published figures."""
+    if split in published and rows != published[split]:
+        notes.append(
+            f"{source}: {rows} rows are the hub's split; the published figures are of "
+            f"{published[split]} rows, so scores are not comparable with them"
+        )
 
 
 @dataclass(frozen=True)
@@ -117,7 +142,8 @@ class FileSource:
 
     Attributes:
         files: of each split, in order.
-        sizes: sizes that the declaration knows, of which one should fit.
+        sizes: sizes that the declaration knows, of which one should fit; those of the
+            published figures first.
         notes: what the user should know.
     """
 
@@ -134,6 +160,8 @@ class FileSource:
         key = key_of_files(files, schema)
         rows = store(rows_of_files(files, schema, notes), split, schema.kind, key, notes)
         expected = [sizes[split] for sizes in self.sizes if split in sizes]
+        if len(rows.pool) in expected[1:]:
+            _note_other_split(str(files[0]), len(rows.pool), split, self.sizes[0], notes)
         if expected and len(rows.pool) not in expected:
             wanted = " or ".join(str(size) for size in expected)
             name = files[0]
@@ -160,24 +188,28 @@ class RepositorySource:
         hub: where it is.
         task: the task's name, for messages.
         sizes: rows that each split must have.
+        published: rows of each split of the published figures.
+        beside: the folder of the TOML file, for a repository that is a folder.
         notes: what the user should know.
     """
 
     hub: HubSource
     task: str
     sizes: Mapping[str, int]
+    published: Mapping[str, int]
+    beside: Path
     notes: tuple[str, ...] = ()
     at_hand = False
     _read: dict[str, tuple[Rows, list[str]]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _data(self) -> HubData:
-        data = load_hub(self.hub, self.task)
+        data = load_hub(self.hub, self.task, self.beside)
         for split, size in self.sizes.items():
             if split not in data.tables:
                 have = ", ".join(data.tables)
                 raise DataError(
-                    f"{self.hub.repository}@{self.hub.revision}: the declaration expects a "
+                    f"{title(self.hub)}: the declaration expects a "
                     f"{split} split of {size} rows, but there is none (it has: {have})"
                 )
         return data
@@ -197,6 +229,7 @@ class RepositorySource:
                     f"{table.name}: {len(rows.pool)} rows; the declaration expects {expected}; "
                     "the repository has changed, or [hub] names another one"
                 )
+            _note_other_split(table.name, len(rows.pool), split, self.published, said)
             self._note_branch(said)
             self._read[split] = (rows, said)
         rows, said = self._read[split]
@@ -205,7 +238,7 @@ class RepositorySource:
 
     def _note_branch(self, notes: list[str]) -> None:
         """Say which commit a branch was, since it may be another one tomorrow."""
-        if _PINNED.fullmatch(self.hub.revision) or Path(self.hub.repository).is_dir():
+        if _PINNED.fullmatch(self.hub.revision) or self.hub.is_folder:
             return
         notes.append(
             f"{self.hub.repository}@{self.hub.revision} is a branch and may change; its commit "
@@ -222,7 +255,9 @@ class RepositorySource:
                 digest.update(rows.gold.offsets.tobytes() + rows.gold.labels.tobytes())
 
     def origin(self) -> Mapping[str, Any]:
-        """The repository and the commit that was loaded, if that is known."""
+        """The repository and the commit that was loaded, if that is known; or the folder."""
+        if self.hub.is_folder:
+            return {"folder": self.hub.repository}
         return {
             "repository": self.hub.repository,
             "revision": self.hub.revision,

@@ -8,58 +8,96 @@ BILOU mark the last token (``E-``, ``L-``) and mentions of one token (``S-``, ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from harness import iob2
 
-__all__ = ["Scheme", "detect", "fault", "to_iob2"]
+__all__ = ["Fit", "Scheme", "alone", "detect", "fault", "to_iob2"]
 
 Scheme: TypeAlias = Literal["IOB2", "IOB1", "IOBES", "BILOU"]
 
+_LETTERS: dict[Scheme, str] = {"IOB2": "BI", "IOB1": "BI", "IOBES": "BIES", "BILOU": "BILU"}
 _TO_IOB2 = {"S": "B", "U": "B", "E": "I", "L": "I"}
 _FOLLOWERS = {"IOBES": "IE", "BILOU": "IL"}
 """What must come after ``B-`` and ``I-`` of the same type."""
 
 
-def detect(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """The scheme of a whole file. What fits no other is IOB2, whose rule names its fault.
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The scheme that a file's tags fit best.
 
-    IOB1 is certain where some mention begins with ``I-`` and every ``B-`` follows a mention
-    of its own type: IOB2 allows the first nowhere, and its ``B-`` stand elsewhere.
+    Attributes:
+        scheme: the one that the fewest sentences break.
+        breaking: number of sentences that break it.
+        other: the next best one.
+        other_breaking: number of sentences that break that one.
     """
-    letters: set[str] = set()
-    breaks_iob2, fits_iob1 = False, True
+
+    scheme: Scheme
+    breaking: int
+    other: Scheme
+    other_breaking: int
+
+    def __str__(self) -> str:
+        return (
+            f"of the whole file {_sentences(self.breaking)} {self.scheme} and "
+            f"{_sentences(self.other_breaking)} {self.other}"
+        )
+
+
+def detect(sentences: Iterable[Sequence[str]]) -> Fit:
+    """The scheme of a whole file: the one that the fewest of its sentences break.
+
+    No two schemes are fitted by the same mentions without a fault, but for those that IOB2
+    fits, which goes first.
+    """
+    breaking: dict[Scheme, int] = dict.fromkeys(_LETTERS, 0)
     for tags in sentences:
-        if all(tag == "O" for tag in tags):
-            continue
-        letters.update(tag[0] for tag in tags if tag[1:2] == "-")
-        for previous, tag in pairwise(["O", *tags]):
-            if tag == "O":
-                continue
-            follows = previous[:1] in ("B", "I") and previous[2:] == tag[2:]
-            breaks_iob2 |= tag.startswith("I-") and not follows
-            fits_iob1 &= not tag.startswith("B-") or follows
-    if letters & set("ES") and letters <= set("BIES"):
-        return "IOBES"
-    if letters & set("LU") and letters <= set("BILU"):
-        return "BILOU"
-    return "IOB1" if breaks_iob2 and fits_iob1 else "IOB2"
+        if any(tag != "O" for tag in tags):
+            for scheme in breaking:
+                breaking[scheme] += fault(tags, scheme) is not None
+    best, other, *_ = sorted(breaking, key=breaking.__getitem__)
+    return Fit(best, breaking[best], other, breaking[other])
 
 
 def fault(tags: Sequence[str], scheme: Scheme) -> str | None:
     """What is wrong with a sentence's tags by the rule of its scheme; None if nothing is."""
+    letters = _LETTERS[scheme]
+    for position, tag in enumerate(tags, start=1):
+        if tag != "O" and (tag[:1] not in letters or tag[1:2] != "-"):
+            return f"tag {position} is {tag}, which {scheme} does not have"
     if scheme == "IOB2":
         return iob2.fault(tags)
-    if scheme == "IOB1":
-        return None  # every sequence of O, B- and I- is one; detect has looked at each B-
-    inside = _FOLLOWERS[scheme]
-    for position, (tag, after) in enumerate(pairwise(["O", *tags, "O"])):
-        opened = tag[:1] in ("B", "I") and tag != "O"
-        goes_on = after[:1] in tuple(inside) and after[1:2] == "-"
-        if opened != goes_on or (opened and tag[2:] != after[2:]):
-            return f"tag {position + 1} is {after} after {tag}, which {scheme} does not allow"
+    broken = _breaks_iob1 if scheme == "IOB1" else _breaks_end
+    for position, (tag, after) in enumerate(pairwise(["O", *tags, "O"]), start=1):
+        if broken(tag, after, scheme):
+            what = f"tag {position} is {after}" if position <= len(tags) else "the sentence ends"
+            return f"{what} after {tag}, which {scheme} does not allow"
     return None
+
+
+def _breaks_iob1(tag: str, after: str, scheme: Scheme) -> bool:
+    """``B-`` stands only where it parts two mentions of one type."""
+    return after.startswith("B-") and tag[2:] != after[2:]
+
+
+def _breaks_end(tag: str, after: str, scheme: Scheme) -> bool:
+    """What is begun goes on with its own type, and nothing else goes on."""
+    opened, goes_on = tag[:1] in ("B", "I"), after[:1] in tuple(_FOLLOWERS[scheme])
+    return opened != goes_on or (opened and tag[2:] != after[2:])
+
+
+def _sentences(count: int) -> str:
+    return "1 sentence breaks" if count == 1 else f"{count} sentences break"
+
+
+def alone(tag: str, scheme: Scheme) -> str:
+    """The tag of IOB2 with the same type; a tag that the scheme does not have stays as it is."""
+    if tag == "O" or tag[:1] not in _LETTERS[scheme]:
+        return tag
+    return _TO_IOB2.get(tag[0], tag[0]) + tag[1:]
 
 
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> list[str]:
@@ -71,4 +109,4 @@ def to_iob2(tags: Sequence[str], scheme: Scheme) -> list[str]:
             f"B-{tag[2:]}" if tag.startswith("I-") and previous[2:] != tag[2:] else tag
             for previous, tag in pairwise(["O", *tags])
         ]
-    return [tag if tag == "O" else _TO_IOB2.get(tag[0], tag[0]) + tag[1:] for tag in tags]
+    return [alone(tag, scheme) for tag in tags]

@@ -83,7 +83,7 @@ class DeclaredTask:
         The hub source has ``fetch`` beside: the command that downloads it.
         """
         values = self.declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        if self.declaration.hub is not None:
+        if self.declaration.hub is not None and not self.declaration.hub.is_folder:
             values["hub"]["fetch"] = download_command(self.declaration.hub, self.declaration.name)
         return values
 

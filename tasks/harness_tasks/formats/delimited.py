@@ -24,25 +24,27 @@ POSITIONS = ("label", "text", "augmented")
 
 def open_csv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     """A ``.csv`` file."""
+    line, cells = _first(file)
+    headed = has_header(cells, columns)
+    opening = None if headed or not cells else (f"{file}:{line}", tuple(cells))
     if kind == "token":
-        return RawTable(str(file), lambda: _sentences(file, columns), "text")
-    form: Literal["text", "positional"] = "text" if _headed(file, columns) else "positional"
-    return RawTable(str(file), lambda: _rows(file, columns), form)
+        return RawTable(str(file), lambda: _sentences(file, columns), "text", opening=opening)
+    form: Literal["text", "positional"] = "text" if headed else "positional"
+    return RawTable(str(file), lambda: _rows(file, columns), form, opening=opening)
 
 
 def open_tsv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     """A ``.tsv`` file."""
-    if kind == "token" and not _headed(file, columns):
+    if kind == "token" and not has_header(_first(file)[1], columns):
         return open_conll(file, kind, columns)
     return open_csv(file, kind, columns)
 
 
-def _headed(file: Path, columns: Collection[str]) -> bool:
+def _first(file: Path) -> tuple[int, list[str]]:
     try:
-        first = next((cells for _, cells in read_cells(file)), [])
+        return next(read_cells(file), (1, []))
     except DataError:
-        return False  # said, with its line, when the rows are read
-    return has_header(first, columns)
+        return 1, []  # said, with its line, when the rows are read
 
 
 def _rows(file: Path, columns: Collection[str]) -> Iterator[RawRow]:

@@ -22,6 +22,7 @@ class RawTable:
         values: ``typed`` (numbers are numbers), ``text`` (all columns are text),
             ``positional`` (text without a header: label, text, augmented).
         class_names: the names of the integers of a column, where the file says them.
+        opening: place and cells of the first row of a file without a known header.
         fingerprint: a hash of the content, where it is known without reading it.
     """
 
@@ -29,4 +30,5 @@ class RawTable:
     rows: Callable[[], Iterator[RawRow]]
     values: Literal["typed", "text", "positional"] = "typed"
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opening: tuple[str, tuple[str, ...]] | None = None
     fingerprint: str | None = None
