@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import harness_tasks
 from harness.audit import audit_task, read_split
 from harness.duplicates import exact_key, leaked, near_key
 from tests import sources
@@ -155,13 +156,21 @@ def test_tasks_beside_it_are_compared_if_they_are_of_its_kind(folder: Path) -> N
     ]
 
 
-def test_a_broken_task_beside_it_is_said_and_left_out(folder: Path) -> None:
-    write(folder / "data/mr/train.jsonl", texts(("a", "no such label")))
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_broken_task_beside_it_is_said_and_left_out(folder: Path, split: str) -> None:
+    for name in ("train", "test"):
+        label = "no such label" if name == split else "positive"
+        write(folder / f"data/mr/{name}.jsonl", texts(("a", label)))
     outcome = call("audit", folder / "prices.toml", "--data", folder / "data", "--json")
     assert outcome.code == 0
     assert json.loads(outcome.stdout)["others"] == []
     assert "not compared with mr" in outcome.stderr
-    assert "train.jsonl:1" in outcome.stderr
+    assert f"{split}.jsonl:1" in outcome.stderr
+
+
+def test_a_task_is_not_compared_with_itself(folder: Path) -> None:
+    arguments = (folder / "prices.toml", "--data", folder / "data", "--against")
+    assert "itself" in message(call("audit", *arguments, folder / "prices.toml"), 2)
 
 
 def test_mistakes_are_one_line(folder: Path, tmp_path: Path) -> None:
@@ -171,9 +180,17 @@ def test_mistakes_are_one_line(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["demo", "demo-ner"])
-def test_it_fits_a_terminal_of_80_columns(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_fits_a_terminal_of_80_columns(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    said = succeeded(call("audit", task, "--against", task))
+    package = Path(harness_tasks.__file__).parent
+    other = (package / f"{task}.toml").read_text(encoding="utf-8")
+    other = other.replace(f'name = "{task}"', 'name = "another-task-with-a-long-name"', 1)
+    (tmp_path / "other.toml").write_text(
+        other.replace('= "data/', f'= "{package}/data/'), encoding="utf-8"
+    )
+    said = succeeded(call("audit", task, "--against", tmp_path / "other.toml"))
     assert max(len(line) for line in said.splitlines()) <= 80
     assert "…" not in said
     for title in ("Rows, and what repeats", "What to know", "Texts of one split", "shared with"):

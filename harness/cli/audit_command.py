@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from harness.audit import Audited, OtherTask
+    from harness.audit import Audited
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
@@ -46,7 +46,7 @@ def audit(
     from dataclasses import replace
 
     from harness.assembly import load_task
-    from harness.audit import audit_task
+    from harness.audit import audit_task, compare_tasks
     from harness.cli.session import data_folder, load_plugins
 
     plugins = load_plugins(plugin or ())
@@ -54,11 +54,12 @@ def audit(
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)
     others = (
-        [load_task(name, plugins, folder) for name in against]
+        [_named(name, loaded, plugins, folder) for name in against]
         if against
         else _beside(loaded, plugins, folder)
     )
-    made = replace(audit_task(loaded.card, splits), others=_compared(splits, others))
+    shared = [compare_tasks(splits, name, theirs) for name, theirs in others]
+    made = replace(audit_task(loaded.card, splits), others=shared)
     if json:
         from harness.cli.session import say
 
@@ -89,8 +90,34 @@ def _read(task: Task) -> Mapping[str, Audited]:
     return found
 
 
-def _beside(task: Task, plugins: Plugins, folder: Path | None) -> Iterator[Task]:
-    """Registered tasks of the same kind that have a folder in ``--data``."""
+def _named(
+    name: str, task: Task, plugins: Plugins, folder: Path | None
+) -> tuple[str, Mapping[str, Audited]]:
+    """Name and splits of a task that ``--against`` names.
+
+    Raises:
+        CommandError: if it is the audited task.
+        DataError: if it cannot be read: it was asked for.
+    """
+    from harness.assembly import load_task
+    from harness.errors import CommandError
+
+    other = load_task(name, plugins, folder)
+    if other.card.name == task.card.name:
+        raise CommandError(
+            f"--against {name}: is the audited task itself, which shares all of its texts; "
+            "name another task"
+        )
+    return other.card.name, _read(other)
+
+
+def _beside(
+    task: Task, plugins: Plugins, folder: Path | None
+) -> Iterator[tuple[str, Mapping[str, Audited]]]:
+    """Name and splits of registered tasks of the same kind that have a folder in ``--data``.
+
+    Nobody asked for any of them, so one that cannot be read is said and left out.
+    """
     from harness.assembly import load_task
     from harness.cli.session import warn
     from harness.errors import HarnessError
@@ -101,16 +128,10 @@ def _beside(task: Task, plugins: Plugins, folder: Path | None) -> Iterator[Task]
             continue
         try:
             other = load_task(name, plugins, folder)
-            if other.card.kind == task.card.kind:
-                other.load("train")
-                yield other
+            if other.card.kind != task.card.kind:
+                continue
+            splits = _read(other)
         except HarnessError as error:
             warn(f"not compared with {name}: {error}")
-
-
-def _compared(
-    splits: Mapping[str, Audited], others: Sequence[Task] | Iterator[Task]
-) -> Sequence[OtherTask]:
-    from harness.audit import compare_tasks
-
-    return [compare_tasks(splits, other.card.name, _read(other)) for other in others]
+        else:
+            yield name, splits
