@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,20 @@ def test_figures_agree_with_those_stated_beside_the_real_data(task: str) -> None
     figures = sources.figures(task, DATA)
     assert len(figures) > 10
     assert [one for one in figures if one.stated != one.found] == []
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data is not beside the clone")
+@pytest.mark.parametrize(
+    ("task", "others"),
+    [("mr", ("sst2", "subj")), ("sst2", ("mr", "subj")), ("subj", ("mr", "sst2"))],
+)
+def test_notes_state_what_tasks_about_films_share(task: str, others: Sequence[str]) -> None:
+    declaration = Path(harness_tasks.__file__).parent / f"{task}.toml"
+    note = tomllib.loads(declaration.read_text(encoding="utf-8"))["hub"]["note"]
+    against = [part for other in others for part in ("--against", other)]
+    found = json.loads(succeeded(call("audit", task, "--data", DATA, *against, "--json")))
+    assert len(found["others"]) == 2
+    for other in found["others"]:
+        for key in ("test_in_its_train", "its_test_in_train"):
+            assert other[key] > 400
+            assert f"{other[key]} " in note

@@ -17,10 +17,13 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from rich.console import Console
 
 import harness
 import harness_tasks
+from harness.cli.pictures import stages_table
 from harness.config import Config
+from harness.results import load_result
 from harness.tables import ROWS
 from tests.commands import FOUND, call, call_process, message, succeeded
 
@@ -147,6 +150,30 @@ def test_json_has_the_resolved_configuration(runs: Runs) -> None:
     assert config["student"]["spec"] == "tfidf"
     assert config["selector"]["trust"] == "small-loss"
     assert config["demonstrations"]["shots"] == 10
+
+
+@pytest.mark.parametrize(
+    "settings", [(), ("validation=0.2",), ("validation=0.2", "without_leaked=true")]
+)
+def test_figures_of_a_long_run_are_whole_in_80_columns(
+    settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    run = (*SMALL, "--annotator", "oracle", "--out", tmp_path, *arguments)
+    outcome = call(*run)
+    assert outcome.code == 0, outcome.stderr
+    result = load_result(folder_of(tmp_path, json.loads(outcome.stdout)) / "result.json")
+    annotator, student = result.stages
+    assert student.selection is not None
+    figures = {"trusted": 8123, "trusted_precision": 1.0, "demonstrations": 100}
+    large = student.selection.model_copy(update=figures)
+    slow = student.model_copy(update={"selection": large, "seconds": 12345.6, "abstained": 8123})
+    screen = Console(width=80, file=io.StringIO(), force_terminal=False)
+    screen.print(stages_table(result.model_copy(update={"stages": (annotator, slow)})))
+    drawn = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in drawn
+    for said in ("8123: 100.0", "100: 100.0", "12345.6", "annotator", "student"):
+        assert said in drawn
 
 
 def test_json_is_what_the_run_folder_holds(runs: Runs) -> None:
@@ -670,7 +697,9 @@ def test_show_task_with_data() -> None:
     assert sum(line.startswith(("PER ", "ORG ", "LOC ")) for line in lines) == 3
 
 
-@pytest.mark.parametrize("name", ["mr", "ma", "trec", "conll03", "bc5cdr-disease", "demo"])
+@pytest.mark.parametrize(
+    "name", ["mr", "ma", "subj", "trec", "conll03", "bc5cdr-disease", "demo", "demo-ner"]
+)
 def test_show_task_prints_the_whole_declaration_in_80_columns(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -685,12 +714,32 @@ def test_show_task_prints_the_whole_declaration_in_80_columns(
         texts += [label["name"], label["description"], *label.get("generated", ())]
     hub = values.get("hub", {})
     texts += [hub[key] for key in ("repository", "revision", "data_dir", "note") if key in hub]
+    if hub:
+        texts.append(f"revision {hub.get('revision', 'main')}")
     texts += [f"{split} {size}" for split, size in values["sizes"].items()]
+    texts += [f"{split} = {name}" for split, name in values.get("files", {}).items()]
+    rules = values.get("rules", {})
+    texts += [f"patterns {rule['label']} {rule['pattern']}" for rule in rules.get("patterns", ())]
+    for rule in rules.get("lists", ()):
+        texts += [f"lists {rule['label']}", ", ".join(rule["words"])]
     missing = [text for text in texts if "".join(str(text).split()) not in shown]
     assert not missing
     assert all(f"{figure['score']:.2f}" in shown for figure in values.get("published", ()))
     if hub:
         assert "hfdownload" in shown  # it was not asked, but this is how to fetch it
+
+
+def test_show_task_names_only_students_that_there_are() -> None:
+    text = (Path(harness_tasks.__file__).parent / "subj.toml").read_text(encoding="utf-8")
+    for student, said in (
+        ("roberta-giant", "roberta-giant is recommended, but not in this version"),
+        ("tfidf", "tfidf is recommended"),
+    ):
+        changed = re.sub("^student = .*$", f'student = "{student}"', text, flags=re.MULTILINE)
+        Path("mine.toml").write_text(changed, encoding="utf-8")
+        shown = " ".join(succeeded(call("show", "task", "mine.toml")).split())
+        assert f" student {said}" in shown
+        assert ("minilm, tfidf serve it" in shown) == ("not in this version" in shown)
 
 
 def test_show_config_is_toml_with_every_default() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,14 @@ def test_there_are_two_examples_of_three_files_each() -> None:
     assert all(
         len(text.splitlines()) < 20 for name, text in FILES.items() if name.endswith(".toml")
     )
+
+
+def test_generated_texts_are_not_taken_from_the_data() -> None:
+    labels = tomllib.loads(FILES["tickets.toml"])["labels"]
+    generated = {text for label in labels for text in label["generated"]}
+    assert len(generated) == 4
+    for name in ("tickets.csv", "tickets-test.csv"):
+        assert generated.isdisjoint(row["text"] for row in csv.DictReader(FILES[name].splitlines()))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -161,13 +162,29 @@ def test_notes_on_reading_are_kept_with_the_cache(tmp_path: Path) -> None:
     file = token_file(tmp_path)
     text = file.read_text(encoding="utf-8").replace('"B-PER", "I-PER"', '"I-PER", "I-PER"')
     file.write_text(text, encoding="utf-8")
+    copy = tmp_path / "a copy/again.jsonl"
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
     first: list[str] = []
     second: list[str] = []
     read_rows(file, "train", "token", TAGS, notes=first)
-    read_rows(file, "train", "token", TAGS, notes=second)
-    assert first == second
+    read_rows(copy, "train", "token", TAGS, notes=second)
     assert len(first) == 1
     assert "IOB1" in first[0]
+    # The cache is found by content: the folder it was made from may not be this one.
+    assert second == [first[0].replace(str(file), file.name)]
+    assert str(tmp_path) not in second[0]
+
+
+def test_a_cache_of_another_version_is_made_again(tmp_path: Path, cache: Path) -> None:
+    file = text_file(tmp_path)
+    read_rows(file, "train", "sequence", CLASSES)
+    (entry,) = entries(cache)
+    manifest = json.loads((entry / "manifest.json").read_text(encoding="utf-8"))
+    (entry / "manifest.json").write_text(json.dumps(manifest | {"schema": 1}), encoding="utf-8")
+    notes: list[str] = []
+    assert len(read_rows(file, "train", "sequence", CLASSES, notes=notes).pool) == 300
+    assert "another version" in notes[0]
 
 
 def test_a_wrong_row_far_down_leaves_nothing_behind(tmp_path: Path, cache: Path) -> None:

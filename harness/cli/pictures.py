@@ -27,27 +27,41 @@ def stages_table(result: RunResult) -> RichTable:
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")
-    validated = any(stage.validation is not None for stage in result.stages)
-    columns = list(COLUMNS)
-    if validated:
-        columns.insert(AFTER_TEST, "valid")
+    columns = _columns(result)
     if result.leaked is not None:
-        columns.insert(AFTER_TEST, "test*")
         title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
-    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
-    if len(columns) > len(COLUMNS):
-        table.padding = (0, 1, 0, 0)  # more columns still fit into 80
+    if "actor" not in columns:
+        title.append(f"\n{_actors(result)}")
+    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
-        cells = list(stage_row(stage))
-        if validated:
-            cells.insert(AFTER_TEST, percent_of(stage.validation))
-        if result.leaked is not None:
-            cells.insert(AFTER_TEST, percent_of(stage.inductive_without_leaked))
-        table.add_row(*cells)
+        cells = dict(zip(COLUMNS, stage_row(stage), strict=True))
+        cells["valid"] = percent_of(stage.validation)
+        cells["test*"] = percent_of(stage.inductive_without_leaked)
+        table.add_row(*(cells[column] for column in columns))
     return table
+
+
+def _columns(result: RunResult) -> list[str]:
+    """The columns that this run needs, without the actor's where 80 do not hold them."""
+    columns = list(COLUMNS)
+    if any(stage.validation is not None for stage in result.stages):
+        columns.insert(AFTER_TEST, "valid")
+    if result.leaked is not None:
+        columns.insert(AFTER_TEST, "test*")
+    if len(columns) > len(COLUMNS) + 1:
+        columns.remove("actor")
+    return columns
+
+
+def _actors(result: RunResult) -> str:
+    """Who makes which stages, in a line above a table without room for it."""
+    stages: dict[str, list[str]] = {}
+    for stage in result.stages:
+        stages.setdefault(stage.actor, []).append(stage.stage)
+    return "; ".join(f"{actor}: {', '.join(names)}" for actor, names in stages.items())
 
 
 def stage_row(stage: StageResult) -> tuple[str, ...]:

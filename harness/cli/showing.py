@@ -72,7 +72,9 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
         task = load_task(name, plugins, data, declaration_only=True)
     screen = console()
     screen.width = min(screen.width, PAGE)
-    for block in task_page(task, missing):
+    parts = plugins.parts("student")
+    students = [name for name, part in parts.items() if task.card.kind in part.serves]
+    for block in task_page(task, missing, students):
         screen.print(block)
     for note in task.notes if isinstance(task, Noted) else ():
         warn(note)

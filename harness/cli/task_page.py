@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.specs import parse_spec
 from harness.task_reports import Declared, Sourced
 
 if TYPE_CHECKING:
@@ -24,26 +26,27 @@ FIRST = 160
 """Characters of a split's first example that are shown."""
 
 
-def task_page(task: Task, missing: str = "") -> Iterator[RenderableType]:
+def task_page(
+    task: Task, missing: str = "", students: Collection[str] = ()
+) -> Iterator[RenderableType]:
     """The blocks of the page, from top to bottom.
 
     Args:
         task: of any plugin; one that is ``Declared`` shows more.
         missing: why there is no data, if there is none.
+        students: names of the registered ones that serve the task's kind.
     """
     card = task.card
     declared: Mapping[str, Any] = task.declared() if isinstance(task, Declared) else {}
     yield Text(f"{card.name}: {card.title}" if card.title else card.name, style="bold")
-    yield _pairs(_head(task, declared))
+    yield _pairs(_head(task, declared, students))
     yield from _section("labels", _pairs((label.name, label.description) for label in card.labels))
     prompt = (("system", card.prompt.system), ("question", card.prompt.question))
     more = (("answer", card.prompt.answer), ("shots", str(card.prompt.shots)))
     yield from _section("prompt", _pairs((*prompt, *more)))
     yield from _generated(card)
     if card.rules:
-        yield from _section(
-            "rules", _pairs((key, _plain(value)) for key, value in card.rules.items())
-        )
+        yield from _section("rules", _rules(card.rules))
     yield from _section("data", _pairs(_data(task, declared, missing)))
     if "hub" in declared:
         yield from _section("hub", _pairs(_hub(declared["hub"])))
@@ -51,13 +54,15 @@ def task_page(task: Task, missing: str = "") -> Iterator[RenderableType]:
         yield from _section("published, in %", _published(declared["published"]))
 
 
-def _head(task: Task, declared: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _head(
+    task: Task, declared: Mapping[str, Any], students: Collection[str]
+) -> Iterator[tuple[str, str]]:
     card = task.card
     yield "kind", f"{card.kind}, scored by {card.metric.replace('_', ' ')}"
     yield "classes", ", ".join(card.classes)
     yield "annotator", f"{task.default_annotator or 'none'} unless a run names one"
     if "student" in declared:
-        yield "student", f"{declared['student']} is recommended"
+        yield "student", _recommended(str(declared["student"]), students)
     for key in ("citation", "url", "licence"):
         if declared.get(key):
             yield key, str(declared[key])
@@ -77,20 +82,32 @@ def _generated(card: TaskCard) -> Iterator[RenderableType]:
     yield from _section(f"generated demonstrations: {len(card.generated)}", _pairs(rows))
 
 
-def _rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _recommended(student: str, registered: Collection[str]) -> str:
+    if parse_spec(student).name in registered:
+        return f"{student} is recommended"
+    serving = ", ".join(sorted(registered)) or "none"
+    return f"{student} is recommended, but not in this version: {serving} serve it"
+
+
+def _rules(rules: Mapping[str, Any]) -> Table:
+    """A block a rule: its kind and label, then its pattern or words below, indented."""
+    table = Table.grid()
+    table.add_column(overflow="fold")
     for name, entries in rules.items():
         for entry in entries if isinstance(entries, (list, tuple)) else [entries]:
             values = dict(entry) if isinstance(entry, Mapping) else {name: entry}
-            label = f" {values.pop('label')}" if "label" in values else ""
+            label = Text(f" {_plain(values.pop('label', ''))}", style="bold")
+            table.add_row(Text(f"  {name}", style="cyan") + label)
             alone = len(values) == 1
-            said = [
-                _plain(value) if alone else f"{key} = {_plain(value)}"
-                for key, value in values.items()
-            ]
-            yield f"{name}{label}", "; ".join(said)
+            for key, value in values.items():
+                said = _plain(value) if alone else f"{key}: {_plain(value)}"
+                table.add_row(Padding(Text(said), (0, 0, 0, 4)))
+    return table
 
 
 def _data(task: Task, declared: Mapping[str, Any], missing: str) -> Iterator[tuple[str, str]]:
+    if declared.get("files"):
+        yield "files", ", ".join(f"{split} = {name}" for split, name in declared["files"].items())
     if declared.get("sizes"):
         yield "expected", _sizes(declared["sizes"])
     if missing:
@@ -162,6 +179,8 @@ def _sizes(sizes: Mapping[str, int]) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as in TOML
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
     if isinstance(value, (list, tuple)):

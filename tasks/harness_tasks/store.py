@@ -42,7 +42,7 @@ IN_MEMORY = 50_000
 """Splits of fewer rows stay in memory and leave no file behind."""
 BATCH = 16_384
 """Rows in memory at a time while a split is written."""
-SCHEMA = 1
+SCHEMA = 2
 FILES = ("examples.arrow", "keys.npy", "occurrences.npy", "gold.npy")
 
 
@@ -81,7 +81,8 @@ def store(
         kind: kind of the task.
         key: hexadecimal hash of what the rows come from: files, classes, kind; None:
             not known, so that the split stays in memory.
-        notes: what reading the rows has to say goes here; kept with the cache.
+        notes: what reading the rows has to say goes here; kept with the cache, and there
+            with the file's name alone.
         folder: of the cache; None: ``cache_folder()``.
 
     Raises:
@@ -187,12 +188,25 @@ def _write_manifest(folder: Path, rows: int, notes: Sequence[str]) -> None:
     manifest = {
         "schema": SCHEMA,
         "rows": rows,
-        "notes": list(notes),
+        "notes": [_without_folder(note) for note in notes],
         "sha256": {name: _sha256(folder / name) for name in FILES},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     for name in (*FILES, "manifest.json"):
         _sync(folder / name)
+
+
+def _without_folder(note: str) -> str:
+    """The note with the bare name of the file that it begins with.
+
+    The cache is found by content, so it also serves copies of the file in other folders.
+    """
+    parts = note.split(": ")
+    for end in range(1, len(parts)):  # a folder's name may have a colon, too
+        file = Path(": ".join(parts[:end]))
+        if file.is_file():
+            return ": ".join((file.name, *parts[end:]))
+    return note
 
 
 def _occurrences(keys: IntArray) -> IntArray:
@@ -210,6 +224,8 @@ def _mapped(folder: Path, split: str, kind: Kind, notes: list[str]) -> Rows | No
 
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["schema"] != SCHEMA:
+            raise ValueError("it is of another version")
         for name in FILES:
             if manifest["sha256"][name] != _sha256(folder / name):
                 raise ValueError(f"{name} is not what was written")

@@ -80,9 +80,12 @@ class DeclaredTask:
     def declared(self) -> Mapping[str, Any]:
         """The whole declaration as plain values, the keys as in the TOML file.
 
+        Defaults stand where the file leaves a key out, so that a hub source that is not
+        pinned says so by its ``revision``; what is empty is left out.
         The hub source has ``fetch`` beside: the command that downloads it.
         """
-        values = self.declaration.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        dumped = self.declaration.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values: dict[str, Any] = _without_empty(dumped)
         if self.declaration.hub is not None and not self.declaration.hub.is_folder:
             values["hub"]["fetch"] = download_command(self.declaration.hub, self.declaration.name)
         return values
@@ -109,3 +112,13 @@ class DeclaredTask:
                 return None
             self._rows[split] = rows
         return self._rows[split]
+
+
+def _without_empty(value: Any) -> Any:
+    """The same without the keys whose values are empty strings, lists or tables."""
+    if isinstance(value, list):
+        return [_without_empty(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_empty(inner) for key, inner in value.items()}
+    return {key: inner for key, inner in kept.items() if inner not in ("", [], {})}
