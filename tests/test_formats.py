@@ -281,3 +281,8 @@ def test_the_first_row_that_breaks_the_best_scheme_is_named(
     assert told.startswith(said)
     if wrong == "B-LOC":
         assert told.endswith("1 sentence breaks IOB1 and 3 sentences break IOB2)")
+
+
+def test_an_empty_tag_is_no_tag_of_the_task(tmp_path: Path) -> None:
+    file = write(tmp_path, "train.jsonl", '{"tokens": ["a"], "tags": [""]}\n')
+    assert refused(file, "token").startswith(":1: the task has no tag ''")

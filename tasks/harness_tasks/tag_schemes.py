@@ -54,39 +54,48 @@ def detect(sentences: Iterable[Sequence[str]]) -> Fit:
     fits, which goes first.
     """
     breaking: dict[Scheme, int] = dict.fromkeys(_LETTERS, 0)
+    broken_by: dict[tuple[str, str], set[Scheme]] = {}  # each pair is looked at once
     for tags in sentences:
-        if any(tag != "O" for tag in tags):
-            for scheme in breaking:
-                breaking[scheme] += fault(tags, scheme) is not None
+        broken: set[Scheme] = set()
+        for pair in set(pairwise(["O", *tags, "O"])):
+            if pair not in broken_by:
+                broken_by[pair] = {scheme for scheme in _LETTERS if _breaks(*pair, scheme)}
+            broken |= broken_by[pair]
+        for scheme in broken:
+            breaking[scheme] += 1
     best, other, *_ = sorted(breaking, key=breaking.__getitem__)
     return Fit(best, breaking[best], other, breaking[other])
 
 
 def fault(tags: Sequence[str], scheme: Scheme) -> str | None:
     """What is wrong with a sentence's tags by the rule of its scheme; None if nothing is."""
-    letters = _LETTERS[scheme]
     for position, tag in enumerate(tags, start=1):
-        if tag != "O" and (tag[:1] not in letters or tag[1:2] != "-"):
+        if _foreign(tag, scheme):
             return f"tag {position} is {tag}, which {scheme} does not have"
     if scheme == "IOB2":
         return iob2.fault(tags)
-    broken = _breaks_iob1 if scheme == "IOB1" else _breaks_end
     for position, (tag, after) in enumerate(pairwise(["O", *tags, "O"]), start=1):
-        if broken(tag, after, scheme):
+        if _breaks(tag, after, scheme):
             what = f"tag {position} is {after}" if position <= len(tags) else "the sentence ends"
             return f"{what} after {tag}, which {scheme} does not allow"
     return None
 
 
-def _breaks_iob1(tag: str, after: str, scheme: Scheme) -> bool:
-    """``B-`` stands only where it parts two mentions of one type."""
-    return after.startswith("B-") and tag[2:] != after[2:]
+def _foreign(tag: str, scheme: Scheme) -> bool:
+    return tag != "O" and (tag[:1] not in _LETTERS[scheme] or tag[1:2] != "-")
 
 
-def _breaks_end(tag: str, after: str, scheme: Scheme) -> bool:
-    """What is begun goes on with its own type, and nothing else goes on."""
+def _breaks(tag: str, after: str, scheme: Scheme) -> bool:
+    """Whether a tag may not come after another one."""
+    if _foreign(after, scheme):
+        return True
+    differs = tag[2:] != after[2:]
+    if scheme == "IOB2":
+        return after.startswith("I-") and differs
+    if scheme == "IOB1":
+        return after.startswith("B-") and differs
     opened, goes_on = tag[:1] in ("B", "I"), after[:1] in tuple(_FOLLOWERS[scheme])
-    return opened != goes_on or (opened and tag[2:] != after[2:])
+    return opened != goes_on or (opened and differs)
 
 
 def _sentences(count: int) -> str:
@@ -95,7 +104,7 @@ def _sentences(count: int) -> str:
 
 def alone(tag: str, scheme: Scheme) -> str:
     """The tag of IOB2 with the same type; a tag that the scheme does not have stays as it is."""
-    if tag == "O" or tag[:1] not in _LETTERS[scheme]:
+    if tag == "O" or _foreign(tag, scheme):
         return tag
     return _TO_IOB2.get(tag[0], tag[0]) + tag[1:]
 
