@@ -33,7 +33,7 @@ def stages_table(result: RunResult) -> RichTable:
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.show_edge = False  # figures of any size fit into 80 columns
+    table.show_edge = False
     for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
@@ -52,7 +52,7 @@ def _columns(result: RunResult) -> list[str]:
         columns.insert(AFTER_TEST, "valid")
     if result.leaked is not None:
         columns.insert(AFTER_TEST, "test*")
-    if len(columns) > len(COLUMNS):
+    if len(columns) > len(COLUMNS) + 1:
         columns.remove("actor")
     return columns
 
