@@ -4,7 +4,9 @@
 
 R0: cosine to names and descriptions. Then, with the tasks' generated demonstrations:
 nearest centroid, vote of the ten nearest, logistic regression, and R1, the annotator
-itself. All read the same embeddings; gold labels are used for the score alone.
+itself. All read the same embeddings; gold labels are used for the score alone, but for the
+last column, ``10 gold``: up to 1,000 other training rows with their gold labels are the
+demonstrations, and each text is shown its ten nearest: what perfect feedback would give.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from harness.assembly import load_task
 from harness.data import Demonstrations, FloatArray, IntArray
 from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
-from harness.splits import load_splits
+from harness.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.encoders import sentence_encoder
 
@@ -52,9 +54,20 @@ def logistic(texts: FloatArray, support: FloatArray, labels: IntArray) -> IntArr
 WAYS: Mapping[str, Way] = {"centroid": centroid, "10 nearest": ten_nearest, "logistic": logistic}
 
 
+def with_gold(annotator: EmbeddingAnnotator, asked: Split, known: Split) -> IntArray:
+    """Labels with the ten nearest of a thousand gold demonstrations."""
+    texts = sentence_encoder().embed(list(asked.pool.texts), no_progress)
+    shown = sentence_encoder().embed(list(known.pool.texts), no_progress)
+    nearest = np.argsort(-(texts @ shown.T), axis=1)[:, :10].astype(np.int32)
+    given = Demonstrations(known.pool, known.gold.labels, nearest, source="trusted")
+    return annotator.annotate(asked.pool, given, no_progress).labels
+
+
 def measure(name: str, data: Path, limit: int) -> dict[str, float]:
     task = load_task(name, Plugins(third_party=False), data)
-    split = load_splits(task, inductive=False, limit=limit, seed=0).train
+    drawn = load_splits(task, inductive=False, limit=limit + 1000, seed=0).train
+    split = drawn.take(np.arange(min(limit, len(drawn.pool))))
+    known = drawn.take(np.arange(limit, len(drawn.pool)))
     card, gold = task.card, split.gold.labels
     generated = card.generated
     assert isinstance(generated, Demonstrations)
@@ -69,6 +82,8 @@ def measure(name: str, data: Path, limit: int) -> dict[str, float]:
     for way, function in WAYS.items():
         scores[way] = share(function(texts, support, generated.labels))
     scores["R1"] = share(annotator.annotate(split.pool, generated, no_progress).labels)
+    if len(known.pool):
+        scores["10 gold"] = share(with_gold(annotator, split, known))
     return scores
 
 
@@ -78,7 +93,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=3000)
     parser.add_argument("--tasks", default="mr,trec,subj,sst2,ma")
     options = parser.parse_args()
-    print(f"{'task':8}" + "".join(f"{name:>12}" for name in ("R0", *WAYS, "R1")), flush=True)
+    print(
+        f"{'task':8}" + "".join(f"{name:>12}" for name in ("R0", *WAYS, "R1", "10 gold")),
+        flush=True,
+    )
     for name in options.tasks.split(","):
         scores = measure(name, options.data, options.limit)
         cells = "".join(f"{100 * score:12.1f}" for score in scores.values())
