@@ -36,7 +36,9 @@ __all__ = [
     "Account",
     "Annotator",
     "AnnotatorRequest",
+    "Aids",
     "AnyAnnotator",
+    "Assisted",
     "Augmenter",
     "AugmenterRequest",
     "DemonstrationSelector",
@@ -47,6 +49,7 @@ __all__ = [
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
+    "LabelledAugmenter",
     "Parts",
     "Paying",
     "Progress",
@@ -300,6 +303,33 @@ class Student(Protocol):
         """Read back what ``save`` wrote."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Aids:
+    """What a student may use beside a pool and its annotations.
+
+    Attributes:
+        variants: one label-preserving variant of each example, in the pool's order and
+            with its ids and (token tasks) its offsets; None without an augmenter.
+        checkpoints: folder for what a killed training goes on from, safetensors and JSON;
+            it is removed once the student's view is recorded. None: keep nothing.
+        note: says one line to the user.
+    """
+
+    variants: Pool | None = None
+    checkpoints: Path | None = None
+    note: Callable[[str], None] = lambda line: None
+
+
+@runtime_checkable
+class Assisted(Protocol):
+    """A student that makes use of variants and of checkpoints; called in place of ``fit``."""
+
+    def fit_with(
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
+    ) -> FittedStudent:
+        """Train as ``fit`` does; the same arguments give the same model, also after a kill."""
+
+
 # --- selectors -----------------------------------------------------------------------
 
 
@@ -405,7 +435,21 @@ class Augmenter(Protocol):
     """Turns each example into a variant that keeps its label."""
 
     def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
-        """One variant an example, in the same order, with the same ids."""
+        """One variant an example, in the same order, with the same ids.
+
+        Token tasks: each variant has as many tokens as its example, so that a token and
+        its variant have one label.
+        """
+
+
+@runtime_checkable
+class LabelledAugmenter(Protocol):
+    """An augmenter that reads the labels (mention replacement); called in place of ``augment``."""
+
+    def augment_labelled(
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+    ) -> Pool:
+        """Variants that keep the labels given in this round; see ``Augmenter.augment``."""
 
 
 # --- what any part may offer beside --------------------------------------------------
