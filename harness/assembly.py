@@ -13,12 +13,16 @@ from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
     AnyAnnotator,
+    AnyAugmenter,
+    Assisted,
+    AugmenterRequest,
     Fingerprinted,
     Parts,
     Paying,
     Prompting,
     SelectorPreset,
     SelectorRequest,
+    Student,
     StudentRequest,
     Task,
     TaskRequest,
@@ -44,8 +48,9 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         _serving(plugins.part("student", student_spec.name), kind, plugins),
         StudentRequest(student_spec, task.card, config.student),
     )
+    augmenter = _augmenter(config, task, student, plugins)
     identities = {"task": task.fingerprint}
-    for role, part in (("annotator", annotator), ("student", student)):
+    for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
         if isinstance(part, Fingerprinted):
             identities[role] = part.fingerprint
     identities |= _plugin_identities(config, plugins)
@@ -58,6 +63,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         demonstrations=selector("demonstrations", config.selector.demonstrations),
         query=selector("query", config.selector.query),
         identities=identities,
+        augmenter=augmenter,
     )
 
 
@@ -163,6 +169,27 @@ def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
     return annotator
 
 
+def _augmenter(
+    config: Config, task: Task, student: Student, plugins: Plugins
+) -> AnyAugmenter | None:
+    """The augmenter that the configuration names.
+
+    Raises:
+        CommandError: if the student could make no use of it.
+    """
+    if config.student.augmenter is None:
+        return None
+    if not isinstance(student, Assisted):
+        raise CommandError(
+            f"student.augmenter has no effect: student {config.student.spec!r} does not train on "
+            "variants; leave the key out or choose another --student"
+        )
+    spec = parse_spec(config.student.augmenter)
+    part = _serving(plugins.part("augmenter", spec.name), task.card.kind, plugins)
+    augmenter: AnyAugmenter = _build(part, AugmenterRequest(spec, task.card))
+    return augmenter
+
+
 def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
     """Keys about a model mean nothing to an annotator that asks none."""
     if isinstance(annotator, Paying):
@@ -181,14 +208,17 @@ def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:
         "task": config.task,
         "annotator": config.annotator.spec,
         "student": config.student.spec,
+        "augmenter": config.student.augmenter,
         "trust": config.selector.trust,
         "demonstrations": config.selector.demonstrations,
         "query": config.selector.query,
     }
     found = {}
     for role, text in used.items():
-        name = parse_spec(text or "").name
-        kind = role if role in ("task", "annotator", "student") else "selector"
+        if text is None:
+            continue
+        name = parse_spec(text).name
+        kind = role if role in ("task", "annotator", "student", "augmenter") else "selector"
         part = plugins.parts(kind).get(name if kind == role else f"{role}/{name}")
         digest = plugins.fingerprint(part) if part is not None else None
         if digest is not None:

@@ -99,6 +99,8 @@ class StudentConfig(_Frozen):
     """Examples per optimiser step."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
+    augmenter: str | None = None
+    """Augmenter spec: variants of the texts to train on; unset: the preset's own (none)."""
     weighted: bool = True
     """Weigh each label by the confidence with which it was given, where there is one."""
     save: bool = False

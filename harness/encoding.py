@@ -1,4 +1,4 @@
-"""Annotations as Parquet, student views as safetensors, selections as JSON.
+"""Annotations and variants as Parquet, student views as safetensors, selections as JSON.
 
 Every file says its schema version and carries its numbers without loss, so that a
 resumed run computes from the same values as an undisturbed one.
@@ -25,16 +25,18 @@ from harness.data import (
 )
 from harness.errors import CorruptRunError
 from harness.identity import text_key
-from harness.protocols import Written
+from harness.protocols import PaidVariants, Written
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
     "read_annotations",
     "read_selection",
+    "read_variants",
     "read_views",
     "read_written",
     "write_annotations",
     "write_selection",
+    "write_variants",
     "write_views",
     "write_written",
 ]
@@ -234,3 +236,42 @@ def read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
         tokens=values["tokens"],
         cost_usd=values["cost_usd"],
     )
+
+
+def write_variants(path: Path, made: PaidVariants, seconds: float) -> None:
+    """One row an example: id and variant (token tasks: its tokens), and what all of it cost."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pool = made.pool
+    sequence = pool.kind == "sequence"
+    metadata = {"schema": str(SCHEMA), "seconds": repr(seconds)} | {
+        name: repr(getattr(made, name)) for name in _COSTS
+    }
+    variant = pa.string() if sequence else pa.list_(pa.string())
+    schema = pa.schema([("id", pa.string()), ("variant", variant)], metadata)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for start in range(0, max(len(pool), 1), CHUNK):
+            part = pool.take(np.arange(start, min(start + CHUNK, len(pool))))
+            column = _clean(part.texts) if sequence else [_clean(row) for row in part.tokens]
+            arrays = [pa.array(list(part.ids), pa.string()), pa.array(column, variant)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+def read_variants(path: Path, pool: Pool) -> tuple[PaidVariants, float]:
+    """What ``write_variants`` wrote of the same pool, and the seconds it took."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    check_schema({"schema": int(metadata["schema"])}, path)
+    if table["id"].to_pylist() != list(pool.ids):
+        raise CorruptRunError(f"{path}: holds variants of other examples; use --fresh")
+    rows: list[Any] = table["variant"].to_pylist()
+    examples = tuple(rows if pool.kind == "sequence" else map(tuple, rows))
+    variants = Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=examples)
+    costs: dict[str, Any] = {name: json.loads(metadata[name]) for name in _COSTS}
+    return PaidVariants(variants, **costs), float(metadata["seconds"])
+
+
+_COSTS = ("requests", "tokens", "cost_usd")

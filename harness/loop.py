@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness.config import Config, to_toml
@@ -76,10 +76,14 @@ def run(
     return result
 
 
-def _paying(parts: Parts, account: Account) -> AbstractContextManager[None]:
-    """The annotator opened for the run, if its answers come from a service."""
-    annotator = parts.annotator
-    return annotator.open(account) if isinstance(annotator, Paying) else nullcontext()
+@contextmanager
+def _paying(parts: Parts, account: Account) -> Iterator[None]:
+    """The annotator and the augmenter opened for the run, if a service answers for them."""
+    with ExitStack() as stack:
+        for part in (parts.annotator, parts.augmenter):
+            if isinstance(part, Paying):
+                stack.enter_context(part.open(account))
+        yield
 
 
 def _rounds(stages: Stages, plugins: Plugins) -> list[StageResult]:

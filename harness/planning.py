@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.config import Config
-from harness.protocols import Estimate, Estimates, Parts, Writes
+from harness.protocols import Estimate, Estimates, EstimatesVariants, Parts, Writes
 from harness.splits import Splits
 
 __all__ = ["Step", "plan", "total"]
@@ -14,11 +14,11 @@ __all__ = ["Step", "plan", "total"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a run that asks the annotator.
+    """One step of a run that asks the annotator, or the augmenter.
 
     Attributes:
-        stage: R0, R1, R3, ...
-        what: ``written``, ``train`` or ``test``, as in ``StageResult.spending``.
+        stage: R0, R1, R3, ...; R2 for variants.
+        what: ``written``, ``train``, ``test`` or ``variants``, as in ``StageResult.spending``.
         estimate: at most so much: later stages ask only for what the selector requests,
             and replies that are recorded already cost nothing.
     """
@@ -29,7 +29,17 @@ class Step:
 
 
 def plan(parts: Parts, config: Config, splits: Splits) -> list[Step]:
-    """The annotator's steps in their order; none if it asks no language model."""
+    """The steps in their order that ask a language model."""
+    augmenter, steps = parts.augmenter, _annotating(parts, config, splits)
+    if isinstance(augmenter, EstimatesVariants):
+        first = sum(step.stage in ("R0", "R1") for step in steps)
+        estimate = augmenter.estimate_variants(splits.train.pool)
+        steps.insert(first, Step("R2", "variants", estimate))
+    return steps
+
+
+def _annotating(parts: Parts, config: Config, splits: Splits) -> list[Step]:
+    """The annotator's steps; none if it asks no language model."""
     annotator = parts.annotator
     if not isinstance(annotator, Estimates):
         return []

@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "Aids",
     "Annotator",
     "AnnotatorRequest",
-    "Aids",
     "AnyAnnotator",
+    "AnyAugmenter",
     "Assisted",
     "Augmenter",
     "AugmenterRequest",
@@ -45,11 +46,14 @@ __all__ = [
     "Described",
     "Estimate",
     "Estimates",
+    "EstimatesVariants",
     "Evidence",
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
     "LabelledAugmenter",
+    "PaidAugmenter",
+    "PaidVariants",
     "Parts",
     "Paying",
     "Progress",
@@ -195,7 +199,7 @@ class Account:
 
 @runtime_checkable
 class Paying(Protocol):
-    """An annotator whose answers come from a service: it is opened before it is asked."""
+    """An annotator or augmenter whose answers come from a service: opened before it is asked."""
 
     def open(self, account: Account) -> AbstractContextManager[None]:
         """Hold connections and the file of replies for the duration of a ``with`` block.
@@ -310,8 +314,10 @@ class Aids:
     Attributes:
         variants: one label-preserving variant of each example, in the pool's order and
             with its ids and (token tasks) its offsets; None without an augmenter.
-        checkpoints: folder for what a killed training goes on from, safetensors and JSON;
-            it is removed once the student's view is recorded. None: keep nothing.
+        checkpoints: an existing folder of this round for what a killed training goes on
+            from, safetensors and JSON. The student finds there what an earlier process
+            left, perhaps half written, and uses it only where it fits the arguments. It is
+            removed once the student's view is recorded. None: keep nothing.
         note: says one line to the user.
     """
 
@@ -322,7 +328,11 @@ class Aids:
 
 @runtime_checkable
 class Assisted(Protocol):
-    """A student that makes use of variants and of checkpoints; called in place of ``fit``."""
+    """A student that makes use of variants and of checkpoints; called in place of ``fit``.
+
+    Only such a student may be given ``student.augmenter``; one whose settings leave variants
+    unused refuses the key in its factory, by a ``CommandError``.
+    """
 
     def fit_with(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
@@ -435,10 +445,11 @@ class Augmenter(Protocol):
     """Turns each example into a variant that keeps its label."""
 
     def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
-        """One variant an example, in the same order, with the same ids.
+        """One variant an example, in the same order, with the same ids, none empty.
 
-        Token tasks: each variant has as many tokens as its example, so that a token and
-        its variant have one label.
+        Called once a run. An example that has no variant stays as it is. Token tasks: each
+        variant has as many tokens as its example, so that a token and its variant have one
+        label. The same arguments give the same variants.
         """
 
 
@@ -449,7 +460,40 @@ class LabelledAugmenter(Protocol):
     def augment_labelled(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
     ) -> Pool:
-        """Variants that keep the labels given in this round; see ``Augmenter.augment``."""
+        """Variants that keep the labels given in this round; see ``Augmenter.augment``.
+
+        Called once a round. An example without an answer (``ABSTAINED``) has no label to
+        keep: it may stay as it is.
+        """
+
+
+AnyAugmenter: TypeAlias = Augmenter | LabelledAugmenter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaidVariants:
+    """Variants, and what they cost."""
+
+    pool: Pool
+    requests: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@runtime_checkable
+class PaidAugmenter(Protocol):
+    """An augmenter that pays for its variants; called in place of ``augment``."""
+
+    def augment_paid(self, pool: Pool, seed: int, progress: Progress) -> PaidVariants:
+        """Variants as ``Augmenter.augment`` makes them, and what this run paid for them."""
+
+
+@runtime_checkable
+class EstimatesVariants(Protocol):
+    """An augmenter that can say what it would send."""
+
+    def estimate_variants(self, pool: Pool) -> Estimate:
+        """To make a variant of each example."""
 
 
 # --- what any part may offer beside --------------------------------------------------
@@ -492,3 +536,4 @@ class Parts:
     demonstrations: DemonstrationSelector
     query: QuerySelector
     identities: Mapping[str, str] = field(default_factory=dict)
+    augmenter: AnyAugmenter | None = None

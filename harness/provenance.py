@@ -52,7 +52,7 @@ def provenance(parts: Parts) -> dict[str, Any]:
 
 
 def _described(parts: Parts) -> Mapping[str, object]:
-    roles = ("annotator", "student", "trust", "demonstrations", "query")
+    roles = ("annotator", "student", "augmenter", "trust", "demonstrations", "query")
     return {role: getattr(parts, role) for role in roles}
 
 

@@ -51,7 +51,7 @@ class SelectionResult(_Record):
 
 
 class Spending(_Record):
-    """What an annotator was paid for one pool, or for writing its demonstrations.
+    """What was paid for one pool, for writing demonstrations, or for variants.
 
     Attributes:
         requests: replies that this run bought (those of other runs are free).
@@ -80,8 +80,9 @@ class StageResult(_Record):
             no such row is left.
         selection: what the selector made of the student's view (student stages).
         requests, tokens, cost_usd: of this stage, everything together.
-        spending: the same by what it was spent on: a split's name or ``written``
-            (demonstrations); empty where nothing was paid.
+        spending: the same by what it was spent on: a split's name, ``written``
+            (demonstrations) or ``variants`` (by an augmenter, in the student stage that
+            had them made); empty where nothing was paid.
         seconds: wall-clock time of the actor's work on the pool.
     """
 

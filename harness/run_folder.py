@@ -125,6 +125,19 @@ class RunFolder:
         write(temporary)
         temporary.replace(target)
 
+    def scratch(self, name: str) -> Path:
+        """A hidden folder for unfinished work, with what an earlier process left in it."""
+        path = self.path / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def discard(self, name: str) -> None:
+        """Remove a scratch folder, if it is there."""
+        import shutil
+
+        if (self.path / name).exists():
+            shutil.rmtree(self.path / name)
+
     def write_text(self, name: str, text: str) -> None:
         """Write a text file likewise."""
         self.write(name, lambda path: _write_text(path, text))

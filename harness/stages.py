@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
-from harness import encoding, iob2
+from harness import encoding
 from harness.config import Config
+from harness.contracts import blaming, check_annotations, check_view
 from harness.data import (
-    ABSTAINED,
     Annotations,
-    BoolArray,
     Demonstrations,
     Gold,
     IntArray,
@@ -23,17 +23,18 @@ from harness.data import (
     StudentView,
 )
 from harness.data import merge as merged
-from harness.errors import HarnessError, NotRecordedError, PartError
+from harness.errors import NotRecordedError, PartError
 from harness.feedback import Feedback, believe, evidence, select
 from harness.metrics import right_examples
 from harness.progress import Watcher
-from harness.protocols import Parts, Writes, Written
+from harness.protocols import Aids, Assisted, FittedStudent, Parts, Writes, Written
 from harness.results import SelectionResult, Spending, StageResult
 from harness.run_folder import RunFolder
 from harness.scoring import Scorer
 from harness.splits import Split, Splits
+from harness.variants import Variants
 
-__all__ = ["Annotated", "Stages"]
+__all__ = ["Annotated", "Stages", "Trained"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,30 @@ class Annotated:
     written: Written | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What training leaves.
+
+    Attributes:
+        views: the student's view of each split.
+        seconds: of making variants, training and viewing.
+        spending: what was paid for variants.
+    """
+
+    views: dict[str, StudentView]
+    seconds: float
+    spending: Mapping[str, Spending]
+
+
+class _Paid(TypedDict):
+    """The fields of a ``StageResult`` about what was paid."""
+
+    requests: int
+    tokens: int
+    cost_usd: float
+    spending: Mapping[str, Spending]
+
+
 class Stages:
     """The steps of a run, over its parts, its data and its folder."""
 
@@ -62,6 +87,7 @@ class Stages:
         self.folder, self.watcher = folder, watcher
         self.task = parts.task.card
         self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
+        self.variants = Variants(parts, config, splits.train.pool, folder, watcher)
 
     # -- the annotator -----------------------------------------------------------------
 
@@ -97,7 +123,7 @@ class Stages:
         name, classes = "rounds/00/written.json", self.task.classes
         if not self.folder.has(name):
             self.watcher.began("R1", "annotator", "writing demonstrations")
-            with _blaming(f"annotator {self.config.annotator.spec!r}"):
+            with blaming(f"annotator {self.config.annotator.spec!r}"):
                 written = annotator.write(
                     self.splits.train.pool, self.config.seed, self.watcher.advanced
                 )
@@ -143,36 +169,18 @@ class Stages:
     def _call_annotator(
         self, pool: Pool, gold: Gold, demonstrations: Demonstrations | None
     ) -> Annotations:
-        annotator = self.parts.annotator
-        with _blaming(f"annotator {self.config.annotator.spec!r}"):
+        annotator, part = self.parts.annotator, f"annotator {self.config.annotator.spec!r}"
+        with blaming(part):
             if annotator.needs_gold:
                 said = annotator.annotate(pool, demonstrations, self.watcher.advanced, gold)
             else:
                 said = annotator.annotate(pool, demonstrations, self.watcher.advanced)
-            self._check(said, pool)
+            check_annotations(said, pool, self.task, part)
         return said
-
-    def _check(self, said: Annotations, pool: Pool) -> None:
-        """Hold an annotator to its protocol."""
-        wrong = None
-        if not np.array_equal(said.offsets, pool.offsets):
-            wrong = "answered for other units than asked"
-        elif ((said.labels < ABSTAINED) | (said.labels >= len(self.task.classes))).any():
-            wrong = "answered with a class index that the task does not have"
-        elif _answered_in_part(said).any():
-            wrong = "abstained from a part of a sentence; it must answer all of it or nothing"
-        elif self.task.kind == "token":
-            unit = iob2.first_invalid(said.labels, said.offsets)
-            if unit is not None:
-                row = int(np.searchsorted(said.offsets, unit, side="right")) - 1
-                wrong = f"answered with tags that are not IOB2 for {pool.ids[row]}"
-        if wrong is not None:
-            raise PartError(f"annotator {self.config.annotator.spec!r} {wrong}")
 
     def _annotator_result(self, stage: str, round_: int, annotated: Annotated) -> StageResult:
         train = annotated.train
         labels = {name: said.labels for name, said in annotated.beside.items()}
-        spending = _spending(annotated)
         return StageResult(
             stage=stage,
             round=round_,
@@ -181,107 +189,89 @@ class Stages:
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
             **self.scorer.scores(train.labels, labels),
-            requests=sum(one.requests for one in spending.values()),
-            tokens=sum(one.tokens for one in spending.values()),
-            cost_usd=sum(one.cost_usd for one in spending.values()),
-            spending=spending,
+            **_paid(_spending(annotated)),
             seconds=annotated.seconds,
         )
 
     # -- the student -------------------------------------------------------------------
 
-    def train(self, round_: int, annotations: Annotations) -> tuple[dict[str, StudentView], float]:
+    def train(self, round_: int, annotations: Annotations) -> Trained:
         """The student learns from the annotations and looks at every pool."""
-        name = f"rounds/{round_:02d}/view.safetensors"
-        if not self.folder.has(name):
-            self._fit_and_record(name, round_, annotations)
-        return self.folder.read(name, encoding.read_views)
-
-    def _fit_and_record(self, name: str, round_: int, annotations: Annotations) -> None:
-        """On its own, so that the views are not in memory twice when they are read back."""
-        began = time.perf_counter()
-        views = self._fit(round_, annotations)
-        seconds = time.perf_counter() - began
-        self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
-
-    def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
-        stage = f"R{2 * round_ + 2}"
-        spec = self.config.student.spec
         if not annotations.answered.any():
             raise PartError(
                 f"annotator {self.config.annotator.spec!r} abstained from every example: "
                 "there is nothing to train the student on"
             )
-        with _blaming(f"student {spec!r}"):
+        made = self.variants.of(round_, annotations)
+        name = f"rounds/{round_:02d}/view.safetensors"
+        checkpoints = f"rounds/{round_:02d}/.checkpoint"
+        if not self.folder.has(name):
+            self._fit_and_record(name, checkpoints, round_, annotations, made.pool)
+        self.folder.discard(checkpoints)
+        views, seconds = self.folder.read(name, encoding.read_views)
+        return Trained(views, made.seconds + seconds, made.spending)
+
+    def _fit_and_record(
+        self, name: str, checkpoints: str, round_: int, annotations: Annotations, made: Pool | None
+    ) -> None:
+        """On its own, so that the views are not in memory twice when they are read back."""
+        began = time.perf_counter()
+        aids = Aids(made, self.folder.scratch(checkpoints), self.watcher.noted)
+        views = self._fit(round_, annotations, aids)
+        seconds = time.perf_counter() - began
+        self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
+
+    def _fit(self, round_: int, annotations: Annotations, aids: Aids) -> dict[str, StudentView]:
+        stage, part = f"R{2 * round_ + 2}", f"student {self.config.student.spec!r}"
+        with blaming(part):
             self.watcher.began(stage, "student", "training")
             seed = int(np.random.default_rng([self.config.seed, round_, 3]).integers(2**31))
-            fitted = self.parts.student.fit(
-                self.splits.train.pool, annotations, seed, self.watcher.advanced
-            )
+            fitted = self._fitted(annotations, seed, aids)
             views = {}
             for split in (self.splits.train, *self.splits.beside.values()):
                 self.watcher.began(stage, "student", f"viewing {split.pool.split}")
                 view = fitted.view(split.pool, self.watcher.advanced)
-                self._check_view(view, split.pool)
+                check_view(view, split.pool, self.task, part)
                 views[split.pool.split] = view
             if self.config.student.save and round_ == self.config.rounds - 1:
                 self.folder.write_folder("student", fitted.save)
         return views
 
-    def _check_view(self, view: StudentView, pool: Pool) -> None:
-        """Hold a student to its protocol, before its view is recorded."""
-        classes = len(self.task.classes)
-        wrong = None
-        if not np.array_equal(view.offsets, pool.offsets):
-            wrong = "viewed other units than asked"
-        elif view.log_probabilities.shape != (int(pool.offsets[-1]), classes):
-            wrong = f"gave probabilities of shape {view.log_probabilities.shape}"
-        elif not (view.log_probabilities <= 1e-4).all():
-            wrong = "gave log-probabilities that are positive or not a number"
-        elif ((view.predictions < 0) | (view.predictions >= classes)).any():
-            wrong = "predicted a class index that the task does not have"
-        elif not np.isfinite(view.embeddings).all():
-            wrong = "gave embeddings that are not finite"
-        elif self.task.kind == "token" and (
-            iob2.first_invalid(view.predictions, view.offsets) is not None
-        ):
-            wrong = "predicted tags that are not IOB2"
-        if wrong is not None:
-            raise PartError(f"student {self.config.student.spec!r} {wrong}")
+    def _fitted(self, annotations: Annotations, seed: int, aids: Aids) -> FittedStudent:
+        student, pool = self.parts.student, self.splits.train.pool
+        if isinstance(student, Assisted):
+            return student.fit_with(pool, annotations, seed, self.watcher.advanced, aids)
+        return student.fit(pool, annotations, seed, self.watcher.advanced)
 
     # -- the selector ------------------------------------------------------------------
 
     def select(
-        self,
-        round_: int,
-        annotations: Annotations,
-        trained: tuple[dict[str, StudentView], float],
+        self, round_: int, annotations: Annotations, trained: Trained
     ) -> tuple[Feedback, StageResult]:
         """Read the student's view of the pool; decide what to trust, to show and to ask."""
-        views, seconds = trained
+        views = trained.views
         stage = f"R{2 * round_ + 2}"
         name = f"rounds/{round_:02d}/selection.json"
         if not self.folder.has(name):
             self.watcher.began(stage, "student", "selecting")
             seen = evidence(annotations, views["train"], self.task)
-            with _blaming(f"selector {self.config.selector.spec!r}"):
+            with blaming(f"selector {self.config.selector.spec!r}"):
                 selection = select(self.parts, seen, self.config.seed, round_)
             self.folder.write(name, lambda path: encoding.write_selection(path, selection))
         selection = self.folder.read(name, encoding.read_selection)
         believed = believe(annotations, views["train"], selection.trusted)
-        result = self._student_result(stage, round_, views, selection, believed, seconds)
+        result = self._student_result(stage, round_, trained, selection, believed)
         return Feedback(believed, views, selection), result
 
     def _student_result(
         self,
         stage: str,
         round_: int,
-        views: dict[str, StudentView],
+        trained: Trained,
         selection: Selection,
         believed: Annotations,
-        seconds: float,
     ) -> StageResult:
-        labels = {name: view.predictions for name, view in views.items()}
+        labels = {name: view.predictions for name, view in trained.views.items()}
         return StageResult(
             stage=stage,
             round=round_,
@@ -291,7 +281,8 @@ class Stages:
             annotated=0,
             **self.scorer.scores(labels["train"], labels),
             selection=self._selection_result(selection, believed),
-            seconds=seconds,
+            **_paid(trained.spending),
+            seconds=trained.seconds,
         )
 
     def _selection_result(self, selection: Selection, believed: Annotations) -> SelectionResult:
@@ -326,23 +317,15 @@ def _spending(annotated: Annotated) -> dict[str, Spending]:
     return {name: one for name, one in found.items() if one.requests or one.cost_usd}
 
 
-def _answered_in_part(said: Annotations) -> BoolArray:
-    """bool ``[n]``: some units of the example have a label and some have none."""
-    given = np.add.reduceat((said.labels != ABSTAINED).astype(np.int64), said.offsets[:-1])
-    return np.asarray((given > 0) & (given < np.diff(said.offsets)))
+def _paid(spending: Mapping[str, Spending]) -> _Paid:
+    """What a stage paid, together and by what for."""
+    return _Paid(
+        requests=sum(one.requests for one in spending.values()),
+        tokens=sum(one.tokens for one in spending.values()),
+        cost_usd=sum(one.cost_usd for one in spending.values()),
+        spending=spending,
+    )
 
 
 def _file(stem: str, pool: Pool, suffix: str) -> str:
     return f"{stem}.{suffix}" if pool.split == "train" else f"{stem}.{pool.split}.{suffix}"
-
-
-@contextmanager
-def _blaming(part: str) -> Iterator[None]:
-    """Name the part in which an unforeseen error arose."""
-    try:
-        yield
-    except HarnessError:
-        raise
-    except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise PartError(f"{part} failed: {type(error).__name__}: {said}") from error

@@ -49,7 +49,8 @@ def plan(
         say(f"annotator {config.annotator.spec} asks no language model: nothing is sent, $0")
         return
     screen = console()
-    title = f"{parts.task.card.name}: {config.annotator.spec}, about, at most"
+    asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
+    title = f"{parts.task.card.name}: {asked}, about, at most"
     screen.print(_picture(title, steps))
     for line in _remarks(steps, config.budget_usd):
         say(line)

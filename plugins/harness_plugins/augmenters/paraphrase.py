@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from harness.config import AnnotatorConfig
 from harness.data import Pool, TaskCard
 from harness.errors import CommandError, PartError
-from harness.protocols import Account, AnnotatorRequest, AugmenterRequest, Progress
+from harness.protocols import (
+    Account,
+    AnnotatorRequest,
+    AugmenterRequest,
+    Estimate,
+    PaidVariants,
+    Progress,
+)
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import Call, Message, Outcome
 
@@ -30,7 +37,7 @@ TEMPERATURE = 0.7
 MOST_TOKENS = 1024
 LONGEST = 3.0
 """A reply so many times longer than its text (plus 100 characters) is more than a paraphrase."""
-OPTIONS = ("base_url", "key_env", "key_file")
+OPTIONS = ("base_url", "key_env", "key_file", "price_input", "price_output")
 QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("«", "»"), ("`", "`")}
 
 
@@ -41,7 +48,8 @@ class ParaphraseAugmenter:
     Every reply is cached as an annotator's is; another seed asks for other variants. A text
     without a usable reply stays as it is.
 
-    Options: ``base_url``, ``key_env``, ``key_file``, as in ``AnnotatorConfig``.
+    Options: ``base_url``, ``key_env``, ``key_file``, ``price_input`` and ``price_output``, as
+    in ``AnnotatorConfig``.
     """
 
     def __init__(self, task: TaskCard, settings: LlmSettings) -> None:
@@ -62,7 +70,8 @@ class ParaphraseAugmenter:
         if not request.spec.argument:
             raise CommandError("paraphrase: name a model, for instance paraphrase:openai:MODEL")
         spec = parse_spec(request.spec.argument)
-        config = AnnotatorConfig.model_validate(dict(request.spec.options))
+        prices = {key: request.spec.option(key, None, float) for key in OPTIONS[3:]}
+        config = AnnotatorConfig.model_validate({**request.spec.options, **prices})
         asked = AnnotatorRequest(spec, request.task, config, seed=0)
         return cls(request.task, settings_of(asked, preset_named(spec.name)))
 
@@ -81,7 +90,11 @@ class ParaphraseAugmenter:
         return self._opened(account)
 
     def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
-        """A paraphrase of each text.
+        """A paraphrase of each text; see ``augment_paid``."""
+        return self.augment_paid(pool, seed, progress).pool
+
+    def augment_paid(self, pool: Pool, seed: int, progress: Progress) -> PaidVariants:
+        """A paraphrase of each text, and what the run paid for them.
 
         Raises:
             PartError: if it was not opened.
@@ -95,7 +108,21 @@ class ParaphraseAugmenter:
         if kept := found.count(None):
             account.note(f"paraphrase: {kept} of {len(pool)} texts stay as they are")
         texts = [new or text for new, text in zip(found, pool.texts, strict=True)]
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)
+        bought = [outcome.reply for outcome in outcomes if outcome.paid and outcome.reply]
+        return PaidVariants(
+            Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts),
+            requests=len(bought),
+            tokens=sum(reply.tokens for reply in bought),
+            cost_usd=sum(reply.cost_usd for reply in bought),
+        )
+
+    def estimate_variants(self, pool: Pool) -> Estimate:
+        """From the requests for a sample of the pool."""
+        from harness_plugins.annotators.llm.estimating import rewriting, stand_ins
+
+        sample, _ = stand_ins(pool, 0, self._task)
+        texts = list(sample.texts)
+        return rewriting([self._call(t, 0) for t in texts], texts, len(pool), self._settings)
 
     @contextmanager
     def _opened(self, account: Account) -> Iterator[None]:

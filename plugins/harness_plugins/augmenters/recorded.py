@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.data import Pool
-from harness.errors import DataError
+from harness.errors import CommandError, DataError
 from harness.protocols import AugmenterRequest, Progress
 from harness_plugins.recordings import Recording, open_recording
 
@@ -18,8 +18,15 @@ class RecordedAugmenter:
 
     @classmethod
     def from_request(cls, request: AugmenterRequest) -> RecordedAugmenter:
-        """Open the recording that the spec names."""
+        """Open the recording that the spec names.
+
+        Raises:
+            CommandError: if it names none, or none that is there.
+            DataError: if the file is wrong, naming the line.
+        """
         request.spec.check_options()
+        if not request.spec.argument:
+            raise CommandError("recorded needs a file: recorded:FILE.jsonl or recorded:FILE.csv")
         return cls(open_recording(request.spec.argument, 0))
 
     @property

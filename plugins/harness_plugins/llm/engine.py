@@ -121,6 +121,7 @@ class Engine:
                 commits.due()
             pulse.beat()
 
+        self._meter.catch_up(self._cache.spent(self._run_id).cost_usd)
         commits = _Commits(self._cache, answers)
         try:
             self._sender.send(calls, admit, done)

@@ -41,7 +41,8 @@ class Meter:
         if budget_usd is not None and price is None:
             raise CommandError(
                 f"--budget-usd: no price is known for model {model!r}; set "
-                "annotator.price_input and annotator.price_output ($ per million tokens)"
+                "annotator.price_input and annotator.price_output ($ per million tokens; an "
+                "augmenter has options of these names)"
             )
         self._budget, self._price = budget_usd, price
         self._spent = spent.cost_usd
@@ -57,6 +58,10 @@ class Meter:
     def spent_usd(self) -> float:
         """What the run has paid, before and now."""
         return self._spent
+
+    def catch_up(self, spent_usd: float) -> None:
+        """Count what the run has paid elsewhere: an annotator and an augmenter share a budget."""
+        self._spent = max(self._spent, spent_usd)
 
     def reserve(self, key: str, call: Call, *, bought: bool = False) -> None:
         """Set aside the most that a call may cost.

@@ -42,7 +42,8 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "
-                "annotator.price_input and annotator.price_output set it"
+                "annotator.price_input and annotator.price_output set it, or an augmenter's "
+                "options of these names"
             )
         yield Engine(
             sender,

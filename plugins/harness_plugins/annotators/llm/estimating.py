@@ -14,7 +14,7 @@ from harness_plugins.llm.prices import price_of
 from harness_plugins.llm.settings import LlmSettings
 from harness_plugins.llm.tokens import prompt_tokens, text_tokens
 
-__all__ = ["annotating", "stand_ins", "writing"]
+__all__ = ["annotating", "rewriting", "stand_ins", "writing"]
 
 SAMPLE = 200
 """Examples whose prompts are counted; the rest is scaled up."""
@@ -79,6 +79,16 @@ def writing(
     prompt = sum(prompt_tokens(call) for call in calls)
     reply = texts * each + settings.thinking * len(calls)
     return _estimate(WAVES * len(calls), WAVES * prompt, WAVES * reply, settings)
+
+
+def rewriting(
+    calls: Sequence[Call], texts: Sequence[str], total: int, settings: LlmSettings
+) -> Estimate:
+    """Scaled from the calls of a sample to ``total`` texts; each reply as long as its text."""
+    scale = total / max(1, len(calls))
+    prompt = sum(prompt_tokens(call) for call in calls) * scale
+    reply = sum(text_tokens(text, settings.model) for text in texts) * scale
+    return _estimate(total, prompt, reply + settings.thinking * total, settings)
 
 
 def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings) -> Estimate:

@@ -1,0 +1,114 @@
+"""Holds parts to their protocols: what is wrong with an answer, before it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from harness import iob2
+from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
+from harness.errors import HarnessError, PartError
+
+__all__ = ["blaming", "check_annotations", "check_variants", "check_view"]
+
+
+@contextmanager
+def blaming(part: str) -> Iterator[None]:
+    """Name the part in which an unforeseen error arose."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())
+        raise PartError(f"{part} failed: {type(error).__name__}: {said}") from error
+
+
+def check_annotations(said: Annotations, pool: Pool, task: TaskCard, part: str) -> None:
+    """Hold an annotator to its protocol.
+
+    Raises:
+        PartError: naming the part and what it did.
+    """
+    wrong = None
+    if not np.array_equal(said.offsets, pool.offsets):
+        wrong = "answered for other units than asked"
+    elif ((said.labels < ABSTAINED) | (said.labels >= len(task.classes))).any():
+        wrong = "answered with a class index that the task does not have"
+    elif _answered_in_part(said).any():
+        wrong = "abstained from a part of a sentence; it must answer all of it or nothing"
+    elif task.kind == "token":
+        unit = iob2.first_invalid(said.labels, said.offsets)
+        if unit is not None:
+            row = int(np.searchsorted(said.offsets, unit, side="right")) - 1
+            wrong = f"answered with tags that are not IOB2 for {pool.ids[row]}"
+    _refuse(part, wrong)
+
+
+def check_view(view: StudentView, pool: Pool, task: TaskCard, part: str) -> None:
+    """Hold a student to its protocol.
+
+    Raises:
+        PartError: naming the part and what it did.
+    """
+    classes = len(task.classes)
+    wrong = None
+    if not np.array_equal(view.offsets, pool.offsets):
+        wrong = "viewed other units than asked"
+    elif view.log_probabilities.shape != (int(pool.offsets[-1]), classes):
+        wrong = f"gave probabilities of shape {view.log_probabilities.shape}"
+    elif not (view.log_probabilities <= 1e-4).all():
+        wrong = "gave log-probabilities that are positive or not a number"
+    elif ((view.predictions < 0) | (view.predictions >= classes)).any():
+        wrong = "predicted a class index that the task does not have"
+    elif not np.isfinite(view.embeddings).all():
+        wrong = "gave embeddings that are not finite"
+    elif task.kind == "token" and iob2.first_invalid(view.predictions, view.offsets) is not None:
+        wrong = "predicted tags that are not IOB2"
+    _refuse(part, wrong)
+
+
+def check_variants(variants: Pool, pool: Pool, part: str) -> None:
+    """Hold an augmenter to its protocol.
+
+    Raises:
+        PartError: naming the part and what it did.
+    """
+    wrong = None
+    if variants.kind != pool.kind or len(variants) != len(pool):
+        wrong = f"made {len(variants)} {variants.kind} variants of {len(pool)} {pool.kind} examples"
+    elif list(variants.ids) != list(pool.ids):
+        wrong = "gave its variants other ids, or another order, than the examples have"
+    elif not np.array_equal(variants.offsets, pool.offsets):
+        row = int(np.flatnonzero(np.diff(variants.offsets) != np.diff(pool.offsets))[0])
+        wrong = f"made a variant with another number of tokens than {pool.ids[row]} has"
+    elif (row_ := _first_empty(variants, pool)) is not None:
+        wrong = f"made an empty variant of {pool.ids[row_]}"
+    _refuse(part, wrong)
+
+
+def _first_empty(variants: Pool, pool: Pool) -> int | None:
+    """The first row with an empty text, or token, where the example's own is not empty."""
+    for row, (new, old) in enumerate(zip(_pieces(variants), _pieces(pool), strict=True)):
+        if any(not a.strip() and b.strip() for a, b in zip(new, old, strict=True)):
+            return row
+    return None
+
+
+def _pieces(pool: Pool) -> Iterator[Sequence[str]]:
+    examples: Any = pool.examples
+    return ((text,) for text in examples) if pool.kind == "sequence" else iter(examples)
+
+
+def _answered_in_part(said: Annotations) -> BoolArray:
+    """bool ``[n]``: some units of the example have a label and some have none."""
+    given = np.add.reduceat((said.labels != ABSTAINED).astype(np.int64), said.offsets[:-1])
+    return np.asarray((given > 0) & (given < np.diff(said.offsets)))
+
+
+def _refuse(part: str, wrong: str | None) -> None:
+    if wrong is not None:
+        raise PartError(f"{part} {wrong}")
