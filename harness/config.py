@@ -87,22 +87,59 @@ class DemonstrationsConfig(_Frozen):
 
 
 class StudentConfig(_Frozen):
-    """Who learns from the labels. Unset values are the student's own defaults."""
+    """Who learns from the labels. Unset values are the preset's, and the student's own.
+
+    All but the first and the last concern students that train an encoder.
+    """
 
     spec: str = "minilm"
     """Student spec."""
-    preset: Literal["default"] = "default"
-    """Named set of training settings."""
+    preset: Literal["default", "paper", "plain"] = "default"
+    """Training settings: ours; those of the FreeAL paper and its code; cross-entropy alone."""
     epochs: int | None = Field(default=None, ge=1, strict=True)
     """Passes over the pool."""
     batch_size: int | None = Field(default=None, ge=1, strict=True)
     """Examples per optimiser step."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
+    max_length: int | None = Field(default=None, ge=8, strict=True)
+    """Word pieces of a text, which is cut there; longer sentences are read in windows."""
+    head: Literal["cls", "mean"] | None = None
+    """Where a text's label is read off: the sentence token, or the mean over word pieces."""
     augmenter: str | None = None
-    """Augmenter spec: variants of the texts to train on; unset: the preset's own (none)."""
-    weighted: bool = True
+    """Augmenter spec: variants of the texts to train on; unset: none, dropout makes them."""
+    weighted: bool | None = None
     """Weigh each label by the confidence with which it was given, where there is one."""
+    clean: Literal["all", "mixture"] | None = None
+    """Which labels are learnt: all, or those of small loss by a Gaussian mixture."""
+    clean_threshold: float | None = Field(default=None, ge=0, le=1)
+    """Probability of the mixture's lower component above which a label counts as clean."""
+    clean_by: Literal["unit", "example"] | None = None
+    """What the mixture judges: each text or token, or each whole sentence."""
+    warmup_epochs: int | None = Field(default=None, ge=0, strict=True)
+    """Epochs in which all labels count as clean."""
+    ramp_epochs: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Epochs until mixup, variants and consistency have their full weight."""
+    mixup: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Weight of mixup of representations; 0: off."""
+    mixup_alpha: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Of the Beta distribution that mixup draws its shares from."""
+    augmented: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Weight of cross-entropy on the variants of clean examples; 0: off."""
+    consistency: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Weight of the consistency between examples and their variants; 0: off."""
+    consistency_over: Literal["rest", "all"] | None = None
+    """Whether it holds what is not clean together, or everything."""
+    consistency_reduction: Literal["sum", "mean"] | None = None
+    """Over a batch: the sum (the paper's code) or the mean (its text)."""
+    temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Sharpening of the consistency (UDA)."""
+    unlabelled: bool | None = None
+    """Examples without an answer take part in the consistency (low-budget mode)."""
+    transition: bool | None = None
+    """Correct for the annotator's confusions between labels, estimated from its labels."""
+    ema: float | None = Field(default=None, ge=0, lt=1)
+    """Decay of the averaged weights that look at pools; 0: the last weights do."""
     save: bool = False
     """Keep the last round's model in the run folder (student/)."""
 

@@ -1,14 +1,17 @@
 """Classification heads: what stands between an encoder and the labels.
 
 ``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token.
-``mean``: a linear head on the mean over word pieces, for encoders that were trained to
-put meaning there (sentence encoders such as all-MiniLM-L6-v2). Token tasks have one head.
+``mean``: a linear head on the normalised mean over word pieces, for encoders that were
+trained to put meaning there (sentence encoders such as all-MiniLM-L6-v2). Token tasks have
+the head of ``AutoModelForTokenClassification``.
+
+Every head is in two steps, since mixup acts between them: ``features`` of each unit, and
+``logits`` of features.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -16,11 +19,15 @@ from torch import nn
 
 from harness.data import FloatArray, Kind
 
-__all__ = ["Head", "MeanPooled", "load_model", "mean_pooled"]
+__all__ = ["Classifier", "Encoded", "Head", "MeanPooled", "Standard", "load_classifier"]
 
 Head: TypeAlias = Literal["cls", "mean"]
 DROPOUT = 0.1
+EPSILON = 1e-12
 HEAD_FILE = "head.safetensors"
+
+Encoded: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+"""Features ``[units, width]`` and embeddings ``[rows, width]`` (float32)."""
 
 
 def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -30,8 +37,17 @@ def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (hidden * weights).sum(1) / weights.sum(1)
 
 
+def normalised(pooled: torch.Tensor) -> torch.Tensor:
+    """Layer normalisation without weights: mean 0, variance 1 along the width.
+
+    A sentence encoder is trained by cosines: lengths say nothing. And a head on it is
+    the same as one more standard layer (``students.exporting``).
+    """
+    return nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=EPSILON)
+
+
 class MeanPooled(nn.Module):
-    """An encoder with a linear head on the mean of its last hidden states."""
+    """An encoder with a linear head on the normalised mean of its last hidden states."""
 
     def __init__(self, encoder: Any, labels: int) -> None:
         super().__init__()
@@ -47,20 +63,19 @@ class MeanPooled(nn.Module):
         return self.base_model.config
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.classifier.weight.device
+    def words(self) -> Any:
+        """The word embeddings."""
+        return self.base_model.get_input_embeddings()
 
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, **_: object
-    ) -> SimpleNamespace:
-        """Logits ``[batch, labels]`` and the last hidden states."""
-        hidden = self.base_model(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state
-        pooled = mean_pooled(hidden.float(), attention_mask)
-        logits = self.classifier(self.dropout(pooled))
-        return SimpleNamespace(logits=logits, hidden_states=(hidden,))
+    def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
+        """The normalised mean of each row, as features and as embedding."""
+        hidden = self.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        pooled = normalised(mean_pooled(hidden.float(), mask))
+        return self.dropout(pooled), pooled
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """``[units, width]`` to ``[units, labels]``."""
+        return torch.as_tensor(self.classifier(features))
 
     def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
         """Begin with the given head: ``[labels, width]`` and ``[labels]``."""
@@ -77,27 +92,113 @@ class MeanPooled(nn.Module):
         save_file(state, folder / HEAD_FILE)
 
 
-def load_model(folder: Path, kind: Kind, head: Head, classes: tuple[str, ...]) -> Any:
-    """The encoder of a folder with the head that is saved there, or else a new one."""
+class Standard(nn.Module):
+    """A classification model of ``transformers``, taken apart at its ``classifier`` module.
+
+    The features are what goes into that module: BERT's pooled sentence token, RoBERTa's
+    last hidden state of it, in token tasks the last hidden state of a token.
+    """
+
+    def __init__(self, model: Any, kind: Kind) -> None:
+        super().__init__()
+        self.model, self.kind = model, kind
+        self._seen: list[torch.Tensor] = []
+        model.classifier.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
+
+    @property
+    def config(self) -> Any:
+        """The model's configuration."""
+        return self.model.config
+
+    @property
+    def words(self) -> Any:
+        """The word embeddings."""
+        return self.model.get_input_embeddings()
+
+    def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
+        """Features of the units at (row, place), and the embedding of each row.
+
+        The embedding is the last hidden state of the sentence token (FreeAL retrieves by
+        it), in token tasks the mean over word pieces.
+        """
+        out = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        seen = self._seen.pop()
+        hidden = out.hidden_states[-1].float()
+        if self.kind == "token":
+            return seen[at], mean_pooled(hidden, mask)
+        return (seen[:, 0] if seen.ndim == 3 else seen), hidden[:, 0]
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """``[units, width]`` to ``[units, labels]``."""
+        head = self.model.classifier
+        whole_sequence = self.kind == "sequence" and not isinstance(head, nn.Linear)
+        found = head(features.unsqueeze(1) if whole_sequence else features)
+        self._seen.clear()
+        return torch.as_tensor(found[:, 0] if found.ndim == 3 else found)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """As ``transformers`` saves it."""
+        self.model.save_pretrained(folder)
+
+
+Classifier: TypeAlias = MeanPooled | Standard
+
+
+def load_classifier(
+    folder: Path,
+    kind: Kind,
+    head: Head,
+    classes: tuple[str, ...],
+    *,
+    attention_dropout: bool,
+    frozen_embeddings: bool,
+) -> Classifier:
+    """The encoder of a folder with the head that is saved there, or a new one.
+
+    Args:
+        folder: as ``from_pretrained`` takes it.
+        kind: of the task.
+        head: of sequence tasks.
+        classes: names in index order.
+        attention_dropout: False: attention weights are not dropped in training.
+        frozen_embeddings: word embeddings get no gradient.
+    """
     from transformers import (
+        AutoConfig,
         AutoModel,
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
     )
 
-    settings: dict[str, Any] = {
-        "dtype": torch.float32,
-        "num_labels": len(classes),
-        "id2label": dict(enumerate(classes)),
-        "label2id": {name: index for index, name in enumerate(classes)},
-    }
+    config = AutoConfig.from_pretrained(
+        folder,
+        id2label=dict(enumerate(classes)),
+        label2id={name: index for index, name in enumerate(classes)},
+    )
+    settings = {"config": config, "dtype": torch.float32}  # half precision would be trained as such
+    if not torch.cuda.is_available():
+        # The fused kernel's gradient is several times slower on a CPU (results/LOG.md).
+        settings["attn_implementation"] = "eager"
+    dropped = "attention_probs_dropout_prob"
+    if not attention_dropout and hasattr(config, dropped):
+        setattr(config, dropped, 0.0)
+    classifier: Classifier
     if kind == "token":
-        return AutoModelForTokenClassification.from_pretrained(folder, **settings)
-    if head == "cls":
-        return AutoModelForSequenceClassification.from_pretrained(folder, **settings)
-    model = MeanPooled(AutoModel.from_pretrained(folder, **settings), len(classes))
-    if (folder / HEAD_FILE).exists():
+        model = AutoModelForTokenClassification.from_pretrained(folder, **settings)
+        classifier = Standard(model, kind)
+    elif head == "cls":
+        model = AutoModelForSequenceClassification.from_pretrained(folder, **settings)
+        classifier = Standard(model, kind)
+    else:
+        classifier = MeanPooled(AutoModel.from_pretrained(folder, **settings), len(classes))
+        _read_head(classifier, folder / HEAD_FILE)
+    if frozen_embeddings:
+        classifier.words.weight.requires_grad_(False)
+    return classifier
+
+
+def _read_head(classifier: MeanPooled, file: Path) -> None:
+    if file.exists():
         from safetensors.torch import load_file
 
-        model.classifier.load_state_dict(load_file(folder / HEAD_FILE))
-    return model
+        classifier.classifier.load_state_dict(load_file(file))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from harness.data import IntArray, Pool
+from harness.data import IntArray, Pool, offsets_of, take_units
 
-__all__ = ["Pieces", "collate", "epoch_batches", "make_pieces"]
+__all__ = ["Pieces", "collate", "cut_texts", "epoch_batches", "make_pieces"]
 
 SORTED_BATCHES = 50
 """Batches that are sorted by length together: little padding, and still a random order."""
@@ -18,78 +19,128 @@ SORTED_BATCHES = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """One row a text, or a window of a sentence.
+    """One row a text, or a window of a sentence; flat arrays with offsets.
 
     Attributes:
-        ids: word-piece ids of each row, special tokens included.
-        units: for each row the units (indices into the pool's flat arrays) that it
-            carries; a sequence row carries one.
-        places: for each row the position in ``ids`` that stands for each of its units
+        ids: int64, word-piece ids of all rows, special tokens included.
+        starts: int64 ``[rows + 1]``, where the pieces of each row begin in ``ids``.
+        units: int64, the units (indices into the pool's flat arrays) that the rows carry;
+            a sequence row carries one.
+        places: int64, for each of ``units`` the position in its row that stands for it
             (the first piece of a token; 0, the sentence token, in a sequence task).
-        example: for each row the pool's example.
+        unit_starts: int64 ``[rows + 1]``, where the units of each row begin.
+        example: int64 ``[rows]``, the pool's example.
     """
 
-    ids: list[list[int]]
-    units: list[IntArray]
-    places: list[IntArray]
+    ids: IntArray
+    starts: IntArray
+    units: IntArray
+    places: IntArray
+    unit_starts: IntArray
     example: IntArray
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.example)
 
     @property
     def lengths(self) -> IntArray:
         """int64 ``[rows]``: word pieces of each row."""
-        return np.asarray([len(ids) for ids in self.ids], dtype=np.int64)
+        return np.diff(self.starts)
+
+    def units_of(self, rows: IntArray) -> IntArray:
+        """int64: the units of some rows, in the order of their logits."""
+        return take_units(self.units, self.unit_starts, rows)[0]
+
+    def at(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """For each unit of some rows its row in the batch and its place in that row."""
+        places, offsets = take_units(self.places, self.unit_starts, rows)
+        return np.repeat(np.arange(len(rows)), np.diff(offsets)), places
 
 
-def make_pieces(pool: Pool, tokenizer: Any, max_length: int) -> Pieces:
-    """Tokenise a pool."""
+def make_pieces(pool: Pool, tokenizer: Any, max_length: int, *variants: Pool) -> list[Pieces]:
+    """Tokenise a pool and its variants: the rows of all carry the same units.
+
+    Args:
+        pool: of texts, which are cut at ``max_length``, or of sentences, which are split
+            into windows of whole tokens.
+        tokenizer: of the encoder; for a byte-level one with ``add_prefix_space``.
+        max_length: word pieces of a row, special tokens included.
+        variants: with the same offsets as the pool.
+    """
     if pool.kind == "sequence":
-        ids = tokenizer(list(pool.texts), truncation=True, max_length=max_length)["input_ids"]
-        rows = np.arange(len(ids), dtype=np.int64)
-        zero = np.zeros(1, dtype=np.int64)
-        return Pieces(ids, [rows[i : i + 1] for i in rows], [zero] * len(ids), rows)
-    return _token_pieces(pool, tokenizer, max_length)
+        return [_text_pieces(one, tokenizer, max_length) for one in (pool, *variants)]
+    split = [_split_tokens(one, tokenizer, max_length - 2) for one in (pool, *variants)]
+    sizes = np.max([np.fromiter(map(len, one), np.int64, len(one)) for one in split], axis=0)
+    windows = list(_windows(sizes, pool.offsets, max_length - 2))
+    return [_token_pieces(one, windows, tokenizer) for one in split]
 
 
-def _token_pieces(pool: Pool, tokenizer: Any, max_length: int) -> Pieces:
-    sentences = [list(tokens) for tokens in pool.tokens]
-    flat = [token for tokens in sentences for token in tokens]
+def cut_texts(pool: Pool, tokenizer: Any, max_length: int) -> int:
+    """How many texts of a sequence pool are longer than ``max_length`` word pieces."""
+    if pool.kind == "token":
+        return 0
+    return sum(len(ids) > max_length for ids in tokenizer(list(pool.texts))["input_ids"])
+
+
+def _text_pieces(pool: Pool, tokenizer: Any, max_length: int) -> Pieces:
+    texts = list(pool.texts)
+    ids = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"] if texts else []
+    rows = np.arange(len(ids), dtype=np.int64)
+    return Pieces(
+        ids=_flat(ids),
+        starts=offsets_of([len(one) for one in ids]),
+        units=rows,
+        places=np.zeros(len(ids), dtype=np.int64),
+        unit_starts=np.arange(len(ids) + 1, dtype=np.int64),
+        example=rows,
+    )
+
+
+def _split_tokens(pool: Pool, tokenizer: Any, room: int) -> list[list[int]]:
+    """Word pieces of every token; a token of more than ``room`` pieces keeps the first ones."""
+    flat = [token for tokens in pool.tokens for token in tokens]
     split = tokenizer(flat, add_special_tokens=False)["input_ids"] if flat else []
     # A token that the tokenizer drops (a stray control character) still needs a place.
-    split = [pieces or [tokenizer.unk_token_id] for pieces in split]
-    begin, end = tokenizer.cls_token_id, tokenizer.sep_token_id
-    result = Pieces([], [], [], np.zeros(0, dtype=np.int64))
-    example: list[int] = []
-    for row, (first, last) in enumerate(zip(pool.offsets[:-1], pool.offsets[1:], strict=True)):
-        for units in _windows(split, int(first), int(last), max_length - 2):
-            ids = [begin]
-            places = []
-            for unit in units:
-                places.append(len(ids))
-                ids.extend(split[unit][: max_length - 2])
-            result.ids.append([*ids, end])
-            result.units.append(np.asarray(units, dtype=np.int64))
-            result.places.append(np.asarray(places, dtype=np.int64))
-            example.append(row)
-    return Pieces(result.ids, result.units, result.places, np.asarray(example, dtype=np.int64))
+    return [pieces[:room] or [tokenizer.unk_token_id] for pieces in split]
 
 
-def _windows(
-    split: Sequence[Sequence[int]], first: int, last: int, room: int
-) -> Iterator[list[int]]:
-    """Runs of whole tokens that fit into the encoder."""
-    window: list[int] = []
-    used = 0
-    for unit in range(first, last):
-        size = min(len(split[unit]), room)
-        if window and used + size > room:
-            yield window
-            window, used = [], 0
-        window.append(unit)
-        used += size
-    yield window
+def _windows(sizes: IntArray, offsets: IntArray, room: int) -> Iterator[tuple[int, int, int]]:
+    """Example, first and last unit (exclusive) of runs of whole tokens that fit."""
+    for example, (first, last) in enumerate(itertools.pairwise(offsets.tolist())):
+        begin, used = first, 0
+        for unit in range(first, last):
+            size = int(sizes[unit])
+            if unit > begin and used + size > room:
+                yield example, begin, unit
+                begin, used = unit, 0
+            used += size
+        yield example, begin, last
+
+
+def _token_pieces(
+    split: Sequence[list[int]], windows: Sequence[tuple[int, int, int]], tokenizer: Any
+) -> Pieces:
+    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+    rows: list[list[int]] = []
+    places: list[int] = []
+    for _, begin, end in windows:
+        ids = [first]
+        for unit in range(begin, end):
+            places.append(len(ids))
+            ids.extend(split[unit])
+        rows.append([*ids, last])
+    return Pieces(
+        ids=_flat(rows),
+        starts=offsets_of([len(ids) for ids in rows]),
+        units=np.arange(len(places), dtype=np.int64),
+        places=np.asarray(places, dtype=np.int64),
+        unit_starts=offsets_of([end - begin for _, begin, end in windows]),
+        example=np.asarray([example for example, _, _ in windows], dtype=np.int64),
+    )
+
+
+def _flat(ids: Sequence[Sequence[int]]) -> IntArray:
+    return np.fromiter((one for row in ids for one in row), dtype=np.int64)
 
 
 def epoch_batches(lengths: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
@@ -104,15 +155,13 @@ def epoch_batches(lengths: IntArray, size: int, rng: np.random.Generator) -> Ite
         yield batches[index]
 
 
-def collate(pieces: Pieces, rows: IntArray, pad: int) -> tuple[Any, Any]:
-    """Input ids and attention mask, int64 ``[batch, longest]``."""
+def collate(parts: Sequence[tuple[Pieces, IntArray]], pad: int) -> tuple[Any, Any]:
+    """Input ids and attention mask, int64 ``[batch, longest]``, of rows of one or more pieces."""
     import torch
 
-    longest = max(len(pieces.ids[row]) for row in rows)
-    ids = np.full((len(rows), longest), pad, dtype=np.int64)
-    mask = np.zeros((len(rows), longest), dtype=np.int64)
-    for position, row in enumerate(rows):
-        own = pieces.ids[row]
-        ids[position, : len(own)] = own
-        mask[position, : len(own)] = 1
-    return torch.from_numpy(ids), torch.from_numpy(mask)
+    taken = [take_units(pieces.ids, pieces.starts, rows) for pieces, rows in parts]
+    lengths = np.concatenate([np.diff(offsets) for _, offsets in taken])
+    mask = np.arange(int(lengths.max())) < lengths[:, None]
+    ids = np.full(mask.shape, pad, dtype=np.int64)
+    ids[mask] = np.concatenate([flat for flat, _ in taken])
+    return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))

@@ -9,12 +9,25 @@ from harness import hookimpl
 if TYPE_CHECKING:
     from harness.hookspecs import Register
     from harness.protocols import Student, StudentRequest
+    from harness_plugins.students.sources import Source
 
 
 @hookimpl
 def harness_register_students(register: Register) -> None:
-    """A packaged encoder, and a model without any."""
+    """Encoders, one implementation for all, and a model without any."""
     register("minilm", _minilm, summary="fine-tunes the packaged all-MiniLM-L6-v2, no hub needed")
+    register("roberta", _on_hub, summary="fine-tunes roberta-base (hub); FreeAL's for sentences")
+    register(
+        "biomed-roberta",
+        _on_hub,
+        summary="fine-tunes biomed_roberta_base (hub); FreeAL's for medical texts",
+    )
+    register("bert", _on_hub, summary="fine-tunes bert-base-cased (hub); for tokens")
+    register(
+        "transformers",
+        _named,
+        summary="fine-tunes any encoder: transformers:MODEL of the hub, or its folder",
+    )
     register(
         "tfidf",
         _tfidf,
@@ -24,9 +37,40 @@ def harness_register_students(register: Register) -> None:
 
 
 def _minilm(request: StudentRequest) -> Student:
-    from harness_plugins.students.encoder import minilm_from_request
+    from harness_plugins.students.sources import packaged
 
-    return minilm_from_request(request)
+    request.spec.no_argument()
+    request.spec.check_options()
+    return _encoder(request, packaged())
+
+
+def _on_hub(request: StudentRequest) -> Student:
+    from harness_plugins.students.sources import from_hub
+
+    request.spec.no_argument()
+    request.spec.check_options()
+    return _encoder(request, from_hub(request.spec.name))
+
+
+def _named(request: StudentRequest) -> Student:
+    from harness_plugins.students.sources import named_source
+
+    return _encoder(request, named_source(request))
+
+
+def _encoder(request: StudentRequest, source: Source) -> Student:
+    from harness.errors import CommandError
+    from harness_plugins.students.encoder import EncoderStudent
+    from harness_plugins.students.presets import settings_of
+
+    kind = request.task.kind
+    settings = settings_of(request.config, kind, source.head)
+    if request.config.augmenter is not None and not settings.pairs:
+        raise CommandError(
+            "student.augmenter has no effect: neither student.augmented nor student.consistency "
+            "is above 0; set one of them, or leave the key out"
+        )
+    return EncoderStudent(source, kind, request.task.classes, settings)
 
 
 def _tfidf(request: StudentRequest) -> Student:

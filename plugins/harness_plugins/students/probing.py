@@ -8,51 +8,127 @@ two or three epochs do.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 
 from harness.data import FloatArray, IntArray
+from harness_plugins.students import terms
+from harness_plugins.students.transition import estimate_transition
 
-__all__ = ["linear_probe"]
+__all__ = ["Beginning", "begin", "linear_probe"]
 
+FOLDS = 5
 MOST = 20_000
 """Examples at most that a probe is fitted on, drawn by the seed."""
-ABSENT = -10.0
-"""Bias of a class that no label names."""
+STEPS = 100
+"""Of L-BFGS at most; the loss is convex without a transition matrix."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beginning:
+    """What a head begins with.
+
+    Attributes:
+        weights, bias: float32 ``[classes, width]``, ``[classes]``.
+        transition: float32 ``[classes, classes]``, how the annotator errs
+            (``students.transition``); None where it was not asked for.
+    """
+
+    weights: FloatArray
+    bias: FloatArray
+    transition: FloatArray | None
+
+
+def begin(
+    features: FloatArray,
+    labels: IntArray,
+    weights: FloatArray,
+    *,
+    classes: int,
+    penalty: float,
+    transition: bool,
+    seed: int,
+) -> Beginning:
+    """Fit the first head, and estimate the annotator's confusions if asked to.
+
+    Args:
+        features: float ``[n, width]``, what the head reads of the frozen encoder.
+        labels: int ``[n]``, class indices.
+        weights: float ``[n]``, how much each label counts.
+        classes: number of classes.
+        penalty: see ``linear_probe``.
+        transition: estimate how the annotator errs, by probes of which none has seen the
+            examples that it judges, and correct for it.
+        seed: draws the folds, and the examples where there are more than ``MOST``.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(labels))[:MOST]
+    features, labels, weights = features[rows], labels[rows], weights[rows]
+    estimate = None
+    if transition and len(labels) >= 2 * FOLDS:
+        unseen = np.empty((len(labels), classes), dtype=np.float32)
+        for fold in range(FOLDS):
+            out = np.arange(len(labels)) % FOLDS == fold
+            head = linear_probe(
+                features[~out], labels[~out], weights[~out], classes=classes, penalty=penalty
+            )
+            unseen[out] = _log_softmax(features[out] @ head[0].T + head[1])
+        estimate = estimate_transition(unseen, labels)
+    head = linear_probe(
+        features, labels, weights, classes=classes, penalty=penalty, transition=estimate
+    )
+    return Beginning(*head, estimate)
 
 
 def linear_probe(
-    embeddings: FloatArray,
+    features: FloatArray,
     labels: IntArray,
-    example_weights: FloatArray,
+    weights: FloatArray,
     *,
     classes: int,
-    inverse_penalty: float,
-    seed: int,
+    penalty: float,
+    transition: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Weights and bias of a logistic regression: float32 ``[classes, width]``, ``[classes]``.
+    """Softmax regression: float32 ``[classes, width]`` and ``[classes]``.
+
+    Minimises the weighted mean of (forward-corrected) cross-entropy plus ``penalty`` times
+    the sum of squares of the weights.
 
     Args:
-        embeddings: float ``[n, width]`` of the frozen encoder, not normalised.
-        labels: int ``[n]``, class indices.
-        example_weights: float ``[n]``, mean 1.
-        classes: number of classes.
-        inverse_penalty: ``C`` of scikit-learn's ``LogisticRegression``.
-        seed: draws the examples where there are more than ``MOST``.
+        features: float ``[n, width]``.
+        labels: int ``[n]``.
+        weights: float ``[n]``.
+        classes: number of classes; one that no label names gets a low bias by the loss.
+        penalty: of the squared weights.
+        transition: float ``[classes, classes]``, see ``terms.forward_cross_entropy``.
     """
-    from sklearn.linear_model import LogisticRegression
+    read = torch.from_numpy(np.asarray(features, dtype=np.float32))
+    targets = torch.nn.functional.one_hot(torch.from_numpy(labels), classes).float()
+    counts = torch.from_numpy(np.asarray(weights, dtype=np.float32))
+    confused = None if transition is None else torch.from_numpy(transition)
+    head = torch.zeros(classes, features.shape[1], requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS([head, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
 
-    rows = np.random.default_rng(seed).permutation(len(labels))[:MOST]
-    weights = np.zeros((classes, embeddings.shape[1]), dtype=np.float32)
-    bias = np.full(classes, ABSENT, dtype=np.float32)
-    present = np.unique(labels[rows])
-    if len(present) == 1:
-        bias[present] = 0.0
-        return weights, bias
-    model = LogisticRegression(C=inverse_penalty, max_iter=1000)
-    model.fit(embeddings[rows].astype(np.float64), labels[rows], example_weights[rows])
-    coefficients, intercepts = model.coef_, model.intercept_
-    if len(present) == 2:  # one row that tells the second class from the first
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    weights[present], bias[present] = coefficients, intercepts
-    return weights, bias
+    def objective() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = read @ head.T + bias
+        losses = (
+            terms.cross_entropy(logits, targets)
+            if confused is None
+            else terms.forward_cross_entropy(logits, targets, confused)
+        )
+        loss = (counts * losses).mean() + penalty * (head**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(objective)  # type: ignore[no-untyped-call]
+    return head.detach().numpy(), bias.detach().numpy()
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.config import StudentConfig
 from harness.data import Annotations, FloatArray, Pool, StudentView
 from harness.errors import CommandError
 from harness.protocols import Progress, StudentRequest
@@ -38,12 +39,12 @@ class TfidfStudent:
         """Refuses settings that it does not have.
 
         Raises:
-            CommandError: if epochs, batch_size or learning_rate are set.
+            CommandError: if settings of an encoder's training are set.
         """
         request.spec.no_argument()
         request.spec.check_options()
-        for key in ("epochs", "batch_size", "learning_rate"):
-            if getattr(request.config, key) is not None:
+        for key, value in request.config.model_dump(exclude={"spec", "augmenter", "save"}).items():
+            if value != getattr(StudentConfig(), key):
                 raise CommandError(f"student 'tfidf' has no {key}; leave student.{key} unset")
         return cls(len(request.task.classes))
 

@@ -1,0 +1,65 @@
+"""What an encoder is trained on: word pieces, and the labels of their units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data import ABSTAINED, OUTSIDE, Annotations, BoolArray, FloatArray, IntArray, Pool
+from harness_plugins.students.pieces import Pieces
+from harness_plugins.students.settings import Settings
+from harness_plugins.students.weights import confidence_weights
+
+__all__ = ["Lesson", "make_lesson"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A pool as training sees it.
+
+    Attributes:
+        pool: the examples, the unanswered ones among them only in low-budget mode.
+        pieces: their word pieces.
+        variants: the word pieces of their variants, row by row; ``pieces`` again where
+            there are none (two dropout masks make the pair then).
+        labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer.
+        weights: float32 ``[units]``, how much each label counts; mean 1 over the answered.
+    """
+
+    pool: Pool
+    pieces: Pieces
+    variants: Pieces
+    labels: IntArray
+    weights: FloatArray
+
+    @property
+    def answered(self) -> BoolArray:
+        """bool ``[units]``."""
+        return np.asarray(self.labels != ABSTAINED)
+
+    @property
+    def groups(self) -> IntArray:
+        """int64 ``[units]``: what the small-loss criterion judges apart (``students.mixture``)."""
+        if self.pool.kind == "sequence":
+            return np.zeros(len(self.labels), dtype=np.int64)
+        return np.asarray(self.labels > OUTSIDE, dtype=np.int64)
+
+
+def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:
+    """Rows of a pool that training sees: the answered ones, or all."""
+    if settings.unlabelled:
+        return np.arange(len(annotations))
+    return np.flatnonzero(annotations.answered)
+
+
+def make_lesson(
+    pool: Pool, said: Annotations, pieces: Pieces, variants: Pieces, settings: Settings
+) -> Lesson:
+    """Labels and weights of a pool's units."""
+    weights = np.ones(len(pool), dtype=np.float32)
+    if settings.weighted:
+        answered = said.answered
+        weights[answered] = confidence_weights(said.confidence[answered])
+    per_unit = np.repeat(weights, np.diff(pool.offsets))
+    return Lesson(pool, pieces, variants, said.labels.astype(np.int64), per_unit)

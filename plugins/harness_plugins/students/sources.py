@@ -1,0 +1,105 @@
+"""Where an encoder comes from: packaged, a folder, or the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.data import Kind
+from harness.errors import CommandError, ServiceError
+from harness.protocols import StudentRequest
+from harness_plugins.encoders import PACKAGED, packaged_folder
+from harness_plugins.students.settings import Head
+
+__all__ = ["HUB", "Source", "from_hub", "named_source", "packaged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An encoder's files.
+
+    Attributes:
+        folder: as ``from_pretrained`` takes it.
+        identity: name and version.
+        head: of sequence tasks, unless the configuration says otherwise.
+    """
+
+    folder: Path
+    identity: str
+    head: Head = "cls"
+
+    def tokenizer(self, folder: Path, kind: Kind) -> Any:
+        """The tokenizer of a folder, ready for single tokens where the task has tokens.
+
+        A byte-level tokenizer (RoBERTa) cuts a word differently at the start of a text than
+        behind a space, and says nothing: tokens of a sentence stand behind one.
+        """
+        from transformers import AutoTokenizer
+
+        if kind == "sequence":
+            return AutoTokenizer.from_pretrained(folder)
+        return AutoTokenizer.from_pretrained(folder, add_prefix_space=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _OnHub:
+    """A repository of the hub, and the revision that has safetensors."""
+
+    repository: str
+    revision: str | None = None
+
+
+HUB = {
+    "roberta": _OnHub("FacebookAI/roberta-base"),
+    "biomed-roberta": _OnHub("allenai/biomed_roberta_base", "refs/pr/2"),
+    "bert": _OnHub("google-bert/bert-base-cased"),
+}
+"""Students that are an encoder of the hub (its main branch of biomed_roberta_base has weights
+as pickle only; the pull request has safetensors)."""
+
+
+def packaged() -> Source:
+    """The packaged sentence encoder: its meaning is in the mean, not in the sentence token."""
+    return Source(packaged_folder(), PACKAGED, head="mean")
+
+
+def from_hub(name: str) -> Source:
+    """An encoder of ``HUB``.
+
+    Raises:
+        ServiceError, CommandError: saying how to get it.
+    """
+    wanted = HUB[name]
+    try:
+        return _located(wanted.repository, wanted.revision)
+    except ServiceError:
+        at = f" --revision {wanted.revision}" if wanted.revision else ""
+        raise ServiceError(
+            f"student {name!r}: {wanted.repository} is not in the hub's cache, and the hub cannot "
+            f"be reached; where there is a network: hf download {wanted.repository}{at}; or use "
+            "--student transformers:FOLDER, or --student minilm, which needs no hub"
+        ) from None
+
+
+def named_source(request: StudentRequest) -> Source:
+    """``transformers:MODEL``, a folder or an id of the hub; option ``revision``.
+
+    Raises:
+        CommandError: if there is no such folder.
+        ServiceError: if the hub cannot be reached.
+    """
+    request.spec.check_options("revision")
+    if not request.spec.argument:
+        raise CommandError(
+            "transformers: name an encoder, for instance transformers:FacebookAI/roberta-base, "
+            "or its folder"
+        )
+    return _located(request.spec.argument, request.spec.options.get("revision"))
+
+
+def _located(model: str, revision: str | None) -> Source:
+    from harness_plugins.llm.local_files import locate
+
+    files = locate(model, revision)
+    return Source(files.folder, files.identity())

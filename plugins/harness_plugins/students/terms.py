@@ -1,0 +1,105 @@
+"""The terms of robust training, each a function of tensors with its equation.
+
+A unit is a text or a token. Every function returns one value a unit (float ``[units]``,
+nats); the training step weighs and sums them. FreeAL is Xiao et al., EMNLP 2023.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "consistency",
+    "cross_entropy",
+    "forward_cross_entropy",
+    "mixed",
+    "ramp_up",
+    "sharpened",
+]
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """``-sum_c t_c log softmax(z)_c`` (FreeAL, equation of the loss on clean examples).
+
+    Args:
+        logits: ``z``, float ``[units, classes]``.
+        targets: ``t``, float ``[units, classes]``, rows sum to 1; one-hot or soft.
+    """
+    return -(targets * torch.log_softmax(logits, dim=-1)).sum(dim=-1)
+
+
+def forward_cross_entropy(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
+    """``-sum_j t_j log sum_i softmax(z)_i T_ij``: forward correction (Patrini et al., "Making
+    Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017, eq. 5).
+
+    The model speaks of true labels, and ``T`` says how the annotator distorts them. The
+    gradient is that of cross-entropy with the posterior of the true label given text and
+    annotation as target. Used here with an estimated ``T`` (``students.transition``).
+
+    Args:
+        logits: ``z``, float ``[units, classes]``.
+        targets: ``t``, float ``[units, classes]``, what the annotator said.
+        transition: ``T``, float ``[classes, classes]``, p(said j | true i), rows sum to 1.
+    """
+    joint = torch.log_softmax(logits, dim=-1).unsqueeze(-1) + torch.log(transition)
+    return -(targets * torch.logsumexp(joint, dim=-2)).sum(dim=-1)
+
+
+def mixed(
+    features: Tensor, targets: Tensor, partner: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Mixup of representations before the head: ``l h + (1 - l) h'``, ``l t + (1 - l) t'``.
+
+    Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, on the last hidden
+    states as in FreeAL; ``l ~ Beta(4, 4)`` once a batch, then ``max(l, 1 - l)``.
+
+    Args:
+        features: ``h``, float ``[units, width]``.
+        targets: ``t``, float ``[units, classes]``.
+        partner: int64 ``[units]``, a permutation: which unit each is mixed with.
+        share: ``l`` in [0.5, 1].
+    """
+    return (
+        torch.lerp(features[partner], features, share),
+        torch.lerp(targets[partner], targets, share),
+    )
+
+
+def consistency(logits: Tensor, of_variants: Tensor, temperature: float) -> Tensor:
+    """``KL(p' || softmax(z/T)) / 2 + KL(p || softmax(z'/T)) / 2``, ``p`` and ``p'`` held fixed.
+
+    The symmetric consistency of FreeAL between a text (``z``, ``p = softmax(z)``) and its
+    variant (``z'``, ``p'``), sharpened as in Xie et al., "Unsupervised Data Augmentation for
+    Consistency Training" (UDA), NeurIPS 2020.
+
+    Args:
+        logits: ``z``, float ``[units, classes]``.
+        of_variants: ``z'``, float ``[units, classes]``.
+        temperature: ``T``, 0.85 in the reference code.
+    """
+    return (
+        _divergence(of_variants.detach(), logits / temperature)
+        + _divergence(logits.detach(), of_variants / temperature)
+    ) / 2
+
+
+def _divergence(fixed: Tensor, moving: Tensor) -> Tensor:
+    """``KL(softmax(fixed) || softmax(moving))``, float ``[units]``."""
+    wanted = torch.log_softmax(fixed, dim=-1)
+    return (wanted.exp() * (wanted - torch.log_softmax(moving, dim=-1))).sum(dim=-1)
+
+
+def sharpened(probabilities: Tensor, temperature: float) -> Tensor:
+    """``p_c^(1/T) / sum_k p_k^(1/T)``, float ``[units, classes]``."""
+    return torch.softmax(torch.log(probabilities.clamp_min(1e-12)) / temperature, dim=-1)
+
+
+def ramp_up(epoch: float, length: float) -> float:
+    """``min(epoch / length, 1)``, the weight of all terms but the first (reference code).
+
+    Args:
+        epoch: epochs done, fractional.
+        length: epochs until the weight is 1; 0: it is 1 at once.
+    """
+    return 1.0 if length <= 0 else min(epoch / length, 1.0)
