@@ -224,6 +224,8 @@ def test_only_what_is_hidden_within_the_folder_is_left_out(tmp_path: Path) -> No
         (("train_predictions.jsonl",), ("no such file", "has: train_predictions.jsonl")),
         (("data/train_gpt35.jsonl", "train/said.csv"), ("has: data/train_gpt35.jsonl, train/s",)),
         (("conll2003.py",), ("loading script", "refs/convert/parquet")),
+        (("train_v2.csv",), ("named just train, validation, test", "ends in one of .jsonl")),
+        (("train.jsonl.gz", "train.xlsx"), ("has: train.jsonl.gz, train.xlsx", ".parquet, ")),
     ],
 )
 def test_folders_in_which_nobody_chooses(
