@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import DataError
@@ -90,8 +91,9 @@ def _separator(file: Path, names: Collection[str]) -> str:
         return usual
     first = next((text for _, text in read_lines(file) if text.strip()), "")
     for separator in (usual, *_OTHERS):
-        if has_header(next(csv.reader([first], delimiter=separator), []), names):
-            return separator
+        with suppress(csv.Error):  # said, with its line, when the rows are read
+            if has_header(next(csv.reader([first], delimiter=separator), []), names):
+                return separator
     return usual
 
 
