@@ -155,16 +155,13 @@ def write_views(path: Path, views: Mapping[str, StudentView], seconds: float) ->
 
 
 def read_views(path: Path) -> tuple[dict[str, StudentView], float]:
-    """What ``write_views`` wrote, and the seconds that fitting and viewing took."""
-    from safetensors import safe_open
+    """What ``write_views`` wrote, and the seconds that fitting and viewing took.
 
-    tensors: dict[str, Any] = {}
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
-        check_schema({"schema": int(metadata["schema"])}, path)
-        for key in file.keys():  # noqa: SIM118 - not a mapping
-            tensors[key] = file.get_tensor(key)
-            tensors[key].setflags(write=False)  # nobody else has it: a view need not copy it
+    The arrays are memory-mapped, read-only: of the view of a large pool only those pages are
+    in memory that somebody looks at, and the system may take them back.
+    """
+    tensors, metadata = _mapped(path)
+    check_schema({"schema": int(metadata["schema"])}, path)
     names = sorted({key.partition(".")[0] for key in tensors})
     views = {
         name: StudentView(**{column: tensors[f"{name}.{column}"] for column in _VIEW_COLUMNS})
@@ -174,6 +171,29 @@ def read_views(path: Path) -> tuple[dict[str, StudentView], float]:
 
 
 _VIEW_COLUMNS = ("log_probabilities", "predictions", "embeddings", "offsets")
+_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
+"""What a view's columns may be, by the names that safetensors gives them."""
+
+
+def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The arrays and the metadata of a safetensors file.
+
+    Its format: the header's length (8 bytes, little endian), the header as JSON, the arrays.
+    ``safetensors`` itself gives numpy only copies.
+    """
+    with path.open("rb") as file:
+        begin = 8 + int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(begin - 8))
+    metadata = header.pop("__metadata__")
+    tensors = {}
+    for name, entry in header.items():
+        shape, dtype = tuple(entry["shape"]), np.dtype(_DTYPES[entry["dtype"]])
+        if 0 in shape:  # nothing cannot be mapped
+            tensors[name] = np.empty(shape, dtype)
+        else:
+            first = begin + entry["data_offsets"][0]
+            tensors[name] = np.memmap(path, dtype, mode="r", offset=first, shape=shape)
+    return tensors, metadata
 
 
 def write_selection(path: Path, selection: Selection) -> None:

@@ -25,6 +25,9 @@ from harness.protocols import DemonstrationSelector, Evidence, Parts
 
 __all__ = ["Feedback", "believe", "evidence", "groups", "select"]
 
+TARGETS = 65_536
+"""Rows whose embeddings are copied at a time to find demonstrations for them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feedback:
@@ -66,14 +69,14 @@ class Feedback:
             positions = np.full(len(target), -1, dtype=np.int64)
             positions[chosen] = np.arange(len(chosen))
             own = positions[rows]
-        nearest = selector.assign(
-            self.views["train"].embeddings[chosen],
-            groups(labels, offsets, task),
-            self.views[target.split].embeddings[rows],
-            own,
-            rng,
-        )
-        return Demonstrations(train.take(chosen), labels, nearest, source="trusted")
+        shown = self.views["train"].embeddings[chosen], groups(labels, offsets, task)
+        embeddings = self.views[target.split].embeddings
+        parts = [slice(start, start + TARGETS) for start in range(0, len(rows), TARGETS)]
+        nearest = [
+            selector.assign(*shown, embeddings[rows[part]], own[part], rng) for part in parts
+        ]
+        together = np.concatenate(nearest)
+        return Demonstrations(train.take(chosen), labels, together, source="trusted")
 
 
 def groups(labels: IntArray, offsets: IntArray, task: TaskCard) -> IntArray:

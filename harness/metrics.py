@@ -127,19 +127,20 @@ def _seqeval(
     from seqeval.scheme import IOB2, Entities
 
     # Strict and with a scheme: without one, seqeval silently falls back to its lenient mode.
+    # Each side is parsed once: that takes most of the time.
+    parsed = {"entities_true": Entities(true, IOB2), "entities_pred": Entities(said, IOB2)}
+    arguments = {"scheme": IOB2, "zero_division": 0, **parsed}
     precision, recall, f1, support = precision_recall_fscore_support(
-        true, said, scheme=IOB2, average=None, zero_division=0
+        true, said, average=None, **arguments
     )
     # The rows of the answer are the types of *valid* mentions, in alphabetical order.
-    found = Entities(true, IOB2).unique_tags | Entities(said, IOB2).unique_tags
+    found = set().union(*(side.unique_tags for side in parsed.values()))
     by_name = {
         name: LabelScore(float(p), float(r), float(f), int(s))
         for name, p, r, f, s in zip(sorted(found), precision, recall, f1, support, strict=True)
     }
     if not found:
         return 0.0, {label.name: LabelScore(0.0, 0.0, 0.0, 0) for label in task.labels}
-    *_, micro, _ = precision_recall_fscore_support(
-        true, said, scheme=IOB2, average="micro", zero_division=0
-    )
+    *_, micro, _ = precision_recall_fscore_support(true, said, average="micro", **arguments)
     none = LabelScore(0.0, 0.0, 0.0, 0)
     return float(micro), {label.name: by_name.get(label.name, none) for label in task.labels}

@@ -401,6 +401,9 @@ class DemonstrationSelector(Protocol):
     ) -> IntArray:
         """Demonstrations for each target, in the order in which they are shown.
 
+        Of a large pool it is called for a part of the targets at a time (65,536), so what
+        one target gets must not depend on the others.
+
         Args:
             embeddings: float32 ``[d, width]`` of the demonstrations.
             groups: int32 ``[d]``, their classes.

@@ -202,8 +202,20 @@ def test_what_it_says_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLUMNS", "200")
     said = succeeded(call("audit", folder / "prices.toml", "--data", folder / "data"))
     assert "train texts with several labels: 1" in said
-    assert "test texts that occur in train: 2 (2 rows), with other labels 2" in said
+    assert (
+        "test texts that occur in train, near ones included: 2 (in 2 of the rows), with other "
+        "labels 2" in said
+    )
     assert "without_leaked=true" in said
+
+
+def test_what_reading_has_to_say_is_said(folder: Path) -> None:
+    rows = '{"text": "a", "label": "up"}\n{"text": "b", "label": "up"}\n'
+    (folder / "data/prices/train.jsonl").write_text(rows, encoding="utf-8")
+    outcome = call("audit", folder / "prices.toml", "--data", folder / "data", "--json")
+    assert "note: " in outcome.stderr
+    assert "train.jsonl: no row has" in outcome.stderr
+    assert json.loads(outcome.stdout)["splits"][0]["rows"] == 2
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_task_without_data_or_network_says_how_to_fetch_it(
     assert "cannot be reached" in said
     command = said.partition("run: ")[2].partition(";")[0]
     assert command == (
-        "hf download bigbio/blurb --repo-type dataset --revision refs/convert/parquet "
+        "hf download bigbio/blurb --repo-type dataset "
+        "--revision 2588833475f354bc8a5bfaa93e6688671cdd68a8 "
         "--include 'bc5disease/*' --local-dir DIR/bc5cdr-disease"
     )
     assert said.endswith("then pass --data DIR")

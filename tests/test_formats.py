@@ -84,7 +84,36 @@ def test_every_format_gives_the_same_ids_and_labels(tmp_path: Path) -> None:
         assert rows.gold.labels.tolist() == LABELS
 
 
+@pytest.mark.parametrize("separator", [";", "\t"], ids=["semicolons", "tabs"])
+@pytest.mark.parametrize("head", ["label{}text", "id{}text{}label{}when"])
+def test_a_header_shows_the_separator_of_a_csv_file(
+    tmp_path: Path, separator: str, head: str
+) -> None:
+    named = {"id": "1", "text": quoted("a, b; c\td"), "label": "up", "when": "3,5"}
+    columns = head.split("{}")
+    lines = [columns, [named[column] for column in columns]]
+    content = "".join(separator.join(cells) + "\r\n" for cells in lines)
+    rows = read(write(tmp_path, "train.csv", b"\xef\xbb\xbf" + content.encode()))
+    assert list(rows.pool.texts) == ["a, b; c\td"]
+    assert rows.gold.labels.tolist() == [CLASSES.index("up")]
+
+
+def test_semicolons_do_not_hide_a_header_of_commas(tmp_path: Path) -> None:
+    rows = read(write(tmp_path, "train.csv", "text,label,text;label\na;b,up,c\n"))
+    assert list(rows.pool.texts) == ["a;b"]
+
+
 WRONG_CSV = {
+    "semicolons without a header": (
+        "up;a\nup;b\n",
+        ":1: 1 column; a file without a header has 2 or 3",
+        "columns that semicolons separate need a header",
+    ),
+    "a row of semicolons": (
+        "text;label\na;up\nb;c;up\n",
+        ":3: 3 columns where the first row has 2",
+        "quotes",
+    ),
     "comma without quotes": (
         "up,a\nup,b, c\n",
         ":2: 3 columns where the first row has 2",
@@ -111,6 +140,7 @@ WRONG_CSV = {
     ),
     "header of others": ("sentence,label\na,up\n", ":1: the first row looks like", "needed"),
     "header of four": ("id,x,Text,Label\n1,2,a,up\n", ":1: the first row looks like", "needed"),
+    "lone CR": ("text,label\ra,up\r", ":1: a line break of a lone CR", "LF or CRLF"),
     "NUL": ("up,a\nup,b\0c\n", ":2: a NUL byte (column 5)", "damaged"),
     "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "'é' in Windows-1252"),
 }

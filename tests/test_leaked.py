@@ -116,9 +116,10 @@ def test_nothing_is_added_unless_asked_for(folder: Path) -> None:
 
 
 def test_no_row_left_is_no_score(folder: Path) -> None:
-    write(folder / "data/prices/test.jsonl", texts(("The price of oil rises", "up")))
+    both = texts(("The price of oil rises", "up"), ("The price of gas falls", "down"))
+    write(folder / "data/prices/test.jsonl", both)
     result = result_of(*ASKED)
-    assert result["leaked"] == 1
+    assert result["leaked"] == 2
     assert [stage["inductive_without_leaked"] for stage in result["stages"]] == [None, None]
 
 

@@ -224,6 +224,8 @@ def test_only_what_is_hidden_within_the_folder_is_left_out(tmp_path: Path) -> No
         (("train_predictions.jsonl",), ("no such file", "has: train_predictions.jsonl")),
         (("data/train_gpt35.jsonl", "train/said.csv"), ("has: data/train_gpt35.jsonl, train/s",)),
         (("conll2003.py",), ("loading script", "refs/convert/parquet")),
+        (("train_v2.csv",), ("named just train, validation, test", "ends in one of .jsonl")),
+        (("train.jsonl.gz", "train.xlsx"), ("has: train.jsonl.gz, train.xlsx", ".parquet, ")),
     ],
 )
 def test_folders_in_which_nobody_chooses(
@@ -353,6 +355,36 @@ def test_hub_and_its_downloaded_files_give_the_same_examples(tmp_path: Path, nam
     assert (
         hub.fingerprint == from_hub(tmp_path, name, repository, "train = 2, test = 2").fingerprint
     )
+
+
+CARD = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*
+  - split: test
+    path: data/test-*
+- config_name: labels
+  data_files:
+  - split: train
+    path: labels/train-*
+---
+"""
+
+
+def test_what_else_a_repository_holds_is_left_alone(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    folder = tmp_path / "data/ma"
+    write_repository(folder, "ma", dict.fromkeys(("train", "test"), ROWS["ma"]), PATTERNS["ma"])
+    (folder / "labels").mkdir()
+    names = {"condition_label": [1], "condition_name": ["neoplasms"]}
+    Dataset.from_dict(names).to_parquet(folder / "labels/train-00000-of-00001.parquet")
+    (folder / "README.md").write_text(CARD, encoding="utf-8")
+    files = DeclaredTask(SHIPPED / "ma.toml", tmp_path / "data")
+    hub = from_hub(tmp_path, "ma", folder, "train = 2, test = 2")
+    assert loaded(files) == loaded(hub) == (["tumours", "fever"], EXPECTED["ma"])
 
 
 @pytest.mark.parametrize("name", ["sst2", "subj"])

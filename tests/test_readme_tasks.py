@@ -65,6 +65,47 @@ def test_the_example_is_shown(example: Path) -> None:
     assert "8 examples" in printed
 
 
+def test_a_task_in_another_folder_is_like_any_other(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (example / "elsewhere").mkdir()
+    monkeypatch.chdir(example / "elsewhere")
+    file = Path("../tickets.toml")  # its [files] are beside it, not here
+    assert "8 examples" in succeeded(call("show", "task", file))
+    audited = json.loads(succeeded(call("audit", file, "--against", "demo", "--json")))
+    assert [(one["split"], one["rows"]) for one in audited["splits"]] == [("train", 8), ("test", 2)]
+    assert [other["task"] for other in audited["others"]] == ["demo"]
+    arguments = ("--task", file, "--annotator", "gpt-small", "--json")
+    planned = json.loads(succeeded(call("plan", *arguments)))
+    train = [step["requests"] for step in planned["steps"] if step["what"] == "train"]
+    assert train == [8, 8]
+    ran = call("run", "--task", file, "--student", "tfidf", "--rounds", 1, "--json")
+    assert json.loads(succeeded(ran))["stages"][0]["inductive"]["score"] == 1.0
+
+
+def test_a_plugin_may_register_a_task_file_of_its_own(example: Path) -> None:
+    body = """
+from pathlib import Path
+from harness_tasks.task import DeclaredTask
+
+FILE = Path(__file__).parent / "tickets.toml"
+
+
+@hookimpl
+def harness_register_tasks(register):
+    register("mail", lambda request: DeclaredTask(FILE, request.data), summary="letters")
+"""
+    plugin = ("--plugin", plugin_file(example / "mail.py", body))
+    assert "letters" in succeeded(call("list", "tasks", *plugin))
+    assert "8 examples" in succeeded(call("show", "task", "mail", *plugin))
+    audited = json.loads(succeeded(call("audit", "mail", *plugin, "--json")))
+    assert audited["splits"][0]["rows"] == 8
+    arguments = ("--task", "mail", *plugin)
+    succeeded(call("plan", *arguments, "--annotator", "gpt-small"))
+    ran = call("run", *arguments, "--student", "tfidf", "--rounds", 1, "--json")
+    assert json.loads(succeeded(ran))["stages"][0]["inductive"]["score"] == 1.0
+
+
 PLUGIN = """
 import numpy as np
 from harness.data import Gold, Label, Pool, TaskCard

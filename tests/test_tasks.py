@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from harness.specs import Spec, parse_spec
 from harness.splits import Split, load_splits
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.task import DeclaredTask
+from tests.factories import gold_of, sequence_card, text_pool
 
 FOLDER = Path(harness_tasks.__file__).parent
 SHIPPED = sorted(FOLDER.glob("*.toml"))
@@ -181,6 +184,14 @@ def test_hub_columns_map_to_the_labels(declared: Declaration) -> None:
     given = tuple(column is not None for column in columns)
     sequence = declared.kind == "sequence"
     assert given == (sequence, sequence, not sequence, not sequence)
+
+
+def test_a_hub_source_is_pinned_or_says_why_not(declared: Declaration) -> None:
+    if declared.hub is None or re.fullmatch("[0-9a-f]{40}", declared.hub.revision):
+        return
+    text = (FOLDER / f"{declared.name}.toml").read_text(encoding="utf-8")
+    before, _, _ = text.partition("\nrevision = ")
+    assert "may move" in before.partition("[hub]")[2]
 
 
 def test_sizes_cover_what_a_run_needs(declared: Declaration) -> None:
@@ -539,5 +550,39 @@ def test_transductive_leaves_the_test_split_alone(tmp_path: Path) -> None:
 def test_empty_split_is_refused(tmp_path: Path) -> None:
     task = task_with(tmp_path, rows_of(4), rows_of(2))
     (tmp_path / "rows/test.jsonl").write_text("\n\n")
-    with pytest.raises(DataError, match=r"'my-task': its test split is empty"):
+    with pytest.raises(DataError, match=r"rows/test\.jsonl: holds no rows; fill it, or remove it"):
         load_splits(task, inductive=True, limit=None, seed=0)
+
+
+def test_an_empty_split_of_any_task_is_refused() -> None:
+    task: Any = SimpleNamespace(
+        card=sequence_card("a", "b"),
+        load=lambda split: text_pool([], split),
+        gold=lambda _: gold_of([]),
+    )
+    with pytest.raises(DataError, match="its train split is empty"):
+        load_splits(task, inductive=True, limit=None, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "said"),
+    [
+        ("sequence", '{"text": "a", "label": "up"}\n', ["no row has 'down', 'flat'"]),
+        ("token", '{"tokens": ["Ada", "sat"], "tags": ["B-up", "O"]}\n', ["'B-down', 'B-flat'"]),
+        ("token", '{"tokens": ["sat"], "tags": ["B-up"]}\n', ["no row has 'O', 'B-down'"]),
+    ],
+)
+def test_classes_without_any_row_are_noted(
+    tmp_path: Path, kind: str, rows: str, said: list[str]
+) -> None:
+    metric = "accuracy" if kind == "sequence" else "entity_f1"
+    head = f'schema = 1\nname = "t"\nkind = "{kind}"\nmetric = "{metric}"\n'
+    labels = [f'[[labels]]\nname = "{n}"\ndescription = "{n}."' for n in ("up", "down", "flat")]
+    (tmp_path / "t.toml").write_text(head + "\n".join(labels), encoding="utf-8")
+    write_rows(tmp_path / "data/t/train.jsonl", [])
+    (tmp_path / "data/t/train.jsonl").write_text(rows, encoding="utf-8")
+    task = DeclaredTask(tmp_path / "t.toml", tmp_path / "data")
+    task.load("train")
+    assert len(task.notes) == 1
+    assert task.notes[0].startswith(f"{tmp_path / 'data/t/train.jsonl'}: no row has")
+    assert all(part in task.notes[0] for part in said)

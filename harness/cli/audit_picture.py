@@ -131,19 +131,21 @@ def _leaks(audit: TaskAudit) -> Iterator[str]:
     for one in audit.overlaps:
         if (one.of, one.within) == ("test", "train") and one.near.rows:
             yield (
-                f"test texts that occur in train: {one.near.texts} ({one.near.rows} rows), with "
-                f"other labels {one.near.different}; --set without_leaked=true also scores "
-                "without them."
+                f"test texts that occur in train, near ones included: {one.near.texts} (in "
+                f"{one.near.rows} of the rows), with other labels {one.near.different}; --set "
+                "without_leaked=true also scores without them."
             )
 
 
 def _shared(audit: TaskAudit) -> Iterator[str]:
-    names = [
-        other.task for other in audit.others if other.test_in_its_train or other.its_test_in_train
-    ]
+    counts = {
+        other.task: (other.test_in_its_train or 0) + (other.its_test_in_train or 0)
+        for other in audit.others
+    }
+    names = [f"{task} ({count})" for task, count in counts.items() if count]
     if names:
         yield (
-            f"test rows of the one are train rows of the other: {', '.join(names)}. Never learn "
+            f"test rows of the one are train rows of the other: {', '.join(names)}. Do not learn "
             "from one and be tested on the other."
         )
 

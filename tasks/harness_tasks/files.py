@@ -144,4 +144,7 @@ def _instead(folder: Path) -> str:
         path.as_posix() for path in below if not any(part.startswith(".") for part in path.parts)
     )
     there = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"a task needs a train split (the folder has: {there or 'nothing'})"
+    return (
+        f"a task needs a train split (the folder has: {there or 'nothing'}); the file of a split "
+        f"is named just {', '.join(SPLITS)} and ends in one of {', '.join(SUFFIXES)}"
+    )

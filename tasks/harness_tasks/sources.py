@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from harness.errors import DataError
 from harness_tasks.checking import Schema, checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
@@ -136,6 +138,20 @@ def _note_other_split(
         )
 
 
+def _note_absent(source: str, rows: Rows, schema: Schema, notes: list[str]) -> None:
+    """Say which classes have no example: perhaps one file of several is missing.
+
+    In token tasks a tag ``I-`` that does not occur says nothing.
+    """
+    of_tokens = schema.kind == "token"
+    counts = np.bincount(rows.gold.labels, minlength=len(schema.classes))
+    named = zip(schema.classes, counts.tolist(), strict=True)
+    missing = [name for name, count in named if not count]
+    absent = [name for name in missing if not (of_tokens and name.startswith("I-"))]
+    if absent:
+        notes.append(f"{source}: no row has {', '.join(repr(name) for name in absent)}")
+
+
 @dataclass(frozen=True)
 class FileSource:
     """Files of the user's own.
@@ -159,6 +175,9 @@ class FileSource:
         files = self.files[split]
         key = key_of_files(files, schema)
         rows = store(rows_of_files(files, schema, notes), split, schema.kind, key, notes)
+        if len(rows.pool) == 0:
+            raise DataError(f"{files[0]}: holds no rows; fill it, or remove it")
+        _note_absent(str(files[0]), rows, schema, notes)
         expected = [sizes[split] for sizes in self.sizes if split in sizes]
         if len(rows.pool) in expected[1:]:
             _note_other_split(str(files[0]), len(rows.pool), split, self.sizes[0], notes)

@@ -1,15 +1,16 @@
 """Seconds and memory of a pool of a million short texts, memory-mapped and in memory.
 
-    python -m tests.benchmarks.scale [--rows 1000000]
+    python -m tests.benchmarks.scale [--rows 1000000] [--width 384]
 
 Each way runs in a process of its own: ``mapped`` writes the cache and maps it, ``mapped
 again`` finds it there, ``in memory`` keeps every row as Python objects. Printed a step:
 seconds, the process's peak so far (``ru_maxrss``), how much it rose over the peak before
-anything was loaded, and what the process holds in memory of its own at the step's end
-(``RssAnon``: without pages of mapped files, which the system may take back).
+anything was loaded, the most memory of its own that the process held during the step
+(``RssAnon``, looked at every few milliseconds: without pages of mapped files, which the
+system may take back), and what of that it still holds at the end.
 
-The view is synthetic (64-dimensional float32 embeddings, 4 classes); it must be in memory,
-as must one copy of the embeddings of the rows to annotate when demonstrations are assigned.
+The view is synthetic (float32 embeddings of the given width, 4 classes). Whoever makes it
+has it in memory; once it is recorded, it is read back memory-mapped, as in a run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +40,6 @@ from harness_tasks import store
 from harness_tasks.task import DeclaredTask
 from tests.factories import selector
 
-WIDTH = 64
 LABELS = ("harvest", "transport", "weather", "finance")
 ADJECTIVES = ("late", "early", "poor", "rich", "sudden", "steady", "local", "foreign")
 NOUNS = ("report", "change", "offer", "delay", "plan", "loss", "gain", "notice")
@@ -74,13 +75,33 @@ def own() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
 
 
+class _Highest:
+    """The most memory of its own that the process holds between two moments, MB."""
+
+    def __init__(self) -> None:
+        self.seen, self._done = own(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self.seen = max(self.seen, own())
+
+    def stop(self) -> float:
+        """The highest so far; the watching ends."""
+        self._done.set()
+        self._thread.join()
+        return max(self.seen, own())
+
+
 @contextmanager
 def step(name: str, baseline: float) -> Iterator[None]:
-    began = perf_counter()
+    began, highest = perf_counter(), _Highest()
     yield
-    seconds = perf_counter() - began
+    seconds, most = perf_counter() - began, highest.stop()
     print(
-        f"{name:26}{seconds:8.1f}{peak():10.0f}{peak() - baseline:+10.0f}{own():10.0f}", flush=True
+        f"{name:26}{seconds:8.1f}{peak():10.0f}{peak() - baseline:+10.0f}{most:10.0f}{own():10.0f}",
+        flush=True,
     )
 
 
@@ -94,7 +115,7 @@ def annotate(pool: Pool) -> Annotations:
     return Annotations.of(labels, pool.offsets)
 
 
-def view_of(annotations: Annotations) -> StudentView:
+def view_of(annotations: Annotations, width: int) -> StudentView:
     """A student's view: embeddings and probabilities that follow the annotation in part."""
     rng = np.random.default_rng(1)
     n = len(annotations)
@@ -102,14 +123,14 @@ def view_of(annotations: Annotations) -> StudentView:
     rows = np.flatnonzero(annotations.answered)
     logits[rows, annotations.labels[rows]] += 2
     logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    embeddings = rng.standard_normal((n, WIDTH), dtype=np.float32)
+    embeddings = rng.standard_normal((n, width), dtype=np.float32)
     predictions = logits.argmax(axis=1).astype(np.int32)
     for array in (logits, embeddings, predictions):
         array.setflags(write=False)  # handed over, not copied
     return StudentView(logits, predictions, embeddings, annotations.offsets)
 
 
-def work(folder: Path, way: str) -> None:
+def work(folder: Path, way: str, width: int) -> None:
     """Every step, in this process."""
     import kmedoids  # noqa: F401 - part of the baseline, as is what follows
     import pyarrow.parquet  # noqa: F401
@@ -118,7 +139,8 @@ def work(folder: Path, way: str) -> None:
     if way == "in memory":
         store.IN_MEMORY = sys.maxsize
     baseline = peak()
-    print(f"\n{way}\n{'step':26}{'s':>8}{'peak MB':>10}{'over it':>10}{'own MB':>10}")
+    head = f"{'step':26}{'s':>8}{'peak MB':>10}{'over it':>10}{'own most':>10}{'own MB':>10}"
+    print(f"\n{way}\n{head}")
     with step("(imports: the baseline)", baseline):
         task = DeclaredTask(folder / "many.toml", folder / "data")
     with step("load", baseline):
@@ -133,9 +155,12 @@ def work(folder: Path, way: str) -> None:
     with step("read annotations", baseline):
         said, _ = encoding.read_annotations(file, pool, LABELS)
     with step("view (its arrays)", baseline):
-        views = {"train": view_of(said)}
+        views = {"train": view_of(said, width)}
     with step("write view", baseline):
         encoding.write_views(folder / "view.safetensors", views, 0.0)
+    with step("read view", baseline):
+        del views
+        views, _ = encoding.read_views(folder / "view.safetensors")
     with step("evidence", baseline):
         seen = evidence(said, views["train"], task.card)
     parts: Any = SimpleNamespace(
@@ -162,11 +187,12 @@ def work(folder: Path, way: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--width", type=int, default=384, help="of the embeddings")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
-        work(options.folder, options.way)
+        work(options.folder, options.way, options.width)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -175,6 +201,7 @@ def main() -> None:
         print(f"{options.rows} rows, {size:.0f} MB of JSON Lines", flush=True)
         for way in WAYS:
             command = [sys.executable, "-m", "tests.benchmarks.scale", "--way", way]
+            command += ["--width", str(options.width)]
             cache = folder / ("unused" if way == "in memory" else "cache")
             environment = {**os.environ, "HARNESS_CACHE": str(cache)}
             subprocess.run([*command, "--folder", name], check=True, env=environment)

@@ -24,7 +24,7 @@ POSITIONS = ("label", "text", "augmented")
 
 def open_csv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     """A ``.csv`` file."""
-    line, cells = _first(file)
+    line, cells = _first(file, columns)
     headed = has_header(cells, columns)
     opening = None if headed or not cells else (f"{file}:{line}", tuple(cells))
     if kind == "token":
@@ -35,14 +35,14 @@ def open_csv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
 
 def open_tsv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     """A ``.tsv`` file."""
-    if kind == "token" and not has_header(_first(file)[1], columns):
+    if kind == "token" and not has_header(_first(file, columns)[1], columns):
         return open_conll(file, kind, columns)
     return open_csv(file, kind, columns)
 
 
-def _first(file: Path) -> tuple[int, list[str]]:
+def _first(file: Path, columns: Collection[str]) -> tuple[int, list[str]]:
     try:
-        return next(read_cells(file), (1, []))
+        return next(read_cells(file, columns), (1, []))
     except DataError:
         return 1, []  # said, with its line, when the rows are read
 
