@@ -147,6 +147,8 @@ class _Dispatch:
             index = self._agenda.take()
             if index is not None:
                 await self._attempt(index)
+                # Replies that have come in meanwhile are kept before anything else is sent.
+                await asyncio.sleep(0)
             elif (pause := self._agenda.wait()) is not None:
                 await self._unless_stopped(asyncio.sleep(pause))
             else:

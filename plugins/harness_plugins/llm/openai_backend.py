@@ -35,7 +35,7 @@ def openai_backend(settings: LlmSettings) -> Backend:
     if _thin(settings):
         from harness_plugins.llm.thin_backend import ThinBackend
 
-        return ThinBackend(url, keys, server, settings.pace.concurrency)
+        return ThinBackend(url, keys, server)
     from harness_plugins.llm.client_backend import ClientBackend
 
     return ClientBackend(url, keys, server, settings.pace.timeout)
