@@ -20,7 +20,7 @@ from harness.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run_folder import RunFolder
 from harness.splits import Splits
-from harness.stages import Stages
+from harness.stages import Counting, Stages
 
 __all__ = ["run"]
 
@@ -61,12 +61,14 @@ def run(
         plugins.notify("harness_run_finished", result=result, folder=folder.path)
         return result
     try:
-        with _paying(parts, Account(run_id, replies, config.budget_usd, watcher.noted)):
+        counting = Counting()
+        budget, record = config.budget_usd, lambda: counting.record
+        with _paying(parts, Account(run_id, replies, budget, watcher.noted, record)):
             for note in splits.notes:
                 watcher.noted(note)
             _begin(parts, config, folder, run_id, watcher)
             plugins.notify("harness_run_started", config=config, folder=folder.path)
-            stages = Stages(parts, config, splits, folder, watcher)
+            stages = Stages(parts, config, splits, folder, watcher, counting)
             result = _result(stages, run_id, _rounds(stages, plugins))
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:

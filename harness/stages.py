@@ -33,7 +33,14 @@ from harness.run_folder import RunFolder
 from harness.scoring import Scorer
 from harness.splits import Split, Splits
 
-__all__ = ["Annotated", "Stages"]
+__all__ = ["Annotated", "Counting", "Stages"]
+
+
+@dataclass(slots=True)
+class Counting:
+    """The record of the run folder that counts what is bought now; see ``Account``."""
+
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +63,16 @@ class Stages:
     """The steps of a run, over its parts, its data and its folder."""
 
     def __init__(
-        self, parts: Parts, config: Config, splits: Splits, folder: RunFolder, watcher: Watcher
+        self,
+        parts: Parts,
+        config: Config,
+        splits: Splits,
+        folder: RunFolder,
+        watcher: Watcher,
+        counting: Counting,
     ) -> None:
         self.parts, self.config, self.splits = parts, config, splits
-        self.folder, self.watcher = folder, watcher
+        self.folder, self.watcher, self.counting = folder, watcher, counting
         self.task = parts.task.card
         self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
 
@@ -97,6 +110,7 @@ class Stages:
         name, classes = "rounds/00/written.json", self.task.classes
         if not self.folder.has(name):
             self.watcher.began("R1", "annotator", "writing demonstrations")
+            self.counting.record = name
             with _blaming(f"annotator {self.config.annotator.spec!r}"):
                 written = annotator.write(
                     self.splits.train.pool, self.config.seed, self.watcher.advanced
@@ -114,6 +128,7 @@ class Stages:
         if not self.folder.has(name):
             began = time.perf_counter()
             self.watcher.began(stage, "annotator", f"annotating {pool.split}")
+            self.counting.record = name
             said = self._ask(round_, split, feedback)
             seconds = time.perf_counter() - began
             self.folder.write(

@@ -31,6 +31,7 @@ class Engine:
         cache: every reply ever received.
         meter: cost and budget.
         run_id: who pays.
+        record: what of the run counts what is bought now; see ``Account``.
         optional: features that are left out, from then on, if the server does not know them
             (``temperature``, ``response_format``, a parameter's name).
         note: says one line to the user.
@@ -45,13 +46,14 @@ class Engine:
         meter: Meter,
         *,
         run_id: str,
+        record: Callable[[], str] = lambda: "",
         optional: Collection[str] = (),
         note: Callable[[str], None] = lambda line: None,
         model: str | None = None,
     ) -> None:
         self._model = model
         self._sender, self._cache, self._meter = sender, cache, meter
-        self._run_id, self._note = run_id, note
+        self._run_id, self._record, self._note = run_id, record, note
         self._optional = frozenset(optional)
         self._left_out: set[str] = set()
         self._counted: set[str] = set()
@@ -60,7 +62,8 @@ class Engine:
         """What became of each call, in order.
 
         Equal calls are sent once. An outcome is ``paid`` for one of them, once in an engine's
-        life: the sum over outcomes is what the run has paid for them.
+        life, and not where another record of the run counts it: the sum over outcomes is
+        what the run has paid for them.
 
         Raises:
             ServiceError: if the service refuses for good.
@@ -116,7 +119,7 @@ class Engine:
                 answers[key] = result  # type: ignore[assignment]
             else:
                 kept = replace(reply, cost_usd=cost) if cost else reply
-                self._cache.put(key, call, kept, self._run_id)
+                self._cache.put(key, call, kept, self._run_id, self._record())
                 # At once, not with the next ones: 10 microseconds more, and a process that is
                 # killed has this reply (tests.benchmarks.engine_tasks kills).
                 answers.update(self._cache.commit())
@@ -145,7 +148,11 @@ class Engine:
     def _outcome(self, key: str, answer: Stored | SendingError) -> Outcome:
         if isinstance(answer, SendingError):
             return Outcome(None, str(answer))
-        paid = answer.run_id == self._run_id and key not in self._counted
+        paid = (
+            answer.run_id == self._run_id
+            and answer.record in ("", self._record())  # another has told of it
+            and key not in self._counted
+        )
         self._counted.add(key)
         return Outcome(answer.reply, paid=paid)
 
