@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.protocols import Progress, no_progress
 from harness_plugins.llm.calls import Call, Outcome, Reply, canonical
+from harness_plugins.llm.collecting import uncollected
 from harness_plugins.llm.failures import SendingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -75,10 +76,13 @@ class Engine:
         asked = [self._simplified(call) for call in calls]
         while True:
             known = len(self._left_out)
-            keys = [call.key for call in asked]
+            with uncollected():
+                keys = [call.key for call in asked]
+                answers.update(self._cache.find(set(keys) - answers.keys()))
             self._answer(keys, asked, answers, progress)
             if len(self._left_out) == known:
-                return [self._outcome(key, answers[key]) for key in keys]
+                with uncollected():
+                    return [self._outcome(key, answers[key]) for key in keys]
             asked = [
                 self._simplified(call) if isinstance(answers[key], SendingError) else call
                 for key, call in zip(keys, asked, strict=True)
@@ -91,8 +95,7 @@ class Engine:
         answers: dict[str, Stored | SendingError],
         progress: Progress,
     ) -> None:
-        """Put the answer of each call into ``answers``: from the cache, or sent for."""
-        answers.update(self._cache.find(set(keys) - answers.keys()))
+        """Send for what is not in ``answers`` yet."""
         missing = {key: call for key, call in zip(keys, calls, strict=True) if key not in answers}
         progress(len(calls) - len(missing), len(calls))
         if missing:
