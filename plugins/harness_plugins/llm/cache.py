@@ -1,9 +1,9 @@
 """Every reply ever received: one SQLite file (WAL), shared by all runs and processes.
 
 A reply counts once it is committed. ``put`` gathers, ``commit`` writes what was gathered in one
-transaction: the engine commits in each turn of its event loop, so that a kill loses what came
-in during one turn at most. The file survives the death of the process at any moment; after a
-loss of power the last commits may be missing (``synchronous=NORMAL``), never half of one.
+transaction: the engine commits each reply as soon as it is read. The file survives the death of
+the process at any moment; after a loss of power the last commits may be missing
+(``synchronous=NORMAL``), never half of one.
 """
 
 from __future__ import annotations
