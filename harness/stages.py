@@ -42,6 +42,15 @@ class Counting:
 
     record: str = ""
 
+    @contextmanager
+    def by(self, record: str) -> Iterator[None]:
+        """What is bought in a ``with`` block is counted by this record."""
+        self.record = record
+        try:
+            yield
+        finally:
+            self.record = ""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotated:
@@ -110,8 +119,7 @@ class Stages:
         name, classes = "rounds/00/written.json", self.task.classes
         if not self.folder.has(name):
             self.watcher.began("R1", "annotator", "writing demonstrations")
-            self.counting.record = name
-            with _blaming(f"annotator {self.config.annotator.spec!r}"):
+            with self.counting.by(name), _blaming(f"annotator {self.config.annotator.spec!r}"):
                 written = annotator.write(
                     self.splits.train.pool, self.config.seed, self.watcher.advanced
                 )
@@ -128,8 +136,8 @@ class Stages:
         if not self.folder.has(name):
             began = time.perf_counter()
             self.watcher.began(stage, "annotator", f"annotating {pool.split}")
-            self.counting.record = name
-            said = self._ask(round_, split, feedback)
+            with self.counting.by(name):
+                said = self._ask(round_, split, feedback)
             seconds = time.perf_counter() - began
             self.folder.write(
                 name,
