@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from harness.config import Config, to_toml
+from harness.counting import Counting
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Account, FromGold, Parts, Paying
@@ -20,7 +21,7 @@ from harness.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run_folder import RunFolder
 from harness.splits import Splits
-from harness.stages import Counting, Stages
+from harness.stages import Stages
 
 __all__ = ["run"]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness import encoding, iob2
 from harness.config import Config
+from harness.counting import Counting
 from harness.data import (
     ABSTAINED,
     Annotations,
@@ -33,23 +34,7 @@ from harness.run_folder import RunFolder
 from harness.scoring import Scorer
 from harness.splits import Split, Splits
 
-__all__ = ["Annotated", "Counting", "Stages"]
-
-
-@dataclass(slots=True)
-class Counting:
-    """The record of the run folder that counts what is bought now; see ``Account``."""
-
-    record: str = ""
-
-    @contextmanager
-    def by(self, record: str) -> Iterator[None]:
-        """What is bought in a ``with`` block is counted by this record."""
-        self.record = record
-        try:
-            yield
-        finally:
-            self.record = ""
+__all__ = ["Annotated", "Stages"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
