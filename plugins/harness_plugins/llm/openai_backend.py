@@ -22,8 +22,8 @@ def openai_backend(settings: LlmSettings) -> Backend:
     """A backend for an OpenAI-compatible server, or the vendor.
 
     ``auto`` takes the thin transport: the client's connection pool looks at every connection
-    for every request, 18 to 25 ms of CPU a request with 32 to 128 in flight where the thin
-    transport takes 1 (``python -m tests.benchmarks.annotate``). Azure is asked through the
+    for every request: 8 ms of CPU a request with 100 in flight where the thin
+    transport takes 0.2 (``python -m tests.benchmarks.annotate``). Azure is asked through the
     client, which knows its addresses, headers and versions.
 
     Raises:
