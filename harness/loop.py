@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness.config import Config, to_toml
+from harness.counting import Counting
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Account, FromGold, Parts, Paying
@@ -61,12 +62,14 @@ def run(
         plugins.notify("harness_run_finished", result=result, folder=folder.path)
         return result
     try:
-        with _paying(parts, Account(run_id, replies, config.budget_usd, watcher.noted)):
+        counting = Counting()
+        budget, record = config.budget_usd, lambda: counting.record
+        with _paying(parts, Account(run_id, replies, budget, watcher.noted, record)):
             for note in splits.notes:
                 watcher.noted(note)
             _begin(parts, config, folder, run_id, watcher)
             plugins.notify("harness_run_started", config=config, folder=folder.path)
-            stages = Stages(parts, config, splits, folder, watcher)
+            stages = Stages(parts, config, splits, folder, watcher, counting)
             result = _result(stages, run_id, _rounds(stages, plugins))
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:

@@ -189,12 +189,16 @@ class Account:
         replies: the SQLite file of every reply ever received, shared by all runs.
         budget_usd: most that the run may pay, what it has paid already included.
         note: says one line to the user.
+        record: the record of the run folder that counts what is bought now; "" for none.
+            What is told by one record is not told by another, also where the second is
+            made by another process.
     """
 
     run_id: str
     replies: Path
     budget_usd: float | None
     note: Callable[[str], None]
+    record: Callable[[], str] = lambda: ""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ import numpy as np
 from harness import encoding
 from harness.config import Config
 from harness.contracts import blaming, check_annotations, check_view
+from harness.counting import Counting
 from harness.data import (
     Annotations,
     Demonstrations,
@@ -81,10 +82,16 @@ class Stages:
     """The steps of a run, over its parts, its data and its folder."""
 
     def __init__(
-        self, parts: Parts, config: Config, splits: Splits, folder: RunFolder, watcher: Watcher
+        self,
+        parts: Parts,
+        config: Config,
+        splits: Splits,
+        folder: RunFolder,
+        watcher: Watcher,
+        counting: Counting,
     ) -> None:
         self.parts, self.config, self.splits = parts, config, splits
-        self.folder, self.watcher = folder, watcher
+        self.folder, self.watcher, self.counting = folder, watcher, counting
         self.task = parts.task.card
         self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
         self.variants = Variants(parts, config, splits.train.pool, folder, watcher)
@@ -123,7 +130,7 @@ class Stages:
         name, classes = "rounds/00/written.json", self.task.classes
         if not self.folder.has(name):
             self.watcher.began("R1", "annotator", "writing demonstrations")
-            with blaming(f"annotator {self.config.annotator.spec!r}"):
+            with self.counting.by(name), blaming(f"annotator {self.config.annotator.spec!r}"):
                 written = annotator.write(
                     self.splits.train.pool, self.config.seed, self.watcher.advanced
                 )
@@ -140,7 +147,8 @@ class Stages:
         if not self.folder.has(name):
             began = time.perf_counter()
             self.watcher.began(stage, "annotator", f"annotating {pool.split}")
-            said = self._ask(round_, split, feedback)
+            with self.counting.by(name):
+                said = self._ask(round_, split, feedback)
             seconds = time.perf_counter() - began
             self.folder.write(
                 name,

@@ -66,6 +66,7 @@ def _engine(model: Model, settings: LlmSettings, account: Account) -> Iterator[E
             cache,
             meter,
             run_id=account.run_id,
+            record=account.record,
             optional=settings.optional,
             note=account.note,
         )

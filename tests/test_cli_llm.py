@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness_plugins.llm.cache import ReplyCache
 from tests.commands import call, message, succeeded
 from tests.servers.chat import ChatServer, running
 
@@ -82,6 +83,53 @@ def test_a_budget_stops_with_its_own_code_and_goes_on_with_a_higher_one(
     assert whole["run_id"] == undisturbed["run_id"]
     assert whole["cost_usd"] == pytest.approx(undisturbed["cost_usd"])
     assert whole["cost_usd"] > 0.02
+
+
+SHOWS_NONE = '''
+import numpy as np
+from harness import hookimpl
+
+
+class ShowsNone:
+    """So a later stage asks word for word what the first one asked."""
+
+    def choose(self, evidence, trusted, rng):
+        return trusted[:0]
+
+    def assign(self, embeddings, groups, targets, own, rng):
+        return np.full((len(targets), 0), -1, dtype=np.int32)
+
+
+@hookimpl
+def harness_register_selectors(register):
+    register("demonstrations/shows-none", lambda request: ShowsNone())
+'''
+
+
+def test_after_an_interruption_nothing_is_told_as_paid_twice(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    (tmp_path / "shows_none.py").write_text(SHOWS_NONE)
+    more = (
+        *("--plugin", tmp_path / "shows_none.py", "--set", "selector.demonstrations=shows-none"),
+        *("--set", "selector.query=all", "--set", "demonstrations.generated=false"),
+        *(*PRICED, "--rounds", "2"),
+    )
+    undisturbed = json.loads(succeeded(call(*options(server, tmp_path / "others", *more))))
+    first, second = annotator_stages(undisturbed)
+    assert (first["stage"], first["requests"], second["requests"]) == ("R0", 80, 0)
+    part = first["spending"]["train"]["cost_usd"] * 1.5
+    command = options(server, tmp_path / "runs", *more)
+    message(call(*command, "--budget-usd", part), 3)  # between two records of the stage
+    resumed = json.loads(succeeded(call(*command)))
+    kept = ("stage", "requests", "tokens", "spending", "transductive")
+    assert [[one[key] for key in kept] for one in annotator_stages(resumed)] == [
+        [one[key] for key in kept] for one in (first, second)
+    ]
+    with ReplyCache(tmp_path / "runs" / "replies.sqlite") as cache:
+        paid = cache.spent(resumed["run_id"])
+    assert (paid.requests, paid.tokens) == (80, first["tokens"])
+    assert paid.cost_usd == pytest.approx(resumed["cost_usd"])
 
 
 def test_a_budget_needs_a_price(server: ChatServer, tmp_path: Path) -> None:

@@ -104,6 +104,25 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
         ReplyCache(path)
 
 
+def test_an_older_file_is_taken_over_with_its_replies(tmp_path: Path) -> None:
+    path = tmp_path / "replies.sqlite"
+    with ReplyCache(path) as cache:
+        kept_in(cache, CALL, Reply("positive", cost_usd=0.25))
+    with sqlite3.connect(path) as connection:  # as layout 1 was
+        connection.execute("ALTER TABLE replies DROP COLUMN record")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    other = dataclasses.replace(CALL, sample=1)
+    with ReplyCache(path) as cache:
+        cache.put(other.key, other, Reply("negative"), "run-2", "rounds/01")
+        cache.commit()
+    with ReplyCache(path) as cache:
+        old = Stored(Reply("positive", cost_usd=0.25), "run-1")
+        new = Stored(Reply("negative"), "run-2", "rounds/01")
+        assert cache.find([CALL.key, other.key]) == {CALL.key: old, other.key: new}
+        assert cache.spent("run-1").cost_usd == 0.25
+
+
 def test_a_file_that_is_none_of_ours_is_named(tmp_path: Path) -> None:
     text = tmp_path / "text.sqlite"
     text.write_text("not a database, " * 100)

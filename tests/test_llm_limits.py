@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness_plugins.llm.agenda import LONGEST_SECONDS, Attempts, backoff
@@ -17,6 +18,7 @@ from harness_plugins.llm.pacing import Bucket, Lane
 from harness_plugins.llm.refusals import pause_of
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
+from tests.servers.answers import completion
 from tests.servers.chat import ChatServer, running
 from tests.servers.faults import Faults
 
@@ -157,6 +159,29 @@ def test_a_date_to_retry_after_is_honoured(tmp_path: Path) -> None:
         calls = calls_for(settings, 8)
         assert texts_of(ask(settings, tmp_path / "r", calls)) == expected(calls)
         assert server.seen.faults["429-date"] >= 1
+
+
+def test_a_pause_of_a_day_is_cut_short_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness_plugins.llm.agenda.LONGEST_RETRY_AFTER", 0.4)
+    monkeypatch.setattr("harness_plugins.llm.network.LONG_PAUSE_SECONDS", 0.3)
+    seen: list[float] = []
+
+    async def throttling(request: web.Request) -> web.Response:
+        seen.append(time.monotonic())
+        if len(seen) <= 4:
+            body = {"error": {"message": "requests per day"}}
+            return web.json_response(body, status=429, headers={"Retry-After": "86400"})
+        return web.json_response(completion(await request.json(), "positive"))
+
+    notes: list[str] = []
+    with running(ChatServer(routes=[web.post("/day/chat/completions", throttling)])) as server:
+        settings = settings_for(server.url.replace("/v1", "/day"))
+        outcomes = ask(settings, tmp_path / "r", calls_for(settings, 4), notes=notes)
+    assert texts_of(outcomes) == ["positive"] * 4
+    assert 0.4 <= seen[4] - seen[3] < 5
+    assert sum("the server asks to wait" in note for note in notes) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from harness.errors import ServiceError
-from harness_plugins.llm.calls import Message
+from harness_plugins.llm.calls import Call, Message, Reply
+from harness_plugins.llm.failures import SendingError
+from harness_plugins.llm.network import NetworkSender
+from harness_plugins.llm.settings import Pace
 from tests.asking import ask, call_of, calls_for, engine_for, expected, settings_for, texts_of
+from tests.servers.answers import completion
 from tests.servers.chat import ChatServer, running
 from tests.servers.faults import PASSING, Faults
 
@@ -265,3 +270,47 @@ def test_text_that_no_encoding_holds_is_sent(tmp_path: Path) -> None:
         assert isinstance(call.messages[0], Message)
         (outcome,) = ask(settings, tmp_path / "r", [call])
         assert outcome.reply is not None
+
+
+class Faulty:
+    """A backend with a mistake in it: it fails at one text in a way that nobody foresaw."""
+
+    lanes = 1
+
+    async def send(self, call: Call, lane: int) -> Reply:
+        """Answer slowly, or fail before the others are answered."""
+        await asyncio.sleep(0.05)
+        if call.messages[-1].content == "text 1":
+            raise ValueError("a mistake")
+        await asyncio.sleep(0.2)
+        return Reply("positive")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_mistake_in_a_backend_loses_no_reply_that_is_on_its_way() -> None:
+    told: dict[int, Reply | SendingError] = {}
+    calls = calls_for(settings_for("http://127.0.0.1:9/v1"), 50)
+    sender = NetworkSender(Faulty(), Pace(concurrency=4))
+    try:
+        with pytest.raises(ValueError, match="a mistake"):
+            sender.send(calls, lambda index, *, bought=False: None, told.__setitem__)
+    finally:
+        sender.close()
+    assert sorted(told) == [0, 2, 3]
+
+
+def test_a_usage_that_cannot_be_is_counted_here(tmp_path: Path) -> None:
+    async def absurd(request: web.Request) -> web.Response:
+        body = completion(await request.json(), "positive")
+        body["usage"]["prompt_tokens"] = 2**63
+        body["choices"][0]["logprobs"] = {"content": 5}
+        return web.json_response(body)
+
+    with running(ChatServer(routes=[web.post("/absurd/chat/completions", absurd)])) as server:
+        settings = settings_for(server.url.replace("/v1", "/absurd"))
+        (outcome,) = ask(settings, tmp_path / "r", calls_for(settings, 1))
+    assert outcome.reply is not None
+    assert (outcome.reply.estimated, outcome.reply.logprob) == (True, None)
+    assert 0 < outcome.reply.prompt_tokens < 100

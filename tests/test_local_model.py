@@ -40,6 +40,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {**made, "plain": write_model(root / "plain", "gpt2", template=None)}
 
 
+@pytest.fixture(autouse=True)
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared to the last digits is so in float32; some machines take bfloat16."""
+    monkeypatch.setattr("harness_plugins.llm.local_files.bf16_pays", lambda: False)
+
+
 def question(words: int) -> str:
     return " ".join((SENTENCES[0] + " " + SENTENCES[1]).split()[:words]) + "\nWhat is it?"
 
@@ -365,11 +371,27 @@ def test_a_template_that_knows_no_system_message_gets_it_in_the_question(tmp_pat
     assert one == other
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_bfloat16_choices_are_about_as_likely(
+    folders: dict[str, Path], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = replies(LocalModel(str(folders[kind])), calls(12))
+    monkeypatch.setattr("harness_plugins.llm.local_files.bf16_pays", lambda: True)
+    model = LocalModel(str(folders[kind]))
+    assert model.identity.endswith("/bfloat16")
+    rough = replies(model, calls(12))
+    assert [one.choice_logprobs for one in rough] != [one.choice_logprobs for one in exact]
+    for one, other in zip(rough, exact, strict=True):
+        np.testing.assert_allclose(
+            np.exp(one.choice_logprobs), np.exp(other.choice_logprobs), atol=0.05
+        )
+
+
 def test_a_model_s_identity_is_that_of_its_files(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "one" / "tiny")
     first = LocalModel(str(folder)).identity
     assert first.startswith("tiny@")
-    assert first.endswith(("/float32", "/bfloat16"))
+    assert first.endswith("/float32")
     moved = Path(shutil.copytree(folder, tmp_path / "two" / "tiny"))
     assert LocalModel(str(moved)).identity == first
     for name in ("config.json", "tokenizer.json", "chat_template.jinja", "model.safetensors"):

@@ -13,7 +13,7 @@ from harness.errors import CommandError, PartError, ServiceError
 from harness.plugin_manager import Plugins
 from harness.protocols import Account, AugmenterRequest, no_progress
 from harness.specs import parse_spec
-from tests.factories import sequence_card, text_pool
+from tests.factories import sequence_card, text_pool, token_card
 from tests.servers.answers import completion
 from tests.servers.chat import ChatServer, running
 from tests.tiny_models import write_model
@@ -87,6 +87,14 @@ def test_a_local_model_paraphrases_too(tmp_path: Path) -> None:
 def test_a_wrong_spec_is_said_in_one_line(spec: str) -> None:
     with pytest.raises(CommandError) as caught:
         augmenter(spec)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_token_task_is_refused_in_one_line() -> None:
+    parsed = parse_spec("paraphrase:openai:m,base_url=http://127.0.0.1:9/v1")
+    part = Plugins(third_party=False).part("augmenter", "paraphrase")
+    with pytest.raises(CommandError, match="labels tokens") as caught:
+        part.factory(AugmenterRequest(parsed, token_card("PER", "LOC")))
     assert "\n" not in str(caught.value)
 
 

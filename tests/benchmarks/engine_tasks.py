@@ -1,8 +1,10 @@
-"""What the LLM engine must hold: faults, the share of the ideal rate, a cache of 100,000.
+"""What the LLM engine must hold: faults, the share of the ideal rate, a cache, kills.
 
 ::
 
-    python -m tests.benchmarks.engine_tasks [faults|ideal|cached]...     (all without arguments)
+    python -m tests.benchmarks.engine_tasks [faults|ideal|cached|commits|kills]...
+
+All of them without arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Message, Reply
 from tests.asking import ask, calls_for, expected, settings_for, texts_of
 from tests.benchmarks.annotate import MODEL, chats
+from tests.killing import kill_again_and_again
 from tests.servers.chat import ChatServer, running
+from tests.servers.deliveries import DeliveryServer, delivering
 from tests.servers.faults import Faults
 
 
@@ -45,7 +49,7 @@ def ideal(folder: Path) -> None:
     """Concurrency 64, 300 ms, no faults: share of concurrency / latency."""
     with fast_server(0.3) as url:
         settings = settings_for(url, concurrency=64)
-        for repeat in range(3):
+        for repeat in range(5):
             calls = calls_for(settings, 3200)
             start = time.perf_counter()
             ask(settings, folder / f"ideal-{repeat}.sqlite", calls)
@@ -80,6 +84,37 @@ def cached(folder: Path) -> None:
     )
 
 
+def commits(folder: Path) -> None:
+    """What it costs to commit each reply, beside so many at once."""
+    calls = calls_for(settings_for("http://127.0.0.1:9/v1"), 20_000)
+    keys = [call.key for call in calls]
+    reply = Reply("positive", prompt_tokens=300, completion_tokens=1)
+    for size in (1, 4, 16, 64):
+        longest, start = 0.0, time.perf_counter()
+        with ReplyCache(folder / f"commits-{size}.sqlite") as cache:
+            for number, (key, call) in enumerate(zip(keys, calls, strict=True), start=1):
+                cache.put(key, call, reply, "run-1")
+                if number % size == 0:
+                    began = time.perf_counter()
+                    cache.commit()
+                    longest = max(longest, time.perf_counter() - began)
+        each = 1e6 * (time.perf_counter() - start) / len(calls)
+        print(
+            f"commits: of {size:2} replies: {each:.1f} us a reply, longest {1e3 * longest:.1f} ms"
+        )
+
+
+def kills(folder: Path) -> None:
+    """What a hundred kills lose, 16 in flight, 100 ms latency."""
+    with delivering(DeliveryServer(latency=0.1)) as server:
+        found = kill_again_and_again(server, folder / "kills.sqlite", 20_000, 100, 0.9)
+        print(
+            f"kills: of {server.sent.total()} replies sent {len(found.kept)} kept; lost: "
+            f"{found.returned} after which the client came back, {found.read} read and not "
+            f"kept, {found.unread} not read by the client that was killed"
+        )
+
+
 def _calls(url: str, prompts: list[list[dict[str, str]]], parameters: str) -> list[Call]:
     """As the annotator builds them: what calls show in common is one message."""
     shown = tuple(_message(turn) for turn in prompts[0][:-1])
@@ -106,6 +141,7 @@ def fast_server(latency: float) -> Iterator[str]:
 def main() -> None:
     """Run those that are named, or all."""
     measurements = {"faults": faults, "ideal": ideal, "cached": cached}
+    measurements |= {"commits": commits, "kills": kills}
     with tempfile.TemporaryDirectory() as folder:
         for name in sys.argv[1:] or measurements:
             measurements[name](Path(folder))

@@ -46,7 +46,8 @@ class ParaphraseAugmenter:
 
     The model is told the task's categories, never an example's label: it does not know one.
     Every reply is cached as an annotator's is; another seed asks for other variants. A text
-    without a usable reply stays as it is.
+    without a usable reply stays as it is. Token tasks are refused: their tags have no place in
+    a sentence of other words.
 
     Options: ``base_url``, ``key_env``, ``key_file``, ``price_input`` and ``price_output``, as
     in ``AnnotatorConfig``.
@@ -61,7 +62,7 @@ class ParaphraseAugmenter:
         """Read the model's spec.
 
         Raises:
-            CommandError: if it names none.
+            CommandError: if it names none, or for a token task.
         """
         from harness_plugins.llm.presets import preset_named
         from harness_plugins.llm.settings import settings_of
@@ -69,6 +70,11 @@ class ParaphraseAugmenter:
         request.spec.check_options(*OPTIONS)
         if not request.spec.argument:
             raise CommandError("paraphrase: name a model, for instance paraphrase:openai:MODEL")
+        if request.task.kind == "token":
+            raise CommandError(
+                f"paraphrase: task {request.task.name!r} labels tokens, and no tag says where its "
+                "words went in a paraphrase; it serves tasks with one label a text"
+            )
         spec = parse_spec(request.spec.argument)
         prices = {key: request.spec.option(key, None, float) for key in OPTIONS[3:]}
         config = AnnotatorConfig.model_validate({**request.spec.options, **prices})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness_plugins.llm.failures import TransientError
 
-__all__ = ["Agenda", "Attempts", "backoff"]
+__all__ = ["Agenda", "Attempts", "asked_pause", "backoff"]
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
@@ -68,6 +68,11 @@ class Agenda:
         heapq.heappush(self._later, (self._clock() + seconds, index))
 
 
+def asked_pause(error: TransientError) -> float:
+    """Seconds that the server asks to wait, as far as it is obeyed."""
+    return min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
+
+
 def backoff(attempts: Attempts, error: TransientError) -> float:
     """Seconds until a call is sent again: what the server asks for, else full jitter.
 
@@ -76,5 +81,5 @@ def backoff(attempts: Attempts, error: TransientError) -> float:
     of one burst do not come back as one.
     """
     bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2 ** min(attempts.count - 1, 16))
-    asked = min(error.retry_after or 0.0, LONGEST_RETRY_AFTER)
+    asked = asked_pause(error)
     return asked + random.uniform(0, min(bound, 1.0) if asked else bound)

@@ -1,9 +1,9 @@
 """Every reply ever received: one SQLite file (WAL), shared by all runs and processes.
 
 A reply counts once it is committed. ``put`` gathers, ``commit`` writes what was gathered in one
-transaction: the engine commits in each turn of its event loop, so that a kill loses what came
-in during one turn at most. The file survives the death of the process at any moment; after a
-loss of power the last commits may be missing (``synchronous=NORMAL``), never half of one.
+transaction: the engine commits each reply as soon as it is read. The file survives the death of
+the process at any moment; after a loss of power the last commits may be missing
+(``synchronous=NORMAL``), never half of one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness_plugins.llm.calls import Call, Reply
 
 __all__ = ["SCHEMA", "ReplyCache", "Spent", "Stored"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the file's layout (``user_version``)."""
 APPLICATION = 0x66724C4D
 """``application_id`` of the file: tells it from any other SQLite file."""
@@ -37,7 +37,8 @@ CREATE TABLE replies (
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
     cached_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL, cost_usd REAL NOT NULL,
     logprob REAL, choice_logprobs TEXT, model TEXT NOT NULL, endpoint TEXT NOT NULL,
-    run_id TEXT NOT NULL, received REAL NOT NULL, checksum INTEGER NOT NULL
+    run_id TEXT NOT NULL, received REAL NOT NULL, checksum INTEGER NOT NULL,
+    record TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX replies_of_run ON replies (run_id, cost_usd, prompt_tokens, completion_tokens);
 CREATE TABLE repeats (
@@ -45,13 +46,15 @@ CREATE TABLE repeats (
     received REAL NOT NULL
 );
 """
-"""``repeats``: replies paid for although another process had just bought the same."""
+"""``repeats``: replies paid for although another process had just bought the same. ``record``
+(since layout 2, not in the checksum): what of its run counts the reply."""
+_UPGRADE = "ALTER TABLE replies ADD COLUMN record TEXT NOT NULL DEFAULT ''"
 
 _COLUMNS = (
     "key, text, finish, prompt_tokens, completion_tokens, cached_tokens, estimated, cost_usd, "
-    "logprob, choice_logprobs, model, endpoint, run_id, received, checksum"
+    "logprob, choice_logprobs, model, endpoint, run_id, received, checksum, record"
 )
-_INSERT = f"INSERT OR IGNORE INTO replies ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
+_INSERT = f"INSERT OR IGNORE INTO replies ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
 _FIND = f"SELECT {_COLUMNS} FROM replies WHERE key IN "
 _CHUNK = 500
 
@@ -60,10 +63,11 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A reply in the cache, and the run that paid for it."""
+    """A reply in the cache, the run that paid for it, and its record that counts it."""
 
     reply: Reply
     run_id: str
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class ReplyCache:
                     found[row[0]] = self._stored(row)
         return found
 
-    def put(self, key: str, call: Call, reply: Reply, run_id: str) -> None:
+    def put(self, key: str, call: Call, reply: Reply, run_id: str, record: str = "") -> None:
         """Gather a reply for the next commit.
 
         Args:
@@ -128,10 +132,12 @@ class ReplyCache:
             call: for its endpoint and model.
             reply: with its cost.
             run_id: who paid.
+            record: of that run, which counts it.
         """
         if (text := _storable(reply.text)) != reply.text:
             reply = replace(reply, text=text)
-        self._gathered.append((_row(key, call, reply, run_id), Stored(reply, run_id)))
+        row = (*_row(key, call, reply, run_id), record)
+        self._gathered.append((row, Stored(reply, run_id, record)))
 
     def commit(self) -> dict[str, Stored]:
         """Write what was gathered; returns what the file holds now under each of the keys:
@@ -181,16 +187,16 @@ class ReplyCache:
                 f"{SCHEMA}); update harness, or move the file away"
             )
         _use_wal(connection)
-        if version == 0:
-            _create(connection)
+        if version < SCHEMA:
+            _create_or_upgrade(connection)
 
     def _stored(self, row: Row) -> Stored:
-        if row[-1] != _checksum(row[:-1]):
+        if row[14] != _checksum(row[:14]):
             raise CorruptRunError(
                 f"{self._path}: the reply {str(row[0])[:12]}… is damaged; move the file away, "
                 "or restore it from a copy"
             )
-        return Stored(_reply(row), str(row[12]))
+        return Stored(_reply(row), str(row[12]), str(row[15]))
 
     def _insert(self) -> dict[str, Stored]:
         connection, held = self._connection, {}
@@ -246,10 +252,11 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _create_or_upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    if _marks(connection)[1] == 0:  # no other process was faster
-        for statement in _CREATE.split(";"):
+    version = _marks(connection)[1]  # another process may have been faster
+    if version < SCHEMA:
+        for statement in _CREATE.split(";") if version == 0 else [_UPGRADE]:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")

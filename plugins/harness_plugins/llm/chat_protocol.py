@@ -12,6 +12,9 @@ from harness_plugins.llm.tokens import prompt_tokens, text_tokens
 
 __all__ = ["reply_of", "request_of"]
 
+MOST_TOKENS = 10**9
+"""A usage above it is a mistake of the server."""
+
 
 def request_of(call: Call) -> dict[str, Any]:
     """The body of a request.
@@ -102,12 +105,14 @@ def _usage(usage: Any) -> tuple[int | None, int | None, int]:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    """A number of tokens that can be one: 64 bits do not fit into the file of replies."""
+    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else None
 
 
 def _logprob(logprobs: Any) -> float | None:
     """Sum over the tokens of the reply."""
-    tokens: Sequence[Any] = logprobs.get("content") or [] if isinstance(logprobs, dict) else []
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    tokens: Sequence[Any] = content if isinstance(content, list) else []
     values = [token.get("logprob") for token in tokens if isinstance(token, dict)]
     numbers = [float(value) for value in values if isinstance(value, int | float)]
     return sum(numbers) if numbers and len(numbers) == len(values) else None

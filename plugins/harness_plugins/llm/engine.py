@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.protocols import Progress, no_progress
 from harness_plugins.llm.calls import Call, Outcome, Reply, canonical
+from harness_plugins.llm.collecting import uncollected
 from harness_plugins.llm.failures import SendingError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Engine:
         cache: every reply ever received.
         meter: cost and budget.
         run_id: who pays.
+        record: what of the run counts what is bought now; see ``Account``.
         optional: features that are left out, from then on, if the server does not know them
             (``temperature``, ``response_format``, a parameter's name).
         note: says one line to the user.
@@ -46,13 +47,14 @@ class Engine:
         meter: Meter,
         *,
         run_id: str,
+        record: Callable[[], str] = lambda: "",
         optional: Collection[str] = (),
         note: Callable[[str], None] = lambda line: None,
         model: str | None = None,
     ) -> None:
         self._model = model
         self._sender, self._cache, self._meter = sender, cache, meter
-        self._run_id, self._note = run_id, note
+        self._run_id, self._record, self._note = run_id, record, note
         self._optional = frozenset(optional)
         self._left_out: set[str] = set()
         self._counted: set[str] = set()
@@ -61,7 +63,8 @@ class Engine:
         """What became of each call, in order.
 
         Equal calls are sent once. An outcome is ``paid`` for one of them, once in an engine's
-        life: the sum over outcomes is what the run has paid for them.
+        life, and not where another record of the run counts it: the sum over outcomes is
+        what the run has paid for them.
 
         Raises:
             ServiceError: if the service refuses for good.
@@ -73,10 +76,13 @@ class Engine:
         asked = [self._simplified(call) for call in calls]
         while True:
             known = len(self._left_out)
-            keys = [call.key for call in asked]
+            with uncollected():
+                keys = [call.key for call in asked]
+                answers.update(self._cache.find(set(keys) - answers.keys()))
             self._answer(keys, asked, answers, progress)
             if len(self._left_out) == known:
-                return [self._outcome(key, answers[key]) for key in keys]
+                with uncollected():
+                    return [self._outcome(key, answers[key]) for key in keys]
             asked = [
                 self._simplified(call) if isinstance(answers[key], SendingError) else call
                 for key, call in zip(keys, asked, strict=True)
@@ -89,8 +95,7 @@ class Engine:
         answers: dict[str, Stored | SendingError],
         progress: Progress,
     ) -> None:
-        """Put the answer of each call into ``answers``: from the cache, or sent for."""
-        answers.update(self._cache.find(set(keys) - answers.keys()))
+        """Send for what is not in ``answers`` yet."""
         missing = {key: call for key, call in zip(keys, calls, strict=True) if key not in answers}
         progress(len(calls) - len(missing), len(calls))
         if missing:
@@ -117,16 +122,17 @@ class Engine:
                 answers[key] = result  # type: ignore[assignment]
             else:
                 kept = replace(reply, cost_usd=cost) if cost else reply
-                self._cache.put(key, call, kept, self._run_id)
-                commits.due()
+                self._cache.put(key, call, kept, self._run_id, self._record())
+                # At once, not with the next ones: 10 microseconds more, and a process that is
+                # killed has this reply (tests.benchmarks.engine_tasks kills).
+                answers.update(self._cache.commit())
             pulse.beat()
 
         self._meter.catch_up(self._cache.spent(self._run_id).cost_usd)
-        commits = _Commits(self._cache, answers)
         try:
             self._sender.send(calls, admit, done)
-        finally:
-            commits.now()
+        finally:  # Ctrl-C may have come between the two
+            answers.update(self._cache.commit())
 
     def _learn(self, failure: object, call: Call) -> None:
         """Leave a feature out from now on, if nobody insists on it."""
@@ -146,46 +152,13 @@ class Engine:
     def _outcome(self, key: str, answer: Stored | SendingError) -> Outcome:
         if isinstance(answer, SendingError):
             return Outcome(None, str(answer))
-        paid = answer.run_id == self._run_id and key not in self._counted
+        paid = (
+            answer.run_id == self._run_id
+            and answer.record in ("", self._record())  # another has told of it
+            and key not in self._counted
+        )
         self._counted.add(key)
         return Outcome(answer.reply, paid=paid)
-
-
-class _Commits:
-    """Commits replies: with an event loop once in each of its turns, else each at once."""
-
-    def __init__(self, cache: ReplyCache, answers: dict[str, Stored | SendingError]) -> None:
-        self._cache, self._answers = cache, answers
-        self._scheduled = False
-        self._failure: Exception | None = None
-
-    def due(self) -> None:
-        """A reply was put.
-
-        Raises:
-            RunError: if an earlier one could not be written.
-        """
-        if self._failure is not None:
-            raise self._failure
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.now()
-            return
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._in_turn)
-
-    def now(self) -> None:
-        """Write what was put; only then does it count."""
-        self._answers.update(self._cache.commit())
-
-    def _in_turn(self) -> None:
-        self._scheduled = False
-        try:
-            self.now()
-        except Exception as error:  # a loop's callback has nobody to raise to
-            self._failure = error
 
 
 class _Pulse:

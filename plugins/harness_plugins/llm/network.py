@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from harness.errors import BudgetError, ServiceError
-from harness_plugins.llm.agenda import Agenda, backoff
+from harness_plugins.llm.agenda import Agenda, asked_pause, backoff
 from harness_plugins.llm.breaker import Breaker
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import (
@@ -27,6 +28,8 @@ __all__ = ["NetworkSender"]
 
 GRACE_SECONDS = 10.0
 """How long replies that are paid for are waited for after Ctrl-C or a fatal error."""
+LONG_PAUSE_SECONDS = 20.0
+"""A pause that the user is told of."""
 LOOK_AGAIN_SECONDS = 0.5
 """A call that the budget does not allow yet is looked at again at least so often."""
 
@@ -96,6 +99,7 @@ class _Dispatch:
         self._agenda = Agenda(len(calls))
         self._admitted: set[int] = set()
         self._sending = 0
+        self._quiet_until = 0.0
         self._ended = asyncio.Event()
         self._stop = asyncio.Event()
         self._why: Exception | None = None
@@ -124,15 +128,19 @@ class _Dispatch:
         try:
             while len(waiting) > 1 and not stop.done():
                 finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for worker in finished - {stop}:
-                    worker.result()
+                self._check(finished - {stop})
             patience = None if isinstance(self._why, BudgetError) else GRACE_SECONDS
             if rest := waiting - {stop}:
                 finished, _ = await asyncio.wait(rest, timeout=patience)
-                for worker in finished:
-                    worker.result()
+                self._check(finished)
         finally:
             stop.cancel()
+
+    def _check(self, workers: Iterable[asyncio.Task[Any]]) -> None:
+        """One that failed by what nobody foresaw is a reason to stop, not to drop the others."""
+        for worker in workers:
+            if isinstance(error := worker.exception(), Exception):
+                self._halt(error)
 
     async def _interrupted(self, workers: Sequence[asyncio.Task[None]]) -> None:
         if self._sending:
@@ -147,6 +155,8 @@ class _Dispatch:
             index = self._agenda.take()
             if index is not None:
                 await self._attempt(index)
+                # Replies that have come in meanwhile are kept before anything else is sent.
+                await asyncio.sleep(0)
             elif (pause := self._agenda.wait()) is not None:
                 await self._unless_stopped(asyncio.sleep(pause))
             else:
@@ -229,7 +239,8 @@ class _Dispatch:
             attempts.failed += 1
         pause = backoff(attempts, error)
         if error.throttled or error.retry_after:
-            self._lanes[lane].throttled(error.retry_after or 0.0)
+            self._lanes[lane].throttled(asked_pause(error))
+            self._tell_of_pause(error)
         down = self._breaker.failure(error)
         if attempts.exhausted(self._pace.retries):
             down = down or self._breaker.lost(error)
@@ -240,6 +251,13 @@ class _Dispatch:
             self._agenda.postpone(index, pause)
         if down is not None:
             self._halt(down)
+
+    def _tell_of_pause(self, error: TransientError) -> None:
+        """Say once for each long pause why nothing happens."""
+        pause, now = asked_pause(error), time.monotonic()
+        if pause >= LONG_PAUSE_SECONDS and now >= self._quiet_until:
+            self._quiet_until = now + pause
+            self._note(f"the server asks to wait: going on in {pause:.0f} s ({error})")
 
     def _closed(self, index: int, lane: int, error: ClosedError) -> None:
         """A key, or everything, is of no more use."""

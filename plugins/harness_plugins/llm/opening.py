@@ -50,6 +50,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
             cache,
             meter,
             run_id=account.run_id,
+            record=account.record,
             optional=settings.optional,
             note=account.note,
             model=settings.versioned_model,

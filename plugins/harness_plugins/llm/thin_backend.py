@@ -1,7 +1,12 @@
-"""Chat completions over aiohttp alone: raw bytes, one pool of kept connections, no models.
+"""Chat completions over aiohttp alone: raw bytes, kept connections, no models.
 
 Several times faster than the official client, which builds a request, a response and a
 model object for each answer. For servers that need nothing but the protocol.
+
+Every connection is a session of its own and is free again only when its reply has been
+returned, and so kept: a server that is asked again over a connection knows that its last
+answer there will not be asked for a second time. (A pool frees a connection as soon as the
+last byte is read, before the reader has it.)
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ __all__ = ["ThinBackend"]
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
 KEEPALIVE_SECONDS = 30.0
+DNS_SECONDS = 300
 ACCOUNT = (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID"))
 """Headers for the vendor alone, and the variables that set them, as in its own client."""
 
@@ -40,15 +46,13 @@ class ThinBackend:
         base_url: up to ``/v1``.
         keys: one a lane; none: requests go without a key, in one lane.
         server: what refusals are told with.
-        connections: kept open at most.
     """
 
-    def __init__(
-        self, base_url: str, keys: Sequence[Secret], server: Server, connections: int
-    ) -> None:
+    def __init__(self, base_url: str, keys: Sequence[Secret], server: Server) -> None:
         self._url = f"{base_url}/chat/completions"
-        self._keys, self._server, self._connections = tuple(keys), server, connections
-        self._session: ClientSession | None = None
+        self._keys, self._server = tuple(keys), server
+        self._free: list[ClientSession] = []
+        self._sessions: list[ClientSession] = []
         self._headers: list[Mapping[str, str]] = []
 
     @property
@@ -60,8 +64,8 @@ class ThinBackend:
         """One request; see ``Backend``."""
         from aiohttp import ClientConnectorError, ClientError, InvalidURL
 
-        session = self._session or self._open()
         body = orjson.dumps(request_of(call))
+        session = self._free.pop() if self._free else self._open()
         try:
             async with session.post(
                 self._url, data=body, headers=self._headers[lane], allow_redirects=False
@@ -75,32 +79,40 @@ class ThinBackend:
             raise TransientError(_why(error), unreachable=True) from None
         except (ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise TransientError(f"connection broken ({_why(error)})") from None
+        finally:
+            # Nothing is awaited between here and the commit of the reply.
+            self._free.append(session)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions, self._sessions, self._free = self._sessions, [], []
+        for session in sessions:
+            await session.close()
 
     def _open(self) -> ClientSession:
+        """A session with one connection; as many as there are requests at once."""
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
-        plain = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._server.where == "OpenAI":
-            plain |= {header: value for header, name in ACCOUNT if (value := setting(name))}
-        self._headers = [
-            {**plain, "Authorization": f"Bearer {key.reveal()}"} for key in self._keys
-        ] or [plain]
+        self._headers = self._headers or self._headers_of_lanes()
         proxied = any(name.lower() in ("http_proxy", "https_proxy") for name in os.environ)
-        self._session = ClientSession(
+        session = ClientSession(
             connector=TCPConnector(
-                limit=self._connections, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=300
+                limit=1, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
             ),
             timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=DummyCookieJar(),
             trust_env=proxied,  # looked up for each request, so only where there is one
         )
-        return self._session
+        self._sessions.append(session)
+        return session
+
+    def _headers_of_lanes(self) -> list[Mapping[str, str]]:
+        plain = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._server.where == "OpenAI":
+            plain |= {header: value for header, name in ACCOUNT if (value := setting(name))}
+        return [{**plain, "Authorization": f"Bearer {key.reveal()}"} for key in self._keys] or [
+            plain
+        ]
 
     async def _read(self, response: ClientResponse, call: Call, lane: int) -> Reply:
         raw = await response.read()

@@ -33,9 +33,13 @@ CHARACTERS_PER_TOKEN = 4
 REPLY_TOKENS = 1024
 """Assumed where a call sets no limit."""
 
+KNOWN_TEXTS = 4096
+"""Demonstrations stand in one call after another: they are counted once."""
+
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 
 
+@lru_cache(maxsize=KNOWN_TEXTS)
 def text_tokens(text: str, model: str) -> int:
     """Number of tokens of a text."""
     encoding = _encoding(_encoding_name(model))

@@ -177,9 +177,14 @@ def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:
 def _free(
     places: Sequence[_Place], placed: Sequence[tuple[Span, str]], cursor: int
 ) -> _Place | None:
-    free = [place for place in places if not _clashes(place, placed)]
-    behind = (place for place in free if place[0] >= cursor)
-    return next(behind, free[0] if free else None)
+    """The first free place behind the cursor, else the first free one."""
+    first: _Place | None = None
+    for place in places:
+        if not _clashes(place, placed):
+            if place[0] >= cursor:
+                return place
+            first = first or place
+    return first
 
 
 def _longer(

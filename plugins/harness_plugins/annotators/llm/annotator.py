@@ -21,6 +21,7 @@ from harness_plugins.annotators.llm.answers import Answer, answers_for
 from harness_plugins.annotators.llm.chat import Chat
 from harness_plugins.annotators.llm.retrieval import Embed, encoder_at, retrieved
 from harness_plugins.llm.calls import Call, Message, Outcome, canonical
+from harness_plugins.llm.collecting import uncollected
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
@@ -154,6 +155,10 @@ class LlmAnnotator:
         if self._choices and self._settings.sampling.get("calibrate"):
             calls = self._calibrated(calls, pool)
         outcomes = self._engine.ask(calls, progress)
+        with uncollected():
+            return self._understood(pool, outcomes)
+
+    def _understood(self, pool: Pool, outcomes: Sequence[Outcome]) -> Annotations:
         samples = self._settings.samples
         grouped = [outcomes[row * samples : (row + 1) * samples] for row in range(len(pool))]
         lengths = np.diff(pool.offsets).tolist()
@@ -222,20 +227,22 @@ class LlmAnnotator:
     ) -> list[tuple[Message, ...]]:
         if demonstrations is not None and len(demonstrations) and demonstrations.nearest is None:
             demonstrations = retrieved(demonstrations, pool, self._shots, self._embed, progress)
-        return self._chat.messages(pool, demonstrations)
+        with uncollected():
+            return self._chat.messages(pool, demonstrations)
 
     def _calls(self, chats: Chats) -> list[Call]:
         """One call a chat and sample, the samples of a chat together."""
         settings = self._settings
         parameters = settings.parameters()
         form = self._chat.response_format
-        return [
-            Call(
-                settings.endpoint, settings.model, chat, parameters, form, self._choices, sample
-            )
-            for chat in chats
-            for sample in range(settings.samples)
-        ]  # fmt: skip
+        with uncollected():
+            return [
+                Call(
+                    settings.endpoint, settings.model, chat, parameters, form, self._choices, sample
+                )
+                for chat in chats
+                for sample in range(settings.samples)
+            ]  # fmt: skip
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """To be answered without what the prompt alone suggests (Zhao et al., 2021)."""
