@@ -116,6 +116,8 @@ class StudentConfig(_Frozen):
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] | None = None
     """What the mixture judges: each text or token, or each whole sentence."""
+    clean_groups: Literal["all", "class"] | None = None
+    """One mixture over all losses (tokens: one for O, one for mentions), or one a class."""
     warmup_epochs: int | None = Field(default=None, ge=0, strict=True)
     """Epochs in which all labels count as clean."""
     ramp_epochs: float | None = Field(default=None, ge=0, allow_inf_nan=False)

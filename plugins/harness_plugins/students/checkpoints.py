@@ -56,8 +56,8 @@ class Found:
     def _restore_optimizer(self, trainer: Trainer) -> None:
         state = trainer.optimizer.state_dict()
         state["state"] = {
-            index: {key: self._tensors[f"optimizer.{index}.{key}"] for key in keys}
-            for index, keys in enumerate(self._about["optimizer"])
+            int(index): {key: self._tensors[f"optimizer.{index}.{key}"] for key in keys}
+            for index, keys in self._about["optimizer"].items()
         }
         trainer.optimizer.load_state_dict(state)
 
@@ -133,6 +133,6 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         "step": trainer.step,
         "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
-        "optimizer": [list(state[index]) for index in range(len(state))],
+        "optimizer": {index: list(values) for index, values in state.items()},
     }
     return {name: one.contiguous() for name, one in tensors.items()}, about

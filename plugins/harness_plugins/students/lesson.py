@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -38,9 +39,10 @@ class Lesson:
         """bool ``[units]``."""
         return np.asarray(self.labels != ABSTAINED)
 
-    @property
-    def groups(self) -> IntArray:
+    def groups(self, by: Literal["all", "class"]) -> IntArray:
         """int64 ``[units]``: what the small-loss criterion judges apart (``students.mixture``)."""
+        if by == "class":
+            return self.labels
         if self.pool.kind == "sequence":
             return np.zeros(len(self.labels), dtype=np.int64)
         return np.asarray(self.labels > OUTSIDE, dtype=np.int64)

@@ -46,9 +46,10 @@ def clean_by_mixture(losses: FloatArray, threshold: float, seed: int) -> BoolArr
 def clean_by_group(losses: FloatArray, groups: IntArray, threshold: float, seed: int) -> BoolArray:
     """The same within each group: bool ``[n]``.
 
-    Ours, for token tasks: ``O`` is most of all tokens and easy, so one mixture over all
-    tokens would part ``O`` from mentions rather than right from wrong. Group 0 is what is
-    annotated ``O``, group 1 what is annotated as part of a mention.
+    Ours. Of tokens, ``O`` is most and easy: one mixture over all would part ``O`` from mentions
+    rather than right from wrong. Of classes, those that the annotator says too seldom have the
+    larger losses: one mixture over all would believe none of their labels, and training on
+    what is left would make it worse.
 
     Args:
         losses: float ``[n]``.

@@ -34,7 +34,18 @@ PAPER: Mapping[str, Any] = {
 they differ: ``consistency_reduction``. For tokens the paper says nothing; this is its
 transfer: the same terms on tokens, and ours in ``students.mixture``."""
 DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
-    "sequence": {"weighted": True, "transition": True, "ema": 0.98},
+    "sequence": {
+        "fewest_epochs": 4,
+        "most_epochs": 4,
+        "weighted": True,
+        "transition": True,
+        "clean": "mixture",
+        "clean_groups": "class",
+        "warmup_epochs": 1,
+        "ramp_epochs": 0.0,
+        "mixup": 1.0,
+        "ema": 0.98,
+    },
     "token": {"weighted": True},
 }
 """Ours; results/LOG.md has what was tried."""

@@ -36,6 +36,8 @@ class Settings:
         clean_threshold: probability of the lower component above which a unit is clean.
         clean_by: whether the mixture judges each ``unit`` (token tasks: a distrusted token
             is masked) or each ``example`` by its mean loss.
+        clean_groups: whether one mixture judges ``all`` losses (token tasks: one those of
+            ``O``, one those of mentions), or one those of each ``class`` of annotation.
         warmup_epochs: epochs before the mixture is used; all answered units are clean then.
         ramp_epochs: epochs until the terms below have their full weight.
         mixup: weight of cross-entropy on mixed clean units.
@@ -65,6 +67,7 @@ class Settings:
     clean: Literal["all", "mixture"] = "all"
     clean_threshold: float = 0.7
     clean_by: Literal["unit", "example"] = "unit"
+    clean_groups: Literal["all", "class"] = "all"
     warmup_epochs: int = 4
     ramp_epochs: float = 10.0
     mixup: float = 0.0

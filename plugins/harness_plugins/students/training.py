@@ -93,8 +93,9 @@ class Trainer:
         answered = np.flatnonzero(lesson.answered)
         clean = np.zeros(len(lesson.labels), dtype=np.bool_)
         if settings.clean_by == "unit":
+            groups = lesson.groups(settings.clean_groups)[answered]
             clean[answered] = clean_by_group(
-                losses[answered], lesson.groups[answered], settings.clean_threshold, self.seed
+                losses[answered], groups, settings.clean_threshold, self.seed
             )
         else:
             clean[answered] = self._of_clean_examples(losses)[answered]

@@ -1,0 +1,287 @@
+"""Training of encoders: what a batch without clean rows does, memory, kills, tokens, the paper."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.data import Annotations, Pool
+from harness.errors import PartError
+from harness.iob2 import first_invalid
+from harness.protocols import Aids, no_progress
+from harness_plugins.students import checkpoints
+from harness_plugins.students.checkpoints import Checkpoints
+from harness_plugins.students.encoder import EncoderStudent
+from harness_plugins.students.heads import Standard, load_classifier
+from harness_plugins.students.lesson import make_lesson
+from harness_plugins.students.pieces import make_pieces
+from harness_plugins.students.settings import Settings
+from harness_plugins.students.sources import Source
+from harness_plugins.students.training import Trainer
+from tests.tiny_encoders import WORDS, write_bert, write_roberta
+
+EVERYTHING = Settings(
+    epochs=2,
+    batch_size=8,
+    learning_rate=1e-3,
+    warmup_epochs=1,
+    ramp_epochs=0,
+    clean="mixture",
+    mixup=1.0,
+    augmented=1.0,
+    consistency=1.0,
+    ema=0.9,
+)
+"""Every term at once."""
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of two tiny encoders with random weights."""
+    root = tmp_path_factory.mktemp("encoders")
+    return {"bert": write_bert(root / "bert"), "roberta": write_roberta(root / "roberta")}
+
+
+def texts(count: int, seed: int = 0) -> Pool:
+    rng = np.random.default_rng(seed)
+    made = [" ".join(rng.choice(WORDS, rng.integers(3, 12))) for _ in range(count)]
+    return Pool("sequence", "train", [f"train:{i}" for i in range(count)], made)
+
+
+def sentences(count: int, longest: int = 12) -> Pool:
+    rng = np.random.default_rng(1)
+    made = [tuple(rng.choice(WORDS, rng.integers(3, longest))) for _ in range(count)]
+    return Pool("token", "train", [f"train:{i}" for i in range(count)], made)
+
+
+def labels_of(pool: Pool, classes: int = 2, seed: int = 0) -> Annotations:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=int(pool.offsets[-1]))
+    if pool.kind == "token":  # B- of the only type, or O: always valid
+        labels = (labels == 1).astype(np.int64)
+    return Annotations.of(labels, pool.offsets)
+
+
+def student(folder: Path, settings: Settings, kind: str = "sequence") -> EncoderStudent:
+    classes = ("no", "yes") if kind == "sequence" else ("O", "B-X", "I-X")
+    return EncoderStudent(Source(folder, folder.name), kind, classes, settings)  # type: ignore[arg-type]
+
+
+def trainer(folder: Path, pool: Pool, said: Annotations, settings: Settings) -> Trainer:
+    """A trainer without dropout, so that two losses can be compared."""
+    torch.manual_seed(0)
+    fitted = student(folder, settings, pool.kind).load(folder)
+    for module in fitted.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    (pieces,) = make_pieces(pool, fitted.tokenizer, settings.max_length)
+    lesson = make_lesson(pool, said, pieces, pieces, settings)
+    return Trainer(fitted.model, lesson, settings, pad=fitted.pad, seed=0)
+
+
+def gradients(one: Trainer) -> list[np.ndarray[Any, Any]]:
+    return [np.array(own.grad.numpy()) for own in one.model.parameters() if own.grad is not None]
+
+
+@pytest.mark.parametrize("kind", ["sequence", "token"])
+@pytest.mark.parametrize("head", ["cls", "mean"])
+def test_every_term_trains_and_the_numbers_stay_finite(
+    encoders: dict[str, Path], kind: str, head: str
+) -> None:
+    pool = texts(40) if kind == "sequence" else sentences(40)
+    settings = replace(EVERYTHING, head=head)
+    fitted = student(encoders["bert"], settings, kind).fit(pool, labels_of(pool), 0, no_progress)
+    view = fitted.view(pool, no_progress)
+    assert np.isfinite(view.log_probabilities).all() and np.isfinite(view.embeddings).all()
+    assert kind == "sequence" or first_invalid(view.predictions, view.offsets) is None
+
+
+def test_a_batch_without_a_clean_row_has_a_finite_loss(encoders: dict[str, Path]) -> None:
+    pool = texts(8)
+    one = trainer(encoders["bert"], pool, labels_of(pool), EVERYTHING)
+    one.loss.clean = np.zeros(8, dtype=np.bool_)
+    rows = np.arange(8)
+    loss = one.loss(rows, one.loss.whole(rows, 5.0, one.rng), one.rng)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(np.isfinite(own).all() for own in gradients(one))
+
+
+@pytest.mark.parametrize("kind", ["sequence", "token"])
+def test_abstentions_take_part_in_no_loss(encoders: dict[str, Path], kind: str) -> None:
+    """The loss of a batch with an unanswered example is that of the batch without it."""
+    pool = texts(6) if kind == "sequence" else sentences(6)
+    said = labels_of(pool)
+    first = slice(*pool.offsets[:2])
+    labels = said.labels.copy()
+    labels[first] = -1
+    settings = replace(EVERYTHING, mixup=0.0, consistency=0.0)
+    with_it = trainer(encoders["bert"], pool, Annotations.of(labels, pool.offsets), settings)
+    rows = np.arange(1, 6)
+    without = trainer(encoders["bert"], pool.take(rows), said.take(rows), settings)
+    losses = [
+        one.loss(all_rows, one.loss.whole(all_rows, 5.0, one.rng), one.rng).item()
+        for one, all_rows in ((with_it, np.arange(6)), (without, np.arange(5)))
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+    other = labels.copy()
+    other[first] = -1
+    assert with_it.lesson.answered.sum() == len(labels) - (first.stop - first.start)
+
+
+def test_less_memory_gives_the_same_gradient_in_parts(
+    encoders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = texts(24)
+    settings = replace(EVERYTHING, mixup=0.0, batch_size=24)
+    rows = np.arange(24)
+    whole, parts = (trainer(encoders["bert"], pool, labels_of(pool), settings) for _ in range(2))
+    whole._backward(rows)
+    seen: list[int] = []
+    features = parts.model.features
+
+    def small(ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Any:
+        seen.append(len(ids))
+        if len(ids) > 14:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return features(ids, mask, at)
+
+    monkeypatch.setattr(parts.model, "features", small)
+    parts._backward(rows)
+    assert max(seen) == 48 and sum(size for size in seen if size <= 14) == 48
+    for one, other in zip(gradients(whole), gradients(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-3)
+    monkeypatch.setattr(
+        parts.model, "features", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError())
+    )
+    with pytest.raises(PartError, match="no memory to train on one text"):
+        parts._backward(rows)
+
+
+def test_a_killed_training_goes_on_at_its_last_epoch(
+    encoders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after an epoch and begun again it gives the same bytes, and trains only the rest."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    settings = replace(EVERYTHING, epochs=4, transition=True, head="mean")
+    pool = texts(48)
+    said = labels_of(pool)
+    learner = student(encoders["bert"], settings)
+    whole = learner.fit(pool, said, 7, no_progress).view(pool, no_progress)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KilledError
+
+    aids = Aids(checkpoints=tmp_path)
+    with pytest.raises(KilledError):
+        learner.fit_with(pool, said, 7, kill, aids)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
+    told: list[int] = []
+    resumed = learner.fit_with(pool, said, 7, lambda done, total: told.append(done), aids)
+    assert min(told) > 2 * 48
+    view = resumed.view(pool, no_progress)
+    assert view.log_probabilities.tobytes() == whole.log_probabilities.tobytes()
+
+
+@pytest.mark.parametrize("what", ["torn", "of another seed", "of other labels"])
+def test_a_checkpoint_that_does_not_fit_is_not_used(
+    encoders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    settings = replace(EVERYTHING, epochs=1)
+    pool = texts(16)
+    said, other = labels_of(pool), labels_of(pool, seed=1)
+    learner = student(encoders["bert"], settings)
+    wanted = learner.fit(pool, said, 3, no_progress).view(pool, no_progress)
+    aids = Aids(checkpoints=tmp_path)
+    seed = 4 if what == "of another seed" else 3
+    learner.fit_with(pool, other if what == "of other labels" else said, seed, no_progress, aids)
+    if what == "torn":
+        file = next(tmp_path.iterdir())
+        file.write_bytes(file.read_bytes()[:1000])
+    found = learner.fit_with(pool, said, 3, no_progress, aids).view(pool, no_progress)
+    assert found.log_probabilities.tobytes() == wanted.log_probabilities.tobytes()
+
+
+def test_no_folder_keeps_no_checkpoint(encoders: dict[str, Path]) -> None:
+    assert Checkpoints(None, "key").find() is None
+
+
+def test_tokens_of_roberta_are_cut_as_behind_a_space(encoders: dict[str, Path]) -> None:
+    """The silent trap: without the space ``word`` at the start of a text is another piece."""
+    source = Source(encoders["roberta"], "roberta")
+    tokenizer = source.tokenizer(encoders["roberta"], "token")
+    pool = Pool("token", "train", ("a", "b"), [("house", "river"), ("river",)])
+    (pieces,) = make_pieces(pool, tokenizer, 32)
+    joined = tokenizer([list(one) for one in pool.tokens], is_split_into_words=True)["input_ids"]
+    for row in range(2):
+        ids = pieces.ids[pieces.starts[row] : pieces.starts[row + 1]]
+        assert ids.tolist() == joined[row]
+    first = pieces.ids[pieces.starts[0] + pieces.places[1]]
+    again = pieces.ids[pieces.starts[1] + pieces.places[2]]
+    assert first == again
+    assert tokenizer.convert_ids_to_tokens(int(first)).startswith("Ġ")
+
+
+def test_a_roberta_student_tags_and_its_variants_share_windows(encoders: dict[str, Path]) -> None:
+    pool = sentences(12, longest=40)
+    longer = Pool("token", "train", pool.ids, [tuple(w * 3 for w in one) for one in pool.tokens])
+    learner = student(encoders["roberta"], replace(EVERYTHING, max_length=16), "token")
+    fitted = learner.fit_with(pool, labels_of(pool), 0, no_progress, Aids(variants=longer))
+    pieces, varied = make_pieces(pool, fitted.tokenizer, 16, longer)
+    assert len(pieces) > 12 and np.array_equal(pieces.units, varied.units)
+    assert np.array_equal(pieces.unit_starts, varied.unit_starts)
+    assert max(*pieces.lengths, *varied.lengths) <= 16
+    view = fitted.view(pool, no_progress)
+    assert len(view.predictions) == int(pool.offsets[-1])
+
+
+def test_in_low_budget_mode_the_unanswered_take_part(encoders: dict[str, Path]) -> None:
+    pool = texts(30)
+    labels = np.where(np.arange(30) < 10, labels_of(pool).labels, -1)
+    said = Annotations.of(labels, pool.offsets)
+    seen: list[int] = []
+    for unlabelled in (False, True):
+        settings = replace(EVERYTHING, epochs=1, unlabelled=unlabelled)
+        student(encoders["bert"], settings).fit(
+            pool, said, 0, lambda done, total: seen.append(total)
+        )
+    assert set(seen) == {10, 30}
+
+
+def test_what_is_cut_and_what_is_rare_is_said(encoders: dict[str, Path]) -> None:
+    pool = texts(30)
+    said = Annotations.of(np.asarray([1] + [0] * 29), pool.offsets)
+    lines: list[str] = []
+    student(encoders["bert"], replace(EVERYTHING, epochs=1, max_length=8)).fit_with(
+        pool, said, 0, no_progress, Aids(note=lines.append)
+    )
+    assert any("few labels of yes (1)" in line for line in lines)
+    assert any("are longer than 8 word pieces" in line for line in lines)
+
+
+def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> None:
+    """Features, then logits of them: what the whole model of transformers says."""
+    for name in ("bert", "roberta"):
+        model = load_classifier(
+            encoders[name], "sequence", "cls", ("no", "yes"),
+            attention_dropout=False, frozen_embeddings=False,
+        )  # fmt: skip
+        assert isinstance(model, Standard)
+        model.eval()
+        ids = torch.randint(5, 20, (3, 7))
+        mask = torch.ones_like(ids)
+        with torch.inference_mode():
+            features, _ = model.features(ids, mask, None)
+            found = model.logits(features)
+            wanted = model.model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(found, wanted)
