@@ -50,6 +50,7 @@ from harness_plugins.students.presets import settings_of
 from harness_plugins.students.sources import packaged
 
 LOPSIDED = 3.0
+KEYS = ("task", "rung", "method", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +188,8 @@ def table(options: argparse.Namespace) -> None:
         row["supervised"] = scores[task, "none"]["supervised"]
         cells = [_cell(row.get(method, [])) for method in methods]
         closes = [_closes(row, method) for method in ("paper", "default")]
-        print(
-            f"| {task} | {rung} | {np.mean(wrong[task, rung]):.0f} % | {' | '.join(cells + closes)} |"
-        )
+        errors = f"{np.mean(wrong[task, rung]):.0f} %"
+        print("| " + " | ".join([task, rung, errors, *cells, *closes]) + " |")
     print("\nOn the pool:\n")
     for task, rung in sorted(key for key in pools if key[1] != "none"):
         row = dict(pools[task, rung])
