@@ -20,6 +20,7 @@ PACKAGES = (
     "tokenizers",
     "numpy",
     "scikit-learn",
+    "sentencepiece",
     "kmedoids",
     "seqeval",
     "datasets",

@@ -24,6 +24,7 @@ from harness.protocols import Progress
 from harness.run_folder import RunFolder
 from harness.specs import parse_spec
 from harness.splits import load_splits
+from harness_plugins.augmenters.word_edits import WordEdits
 
 NOT_FOLLOWED = (ModuleType, type, CodeType, FrameType, str, bytes, int, float)
 
@@ -92,6 +93,7 @@ def spied_run(tmp_path: Path, annotator: str) -> list[str]:
     roles = ("annotator", "student", "trust", "demonstrations", "query")
     values = {field.name: getattr(parts, field.name) for field in fields(parts)}
     values.update({role: Spy(getattr(parts, role), secret, log) for role in roles})
+    values["augmenter"] = Spy(WordEdits(), secret, log)
     with RunFolder.held(tmp_path / "run") as folder:
         run(
             protocols.Parts(**values),
@@ -125,6 +127,7 @@ def test_no_part_of_an_unsupervised_run_can_reach_gold(tmp_path: Path) -> None:
         "ReplayAnnotator.annotate",
         "TfidfStudent.fit",
         "FittedTfidf.view",
+        "WordEdits.augment",
         "SmallLoss.__call__",
         "KMedoids.choose",
         "Untrusted.__call__",

@@ -59,7 +59,8 @@ class TokenStudent:
         raise AssertionError("fit_with is called in its place")
 
     def fit_with(self, pool, annotations, seed, progress, aids):
-        log(f"fit {aids.variants.tokens == pool.tokens}")
+        pairs = zip(aids.variants.tokens, pool.tokens, strict=True)
+        log(f"fit {sum(a != b for a, b in pairs)} of {len(pool)}")
         return self
 
     def view(self, pool, progress):
@@ -333,3 +334,41 @@ def test_an_annotator_and_an_augmenter_share_a_budget(bench: Bench) -> None:
 def succeeded_with_notes(outcome: Any) -> str:
     assert outcome.code == 0, outcome
     return str(outcome.stdout)
+
+
+def test_built_in_augmenters_of_texts_in_a_run(bench: Bench) -> None:
+    first, again = bench.run("word-edits"), bench.run("word-edits:0.3")
+    assert first["config"]["student"]["augmenter"] == "word-edits"
+    assert first["provenance"]["resolved"]["augmenter"]["rate"] == 0.1
+    assert first["run_id"] != again["run_id"]
+    made = [line.partition("] ")[2] for line in bench.log]
+    assert made[0] == made[1] != made[2]  # once a run
+
+
+@pytest.mark.parametrize(("augmenter", "least"), [("mentions", 20), ("word-edits:0.5", 10)])
+def test_built_in_augmenters_of_tokens_in_a_run(bench: Bench, augmenter: str, least: int) -> None:
+    bench.run(augmenter, "--task", "demo-ner", "--student", "token")
+    changed = [int(line.split()[1]) for line in bench.log]
+    assert len(changed) == 2 and min(changed) >= least
+    names = [name for name in bench.files() if name.endswith("variants.parquet")]
+    assert len(names) == 2
+
+
+def test_recorded_variants_of_a_drawn_pool(bench: Bench) -> None:
+    rows = [{"text": f"text {n}", "label": "abc"[n % 3]} for n in range(200)]
+    task = bench.folder / "letters"
+    task.mkdir()
+    for name in ("train", "test"):
+        (task / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    variants = bench.folder / "variants.jsonl"
+    said = ({"text": row["text"], "augmented": f"{row['text']} again"} for row in rows[::-1])
+    variants.write_text("\n".join(map(json.dumps, said)))
+    labels = "".join(f'[[labels]]\nname = "{n}"\ndescription = "d"\n' for n in "abc")
+    declared = 'schema = 1\nname = "letters"\nkind = "sequence"\nmetric = "accuracy"\n'
+    (bench.folder / "letters.toml").write_text(declared + labels)
+    data = ("--task", str(bench.folder / "letters.toml"), "--data", str(bench.folder))
+    bench.run(f"recorded:{variants}", *data)
+    (file,) = bench.folder.glob("letters/*/variants.parquet")
+    found = pq.read_table(file)["variant"].to_pylist()
+    assert len(found) == 60 and all(text.endswith(" again") for text in found)
+    assert found != sorted(found)

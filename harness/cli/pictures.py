@@ -24,6 +24,8 @@ def stages_table(result: RunResult) -> RichTable:
     metric = "accuracy" if result.metric == "accuracy" else "entity F1"
     annotator = result.config["annotator"]["spec"]
     student = result.config["student"]["spec"]
+    if augmenter := result.config["student"].get("augmenter"):
+        student = f"{student} on variants by {augmenter}"
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
         title.append("\nsupervised: the annotator reads gold labels", style="yellow")

@@ -16,7 +16,7 @@ from harness.errors import CommandError, DataError
 from harness.identity import occurrence, text_key
 from harness.jsonl import field, read_jsonl, text_field, type_name
 
-__all__ = ["LabelNumber", "Record", "Recording", "open_recording"]
+__all__ = ["LabelNumber", "Record", "Recording", "open_recording", "open_variants"]
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Where JSONL rows keep the answer; the first of these that a file has counts for the whole
@@ -83,6 +83,16 @@ class Recording:
         return found
 
 
+def open_variants(file: Path) -> Recording:
+    """Open ``FILE.jsonl`` or ``FILE.csv`` for its variants; it need hold no answers.
+
+    Raises:
+        DataError: if the file is wrong, naming the line.
+    """
+    table = file.suffix.lower() in SEPARATORS
+    return (_from_csv if table else _from_jsonl)(file, answers=False)
+
+
 def open_recording(argument: str | None, round_: int) -> Recording:
     """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
@@ -107,10 +117,12 @@ def open_recording(argument: str | None, round_: int) -> Recording:
     return _from_run(runs[0], round_)
 
 
-def _from_jsonl(file: Path) -> Recording:
+def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
     rows = [(f"{file}:{line}", row) for line, row in read_jsonl(file)]
     key = next((key for key in ANSWER_KEYS if any(key in row for _, row in rows)), None)
-    if key is None:
+    if not answers:
+        key = None
+    elif key is None:
         raise DataError(f"{file}: no answers; a row needs one of {', '.join(ANSWER_KEYS)}")
     seen: Counter[str] = Counter()
     records = []
@@ -123,7 +135,7 @@ def _from_jsonl(file: Path) -> Recording:
     return Recording(str(file), records, digest, from_gold=key in GOLD_KEYS)
 
 
-def _from_csv(file: Path) -> Recording:
+def _from_csv(file: Path, *, answers: bool = True) -> Recording:
     """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer."""
     names = {*CSV_COLUMNS, "llm_label"}
     seen: Counter[str] = Counter()
@@ -134,7 +146,7 @@ def _from_csv(file: Path) -> Recording:
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
         seen[text] += 1
-        answer = _csv_answer(field(row, key, where))
+        answer = _csv_answer(field(row, key, where)) if answers else None
         augmented = row.get("augmented") or None
         records.append(Record(where, seen[text], text, answer, augmented, None, ""))
     with file.open("rb") as handle:
@@ -150,12 +162,12 @@ def _csv_answer(cell: str) -> str | LabelNumber | None:
     return LabelNumber(int(label)) if label.isdecimal() else label
 
 
-def _record(row: Mapping[str, Any], key: str, text: str, place: int, where: str) -> Record:
+def _record(row: Mapping[str, Any], key: str | None, text: str, place: int, where: str) -> Record:
     return Record(
         where=where,
         place=place,
         key=text,
-        answer=field(row, key, where),
+        answer=None if key is None else field(row, key, where),
         augmented=_optional(row, "augmented", str, where),
         confidence=_optional(row, "confidence", (int, float), where),
         reply=_optional(row, "reply", str, where) or "",

@@ -2,39 +2,139 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import hookimpl
 
 if TYPE_CHECKING:
     from harness.hookspecs import Register
-    from harness.protocols import Augmenter, AugmenterRequest
+    from harness.protocols import AnyAugmenter, AugmenterRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What makes an augmenter, and what ``harness show augmenter`` says of it."""
+
+    make: Callable[[AugmenterRequest], AnyAugmenter]
+    said: Mapping[str, str]
+
+    def __call__(self, request: AugmenterRequest) -> AnyAugmenter:
+        """The augmenter."""
+        return self.make(request)
+
+    def describe(self) -> Mapping[str, object]:
+        """How it is named, when it works, where it comes from."""
+        return self.said
+
+
+ONCE, EACH_ROUND = "once a run, from the texts alone", "each round, from that round's labels"
 
 
 @hookimpl
 def harness_register_augmenters(register: Register) -> None:
     """All built-in ones."""
     register(
+        "back-translation",
+        Offer(_back_translation, BACK_TRANSLATION),
+        summary="into another language and back, by opus-mt: back-translation:PIVOT (fr)",
+        kinds=["sequence"],
+    )
+    register(
+        "mentions",
+        Offer(_mentions, MENTIONS),
+        summary="mentions give place to others of their type and length: mentions:0.5",
+        kinds=["token"],
+    )
+    register(
+        "paraphrase",
+        Offer(_paraphrase, PARAPHRASE),
+        summary="a language model says each text in other words: paraphrase:openai:MODEL",
+        kinds=["sequence"],
+    )
+    register(
         "recorded",
-        _recorded,
+        Offer(_recorded, RECORDED),
         summary="variants made before: recorded:FILE.jsonl or .csv with the key 'augmented'",
         kinds=["sequence"],
     )
     register(
-        "paraphrase",
-        _paraphrase,
-        summary="a language model says each text in other words: paraphrase:openai:MODEL",
-        kinds=["sequence"],
+        "word-edits",
+        Offer(_word_edits, WORD_EDITS),
+        summary="words deleted, swapped, misspelt (texts) or replaced (tokens): word-edits:0.1",
     )
 
 
-def _recorded(request: AugmenterRequest) -> Augmenter:
+BACK_TRANSLATION = {
+    "use": "--set student.augmenter=back-translation, or back-translation:de",
+    "made": ONCE,
+    "pivot": "a language, default fr (Helsinki-NLP/opus-mt-tc-big-en-fr and -fr-en)",
+    "forward, back": "hub ids or folders of two other models, for instance forward=DIR,back=DIR",
+    "beams": "width of the beam search, default 4",
+    "temperature": "above 0: translations are sampled, which varies more; default 0",
+    "needs": "the models: from the hub, its cache (hf download MODEL) or folders",
+    "source": "FreeAL's augmented texts; Xie et al. 2020 (UDA)",
+}
+MENTIONS = {
+    "use": "--set student.augmenter=mentions, or mentions:0.3,words=0.1",
+    "made": EACH_ROUND,
+    "rate": "share of the mentions that is replaced, default 0.5",
+    "words": "share of the other words that is replaced, as by word-edits, default 0",
+    "source": "Dai & Adel 2020, mention replacement; ours: of the same number of tokens",
+}
+PARAPHRASE = {
+    "use": "--set student.augmenter=paraphrase:openai:MODEL, or paraphrase:PRESET",
+    "made": ONCE,
+    "base_url, key_env, key_file": "as in annotator.*",
+    "price_input, price_output": "$ per million tokens, where the price is not known",
+    "costs": "one request a text; harness plan says how much; --budget-usd holds for both",
+}
+RECORDED = {
+    "use": "--set student.augmenter=recorded:FILE",
+    "made": ONCE,
+    "file": "rows with 'text' and 'augmented' (.jsonl, .csv with a header), or without a header "
+    "label,text,augmented; a text without a variant stays as it is",
+}
+WORD_EDITS = {
+    "use": "--set student.augmenter=word-edits, or word-edits:0.2",
+    "made": f"texts: {ONCE}; tokens: {EACH_ROUND}",
+    "rate": "share of the words that is edited, default 0.1",
+    "edits": "texts: any of delete+swap+typo, default all; negations are never deleted",
+    "tokens": "lower-case words outside of mentions, by words of the same ending",
+    "source": "Wei & Zou 2019 (EDA); Dai & Adel 2020, label-wise token replacement",
+}
+
+
+def _back_translation(request: AugmenterRequest) -> AnyAugmenter:
+    from harness_plugins.augmenters.back_translation import BackTranslation
+
+    return BackTranslation.from_request(request)
+
+
+def _mentions(request: AugmenterRequest) -> AnyAugmenter:
+    from harness_plugins.augmenters.mentions import MentionReplacement
+
+    return MentionReplacement.from_request(request)
+
+
+def _paraphrase(request: AugmenterRequest) -> AnyAugmenter:
+    from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
+
+    return ParaphraseAugmenter.from_request(request)
+
+
+def _recorded(request: AugmenterRequest) -> AnyAugmenter:
     from harness_plugins.augmenters.recorded import RecordedAugmenter
 
     return RecordedAugmenter.from_request(request)
 
 
-def _paraphrase(request: AugmenterRequest) -> Augmenter:
-    from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
+def _word_edits(request: AugmenterRequest) -> AnyAugmenter:
+    if request.task.kind == "token":
+        from harness_plugins.augmenters.token_edits import TokenEdits
 
-    return ParaphraseAugmenter.from_request(request)
+        return TokenEdits.from_request(request)
+    from harness_plugins.augmenters.word_edits import WordEdits
+
+    return WordEdits.from_request(request)

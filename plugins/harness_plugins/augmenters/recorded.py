@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.data import Pool
 from harness.errors import CommandError, DataError
 from harness.protocols import AugmenterRequest, Progress
-from harness_plugins.recordings import Recording, open_recording
+from harness_plugins.recordings import Recording, open_variants
 
 __all__ = ["RecordedAugmenter"]
 
@@ -27,7 +29,10 @@ class RecordedAugmenter:
         request.spec.check_options()
         if not request.spec.argument:
             raise CommandError("recorded needs a file: recorded:FILE.jsonl or recorded:FILE.csv")
-        return cls(open_recording(request.spec.argument, 0))
+        file = Path(request.spec.argument)
+        if not file.is_file():
+            raise CommandError(f"recorded:{file}: no such file")
+        return cls(open_variants(file))
 
     @property
     def fingerprint(self) -> str:

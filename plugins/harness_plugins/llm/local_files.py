@@ -15,7 +15,7 @@ from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 
 __all__ = ["Loaded", "LocalFiles", "identity_of", "locate"]
 
-DECIDING = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
+DECIDING = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt", "*.safetensors", "*.bin")
 """Files that can change an answer: configuration, tokenizer, chat template, weights."""
 IDENTITY_DIGITS = 12
 
@@ -130,7 +130,7 @@ def _snapshot(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    plain = ["*.json", "*.jinja", "*.model", "*.txt"]
+    plain = ["*.json", "*.jinja", "*.model", "*.spm", "*.txt"]
     try:
         for weights in ("*.safetensors", "*.bin"):
             found = Path(

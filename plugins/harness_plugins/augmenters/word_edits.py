@@ -1,0 +1,135 @@
+"""The ``word-edits`` augmenter of texts: words deleted, swapped and misspelt at random.
+
+Wei & Zou, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text
+Classification Tasks" (EMNLP 2019), without its synonyms, which need a thesaurus. Ours: only
+neighbours are swapped, words that turn a meaning around are never deleted, typos, and
+punctuation and spacing stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from harness.data import Pool
+from harness.errors import CommandError, nearest
+from harness.protocols import AugmenterRequest, Progress
+from harness_plugins.augmenters.drawing import generator, rate_of
+
+__all__ = ["RATE", "WordEdits"]
+
+RATE = 0.1
+"""Share of a text's words that is edited: EDA's alpha for most sizes of data (table 3)."""
+EDITS = ("delete", "swap", "typo")
+KEPT = frozenset(
+    {
+        *("no", "not", "nor", "never", "neither", "none", "nothing", "nobody", "nowhere"),
+        *("without", "hardly", "barely", "scarcely", "cannot", "few", "little", "less", "least"),
+        *("too", "but", "although", "despite", "instead"),
+    }
+)
+"""Words that are never deleted, nor words that end in n't: a label may hang on them."""
+WORD = re.compile(r"\w+(?:['’\-]\w+)*")
+SHORTEST_TYPO = 4
+"""Letters of the shortest word that is misspelt: its first and last letter stay."""
+SHOWN = 1000
+"""Texts between two tellings of progress."""
+
+
+class WordEdits:
+    """``word-edits[:RATE]``: edits about ``RATE`` of each text's words, one at least.
+
+    Args:
+        rate: share of the words, in (0, 1].
+        edits: kinds of edit, each drawn as often as the others where it is possible.
+    """
+
+    def __init__(self, rate: float = RATE, edits: tuple[str, ...] = EDITS) -> None:
+        self._rate, self._edits = rate, edits
+
+    @classmethod
+    def from_request(cls, request: AugmenterRequest) -> WordEdits:
+        """Read rate and ``edits=delete+swap+typo`` from the spec.
+
+        Raises:
+            CommandError: if either is wrong.
+        """
+        spec = request.spec
+        spec.check_options("edits")
+        edits = tuple(spec.options.get("edits", "+".join(EDITS)).split("+"))
+        for edit in edits:
+            if edit not in EDITS:
+                raise CommandError(f"{spec}: no edit {edit!r}; {nearest(edit, EDITS)}")
+        return cls(rate_of(spec, RATE), edits)
+
+    def describe(self) -> Mapping[str, object]:
+        """Rate and kinds of edit."""
+        return {"rate": self._rate, "edits": list(self._edits)}
+
+    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+        """An edited variant of each text; a text without words stays as it is."""
+        texts = []
+        for row, (id_, text) in enumerate(zip(pool.ids, pool.texts, strict=True)):
+            texts.append(self._edited(text, generator(seed, id_)))
+            if row % SHOWN == 0:
+                progress(row, len(pool))
+        progress(len(pool), len(pool))
+        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)
+
+    def _edited(self, text: str, rng: np.random.Generator) -> str:
+        words = WORD.findall(text)
+        gaps = WORD.split(text)  # one more than words: before, between and after them
+        for _ in range(max(1, round(self._rate * len(words)))):
+            possible = [edit for edit in self._edits if _places(edit, words)]
+            if not possible:
+                break
+            edit = possible[int(rng.integers(len(possible)))]
+            places = _places(edit, words)
+            _apply(edit, words, gaps, places[int(rng.integers(len(places)))], rng)
+        pieces = [gaps[0]]
+        for word, gap in zip(words, gaps[1:], strict=True):
+            pieces += [word, gap]
+        return "".join(pieces)
+
+
+def _places(edit: str, words: list[str]) -> list[int]:
+    """Which words an edit can be made at."""
+    if edit == "delete":
+        return [at for at, word in enumerate(words) if not _kept(word)] if len(words) > 1 else []
+    if edit == "swap":
+        return [at for at in range(len(words) - 1) if words[at] != words[at + 1]]
+    return [at for at, word in enumerate(words) if _typos(word)]
+
+
+def _apply(edit: str, words: list[str], gaps: list[str], at: int, rng: np.random.Generator) -> None:
+    if edit == "swap":
+        words[at], words[at + 1] = words[at + 1], words[at]
+    elif edit == "typo":
+        places = _typos(words[at])
+        k = places[int(rng.integers(len(places)))]
+        word = words[at]
+        words[at] = word[:k] + word[k + 1] + word[k] + word[k + 2 :]
+    else:
+        del words[at]
+        gaps[at : at + 2] = [_closed(gaps[at], gaps[at + 1])]
+
+
+def _closed(before: str, after: str) -> str:
+    """What is left between two words when one between them goes: punctuation and one space."""
+    if not before:
+        return after.lstrip()
+    return before.rstrip() + after
+
+
+def _typos(word: str) -> list[int]:
+    """Where two inner letters can change places."""
+    if len(word) < SHORTEST_TYPO or not word.isalpha():
+        return []
+    return [k for k in range(1, len(word) - 2) if word[k] != word[k + 1]]
+
+
+def _kept(word: str) -> bool:
+    lower = word.lower().replace("’", "'")
+    return lower in KEPT or lower.endswith("n't")
