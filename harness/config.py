@@ -102,7 +102,8 @@ class StudentConfig(_Frozen):
     weighted: bool = True
     """Weigh each label by the confidence with which it was given, where there is one."""
     save: bool = False
-    """Keep the last round's model in the run folder (student/)."""
+    """Keep the last round's model in the run folder (student/), for harness export; a run that
+    is finished trains it once more."""
 
 
 class SelectorConfig(_Frozen):
@@ -179,9 +180,10 @@ MANNERS: Mapping[str, Any] = {
         *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
         *("transport", "batch", "key_env", "key_file", "price_input", "price_output"),
     },
+    "student": {"save"},
 }
-"""Keys that say how answers are fetched and paid for, not what is asked: a run goes on
-under another budget, pace or key."""
+"""Keys that say how answers are fetched and paid for, not what is asked, and what is kept:
+a run goes on under another budget, pace or key, and its student can be kept afterwards."""
 
 
 def config_hash(config: Config, *identities: str) -> str:

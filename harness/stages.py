@@ -29,7 +29,7 @@ from harness.metrics import right_examples
 from harness.progress import Watcher
 from harness.protocols import Parts, Writes, Written
 from harness.results import SelectionResult, Spending, StageResult
-from harness.run_folder import RunFolder
+from harness.run_folder import STUDENT, RunFolder
 from harness.scoring import Scorer
 from harness.splits import Split, Splits
 
@@ -109,7 +109,7 @@ class Stages:
         self, round_: int, split: Split, feedback: Feedback | None, stage: str
     ) -> tuple[Annotations, float]:
         pool = split.pool
-        name = f"rounds/{round_:02d}/" + _file("annotations", pool, "parquet")
+        name = encoding.annotations_file(round_, pool.split)
         classes = self.task.classes
         if not self.folder.has(name):
             began = time.perf_counter()
@@ -200,11 +200,12 @@ class Stages:
     def _fit_and_record(self, name: str, round_: int, annotations: Annotations) -> None:
         """On its own, so that the views are not in memory twice when they are read back."""
         began = time.perf_counter()
-        views = self._fit(round_, annotations)
+        views = self.fit(round_, annotations)
         seconds = time.perf_counter() - began
         self.folder.write(name, lambda path: encoding.write_views(path, views, seconds))
 
-    def _fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
+    def fit(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
+        """Train, look at every pool, and keep the last round's student if it is wanted."""
         stage = f"R{2 * round_ + 2}"
         spec = self.config.student.spec
         if not annotations.answered.any():
@@ -225,7 +226,7 @@ class Stages:
                 self._check_view(view, split.pool)
                 views[split.pool.split] = view
             if self.config.student.save and round_ == self.config.rounds - 1:
-                self.folder.write_folder("student", fitted.save)
+                self.folder.write_folder(STUDENT, fitted.save)
         return views
 
     def _check_view(self, view: StudentView, pool: Pool) -> None:
@@ -330,10 +331,6 @@ def _answered_in_part(said: Annotations) -> BoolArray:
     """bool ``[n]``: some units of the example have a label and some have none."""
     given = np.add.reduceat((said.labels != ABSTAINED).astype(np.int64), said.offsets[:-1])
     return np.asarray((given > 0) & (given < np.diff(said.offsets)))
-
-
-def _file(stem: str, pool: Pool, suffix: str) -> str:
-    return f"{stem}.{suffix}" if pool.split == "train" else f"{stem}.{pool.split}.{suffix}"
 
 
 @contextmanager

@@ -107,9 +107,12 @@ class FittedEncoder:
         """Give a new ``mean`` head its first weights; other heads begin at random."""
         if self._kind == "token" or self._settings.head != "mean":
             return
+        import torch
+
+        from harness_plugins.students.heads import normed
         from harness_plugins.students.probing import linear_probe
 
-        embeddings = self.view(pool, no_progress).embeddings
+        embeddings = normed(torch.tensor(self.view(pool, no_progress).embeddings)).numpy()
         classes = int(self._model.config.num_labels)
         head = linear_probe(
             embeddings,
@@ -198,6 +201,12 @@ class FittedEncoder:
         self._tokenizer.save_pretrained(folder)
         about = {"kind": self._kind, **self._settings.describe()}
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def export(self, folder: Path) -> None:
+        """Write the model in a form that ``transformers`` has (``protocols.Exports``)."""
+        from harness_plugins.students.exporting import export_model
+
+        export_model(self._model, self._tokenizer, folder, self._settings.max_length)
 
     def _optimizer(self, settings: EncoderSettings) -> Any:
         """AdamW; biases and layer norms do not decay."""

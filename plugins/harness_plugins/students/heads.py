@@ -1,8 +1,9 @@
 """Classification heads: what stands between an encoder and the labels.
 
 ``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token.
-``mean``: a linear head on the mean over word pieces, for encoders that were trained to
-put meaning there (sentence encoders such as all-MiniLM-L6-v2). Token tasks have one head.
+``mean``: a linear head on the mean over word pieces, brought to mean 0 and variance 1, for
+encoders that were trained to put meaning there (sentence encoders such as
+all-MiniLM-L6-v2). Token tasks have one head.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from torch import nn
 
 from harness.data import FloatArray, Kind
 
-__all__ = ["Head", "MeanPooled", "load_model", "mean_pooled"]
+__all__ = ["Head", "MeanPooled", "load_model", "mean_pooled", "normed"]
 
 Head: TypeAlias = Literal["cls", "mean"]
 DROPOUT = 0.1
+EPS = 1e-12
 HEAD_FILE = "head.safetensors"
 
 
@@ -28,6 +30,11 @@ def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     ``[batch, width]``."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1)
+
+
+def normed(pooled: torch.Tensor) -> torch.Tensor:
+    """What a ``mean`` head reads: each row of ``[batch, width]`` with mean 0 and variance 1."""
+    return nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=EPS)
 
 
 class MeanPooled(nn.Module):
@@ -59,7 +66,7 @@ class MeanPooled(nn.Module):
             input_ids=input_ids, attention_mask=attention_mask
         ).last_hidden_state
         pooled = mean_pooled(hidden.float(), attention_mask)
-        logits = self.classifier(self.dropout(pooled))
+        logits = self.classifier(self.dropout(normed(pooled)))
         return SimpleNamespace(logits=logits, hidden_states=(hidden,))
 
     def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
