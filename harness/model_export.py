@@ -61,7 +61,10 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
 
     def write(folder: Path) -> None:
         fitted.export(folder)
-        (folder / "README.md").write_text(text, encoding="utf-8")
+        readme = folder / "README.md"
+        readme.write_text(text, encoding="utf-8")
+        for file in folder.iterdir():  # safetensors keeps its files from other users
+            file.chmod(readme.stat().st_mode)
 
     try:
         new_folder(target, write)
