@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config import AnnotatorConfig, Config, SelectorConfig, config_hash
-from harness.data import Kind
+from harness.data import Kind, TaskCard
 from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
@@ -29,7 +29,7 @@ from harness.protocols import (
 )
 from harness.specs import Spec, parse_spec
 
-__all__ = ["annotator_of", "assemble", "load_task", "resolve_selector", "run_id"]
+__all__ = ["annotator_of", "assemble", "load_task", "resolve_selector", "run_id", "student_of"]
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
@@ -41,13 +41,8 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     """
     task = load_task(config.task, plugins, data)
     config = _resolve(config, task, plugins)
-    kind = task.card.kind
     annotator = _annotator(config, task, plugins)
-    student_spec = parse_spec(config.student.spec)
-    student = _build(
-        _serving(plugins.part("student", student_spec.name), kind, plugins),
-        StudentRequest(student_spec, task.card, config.student),
-    )
+    student = student_of(config, task.card, plugins)
     augmenter = _augmenter(config, task, student, plugins)
     identities = {"task": task.fingerprint}
     for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
@@ -65,6 +60,14 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         identities=identities,
         augmenter=augmenter,
     )
+
+
+def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
+    """The student that the configuration names."""
+    spec = parse_spec(config.student.spec)
+    part = _serving(plugins.part("student", spec.name), card.kind, plugins)
+    student: Student = _build(part, StudentRequest(spec, card, config.student))
+    return student
 
 
 def annotator_of(

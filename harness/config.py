@@ -143,7 +143,8 @@ class StudentConfig(_Frozen):
     ema: float | None = Field(default=None, ge=0, lt=1)
     """Decay of the averaged weights that look at pools; 0: the last weights do."""
     save: bool = False
-    """Keep the last round's model in the run folder (student/)."""
+    """Keep the last round's model in the run folder (student/), for harness export; a run that
+    is finished trains it once more."""
 
 
 class SelectorConfig(_Frozen):
@@ -220,9 +221,10 @@ MANNERS: Mapping[str, Any] = {
         *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
         *("transport", "batch", "key_env", "key_file", "price_input", "price_output"),
     },
+    "student": {"save"},
 }
-"""Keys that say how answers are fetched and paid for, not what is asked: a run goes on
-under another budget, pace or key."""
+"""Keys that say how answers are fetched and paid for, not what is asked, and what is kept:
+a run goes on under another budget, pace or key, and its student can be kept afterwards."""
 
 
 def config_hash(config: Config, *identities: str) -> str:

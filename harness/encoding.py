@@ -29,7 +29,9 @@ from harness.protocols import PaidVariants, Written
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
+    "annotations_file",
     "read_annotations",
+    "read_ids",
     "read_selection",
     "read_variants",
     "read_views",
@@ -44,6 +46,12 @@ __all__ = [
 
 CHUNK = 65_536
 """Annotations that become text at a time; also the row groups of the file."""
+
+
+def annotations_file(round_: int, split: str) -> str:
+    """Where the annotations of a split stand in a run's folder."""
+    name = "annotations" if split == "train" else f"annotations.{split}"
+    return f"rounds/{round_:02d}/{name}.parquet"
 
 
 def write_annotations(
@@ -126,6 +134,14 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
         cost_usd=table["cost_usd"].to_numpy(),
     )
     return annotations, float(metadata["seconds"])
+
+
+def read_ids(path: Path) -> list[str]:
+    """The ids of the examples that ``write_annotations`` wrote, in their order."""
+    import pyarrow.parquet as pq
+
+    ids: list[str] = pq.read_table(path, columns=["id"])["id"].to_pylist()
+    return ids
 
 
 _READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.config import Config, to_toml
 from harness.counting import Counting
+from harness.keeping import keep_student
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Account, FromGold, Parts, Paying
@@ -59,6 +60,7 @@ def run(
         watcher.noted("this run is finished and was not run again; --fresh begins it anew")
         for stage in result.stages:
             watcher.finished(stage)
+        keep_student(Stages(parts, config, splits, folder, watcher, Counting()))
         plugins.notify("harness_run_finished", result=result, folder=folder.path)
         return result
     try:
@@ -71,6 +73,7 @@ def run(
             plugins.notify("harness_run_started", config=config, folder=folder.path)
             stages = Stages(parts, config, splits, folder, watcher, counting)
             result = _result(stages, run_id, _rounds(stages, plugins))
+        keep_student(stages)
         folder.write_text(RESULT, result.to_json() + "\n")
     except BaseException as error:
         plugins.notify("harness_run_failed", error=error, folder=folder.path)

@@ -48,6 +48,7 @@ __all__ = [
     "Estimates",
     "EstimatesVariants",
     "Evidence",
+    "Exports",
     "Fingerprinted",
     "FittedStudent",
     "FromGold",
@@ -342,6 +343,22 @@ class Assisted(Protocol):
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedStudent:
         """Train as ``fit`` does; the same arguments give the same model, also after a kill."""
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A fitted student that other programs can load, without any code of this one."""
+
+    def export(self, folder: Path) -> None:
+        """Write to an empty folder a model with its tokenizer and the names of its labels.
+
+        ``AutoModelForSequenceClassification`` or ``AutoModelForTokenClassification`` of
+        ``transformers`` loads it by ``from_pretrained``, without ``trust_remote_code``, and
+        gives the logits that the student gives.
+
+        Raises:
+            CommandError: if its architecture has no such form; the message says what to do.
+        """
 
 
 # --- selectors -----------------------------------------------------------------------

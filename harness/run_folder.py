@@ -20,13 +20,15 @@ from typing import Any, TypeVar
 from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
 from harness.results import SCHEMA, check_schema
 
-__all__ = ["RunFolder", "holder", "write_atomically"]
+__all__ = ["STUDENT", "RunFolder", "holder", "new_file", "new_folder", "write_atomically"]
 
 T = TypeVar("T")
 
 CHECKSUMS = "checksums.json"
 LOCK = ".lock"
 RECORDS = "rounds"
+STUDENT = "student"
+"""The folder of the last round's model, where it was to be kept."""
 HOLDER = ".holder.json"
 
 
@@ -106,24 +108,21 @@ class RunFolder:
                 f"{target}: cannot be written ({said}); what is recorded stays, "
                 "and the same command goes on"
             ) from error
-        self._checksums[name] = _sha256(temporary)
-        _replace_text(
-            self.path / CHECKSUMS,
-            json.dumps({"schema": SCHEMA, "sha256": self._checksums}, indent=1, sort_keys=True),
-        )
+        self._note_checksums({**self._checksums, name: _sha256(temporary)})
         _commit(temporary, target)
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> None:
         """Write a folder of files (a model): ``write`` gets an empty one, renamed when full."""
         import shutil
 
-        target, temporary = self.path / name, self.path / f".{name}.tmp"
-        for folder in (temporary, target):
-            if folder.exists():
-                shutil.rmtree(folder)
-        temporary.mkdir()
-        write(temporary)
-        temporary.replace(target)
+        def written(temporary: Path) -> None:
+            write(temporary)
+            kept = {k: v for k, v in self._checksums.items() if not k.startswith(f"{name}/")}
+            self._note_checksums({**kept, **_checksums_below(temporary, name)})
+
+        for old in (self.path / name, *self.path.glob(f".{name}.*.tmp")):
+            shutil.rmtree(old, ignore_errors=True)
+        new_folder(self.path / name, written)
 
     def scratch(self, name: str) -> Path:
         """A hidden folder for unfinished work, with what an earlier process left in it."""
@@ -160,6 +159,20 @@ class RunFolder:
             )
         return read(path)
 
+    def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
+        """Read what ``write_folder`` wrote after checking every file of it.
+
+        Raises:
+            CorruptRunError: if it is not what was written.
+        """
+        noted = {k: v for k, v in self._checksums.items() if k.startswith(f"{name}/")}
+        if not noted or noted != _checksums_below(self.path / name, name):
+            raise CorruptRunError(
+                f"{self.path / name}: damaged (its files are not those that were written); delete "
+                "this folder and run the same command again to have it made anew"
+            )
+        return read(self.path / name)
+
     def read_json(self, name: str) -> Any:
         """Read a JSON file of this schema version.
 
@@ -173,6 +186,11 @@ class RunFolder:
             return values
 
         return self.read(name, read)
+
+    def _note_checksums(self, checksums: dict[str, str]) -> None:
+        self._checksums = checksums
+        values = {"schema": SCHEMA, "sha256": checksums}
+        _replace_text(self.path / CHECKSUMS, json.dumps(values, indent=1, sort_keys=True))
 
 
 def holder(path: Path) -> str | None:
@@ -188,6 +206,46 @@ def write_atomically(target: Path, text: str) -> None:
     """Write a text file outside a run folder so that it is there wholly or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _replace_text(target, text)
+
+
+def new_file(target: Path, write: Callable[[Path], None]) -> None:
+    """Make a file outside a run folder so that it is there wholly or not at all.
+
+    Args:
+        target: where it shall be.
+        write: writes the content to the path that it is given.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        _commit(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def new_folder(target: Path, write: Callable[[Path], None]) -> None:
+    """Make a folder so that it is there with all its files or not at all.
+
+    Args:
+        target: no folder yet, or an empty one.
+        write: fills the empty folder that it is given.
+    """
+    import shutil
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        write(temporary)
+        for file in temporary.rglob("*"):
+            _sync(file)
+        temporary.replace(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync(target.parent)
 
 
 def _say_who(path: Path) -> None:
@@ -258,6 +316,12 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _checksums_below(folder: Path, name: str) -> dict[str, str]:
+    """Checksums of all files of a folder, by their paths in the run folder."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {f"{name}/{path.relative_to(folder).as_posix()}": _sha256(path) for path in files}
 
 
 def _sha256(path: Path) -> str:

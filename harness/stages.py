@@ -30,7 +30,7 @@ from harness.metrics import right_examples
 from harness.progress import Watcher
 from harness.protocols import Aids, Assisted, FittedStudent, Parts, Writes, Written
 from harness.results import SelectionResult, Spending, StageResult
-from harness.run_folder import RunFolder
+from harness.run_folder import STUDENT, RunFolder
 from harness.scoring import Scorer
 from harness.splits import Split, Splits
 from harness.variants import Variants
@@ -142,7 +142,7 @@ class Stages:
         self, round_: int, split: Split, feedback: Feedback | None, stage: str
     ) -> tuple[Annotations, float]:
         pool = split.pool
-        name = f"rounds/{round_:02d}/" + _file("annotations", pool, "parquet")
+        name = encoding.annotations_file(round_, pool.split)
         classes = self.task.classes
         if not self.folder.has(name):
             began = time.perf_counter()
@@ -242,8 +242,13 @@ class Stages:
                 check_view(view, split.pool, self.task, part)
                 views[split.pool.split] = view
             if self.config.student.save and round_ == self.config.rounds - 1:
-                self.folder.write_folder("student", fitted.save)
+                self.folder.write_folder(STUDENT, fitted.save)
         return views
+
+    def fit_again(self, round_: int, annotations: Annotations) -> dict[str, StudentView]:
+        """Train a round's student anew; it is kept if that is wanted, its views are not."""
+        made = self.variants.of(round_, annotations)
+        return self._fit(round_, annotations, Aids(made.pool, None, self.watcher.noted))
 
     def _fitted(self, annotations: Annotations, seed: int, aids: Aids) -> FittedStudent:
         student, pool = self.parts.student, self.splits.train.pool
@@ -333,7 +338,3 @@ def _paid(spending: Mapping[str, Spending]) -> _Paid:
         cost_usd=sum(one.cost_usd for one in spending.values()),
         spending=spending,
     )
-
-
-def _file(stem: str, pool: Pool, suffix: str) -> str:
-    return f"{stem}.{suffix}" if pool.split == "train" else f"{stem}.{pool.split}.{suffix}"

@@ -85,7 +85,6 @@ OTHER_VALUES: dict[str, Any] = {
     "student.batch_size": 8,
     "student.learning_rate": 0.001,
     "student.weighted": False,
-    "student.save": True,
     "selector.spec": "all",
     "selector.trust": "all",
     "selector.demonstrations": "random",
@@ -105,6 +104,7 @@ OTHER_MANNERS: dict[str, Any] = {
     "annotator.key_file": "keys.txt",
     "annotator.price_input": 1.0,
     "annotator.price_output": 1.0,
+    "student.save": True,
 }
 
 LLM_ONLY = [

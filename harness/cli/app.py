@@ -11,6 +11,7 @@ import typer
 
 from harness.cli import (
     audit_command,
+    export_command,
     inspect_commands,
     plan_command,
     result_commands,
@@ -43,6 +44,7 @@ def build_app() -> typer.Typer:
     plan_command.add_to(app)
     inspect_commands.add_to(app)
     result_commands.add_to(app)
+    export_command.add_to(app)
     audit_command.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins

@@ -27,7 +27,9 @@ REFERENCE_ANSWERS = "train_chat_bt"
 """Its file of LLM labels, named so: in this one ``label`` is no gold label."""
 GOLD_KEYS = ("label", "tags")
 """The keys of data files: answers read from them are taken to be gold labels, and a run that
-repeats them is marked supervised."""
+repeats them is marked supervised, unless the rows themselves say what they are."""
+SUPERVISED = "supervised"
+"""Whether gold labels had a part in a row, as exported files say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Record:
         where: ``file:line``, for messages.
         place: which occurrence of its text it is, 1 for the first.
         key: ``encoding.text_key`` of the text.
+        id: of the example, where it is recorded.
         answer: a label, its number, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
     """
@@ -59,27 +62,32 @@ class Record:
     augmented: str | None
     confidence: float | None
     reply: str
+    id: str | None = None
 
 
 class Recording:
-    """Records by text; rows with the same text are told apart by their order."""
+    """Records by text; rows with the same text are told apart by their id, or their order."""
 
     def __init__(
         self, source: str, records: Sequence[Record], fingerprint: str, *, from_gold: bool = False
     ) -> None:
         self.source, self.fingerprint, self.from_gold = source, fingerprint, from_gold
+        self._by_id = {record.id: record for record in records if record.id is not None}
         self._by_place = {(record.place, record.key): record for record in records}
         self._by_text: dict[str, Record] = {}
         for record in records:
             self._by_text.setdefault(record.key, record)
 
     def find(self, pool: Pool) -> list[Record | None]:
-        """The record of each example: same text and occurrence, else the first of that text."""
+        """The record of each example: same id, same text and occurrence, or the first of it."""
         found = []
         for id_, text in zip(pool.ids, pool.texts, strict=True):
             key = text_key(text)
             place = (occurrence(id_), key)
-            found.append(self._by_place.get(place) or self._by_text.get(key))
+            own = self._by_id.get(id_)
+            if own is None or own.key != key:
+                own = self._by_place.get(place) or self._by_text.get(key)
+            found.append(own)
         return found
 
 
@@ -132,7 +140,14 @@ def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
         records.append(_record(row, key, text, seen[text], where))
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return Recording(str(file), records, digest, from_gold=key in GOLD_KEYS)
+    gold = key in GOLD_KEYS
+    supervised = [_optional(row, SUPERVISED, bool, where) for where, row in rows]
+    return Recording(
+        str(file),
+        records,
+        digest,
+        from_gold=any(gold if one is None else one for one in supervised),
+    )
 
 
 def _from_csv(file: Path, *, answers: bool = True) -> Recording:
@@ -140,7 +155,7 @@ def _from_csv(file: Path, *, answers: bool = True) -> Recording:
     names = {*CSV_COLUMNS, "llm_label"}
     seen: Counter[str] = Counter()
     records = []
-    key = "label"
+    from_gold = False
     for line, row in read_records(file, names, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
@@ -148,10 +163,11 @@ def _from_csv(file: Path, *, answers: bool = True) -> Recording:
         seen[text] += 1
         answer = _csv_answer(field(row, key, where)) if answers else None
         augmented = row.get("augmented") or None
-        records.append(Record(where, seen[text], text, answer, augmented, None, ""))
+        gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
+        from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
+        records.append(Record(where, seen[text], text, answer, augmented, None, "", row.get("id")))
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    from_gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
     return Recording(str(file), records, digest, from_gold=from_gold)
 
 
@@ -171,6 +187,7 @@ def _record(row: Mapping[str, Any], key: str | None, text: str, place: int, wher
         augmented=_optional(row, "augmented", str, where),
         confidence=_optional(row, "confidence", (int, float), where),
         reply=_optional(row, "reply", str, where) or "",
+        id=row["id"] if isinstance(row.get("id"), str) else None,
     )
 
 
@@ -189,7 +206,8 @@ def _text(row: Mapping[str, Any], where: str) -> str:
 
 def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
     value = row.get(name)
-    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if value is not None and not fits:
         raise DataError(f"{where}: {name!r} is {type_name(value)}, which does not fit")
     return value
 
@@ -214,6 +232,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     augmented=None,
                     confidence=None if confidence != confidence else confidence,
                     reply=row["reply"],
+                    id=row["id"],
                 )
             )
     supervised = _manifest(folder).get("supervised")

@@ -2,7 +2,8 @@
 
 ``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or
 ``llm_tags`` (null: no answer). A file with ``label`` or ``tags`` alone is read, too, but
-those are taken to be gold labels, and the run is marked supervised.
+those are taken to be gold labels, and the run is marked supervised. Rows that
+``harness export`` wrote say themselves whether they come from a supervised run.
 
 ``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
 with labels as numbers in the order of the declared labels, -1 for no answer. Another csv file

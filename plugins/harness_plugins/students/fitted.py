@@ -56,3 +56,9 @@ class FittedEncoder:
         self.tokenizer.save_pretrained(folder)
         about = {"kind": self._kind, **self._settings.describe()}
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def export(self, folder: Path) -> None:
+        """Write the model in a form that ``transformers`` has (``protocols.Exports``)."""
+        from harness_plugins.students.exporting import export_model
+
+        export_model(self.model, self.tokenizer, folder, self._settings.max_length)

@@ -12,6 +12,7 @@ Every head is in two steps, since mixup acts between them: ``features`` of each 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -76,6 +77,11 @@ class MeanPooled(nn.Module):
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """``[units, width]`` to ``[units, labels]``."""
         return torch.as_tensor(self.classifier(features))
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
+        """``logits``, float ``[rows, labels]``, as a model of ``transformers`` gives them."""
+        features, _ = self.features(input_ids, attention_mask, None)
+        return SimpleNamespace(logits=self.logits(features))
 
     def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
         """Begin with the given head: ``[labels, width]`` and ``[labels]``."""
