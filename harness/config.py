@@ -107,7 +107,8 @@ class StudentConfig(_Frozen):
     head: Literal["cls", "mean"] | None = None
     """Where a text's label is read off: the sentence token, or the mean over word pieces."""
     augmenter: str | None = None
-    """Augmenter spec: variants of the texts to train on; unset: none, dropout makes them."""
+    """Augmenter spec: variants of the texts to train on (augmented = 1 unless the preset or you
+    say otherwise); unset: none, dropout makes them."""
     weighted: bool | None = None
     """Weigh each label by the confidence with which it was given, where there is one."""
     clean: Literal["all", "mixture"] | None = None

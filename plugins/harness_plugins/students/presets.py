@@ -64,5 +64,7 @@ def settings_of(config: StudentConfig, kind: Kind, head: Head) -> Settings:
         settings = replace(settings, **PAPER)
     if config.preset == "default":
         settings = replace(settings, **DEFAULT[kind])
+    if config.augmenter is not None and not settings.pairs:
+        settings = replace(settings, augmented=1.0)  # named to be used
     own = {field.name: getattr(config, field.name, None) for field in fields(Settings)}
     return replace(settings, **{name: value for name, value in own.items() if value is not None})
