@@ -94,7 +94,7 @@ class Stages:
         self.folder, self.watcher, self.counting = folder, watcher, counting
         self.task = parts.task.card
         self.scorer = Scorer(self.task, splits, without_leaked=config.without_leaked)
-        self.variants = Variants(parts, config, splits.train.pool, folder, watcher)
+        self.variants = Variants(parts, config, splits.train.pool, folder, watcher, counting)
 
     # -- the annotator -----------------------------------------------------------------
 

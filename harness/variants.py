@@ -11,6 +11,7 @@ import numpy as np
 from harness import encoding
 from harness.config import Config
 from harness.contracts import blaming, check_variants
+from harness.counting import Counting
 from harness.data import Annotations, Pool
 from harness.progress import Watcher
 from harness.protocols import LabelledAugmenter, PaidAugmenter, PaidVariants, Parts
@@ -48,11 +49,18 @@ class Variants:
     """
 
     def __init__(
-        self, parts: Parts, config: Config, pool: Pool, folder: RunFolder, watcher: Watcher
+        self,
+        parts: Parts,
+        config: Config,
+        pool: Pool,
+        folder: RunFolder,
+        watcher: Watcher,
+        counting: Counting,
     ) -> None:
         self._augmenter, self._seed = parts.augmenter, config.seed
         self._part = f"augmenter {config.student.augmenter!r}"
         self._pool, self._folder, self._watcher = pool, folder, watcher
+        self._counting = counting
 
     def of(self, round_: int, annotations: Annotations) -> Made:
         """The variants that the student of a round trains with.
@@ -67,7 +75,8 @@ class Variants:
         if not self._folder.has(name):
             self._watcher.began(f"R{2 * round_ + 2}", "augmenter", "making variants")
             began = time.perf_counter()
-            made = self._make(round_ if each_round else 0, annotations)
+            with self._counting.by(name):
+                made = self._make(round_ if each_round else 0, annotations)
             spent = time.perf_counter() - began
             self._folder.write(name, lambda path: encoding.write_variants(path, made, spent))
         read = self._folder.read(name, lambda path: encoding.read_variants(path, self._pool))

@@ -74,7 +74,7 @@ APPROVED_DEFAULTS: dict[str, Any] = {
     "student.epochs": None,
     "student.batch_size": None,
     "student.learning_rate": None,
-    **dict.fromkeys((f"student.{key}" for key in TRAINING)),
+    **dict.fromkeys(f"student.{key}" for key in TRAINING),
     "student.save": False,
     "selector.spec": "freeal",
     "selector.trust": None,

@@ -71,7 +71,7 @@ def standard_form(model: MeanPooled) -> Any:
         known = ", ".join((*BERT, *ROBERTA))
         raise CommandError(
             f"a mean head on an encoder of type {config.model_type!r} cannot be exported: that "
-            f"can be done for {known}; train the student with head=cls to export it"
+            f"can be done for {known}; student.head=cls trains a student that can be"
         )
     config.num_hidden_layers += 1
     made = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).eval()
@@ -137,5 +137,5 @@ def _check(model: MeanPooled, made: Any) -> None:
     if not differs <= TOLERANCE:
         raise PartError(
             f"the exported model would give other logits than the student (by {differs:.1e} of the "
-            "largest); train the student with head=cls to export it"
+            "largest); student.head=cls trains a student that can be"
         )
