@@ -9,7 +9,8 @@ Rungs: a rate of wrong labels by a class-dependent confusion matrix, in which ev
 class errs three times as often as its neighbours (the recorded errors of GPT-3.5 on MR are
 lopsided 391 to 129) and errors fall on the other classes by their frequency; ``embedding``,
 the ``embedding`` annotator's own labels, whose errors depend on the text; ``recorded``, what
-GPT-3.5 said of MR (``train_gpt35.jsonl``). The noisy annotators are simulated.
+GPT-3.5 said of MR (``train_gpt35.jsonl``). Token tasks: a rate of corrupted mentions (dropped,
+mistyped, moved by a token, and a quarter as many invented). The noisy annotators are simulated.
 
 Methods: presets of ``minilm``. ``paper`` with its terms and thresholds but of its 50 epochs
 only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each; variants are those
@@ -44,7 +45,7 @@ from harness.specs import parse_spec
 from harness.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.annotators.replay import ReplayAnnotator
-from harness_plugins.annotators.simulated import NoisyAnnotator
+from harness_plugins.annotators.simulated import NoisyAnnotator, NoisyMentions
 from harness_plugins.students.encoder import EncoderStudent
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.sources import packaged
@@ -79,6 +80,9 @@ def said_of(case: Case, task: Task, train: Split, data: Path) -> Annotations:
     """The labels that the student learns from."""
     if case.method == "supervised":
         return Annotations.of(train.gold.labels, train.gold.offsets)
+    if task.card.kind == "token":
+        corrupted = NoisyMentions(float(case.rung), len(task.card.labels), case.seed)
+        return corrupted.annotate(train.pool, None, no_progress, train.gold)
     if case.rung == "embedding":
         annotator = EmbeddingAnnotator(task.card)
         return annotator.annotate(train.pool, task.card.generated, no_progress)

@@ -46,7 +46,15 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "mixup": 1.0,
         "ema": 0.98,
     },
-    "token": {"weighted": True},
+    "token": {
+        "weighted": True,
+        "clean": "mixture",
+        "clean_groups": "class",
+        "warmup_epochs": 2,
+        "ramp_epochs": 0.0,
+        "mixup": 1.0,
+        "ema": 0.98,
+    },
 }
 """Ours; results/LOG.md has what was tried."""
 
