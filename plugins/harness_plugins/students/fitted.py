@@ -46,9 +46,10 @@ class FittedEncoder:
         # Windows of a sentence are summed: a length does not matter where cosines are taken.
         embeddings = np.zeros((len(pool), pooled.shape[1]), dtype=np.float32)
         np.add.at(embeddings, pieces.example, pooled.cpu().numpy())
-        return StudentView(
-            log_probabilities, predictions.astype(np.int32), embeddings, pool.offsets
-        )
+        predictions = predictions.astype(np.int32)
+        for own in (log_probabilities, predictions, embeddings):
+            own.setflags(write=False)  # handed over, not copied
+        return StudentView(log_probabilities, predictions, embeddings, pool.offsets)
 
     def save(self, folder: Path) -> None:
         """Write the model, its tokenizer and ``harness.json``."""
