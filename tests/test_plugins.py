@@ -666,13 +666,13 @@ def test_a_distribution_whose_entry_points_cannot_be_read_is_named(
 def test_a_built_in_command_cannot_be_replaced(tmp_path: Path) -> None:
     source = HOOKIMPL + (
         "@hookimpl\ndef harness_register_commands(app):\n"
-        "    @app.command('list')\n    def mine(): print('replaced')\n"
+        "    @app.command('list')\n    def mine(): print('mine instead')\n"
     )
     source += "    @app.command('mine')\n    def other(): print('mine')\n"
     site = site_with(tmp_path, hp_rude=source)
     listed = harness(site, "list")
     assert listed.returncode == 0
-    assert "replaced" not in listed.stdout and "annotators:\n" in listed.stdout
+    assert "mine instead" not in listed.stdout and "annotators:\n" in listed.stdout
     assert listed.stderr == (
         "harness: warning: plugin hp_rude-entry (hp_rude-dist 1.0): "
         "command 'list' is already there\n"

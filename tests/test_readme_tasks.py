@@ -50,7 +50,10 @@ def test_generated_texts_are_not_taken_from_the_data() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[2])
 def test_the_example_runs(example: Path, command: str) -> None:
-    result = json.loads(succeeded(call(*shlex.split(command), "--json")))
+    done = call(*shlex.split(command), "--json")
+    notes = done.stderr.splitlines()
+    assert done.code == 0 and all("few labels of RIVER (2)" in line for line in notes), done
+    result = json.loads(done.stdout)
     assert [stage["stage"][0] for stage in result["stages"]] == ["R", "R"]
     train = {"tickets": 8, "rivers": 3}[result["task"]]
     assert result["provenance"]["data"]["sizes"]["train"] == train

@@ -147,9 +147,12 @@ class EncoderStudent:
         counts = np.bincount(
             annotations.labels[annotations.labels >= 0], minlength=len(self._classes)
         )
-        few = [f"{self._classes[one]} ({counts[one]})" for one in np.flatnonzero(counts < FEW)]
+        # Of a token task's classes the beginnings of mentions say how many there are.
+        said = range(1, len(counts), 2) if self._kind == "token" else range(len(counts))
+        rare = [one for one in said if counts[one] < FEW]
+        few = [f"{self._classes[one].removeprefix('B-')} ({counts[one]})" for one in rare]
         if few:
-            aids.note(f"student: few labels of {', '.join(few)}; it will hardly learn them")
+            aids.note(f"student: few labels of {', '.join(few)}: hardly enough to learn them")
         length = self._settings.max_length
         if cut := cut_texts(pool, fitted.tokenizer, length):
             aids.note(
