@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.ladder run --data DIR --out FILE.jsonl [--tasks subj,trec,mr]
         [--rungs 0.2,0.4,embedding] [--methods plain,paper,default] [--seeds 0,1,2]
-        [--limit 1000] [--paper-epochs 4]
+        [--limit 1000] [--paper-epochs 4] [--held-out 1000] [--set KEY=VALUE]... [--name NAME]
     python -m tests.benchmarks.ladder table FILE.jsonl
 
 Rungs: a rate of wrong labels by a class-dependent confusion matrix, in which every other
@@ -16,6 +16,9 @@ Methods: presets of ``minilm``. ``paper`` with its terms and thresholds but of i
 only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each; variants are those
 of dropout, for ``recorded`` the recorded back-translations. ``supervised`` is ``plain`` on the
 gold labels, the same for all rungs of a task.
+
+To choose between settings, ``--held-out`` scores on training rows that were not drawn, never
+on the test set; ``--set`` changes settings of the student, ``--name`` calls that a method.
 
 ``run`` adds one line a student to the file and leaves out what stands there already; two at
 once may share it. ``table`` prints mean and standard deviation over seeds, and which share of
@@ -36,11 +39,11 @@ from typing import Any
 import numpy as np
 
 from harness.assembly import load_task
-from harness.config import StudentConfig
+from harness.config import AnnotatorConfig, StudentConfig, load_config
 from harness.data import Annotations, FloatArray, Pool
 from harness.metrics import score
 from harness.plugin_manager import Plugins
-from harness.protocols import Aids, AugmenterRequest, Task, no_progress
+from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, Task, no_progress
 from harness.specs import parse_spec
 from harness.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
@@ -88,9 +91,6 @@ def said_of(case: Case, task: Task, train: Split, data: Path) -> Annotations:
         return annotator.annotate(train.pool, task.card.generated, no_progress)
     if case.rung == "recorded":
         part = Plugins(third_party=False).part("annotator", "replay")
-        from harness.config import AnnotatorConfig
-        from harness.protocols import AnnotatorRequest
-
         spec = parse_spec(f"replay:{data / 'mr' / 'train_gpt35.jsonl'}")
         replay: ReplayAnnotator = part.factory(
             AnnotatorRequest(spec, task.card, AnnotatorConfig(), case.seed)
@@ -113,35 +113,48 @@ def variants_of(case: Case, task: Task, pool: Pool, data: Path) -> Pool | None:
     return made
 
 
-def config_of(case: Case, paper_epochs: int) -> StudentConfig:
-    """The preset, with the paper's cut short."""
-    if case.method == "paper":
-        return StudentConfig(preset="paper", epochs=paper_epochs, warmup_epochs=1, ramp_epochs=1.0)
-    preset: Any = "plain" if case.method == "supervised" else case.method
-    return StudentConfig(preset=preset)
+def config_of(case: Case, options: argparse.Namespace) -> StudentConfig:
+    """The preset, with the paper's cut short, and what is changed."""
+    settings = [f"student.{one}" for one in options.set]
+    preset = "plain" if case.method == "supervised" else case.method
+    config = load_config(None, [f"student.preset={preset}", *settings]).student
+    if case.method != "paper":
+        return config
+    short = {"epochs": options.paper_epochs, "warmup_epochs": 1, "ramp_epochs": 1.0}
+    return config.model_copy(update=short)
 
 
-def run_case(case: Case, data: Path, limit: int | None, paper_epochs: int) -> dict[str, Any]:
+def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """Train one student; its scores on the pool and on the test set."""
+    data: Path = options.data
     task = load_task(case.task, Plugins(third_party=False), data)
     splits = load_splits(task, inductive=True, limit=None, seed=case.seed)
-    train = splits.train.take(np.arange(len(splits.train.pool))[:limit])
-    assert splits.test is not None
+    rows = np.arange(len(splits.train.pool))
+    train = splits.train.take(rows[: options.limit])
+    test = splits.test
+    if options.held_out:
+        test = splits.train.take(rows[options.limit :][: options.held_out])
+    assert test is not None
     said = said_of(case, task, train, data)
-    settings = settings_of(config_of(case, paper_epochs), task.card.kind, packaged().head)
+    settings = settings_of(config_of(case, options), task.card.kind, packaged().head)
     student = EncoderStudent(packaged(), task.card.kind, task.card.classes, settings)
     began = perf_counter()
     aids = Aids(variants=variants_of(case, task, train.pool, data))
     fitted = student.fit_with(train.pool, said, case.seed, no_progress, aids)
     seconds = perf_counter() - began
     found = {}
-    for name, split in (("pool", train), ("test", splits.test)):
+    for name, split in (("pool", train), ("test", test)):
         labels = fitted.view(split.pool, no_progress).predictions
         found[name] = float(score(labels, split.gold, task.card).score)
     wrong = said.labels != train.gold.labels
-    about = {"task": case.task, "rung": case.rung, "method": case.method, "seed": case.seed}
+    about = {
+        "task": case.task,
+        "rung": case.rung,
+        "method": options.name or case.method,
+        "seed": case.seed,
+    }
     return {**about, "n": len(train.pool), "wrong": float(wrong.mean()), **found,
-            "seconds": round(seconds, 1), "paper_epochs": paper_epochs}  # fmt: skip
+            "seconds": round(seconds, 1), "paper_epochs": options.paper_epochs}  # fmt: skip
 
 
 def cases_of(options: argparse.Namespace) -> Iterator[Case]:
@@ -184,20 +197,23 @@ def table(options: argparse.Namespace) -> None:
         scores[key][line["method"]].append(100 * line["test"])
         pools[key][line["method"]].append(100 * line["pool"])
         wrong[key].append(100 * line["wrong"])
-    methods = ["plain", "paper", "default", "supervised"]
+    named = {line["method"] for line in lines} - {"plain", "paper", "default", "supervised"}
+    methods = ["plain", "paper", *sorted(named), "default", "supervised"]
     print("| task | rung | wrong | " + " | ".join(methods) + " | paper closes | default closes |")
     print("|---" * (5 + len(methods)) + "|")
     for task, rung in sorted(key for key in scores if key[1] != "none"):
         row = dict(scores[task, rung])
-        row["supervised"] = scores[task, "none"]["supervised"]
+        row["supervised"] = scores[task, "none"].get("supervised", [])
         cells = [_cell(row.get(method, [])) for method in methods]
         closes = [_closes(row, method) for method in ("paper", "default")]
         errors = f"{np.mean(wrong[task, rung]):.0f} %"
         print("| " + " | ".join([task, rung, errors, *cells, *closes]) + " |")
     print("\nOn the pool:\n")
+    print("| task | rung | " + " | ".join(methods) + " |")
+    print("|---" * (2 + len(methods)) + "|")
     for task, rung in sorted(key for key in pools if key[1] != "none"):
         row = dict(pools[task, rung])
-        row["supervised"] = pools[task, "none"]["supervised"]
+        row["supervised"] = pools[task, "none"].get("supervised", [])
         cells = [_cell(row.get(method, [])) for method in methods]
         print(f"| {task} | {rung} | {' | '.join(cells)} |")
 
@@ -225,6 +241,9 @@ def main() -> None:
     running.add_argument("--seeds", default="0,1,2")
     running.add_argument("--limit", type=int)
     running.add_argument("--paper-epochs", type=int, default=4)
+    running.add_argument("--held-out", type=int, default=0)
+    running.add_argument("--set", action="append", default=[])
+    running.add_argument("--name", default="")
     running.set_defaults(do=run)
     showing = commands.add_parser("table")
     showing.add_argument("files", type=Path, nargs="+")

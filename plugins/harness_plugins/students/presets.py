@@ -50,7 +50,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "weighted": True,
         "clean": "mixture",
         "clean_groups": "class",
-        "warmup_epochs": 2,
+        "warmup_epochs": 3,
         "ramp_epochs": 0.0,
         "mixup": 1.0,
         "ema": 0.98,
