@@ -115,8 +115,8 @@ def variants_of(case: Case, task: Task, pool: Pool, data: Path) -> Pool | None:
 
 def config_of(case: Case, options: argparse.Namespace) -> StudentConfig:
     """The preset, with the paper's cut short, and what is changed."""
-    settings = [f"student.{one}" for one in options.set]
     preset = "plain" if case.method == "supervised" else case.method
+    settings = [f"student.{one}" for one in options.set]
     config = load_config(None, [f"student.preset={preset}", *settings]).student
     if case.method != "paper":
         return config
@@ -130,8 +130,7 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     task = load_task(case.task, Plugins(third_party=False), data)
     splits = load_splits(task, inductive=True, limit=None, seed=case.seed)
     rows = np.arange(len(splits.train.pool))
-    train = splits.train.take(rows[: options.limit])
-    test = splits.test
+    train, test = splits.train.take(rows[: options.limit]), splits.test
     if options.held_out:
         test = splits.train.take(rows[options.limit :][: options.held_out])
     assert test is not None
@@ -176,12 +175,10 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 
 def run(options: argparse.Namespace) -> None:
     for case in cases_of(options):
-        done = {
-            (one["task"], one["rung"], one["method"], one["seed"]) for one in lines_of(options.out)
-        }
-        if (case.task, case.rung, case.method, case.seed) in done:
+        done = [Case(*(one[key] for key in KEYS)) for one in lines_of(options.out)]
+        if replace(case, method=options.name or case.method) in done:
             continue
-        found = run_case(case, options.data, options.limit, options.paper_epochs)
+        found = run_case(case, options)
         with options.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
         print(json.dumps(found), flush=True)
