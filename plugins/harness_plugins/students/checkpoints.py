@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from harness.data import FloatArray
+from harness_plugins.encoders import device
 from harness_plugins.students.lesson import Lesson
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training import Trainer
@@ -103,8 +104,10 @@ class Checkpoints:
 
 
 def lesson_key(lesson: Lesson, settings: Settings, source: str, seed: int) -> str:
-    """A hash of all that decides what training does."""
-    digest = hashlib.sha256(json.dumps([settings.describe(), source, seed]).encode())
+    """A hash of all that decides what training does, and of where: a GPU's random numbers
+    cannot go on from a CPU's."""
+    deciding = [settings.describe(), source, seed, device().type]
+    digest = hashlib.sha256(json.dumps(deciding).encode())
     for part in (lesson.pieces, lesson.variants):
         for values in (part.ids, part.starts, part.units):
             digest.update(values.tobytes())

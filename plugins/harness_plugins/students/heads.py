@@ -25,6 +25,8 @@ __all__ = ["Classifier", "Encoded", "Head", "MeanPooled", "Standard", "load_clas
 Head: TypeAlias = Literal["cls", "mean"]
 DROPOUT = 0.1
 EPSILON = 1e-12
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What configurations call it: BERT's, and those of DistilBERT and ModernBERT."""
 HEAD_FILE = "head.safetensors"
 
 Encoded: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -127,6 +129,7 @@ class Standard(nn.Module):
         The embedding is the last hidden state of the sentence token (FreeAL retrieves by
         it), in token tasks the mean over word pieces.
         """
+        self._seen.clear()  # a pass that ran out of memory must not keep its activations
         out = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         seen = self._seen.pop()
         hidden = out.hidden_states[-1].float()
@@ -161,6 +164,8 @@ def load_classifier(
 ) -> Classifier:
     """The encoder of a folder with the head that is saved there, or a new one.
 
+    A saved head of another number of labels is no use: the new one takes its place.
+
     Args:
         folder: as ``from_pretrained`` takes it.
         kind: of the task.
@@ -182,12 +187,13 @@ def load_classifier(
         label2id={name: index for index, name in enumerate(classes)},
     )
     settings = {"config": config, "dtype": torch.float32}  # half precision would be trained as such
+    settings["ignore_mismatched_sizes"] = True  # a head of other labels is made anew
     if not torch.cuda.is_available():
         # The fused kernel's gradient is several times slower on a CPU (results/LOG.md).
         settings["attn_implementation"] = "eager"
-    dropped = "attention_probs_dropout_prob"
-    if not attention_dropout and hasattr(config, dropped):
-        setattr(config, dropped, 0.0)
+    for dropped in ATTENTION_DROPOUTS:
+        if not attention_dropout and hasattr(config, dropped):
+            setattr(config, dropped, 0.0)
     classifier: Classifier
     if kind == "token":
         model = AutoModelForTokenClassification.from_pretrained(folder, **settings)
@@ -207,4 +213,6 @@ def _read_head(classifier: MeanPooled, file: Path) -> None:
     if file.exists():
         from safetensors.torch import load_file
 
-        classifier.classifier.load_state_dict(load_file(file))
+        saved = load_file(file)
+        if saved["weight"].shape == classifier.classifier.weight.shape:
+            classifier.classifier.load_state_dict(saved)

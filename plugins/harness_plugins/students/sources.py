@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Source:
 
         if kind == "sequence":
             return AutoTokenizer.from_pretrained(folder)
-        return AutoTokenizer.from_pretrained(folder, add_prefix_space=True)
+        return _behind_space(AutoTokenizer.from_pretrained(folder, add_prefix_space=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,19 @@ class _OnHub:
 
     repository: str
     revision: str | None = None
+
+
+def _behind_space(tokenizer: Any) -> Any:
+    """The option reaches RoBERTa's own tokenizer class; a general one (ModernBERT) drops it."""
+    pieces = tokenizer.backend_tokenizer.pre_tokenizer if tokenizer.is_fast else None
+    if pieces is not None:
+        state = json.loads(pieces.__getstate__())
+        for part in (state, *state.get("pretokenizers", ())):
+            if part["type"] == "ByteLevel":
+                part["add_prefix_space"] = True
+        pieces.__setstate__(json.dumps(state).encode())
+        tokenizer.backend_tokenizer.pre_tokenizer = pieces
+    return tokenizer
 
 
 HUB = {

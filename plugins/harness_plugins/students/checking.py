@@ -1,0 +1,115 @@
+"""Whether an encoder can be trained at all: asked before an annotator is paid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.data import Kind
+from harness.errors import CommandError
+from harness_plugins.encoders import quiet_transformers
+from harness_plugins.students.settings import Settings
+from harness_plugins.students.sources import Source
+
+__all__ = ["check_encoder", "check_length"]
+
+ABSOLUTE = ("bert", "electra", "albert", "distilbert")
+"""Types with one position vector a word piece, from 0 on."""
+ABSOLUTE_AFTER_PAD = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
+"""The same, from behind the padding's id on."""
+
+
+def check_length(source: Source, length: int) -> None:
+    """Refuse more word pieces than an encoder has positions for.
+
+    Raises:
+        CommandError: saying how many it reads.
+    """
+    config = json.loads((source.folder / "config.json").read_text(encoding="utf-8"))
+    most, kind = config.get("max_position_embeddings"), config.get("model_type")
+    if most is None or kind not in (*ABSOLUTE, *ABSOLUTE_AFTER_PAD):
+        return
+    if kind in ABSOLUTE_AFTER_PAD:
+        pad = config.get("pad_token_id")
+        most -= 1 + (1 if pad is None else pad)
+    if length > most:
+        name = source.identity.partition("@")[0]
+        raise CommandError(
+            f"student.max_length is {length}, but {name} reads at most {most} word pieces; "
+            f"set it to {most} or less"
+        )
+
+
+def check_encoder(source: Source, kind: Kind, settings: Settings) -> None:
+    """Refuse a folder that lacks something, or whose model has no head that can be taken apart.
+
+    Weights are not read through; what only reading them shows is told in training.
+
+    Raises:
+        CommandError: saying what is missing.
+    """
+    folder = source.folder
+    quiet_transformers()
+    try:
+        _check_weights(folder)
+        _check_tokenizer(source.tokenizer(folder, kind), folder, kind)
+        _check_head(folder, kind, settings)
+    except CommandError:
+        raise
+    except Exception as error:  # of many kinds: of files, of JSON, of tokenizers in Rust
+        said = str(error).strip().splitlines() or [repr(error)]
+        raise CommandError(f"{folder}: no encoder that transformers can load: {said[0]}") from None
+
+
+def _check_weights(folder: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    weights = [*folder.glob("*.safetensors")]
+    if not weights and not any(folder.glob("pytorch_model*.bin")):
+        raise CommandError(f"{folder}: no weights there (model.safetensors); fetch it again")
+    for file in weights:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError:
+            raise CommandError(f"{file}: torn or no safetensors; fetch it again") from None
+
+
+def _check_tokenizer(tokenizer: Any, folder: Path, kind: Kind) -> None:
+    """``transformers`` makes an empty tokenizer where there is none, and says nothing."""
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise CommandError(
+            f"{folder}: no tokenizer there (tokenizer.json); put it beside the model"
+        )
+    needed = {"padding": tokenizer.pad_token_id}
+    if kind == "token":
+        needed |= {"[CLS] or <s>": tokenizer.cls_token_id, "[SEP] or </s>": tokenizer.sep_token_id}
+    for name, found in needed.items():
+        if found is None:
+            raise CommandError(
+                f"{folder}: its tokenizer has no piece for {name}; choose an encoder (BERT's kin)"
+            )
+
+
+def _check_head(folder: Path, kind: Kind, settings: Settings) -> None:
+    import torch
+    from transformers import (
+        AutoConfig,
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+    )
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if kind == "sequence" and settings.head == "mean":
+        return
+    auto = (
+        AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+    )
+    with torch.device("meta"):  # no memory, no numbers
+        model = auto.from_config(config)
+    if not isinstance(getattr(model, "classifier", None), torch.nn.Module):
+        raise CommandError(
+            f"{folder}: a model of type {config.model_type!r} has no head to train here; "
+            "student.head=mean needs none, or choose an encoder (BERT's kin)"
+        )
