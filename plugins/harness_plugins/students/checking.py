@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.config import StudentConfig
 from harness.data import Kind
 from harness.errors import CommandError
 from harness_plugins.encoders import quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
-__all__ = ["check_encoder", "check_length"]
+__all__ = ["check_encoder", "check_length", "check_used"]
 
 ABSOLUTE = ("bert", "electra", "albert", "distilbert")
 """Types with one position vector a word piece, from 0 on."""
@@ -38,6 +39,29 @@ def check_length(source: Source, length: int) -> None:
         raise CommandError(
             f"student.max_length is {length}, but {name} reads at most {most} word pieces; "
             f"set it to {most} or less"
+        )
+
+
+def check_used(config: StudentConfig, settings: Settings, kind: Kind) -> None:
+    """Refuse keys that would change nothing.
+
+    Raises:
+        CommandError: naming the key and what it needs.
+    """
+    if config.augmenter is not None and not settings.pairs:
+        raise CommandError(
+            "student.augmenter has no effect: neither student.augmented nor student.consistency "
+            "is above 0; set one of them, or leave the key out"
+        )
+    if settings.unlabelled and not settings.consistency:
+        raise CommandError(
+            "student.unlabelled has no effect: nothing is learnt from examples without an answer "
+            "while student.consistency is 0; set it above 0, or leave the key out"
+        )
+    if settings.transition and kind == "token":
+        raise CommandError(
+            "student.transition has no effect: confusions are estimated for sequence tasks only; "
+            "leave the key out"
         )
 
 

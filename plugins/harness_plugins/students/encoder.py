@@ -123,7 +123,8 @@ class EncoderStudent:
     def _begin(self, fitted: FittedEncoder, lesson: Lesson, seed: int) -> FloatArray | None:
         """Give a new ``mean`` head its first weights; the transition matrix, if wanted."""
         settings = self._settings
-        if self._kind == "token" or settings.head != "mean" or settings.probe is None:
+        probed = settings.head == "mean" and settings.probe is not None
+        if self._kind == "token" or not (probed or settings.transition):
             return None
         from harness_plugins.students.probing import begin
 
@@ -133,11 +134,12 @@ class EncoderStudent:
             lesson.labels[rows],
             lesson.weights[rows],
             classes=len(self._classes),
-            penalty=settings.probe,
+            penalty=PENALTY if settings.probe is None else settings.probe,
             transition=settings.transition,
             seed=seed,
         )
-        fitted.model.set_head(found.weights, found.bias)
+        if probed:
+            fitted.model.set_head(found.weights, found.bias)
         return found.transition
 
     def _warn(
@@ -161,5 +163,7 @@ class EncoderStudent:
             )
 
 
+PENALTY = 0.03
+"""Of the probes that estimate confusions where the head does not begin with one."""
 FEW = 5
 """Labels of a class under which it is named in a warning."""

@@ -59,9 +59,8 @@ def _named(request: StudentRequest) -> Student:
 
 
 def _encoder(request: StudentRequest, source: Source) -> Student:
-    from harness.errors import CommandError
     from harness_plugins.encoders import PACKAGED
-    from harness_plugins.students.checking import check_encoder, check_length
+    from harness_plugins.students.checking import check_encoder, check_length, check_used
     from harness_plugins.students.encoder import EncoderStudent
     from harness_plugins.students.presets import settings_of
 
@@ -70,16 +69,7 @@ def _encoder(request: StudentRequest, source: Source) -> Student:
     check_length(source, settings.max_length)
     if source.identity != PACKAGED:
         check_encoder(source, kind, settings)
-    if request.config.augmenter is not None and not settings.pairs:
-        raise CommandError(
-            "student.augmenter has no effect: neither student.augmented nor student.consistency "
-            "is above 0; set one of them, or leave the key out"
-        )
-    if settings.unlabelled and not settings.consistency:
-        raise CommandError(
-            "student.unlabelled has no effect: nothing is learnt from examples without an answer "
-            "while student.consistency is 0; set it above 0, or leave the key out"
-        )
+    check_used(request.config, settings, kind)
     return EncoderStudent(source, kind, request.task.classes, settings)
 
 

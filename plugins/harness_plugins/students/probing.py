@@ -54,7 +54,8 @@ def begin(
     """Fit the first head, and estimate the annotator's confusions if asked to.
 
     Args:
-        features: float ``[n, width]``, what the head reads of the frozen encoder.
+        features: float ``[n, width]``, embeddings by the frozen encoder; they are brought to
+            mean 0 and variance 1, as a ``mean`` head reads them.
         labels: int ``[n]``, class indices.
         weights: float ``[n]``, how much each label counts.
         classes: number of classes.
@@ -65,7 +66,7 @@ def begin(
     """
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(labels))[:MOST]
-    features, labels, weights = features[rows], labels[rows], weights[rows]
+    features, labels, weights = _normalised(features[rows]), labels[rows], weights[rows]
     estimate = None
     if transition and len(labels) >= 2 * FOLDS:
         unseen = np.empty((len(labels), classes), dtype=np.float32)
@@ -132,3 +133,8 @@ def linear_probe(
 def _log_softmax(logits: FloatArray) -> FloatArray:
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _normalised(features: FloatArray) -> FloatArray:
+    centred = features - features.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))
