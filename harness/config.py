@@ -111,8 +111,9 @@ class StudentConfig(_Frozen):
     say otherwise); unset: none, dropout makes them."""
     weighted: bool | None = None
     """Weigh each label by the confidence with which it was given, where there is one."""
-    clean: Literal["all", "mixture"] | None = None
-    """Which labels are learnt: all, or those of small loss by a Gaussian mixture."""
+    clean: Literal["all", "mixture", "auto"] | None = None
+    """Which labels are learnt: all, those of small loss by a Gaussian mixture, or (auto) all
+    where few labels are wrong by an estimate, else by the mixture."""
     clean_threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] | None = None

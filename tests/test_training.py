@@ -248,21 +248,22 @@ def test_a_roberta_student_tags_and_its_variants_share_windows(encoders: dict[st
 def test_confusions_are_corrected_for_with_any_head(encoders: dict[str, Path]) -> None:
     """Words tell the classes apart; four in ten of one class are given the other's label."""
     rng = np.random.default_rng(0)
-    truth = rng.integers(2, size=200)
+    truth = rng.integers(2, size=400)
     pool = Pool(
         "sequence",
         "train",
-        [f"train:{i}" for i in range(200)],
+        [f"train:{i}" for i in range(400)],
         [" ".join(rng.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth],
     )
-    said = Annotations.of(np.where(rng.random(200) < 0.4, 1, truth), pool.offsets)
+    said = Annotations.of(np.where(rng.random(400) < 0.4, 1, truth), pool.offsets)
     for head in ("cls", "mean"):
         learner = student(encoders["bert"], Settings(epochs=1, transition=True, head=head))
         fitted = learner.load(encoders["bert"])
         lesson = learner._lesson(fitted, pool, said, Aids())
         found = learner._begin(fitted, lesson, 0)
-        assert found is not None
-        assert found[0, 1] > found[1, 0] + 0.1  # lopsided as the labels are
+        assert found.clean == "all" and found.transition is not None
+        # Lopsided as the labels are.
+        assert found.transition[0, 1] > found.transition[1, 0] + 0.1
 
 
 def test_in_low_budget_mode_the_unanswered_take_part(encoders: dict[str, Path]) -> None:

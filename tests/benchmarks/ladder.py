@@ -135,7 +135,7 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
         test = splits.train.take(rows[options.limit :][: options.held_out])
     assert test is not None
     said = said_of(case, task, train, data)
-    settings = settings_of(config_of(case, options), task.card.kind, packaged().head)
+    settings = settings_of(config_of(case, options), task.card.kind, packaged())
     student = EncoderStudent(packaged(), task.card.kind, task.card.classes, settings)
     began = perf_counter()
     aids = Aids(variants=variants_of(case, task, train.pool, data))

@@ -46,7 +46,7 @@ from harness_plugins.students.mixture import clean_by_mixture
 from harness_plugins.students.pieces import make_pieces
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import Settings
-from harness_plugins.students.sources import Source
+from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import Trainer
 
 PADDED = 128
@@ -265,7 +265,7 @@ def main() -> None:
     options = parser.parse_args()
     made = material(options.data, options.examples)
     chosen = StudentConfig(preset="paper", epochs=options.epochs, warmup_epochs=1, head="mean")
-    settings = replace(settings_of(chosen, "sequence", "mean"))
+    settings = replace(settings_of(chosen, "sequence", packaged()))
     with tempfile.TemporaryDirectory() as room:
         folder = folder_of(options.shape, Path(room))
         ours, plain = equal_losses(folder, made, settings)

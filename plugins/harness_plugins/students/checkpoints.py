@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.data import FloatArray
 from harness_plugins.encoders import device
-from harness_plugins.students.lesson import Lesson
+from harness_plugins.students.lesson import Begun, Lesson
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training import Trainer
 
@@ -32,10 +31,11 @@ class Found:
         self._tensors, self._about = tensors, about
 
     @property
-    def transition(self) -> FloatArray | None:
-        """What training began with (``students.probing``)."""
+    def begun(self) -> Begun:
+        """What training began with."""
         found = self._tensors.get("transition")
-        return None if found is None else np.asarray(found.numpy())
+        transition = None if found is None else np.asarray(found.numpy())
+        return Begun(transition, self._about["clean"])
 
     def restore(self, trainer: Trainer) -> None:
         """Put a new trainer where the earlier one was, its random numbers included."""
@@ -134,6 +134,7 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         tensors["transition"] = torch.from_numpy(np.array(trainer.transition))
     about = {
         "step": trainer.step,
+        "clean": trainer.settings.clean,
         "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.data import Annotations, FloatArray, Kind, Pool
+from harness.data import Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
-from harness_plugins.students.lesson import Lesson, lesson_rows, make_lesson
+from harness_plugins.students.lesson import Begun, Lesson, lesson_rows, make_lesson
 from harness_plugins.students.pieces import cut_texts, make_pieces
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
@@ -98,17 +99,26 @@ class EncoderStudent:
         key = lesson_key(lesson, self._settings, self._source.identity, seed)
         checkpoints = Checkpoints(aids.checkpoints, key)
         found = checkpoints.find()
+        begun = found.begun if found else self._begin(fitted, lesson, seed)
         trainer = Trainer(
             fitted.model,
             lesson,
-            self._settings,
+            self._settings_of(begun),
             pad=fitted.pad,
             seed=seed,
-            transition=found.transition if found else self._begin(fitted, lesson, seed),
+            transition=begun.transition,
         )
         if found:
             found.restore(trainer)
         trainer.run(progress, lambda: checkpoints.save(trainer))
+
+    def _settings_of(self, begun: Begun) -> Settings:
+        """Those of training, by what was found out before."""
+        settings = self._settings
+        doubted = settings.clean == "auto" and begun.clean == "mixture"
+        if doubted and settings.doubted_rate is not None:
+            settings = replace(settings, learning_rate=settings.doubted_rate)
+        return replace(settings, clean=begun.clean)
 
     def _lesson(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -120,13 +130,15 @@ class EncoderStudent:
         pieces = make_pieces(seen, fitted.tokenizer, settings.max_length, *variants)
         return make_lesson(seen, annotations.take(rows), pieces[0], pieces[-1], settings)
 
-    def _begin(self, fitted: FittedEncoder, lesson: Lesson, seed: int) -> FloatArray | None:
-        """Give a new ``mean`` head its first weights; the transition matrix, if wanted."""
+    def _begin(self, fitted: FittedEncoder, lesson: Lesson, seed: int) -> Begun:
+        """Give a new ``mean`` head its first weights; find out how wrong the labels are."""
         settings = self._settings
         probed = settings.head == "mean" and settings.probe is not None
-        if self._kind == "token" or not (probed or settings.transition):
-            return None
-        from harness_plugins.students.probing import begin
+        asked = settings.transition or settings.clean == "auto"
+        doubted: Literal["all", "mixture"] = "all" if settings.clean == "all" else "mixture"
+        if self._kind == "token" or not (probed or asked):
+            return Begun(None, doubted)
+        from harness_plugins.students.probing import LITTLE, begin
 
         rows = np.flatnonzero(lesson.answered)
         found = begin(
@@ -135,12 +147,14 @@ class EncoderStudent:
             lesson.weights[rows],
             classes=len(self._classes),
             penalty=PENALTY if settings.probe is None else settings.probe,
-            transition=settings.transition,
+            transition=asked,
             seed=seed,
         )
         if probed:
             fitted.model.set_head(found.weights, found.bias)
-        return found.transition
+        if settings.clean == "auto" and found.wrong is not None and found.wrong < LITTLE:
+            doubted = "all"
+        return Begun(found.transition if settings.transition else None, doubted)
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids

@@ -12,7 +12,7 @@ from harness_plugins.students.pieces import Pieces
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.weights import confidence_weights
 
-__all__ = ["Lesson", "make_lesson"]
+__all__ = ["Begun", "Lesson", "make_lesson"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,19 @@ class Lesson:
         if self.pool.kind == "sequence":
             return np.zeros(len(self.labels), dtype=np.int64)
         return np.asarray(self.labels > OUTSIDE, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """What was found out before training.
+
+    Attributes:
+        transition: float32 ``[classes, classes]``, or None: no correction.
+        clean: whether all labels count as clean, or those of small loss by a mixture.
+    """
+
+    transition: FloatArray | None
+    clean: Literal["all", "mixture"]
 
 
 def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:

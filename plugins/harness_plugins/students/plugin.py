@@ -65,7 +65,7 @@ def _encoder(request: StudentRequest, source: Source) -> Student:
     from harness_plugins.students.presets import settings_of
 
     kind = request.task.kind
-    settings = settings_of(request.config, kind, source.head)
+    settings = settings_of(request.config, kind, source)
     check_length(source, settings.max_length)
     if source.identity != PACKAGED:
         check_encoder(source, kind, settings)

@@ -8,12 +8,13 @@ from typing import Any
 
 from harness.config import StudentConfig
 from harness.data import Kind
-from harness_plugins.students.settings import Head, Settings
+from harness_plugins.students.settings import Settings
+from harness_plugins.students.sources import Source
 
 __all__ = ["settings_of"]
 
 TOKEN: Mapping[str, Any] = {
-    "batch_size": 16, "learning_rate": 3e-4, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
+    "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
 }  # fmt: skip
 """A token head begins at random: it needs more steps, about ten epochs of 300 sentences."""
 PAPER: Mapping[str, Any] = {
@@ -39,7 +40,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "most_epochs": 4,
         "weighted": True,
         "transition": True,
-        "clean": "mixture",
+        "clean": "auto",
         "clean_groups": "class",
         "warmup_epochs": 1,
         "ramp_epochs": 0.0,
@@ -59,19 +60,22 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
 """Ours; results/LOG.md has what was tried."""
 
 
-def settings_of(config: StudentConfig, kind: Kind, head: Head) -> Settings:
+def settings_of(config: StudentConfig, kind: Kind, source: Source) -> Settings:
     """The settings of the preset that a configuration names, with what it sets itself.
 
     Args:
         config: of the student.
         kind: of the task.
-        head: the encoder's own, for sequence tasks.
+        source: the encoder, with its own head and learning rates.
     """
-    settings = replace(Settings(head=head), **(TOKEN if kind == "token" else {}))
+    settings = Settings(head=source.head, learning_rate=source.rates[kind])
+    settings = replace(settings, **(TOKEN if kind == "token" else {}))
     if config.preset == "paper":
         settings = replace(settings, **PAPER)
     if config.preset == "default":
         settings = replace(settings, **DEFAULT[kind])
+        if config.learning_rate is None:
+            settings = replace(settings, doubted_rate=source.doubted_rate)
     if config.augmenter is not None and not settings.pairs:
         settings = replace(settings, augmented=1.0)  # named to be used
     own = {field.name: getattr(config, field.name, None) for field in fields(Settings)}

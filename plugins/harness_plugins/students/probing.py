@@ -17,11 +17,14 @@ from harness.data import FloatArray, IntArray
 from harness_plugins.students import terms
 from harness_plugins.students.transition import estimate_transition
 
-__all__ = ["Beginning", "begin", "linear_probe"]
+__all__ = ["LITTLE", "Beginning", "begin", "linear_probe"]
 
 FOLDS = 5
 MOST = 20_000
 """Examples at most that a probe is fitted on, drawn by the seed."""
+LITTLE = 0.15
+"""Share of wrong labels, as estimated, under which labels are not corrected for: a weak probe
+sees about a tenth where there is none (results/LOG.md)."""
 STEPS = 100
 """Of L-BFGS at most; the loss is convex without a transition matrix."""
 
@@ -33,12 +36,14 @@ class Beginning:
     Attributes:
         weights, bias: float32 ``[classes, width]``, ``[classes]``.
         transition: float32 ``[classes, classes]``, how the annotator errs
-            (``students.transition``); None where it was not asked for.
+            (``students.transition``); None where it was not asked for, or could not be seen.
+        wrong: share of wrong labels by that estimate, in [0, 1]; None likewise.
     """
 
     weights: FloatArray
     bias: FloatArray
     transition: FloatArray | None
+    wrong: float | None
 
 
 def begin(
@@ -61,7 +66,7 @@ def begin(
         classes: number of classes.
         penalty: see ``linear_probe``.
         transition: estimate how the annotator errs, by probes of which none has seen the
-            examples that it judges, and correct for it.
+            examples that it judges, and correct for it where it errs more than a ``LITTLE``.
         seed: draws the folds, and the examples where there are more than ``MOST``.
     """
     rng = np.random.default_rng(seed)
@@ -77,10 +82,13 @@ def begin(
             )
             unseen[out] = _log_softmax(features[out] @ head[0].T + head[1])
         estimate = estimate_transition(unseen, labels)
+    wrong = None if estimate is None else float(1 - np.diag(estimate).mean())
+    if wrong is not None and wrong < LITTLE:
+        estimate = None
     head = linear_probe(
         features, labels, weights, classes=classes, penalty=penalty, transition=estimate
     )
-    return Beginning(*head, estimate)
+    return Beginning(*head, estimate, wrong)
 
 
 def linear_probe(

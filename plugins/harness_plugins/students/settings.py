@@ -20,6 +20,8 @@ class Settings:
             steps, at least ``fewest_epochs`` and at most ``most_epochs``.
         batch_size: examples a step.
         learning_rate: peak.
+        doubted_rate: peak where ``clean`` is ``auto`` and finds many labels wrong, for a rate that
+            learns right labels fast learns wrong ones, too; None: the same.
         rising: share of the steps over which the rate rises to it.
         weight_decay: of AdamW, on all weights but biases and layer norms.
         max_length: word pieces; longer texts are cut (sequence tasks), longer sentences
@@ -32,7 +34,9 @@ class Settings:
         attention_dropout: drop attention weights as the encoder was pretrained.
         weighted: weigh each label by its confidence (``students.weights``).
         clean: which answered units count as clean: ``all``, or those of small loss by a
-            ``mixture`` that is fitted at the start of each epoch (``students.mixture``).
+            ``mixture`` that is fitted at the start of each epoch (``students.mixture``);
+            ``auto``: all where the estimated share of wrong labels is little
+            (``students.probing``), else by the mixture.
         clean_threshold: probability of the lower component above which a unit is clean.
         clean_by: whether the mixture judges each ``unit`` (token tasks: a distrusted token
             is masked) or each ``example`` by its mean loss.
@@ -56,6 +60,7 @@ class Settings:
     epochs: int | None = None
     batch_size: int = 32
     learning_rate: float = 3e-5
+    doubted_rate: float | None = None
     rising: float = 0.1
     weight_decay: float = 0.01
     max_length: int = 128
@@ -64,7 +69,7 @@ class Settings:
     frozen_embeddings: bool = True
     attention_dropout: bool = False
     weighted: bool = False
-    clean: Literal["all", "mixture"] = "all"
+    clean: Literal["all", "mixture", "auto"] = "all"
     clean_threshold: float = 0.7
     clean_by: Literal["unit", "example"] = "unit"
     clean_groups: Literal["all", "class"] = "all"

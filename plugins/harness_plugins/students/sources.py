@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ from harness_plugins.students.settings import Head
 __all__ = ["HUB", "Source", "from_hub", "named_source", "packaged"]
 
 
+RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
+"""Of encoders of the usual size: FreeAL's; for tokens what BERT's authors recommend at most."""
+SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}
+"""Of the packaged encoder, half as wide (results/LOG.md)."""
+SMALL_DOUBTED = 3e-5
+"""Of the packaged encoder where many labels are wrong (results/LOG.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """An encoder's files.
@@ -24,11 +33,15 @@ class Source:
         folder: as ``from_pretrained`` takes it.
         identity: name and version.
         head: of sequence tasks, unless the configuration says otherwise.
+        rates: peak learning rates by kind of task, likewise.
+        doubted_rate: that of sequence tasks where many labels are wrong; None: the same.
     """
 
     folder: Path
     identity: str
     head: Head = "cls"
+    rates: Mapping[Kind, float] = field(default_factory=lambda: RATES)
+    doubted_rate: float | None = None
 
     def tokenizer(self, folder: Path, kind: Kind) -> Any:
         """The tokenizer of a folder, ready for single tokens where the task has tokens.
@@ -75,7 +88,9 @@ as pickle only; the pull request has safetensors)."""
 
 def packaged() -> Source:
     """The packaged sentence encoder: its meaning is in the mean, not in the sentence token."""
-    return Source(packaged_folder(), PACKAGED, head="mean")
+    return Source(
+        packaged_folder(), PACKAGED, head="mean", rates=SMALL_RATES, doubted_rate=SMALL_DOUBTED
+    )
 
 
 def from_hub(name: str) -> Source:
