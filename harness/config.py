@@ -144,6 +144,8 @@ class StudentConfig(_Frozen):
     """Correct for the annotator's confusions between labels, estimated from its labels."""
     ema: float | None = Field(default=None, ge=0, lt=1)
     """Decay of the averaged weights that look at pools; 0: the last weights do."""
+    processes: int | None = Field(default=None, ge=1, strict=True)
+    """Processes that share each batch, one a GPU, or sharing the CPU's cores; unset: 1."""
     save: bool = False
     """Keep the last round's model in the run folder (student/), for harness export; a run that
     is finished trains it once more."""

@@ -58,10 +58,28 @@ def check_used(config: StudentConfig, settings: Settings, kind: Kind) -> None:
             "student.unlabelled has no effect: nothing is learnt from examples without an answer "
             "while student.consistency is 0; set it above 0, or leave the key out"
         )
+    _check_processes(settings)
     if settings.transition and kind == "token":
         raise CommandError(
             "student.transition has no effect: confusions are estimated for sequence tasks only; "
             "leave the key out"
+        )
+
+
+def _check_processes(settings: Settings) -> None:
+    if settings.processes == 1:
+        return
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if gpus and settings.processes > gpus:
+        raise CommandError(
+            f"student.processes is {settings.processes}, but there are {gpus} GPUs; lower it"
+        )
+    if settings.processes > settings.batch_size:
+        raise CommandError(
+            f"student.processes is {settings.processes}, more than a batch has texts "
+            f"(student.batch_size is {settings.batch_size}); lower it"
         )
 
 

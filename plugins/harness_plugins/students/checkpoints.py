@@ -69,11 +69,13 @@ class Checkpoints:
     Args:
         folder: an existing one, or None: nothing is kept.
         key: of ``lesson_key``; a file with another key is not used.
+        seconds: of training between two checkpoints; None: ``SECONDS``.
     """
 
-    def __init__(self, folder: Path | None, key: str) -> None:
+    def __init__(self, folder: Path | None, key: str, seconds: float | None = None) -> None:
         self._file = None if folder is None else folder / FILE
         self._key, self._last = key, time.monotonic()
+        self._seconds = SECONDS if seconds is None else seconds
 
     def find(self) -> Found | None:
         """What an earlier process left; None where it is missing, torn or of something else."""
@@ -92,7 +94,7 @@ class Checkpoints:
 
     def save(self, trainer: Trainer) -> None:
         """Keep the state after an epoch, unless the last one was kept a moment ago."""
-        if self._file is None or time.monotonic() - self._last < SECONDS:
+        if self._file is None or time.monotonic() - self._last < self._seconds:
             return
         from safetensors.torch import save_file
 

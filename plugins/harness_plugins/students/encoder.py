@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +20,7 @@ from harness_plugins.students.sources import Source
 
 if TYPE_CHECKING:
     from harness_plugins.students.fitted import FittedEncoder
+    from harness_plugins.students.heads import Classifier
 
 __all__ = ["EncoderStudent"]
 
@@ -75,42 +78,40 @@ class EncoderStudent:
     def load(self, folder: Path) -> FittedEncoder:
         """The encoder of a folder with the head that it has, or else a new one."""
         from harness_plugins.students.fitted import FittedEncoder
-        from harness_plugins.students.heads import load_classifier
 
         quiet_transformers()
-        settings = self._settings
-        model = load_classifier(
+        model = self._making(folder)()
+        tokenizer = self._source.tokenizer(folder, self._kind)
+        return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings)
+
+    def _making(self, folder: Path) -> Callable[[], Classifier]:
+        from harness_plugins.students.heads import load_classifier
+
+        return partial(
+            load_classifier,
             folder,
             self._kind,
-            settings.head,
+            self._settings.head,
             self._classes,
-            attention_dropout=settings.attention_dropout,
-            frozen_embeddings=settings.frozen_embeddings,
+            attention_dropout=self._settings.attention_dropout,
+            frozen_embeddings=self._settings.frozen_embeddings,
         )
-        tokenizer = self._source.tokenizer(folder, self._kind)
-        return FittedEncoder(model.to(device()), tokenizer, self._kind, settings)
 
     def _train(
         self, fitted: FittedEncoder, lesson: Lesson, seed: int, progress: Progress, aids: Aids
     ) -> None:
         from harness_plugins.students.checkpoints import Checkpoints, lesson_key
-        from harness_plugins.students.training import Trainer
+        from harness_plugins.students.course import Plan, train, train_together
 
         key = lesson_key(lesson, self._settings, self._source.identity, seed)
-        checkpoints = Checkpoints(aids.checkpoints, key)
-        found = checkpoints.find()
+        found = Checkpoints(aids.checkpoints, key).find()
         begun = found.begun if found else self._begin(fitted, lesson, seed)
-        trainer = Trainer(
-            fitted.model,
-            lesson,
-            self._settings_of(begun),
-            pad=fitted.pad,
-            seed=seed,
-            transition=begun.transition,
-        )
-        if found:
-            found.restore(trainer)
-        trainer.run(progress, lambda: checkpoints.save(trainer))
+        settings = self._settings_of(begun)
+        plan = Plan(lesson, settings, fitted.pad, seed, begun.transition, aids.checkpoints, key)
+        if settings.processes > 1:
+            train_together(fitted.model, self._making(self._source.folder), plan, progress)
+        else:
+            train(fitted.model, plan, progress)
 
     def _settings_of(self, begun: Begun) -> Settings:
         """Those of training, by what was found out before."""

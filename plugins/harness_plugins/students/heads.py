@@ -111,7 +111,10 @@ class Standard(nn.Module):
         super().__init__()
         self.model, self.kind = model, kind
         self._seen: list[torch.Tensor] = []
-        model.classifier.register_forward_pre_hook(lambda _, inputs: self._seen.append(inputs[0]))
+        model.classifier.register_forward_pre_hook(self._see)
+
+    def _see(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._seen.append(inputs[0])
 
     @property
     def config(self) -> Any:

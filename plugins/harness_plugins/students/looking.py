@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from harness.data import IntArray
 from harness.protocols import Progress, no_progress
 from harness_plugins.encoders import length_batches
 from harness_plugins.students.computing import autocast, mover, out_of_memory
@@ -17,18 +19,23 @@ BATCH = 128
 
 
 def look(
-    model: Classifier, pieces: Pieces, pad: int, progress: Progress = no_progress
+    model: Classifier,
+    pieces: Pieces,
+    pad: int,
+    progress: Progress = no_progress,
+    rows: IntArray | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
 
-    In evaluation mode, on the model's device.
+    In evaluation mode, on the model's device. Where ``rows`` says which rows to look at, what
+    belongs to the others is left as it was in memory.
     """
     model.eval()
     size = BATCH
     while True:
         try:
             with torch.inference_mode():
-                return _look(model, pieces, pad, size, progress)
+                return _look(model, pieces, pad, size, progress, rows)
         except RuntimeError as error:
             if not out_of_memory(error) or size == 1:
                 raise
@@ -36,14 +43,21 @@ def look(
 
 
 def _look(
-    model: Classifier, pieces: Pieces, pad: int, size: int, progress: Progress
+    model: Classifier,
+    pieces: Pieces,
+    pad: int,
+    size: int,
+    progress: Progress,
+    asked: IntArray | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     device = next(model.parameters()).device
     move = mover(device)
     logits = torch.empty((len(pieces.units), model.config.num_labels), device=device)
     embeddings = torch.empty((len(pieces), model.config.hidden_size), device=device)
+    asked = np.arange(len(pieces)) if asked is None else asked
     done = 0
-    for rows in length_batches(pieces.lengths, size):
+    for batch in length_batches(pieces.lengths[asked], size):
+        rows = asked[batch]
         ids, mask = collate([(pieces, rows)], pad)
         row, place = pieces.at(rows)
         at = (move(torch.from_numpy(row)), move(torch.from_numpy(place)))
@@ -53,5 +67,5 @@ def _look(
         logits[move(torch.from_numpy(pieces.units_of(rows)))] = found.float()
         embeddings[move(torch.from_numpy(rows))] = pooled.float()
         done += len(rows)
-        progress(done, len(pieces))
+        progress(done, len(asked))
     return logits, embeddings

@@ -54,6 +54,7 @@ class Settings:
         unlabelled: units without an answer take part in the consistency (low-budget mode).
         transition: correct for the annotator's estimated confusions (``students.transition``).
         ema: decay of the averaged weights that look at pools; 0: the last weights do.
+        processes: that share each batch, one a GPU (``students.team``).
         steps, fewest_epochs, most_epochs: bounds of the default number of epochs.
     """
 
@@ -85,6 +86,7 @@ class Settings:
     unlabelled: bool = False
     transition: bool = False
     ema: float = 0.0
+    processes: int = 1
     steps: int = 60
     fewest_epochs: int = 2
     most_epochs: int = 3

@@ -20,10 +20,11 @@ from harness_plugins.students.computing import out_of_memory
 from harness_plugins.students.heads import Classifier
 from harness_plugins.students.lesson import Lesson
 from harness_plugins.students.looking import look
-from harness_plugins.students.loss import BatchLoss
+from harness_plugins.students.loss import BatchLoss, Whole
 from harness_plugins.students.mixture import clean_by_group, clean_by_mixture
 from harness_plugins.students.pieces import epoch_batches
 from harness_plugins.students.settings import Settings
+from harness_plugins.students.team import Alone
 
 __all__ = ["Trainer"]
 
@@ -40,6 +41,7 @@ class Trainer:
         rng: draws batches and mixup.
         clean: bool ``[units]``, what counts as clean now.
         average: the averaged weights, if wanted.
+        team: the processes that share each batch.
     """
 
     def __init__(
@@ -51,17 +53,19 @@ class Trainer:
         pad: int,
         seed: int,
         transition: FloatArray | None = None,
+        team: Alone | None = None,
     ) -> None:
         self.model, self.lesson, self.settings = model, lesson, settings
         self.step, self.seed = 0, seed
         self.rng = np.random.default_rng(seed)
         self.transition = transition
+        self.team = team or Alone()
         self.clean: BoolArray = lesson.answered
         self.optimizer = _adamw(model, settings)
         self.average = Averaged(model, settings.ema) if settings.ema else None
         self.epochs = settings.epochs_for(len(lesson.pool))
         self.steps_an_epoch = -(-len(lesson.pieces) // settings.batch_size)
-        self._pad, self._parts = pad, 1
+        self._pad, self._parts = pad, self.team.size
         self.loss = BatchLoss(model, lesson, settings, pad=pad, transition=transition)
 
     def run(self, progress: Progress, after_epoch: Callable[[], None] = lambda: None) -> None:
@@ -112,10 +116,15 @@ class Trainer:
 
     def _losses(self) -> FloatArray:
         """Cross-entropy of each unit in evaluation mode, float32 ``[units]``; 0 unanswered."""
-        logits, _ = look(self.model, self.lesson.pieces, self._pad)
+        pieces = self.lesson.pieces
+        rows = np.asarray(self.team.own(range(len(pieces))))
+        logits, _ = look(self.model, pieces, self._pad, rows=rows)
         labels = torch.from_numpy(np.maximum(self.lesson.labels, 0)).to(logits.device)
         found = -torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
-        return np.asarray(found.cpu().numpy() * self.lesson.answered, dtype=np.float32)
+        seen = np.zeros(len(self.lesson.labels), dtype=np.bool_)
+        seen[pieces.units_of(rows)] = True
+        losses = np.where(seen & self.lesson.answered, found.cpu().numpy(), 0)
+        return self.team.add_up(np.asarray(losses, dtype=np.float32))
 
     # -- a step ------------------------------------------------------------------------
 
@@ -123,6 +132,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate()
         self._backward(rows)
+        self.team.add_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -137,23 +147,33 @@ class Trainer:
             PartError: if there is no memory for one row alone.
         """
         whole = self.loss.whole(rows, self.step / self.steps_an_epoch, self.rng)
-        while True:
-            try:
-                for part in np.array_split(rows, self._parts):
-                    loss = self.loss(part, whole, self.rng)
-                    loss.backward()  # type: ignore[no-untyped-call]
-                return
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-                if self._parts >= len(rows):
-                    raise PartError(
-                        "no memory to train on one text; lower student.max_length"
-                    ) from None
+        while self.team.any(not self._fits(rows, whole)):
+            if self._parts >= len(rows):
+                raise PartError("no memory to train on one text; lower student.max_length")
             self._parts = min(2 * self._parts, len(rows))
             self.optimizer.zero_grad(set_to_none=True)
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+
+    def _fits(self, rows: IntArray, whole: Whole) -> bool:
+        """Whether memory was enough for the gradient of this process's parts of a batch."""
+        parts = np.array_split(rows, self._parts)
+        try:
+            for index in self.team.own(range(len(parts))):
+                if len(parts[index]):
+                    loss = self.loss(parts[index], whole, self._drawing(index))
+                    loss.backward()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _drawing(self, part: int) -> np.random.Generator:
+        """What draws for a part: in several processes ``rng`` must be the same in all."""
+        if self.team.size == 1:
+            return self.rng
+        return np.random.default_rng([self.seed, self.step, part])
 
     def _rate(self) -> float:
         """Up over the first steps, then linearly down to zero."""

@@ -1,0 +1,83 @@
+"""Processes that train one model together, each with a device of its own (data parallelism)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from harness.data import FloatArray
+
+__all__ = ["Alone", "Team"]
+
+Item = TypeVar("Item")
+
+
+class Alone:
+    """One process: there is nobody to share the work with.
+
+    Attributes:
+        rank: of this process, from 0 on.
+        size: number of processes.
+    """
+
+    rank = 0
+    size = 1
+
+    def own(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Those of a batch's parts that this process computes."""
+        return items[self.rank :: self.size]
+
+    def any(self, mine: bool) -> bool:
+        """Whether it is so in any process."""
+        return mine
+
+    def add_up(self, values: FloatArray) -> FloatArray:
+        """float32 ``[n]``: the sum over all processes."""
+        return values
+
+    def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Give every process the sum of all gradients."""
+
+
+class Team(Alone):
+    """The processes that ``students.processes`` launched, reached through ``accelerate``.
+
+    All of them hold the same weights and draw the same batches; each computes some parts of a
+    batch. The gradients of the parts add up to the batch's (``BatchLoss``), so the number of
+    processes changes nothing but the order of sums, dropout, and which units mixup can pair.
+    """
+
+    def __init__(self) -> None:
+        from accelerate import PartialState
+
+        state = PartialState(cpu=not torch.cuda.is_available())
+        self.rank, self.size = state.process_index, state.num_processes
+        self._device = state.device
+
+    def any(self, mine: bool) -> bool:
+        """Whether it is so in any process; waits for the GPU."""
+        flag = torch.tensor([float(mine)], device=self._device)
+        torch.distributed.all_reduce(flag)
+        return bool(flag.item())
+
+    def add_up(self, values: FloatArray) -> FloatArray:
+        """float32 ``[n]``: the sum over all processes."""
+        total = torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+        torch.distributed.all_reduce(total)
+        return np.asarray(total.cpu().numpy())
+
+    def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Give every process the sum of all gradients, in one message."""
+        learnt = [one for one in parameters if one.requires_grad]
+        for one in learnt:
+            if one.grad is None:  # this process had no part of the batch
+                one.grad = torch.zeros_like(one)
+        flat = torch.cat([one.grad.reshape(-1) for one in learnt if one.grad is not None])
+        torch.distributed.all_reduce(flat)
+        done = 0
+        for one in learnt:
+            one.grad = flat[done : done + one.numel()].view_as(one)
+            done += one.numel()
