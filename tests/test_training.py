@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from harness.config import StudentConfig
 from harness.data import Annotations, Pool
 from harness.errors import PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
-from harness_plugins.students import checkpoints
+from harness_plugins.students import checkpoints, encoder
 from harness_plugins.students.checkpoints import Checkpoints
 from harness_plugins.students.encoder import EncoderStudent
 from harness_plugins.students.heads import Standard, load_classifier
 from harness_plugins.students.lesson import make_lesson
 from harness_plugins.students.pieces import make_pieces
+from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import Settings
-from harness_plugins.students.sources import Source
+from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import Trainer
 from tests.tiny_encoders import WORDS, write_bert, write_roberta
 
@@ -306,3 +308,23 @@ def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> No
             found = model.logits(features)
             wanted = model.model(input_ids=ids, attention_mask=mask).logits
         torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "clean", "rate"),
+    [
+        (None, "mixture", 3e-5),
+        (0.2, "mixture", 3e-5),
+        (0.1, "all", 1e-4),
+        (0.02, "all", 3e-5),
+    ],
+)
+def test_labels_that_are_wrong_or_foreseen_are_learnt_carefully(
+    wrong: float | None, clean: str, rate: float
+) -> None:
+    settings = settings_of(StudentConfig(), "sequence", packaged())
+    assert encoder._judged(settings, wrong) == (clean, rate)
+    chosen = settings_of(StudentConfig(learning_rate=2e-5), "sequence", packaged())
+    assert encoder._judged(chosen, wrong) == (clean, 2e-5)
+    plain = settings_of(StudentConfig(preset="plain"), "sequence", packaged())
+    assert encoder._judged(plain, wrong) == ("all", 1e-4)

@@ -1,7 +1,7 @@
 """Examples per second of robust training, beside a plain loop that does what the reference does.
 
     python -m tests.benchmarks.student --data DIR [--examples 320] [--epochs 2] [--repeat 2]
-        [--shape minilm|roberta]
+        [--shape minilm|roberta] [--compiled] [--processes 2]
 
 Both train the ``paper`` preset's loss (clean cross-entropy, mixup, cross-entropy on variants,
 consistency) on MR with GPT-3.5's recorded labels and back-translations: the same encoder,
@@ -10,7 +10,9 @@ to 128 pieces, takes two forward passes, computes in float32 with the library's 
 attention, and rescores a deep copy of the model with a full pass at the start of each epoch.
 First printed: both losses of one batch, without dropout and in float32. ``--shape roberta``
 takes random weights of roberta-base's sizes; with an NVIDIA GPU tokens per second and the
-share of the card's measured matrix rate are printed, too.
+share of the card's measured matrix rate are printed, too. ``--compiled`` also times ours with the
+encoder through ``torch.compile``, with and without the time to compile; ``--processes`` ours in
+so many processes, their start included.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from harness.assembly import load_task
 from harness.config import AnnotatorConfig, StudentConfig
 from harness.data import Annotations, IntArray, Pool
 from harness.plugin_manager import Plugins
-from harness.protocols import AnnotatorRequest, AugmenterRequest, no_progress
+from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, no_progress
 from harness.specs import parse_spec
 from harness.splits import load_splits
 from harness_plugins.encoders import device, packaged_folder
@@ -245,6 +247,24 @@ def show_gpu(one: Trainer, seconds: float, epochs: int) -> None:
     print(f"ours: {tokens / seconds:,.0f} tokens/s, {100 * share:.1f} % of the matrix rate")
 
 
+def show_compiled(one: Trainer, looked: int) -> None:
+    """Ours with a compiled encoder: with its compilation, and again without."""
+    one.model.base_model.compile(dynamic=True)
+    for what in ("compiled, first time", "compiled, again"):
+        one.step = 0
+        print(f"{what}: {looked / timed(lambda: one.run(no_progress)):.1f}", flush=True)
+
+
+def show_together(folder: Path, made: Material, settings: Settings, looked: int) -> None:
+    """Ours in several processes, and in one, as a student's ``fit`` runs them."""
+    for processes in (settings.processes, 1):
+        chosen = replace(settings, processes=processes)
+        student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, chosen)
+        aids = Aids(variants=made.variants)
+        took = timed(lambda: student.fit_with(made.pool, made.said, 0, no_progress, aids))  # noqa: B023
+        print(f"fit in {processes} processes: {looked / took:.1f}", flush=True)
+
+
 def folder_of(shape: str, room: Path) -> Path:
     """The packaged encoder, or one of roberta-base's sizes with random weights."""
     if shape == "minilm":
@@ -262,6 +282,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--shape", choices=["minilm", "roberta"], default="minilm")
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     made = material(options.data, options.examples)
     chosen = StudentConfig(preset="paper", epochs=options.epochs, warmup_epochs=1, head="mean")
@@ -282,6 +304,10 @@ def main() -> None:
             )
             if torch.cuda.is_available():
                 show_gpu(one, fast, options.epochs)
+        if options.compiled:
+            show_compiled(trainer(folder, made, settings), looked)
+        if options.processes > 1:
+            show_together(folder, made, replace(settings, processes=options.processes), looked)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Found:
         """What training began with."""
         found = self._tensors.get("transition")
         transition = None if found is None else np.asarray(found.numpy())
-        return Begun(transition, self._about["clean"])
+        return Begun(transition, *self._about["begun"])
 
     def restore(self, trainer: Trainer) -> None:
         """Put a new trainer where the earlier one was, its random numbers included."""
@@ -136,7 +136,7 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         tensors["transition"] = torch.from_numpy(np.array(trainer.transition))
     about = {
         "step": trainer.step,
-        "clean": trainer.settings.clean,
+        "begun": [trainer.settings.clean, trainer.settings.learning_rate],
         "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},

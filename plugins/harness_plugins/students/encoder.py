@@ -106,20 +106,12 @@ class EncoderStudent:
         key = lesson_key(lesson, self._settings, self._source.identity, seed)
         found = Checkpoints(aids.checkpoints, key).find()
         begun = found.begun if found else self._begin(fitted, lesson, seed)
-        settings = self._settings_of(begun)
+        settings = replace(self._settings, clean=begun.clean, learning_rate=begun.learning_rate)
         plan = Plan(lesson, settings, fitted.pad, seed, begun.transition, aids.checkpoints, key)
         if settings.processes > 1:
             train_together(fitted.model, self._making(self._source.folder), plan, progress)
         else:
             train(fitted.model, plan, progress)
-
-    def _settings_of(self, begun: Begun) -> Settings:
-        """Those of training, by what was found out before."""
-        settings = self._settings
-        doubted = settings.clean == "auto" and begun.clean == "mixture"
-        if doubted and settings.doubted_rate is not None:
-            settings = replace(settings, learning_rate=settings.doubted_rate)
-        return replace(settings, clean=begun.clean)
 
     def _lesson(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -136,10 +128,9 @@ class EncoderStudent:
         settings = self._settings
         probed = settings.head == "mean" and settings.probe is not None
         asked = settings.transition or settings.clean == "auto"
-        doubted: Literal["all", "mixture"] = "all" if settings.clean == "all" else "mixture"
         if self._kind == "token" or not (probed or asked):
-            return Begun(None, doubted)
-        from harness_plugins.students.probing import LITTLE, begin
+            return Begun(None, *_judged(settings, None))
+        from harness_plugins.students.probing import begin
 
         rows = np.flatnonzero(lesson.answered)
         found = begin(
@@ -153,9 +144,8 @@ class EncoderStudent:
         )
         if probed:
             fitted.model.set_head(found.weights, found.bias)
-        if settings.clean == "auto" and found.wrong is not None and found.wrong < LITTLE:
-            doubted = "all"
-        return Begun(found.transition if settings.transition else None, doubted)
+        transition = found.transition if settings.transition else None
+        return Begun(transition, *_judged(settings, found.wrong))
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -176,6 +166,23 @@ class EncoderStudent:
                 f"student: {cut} of {len(pool)} texts are longer than {length} word pieces and "
                 "are read to there; student.max_length reads on"
             )
+
+
+def _judged(settings: Settings, wrong: float | None) -> tuple[Literal["all", "mixture"], float]:
+    """Which labels count as clean, and the peak learning rate.
+
+    Args:
+        settings: may leave it to what was found.
+        wrong: estimated share of wrong labels; None: unknown.
+    """
+    if settings.clean != "auto":
+        return settings.clean, settings.learning_rate
+    from harness_plugins.students.probing import FORESEEN, LITTLE
+
+    careful = settings.careful_rate or settings.learning_rate
+    if wrong is None or wrong >= LITTLE:
+        return "mixture", careful
+    return "all", careful if wrong < FORESEEN else settings.learning_rate
 
 
 PENALTY = 0.03

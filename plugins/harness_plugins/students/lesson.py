@@ -55,10 +55,12 @@ class Begun:
     Attributes:
         transition: float32 ``[classes, classes]``, or None: no correction.
         clean: whether all labels count as clean, or those of small loss by a mixture.
+        learning_rate: peak.
     """
 
     transition: FloatArray | None
     clean: Literal["all", "mixture"]
+    learning_rate: float
 
 
 def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:

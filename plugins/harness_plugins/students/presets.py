@@ -75,7 +75,7 @@ def settings_of(config: StudentConfig, kind: Kind, source: Source) -> Settings:
     if config.preset == "default":
         settings = replace(settings, **DEFAULT[kind])
         if config.learning_rate is None:
-            settings = replace(settings, doubted_rate=source.doubted_rate)
+            settings = replace(settings, careful_rate=source.careful_rate)
     if config.augmenter is not None and not settings.pairs:
         settings = replace(settings, augmented=1.0)  # named to be used
     own = {field.name: getattr(config, field.name, None) for field in fields(Settings)}

@@ -20,8 +20,9 @@ class Settings:
             steps, at least ``fewest_epochs`` and at most ``most_epochs``.
         batch_size: examples a step.
         learning_rate: peak.
-        doubted_rate: peak where ``clean`` is ``auto`` and finds many labels wrong, for a rate that
-            learns right labels fast learns wrong ones, too; None: the same.
+        careful_rate: peak where ``clean`` is ``auto`` and finds many labels wrong, or all of them
+            foreseen (``students.probing``): wrong labels that are learnt by heart can no longer
+            be told from right ones by their loss; None: the same.
         rising: share of the steps over which the rate rises to it.
         weight_decay: of AdamW, on all weights but biases and layer norms.
         max_length: word pieces; longer texts are cut (sequence tasks), longer sentences
@@ -61,7 +62,7 @@ class Settings:
     epochs: int | None = None
     batch_size: int = 32
     learning_rate: float = 3e-5
-    doubted_rate: float | None = None
+    careful_rate: float | None = None
     rising: float = 0.1
     weight_decay: float = 0.01
     max_length: int = 128

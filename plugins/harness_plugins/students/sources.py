@@ -21,8 +21,8 @@ RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
 """Of encoders of the usual size: FreeAL's; for tokens what BERT's authors recommend at most."""
 SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}
 """Of the packaged encoder, half as wide (results/LOG.md)."""
-SMALL_DOUBTED = 3e-5
-"""Of the packaged encoder where many labels are wrong (results/LOG.md)."""
+SMALL_CAREFUL = 3e-5
+"""Of the packaged encoder where wrong labels must not be learnt by heart (results/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Source:
         identity: name and version.
         head: of sequence tasks, unless the configuration says otherwise.
         rates: peak learning rates by kind of task, likewise.
-        doubted_rate: that of sequence tasks where many labels are wrong; None: the same.
+        careful_rate: of sequence tasks, see ``Settings``.
     """
 
     folder: Path
     identity: str
     head: Head = "cls"
     rates: Mapping[Kind, float] = field(default_factory=lambda: RATES)
-    doubted_rate: float | None = None
+    careful_rate: float | None = None
 
     def tokenizer(self, folder: Path, kind: Kind) -> Any:
         """The tokenizer of a folder, ready for single tokens where the task has tokens.
@@ -89,7 +89,7 @@ as pickle only; the pull request has safetensors)."""
 def packaged() -> Source:
     """The packaged sentence encoder: its meaning is in the mean, not in the sentence token."""
     return Source(
-        packaged_folder(), PACKAGED, head="mean", rates=SMALL_RATES, doubted_rate=SMALL_DOUBTED
+        packaged_folder(), PACKAGED, head="mean", rates=SMALL_RATES, careful_rate=SMALL_CAREFUL
     )
 
 
