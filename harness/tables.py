@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import CommandError, nearest
 from harness.results import RunResult, StageResult
 
-__all__ = ["FORMATS", "METRICS", "Cell", "Table", "make_table"]
+__all__ = ["FORMATS", "METRICS", "SETTINGS", "Cell", "Table", "make_table"]
 
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "transductive": lambda stage: stage.transductive.score,
@@ -41,10 +41,14 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "limit": lambda run: str(run.config.get("limit") or "all"),
 }
 """What a row can be named by. Runs that agree in all but the seed are one row; where runs
-of one name differ in other settings, a column ``settings`` tells them apart."""
+of one name differ in other settings, a column ``settings`` names those that are set."""
 
 UNSAID = (("without_leaked", False),)
 """Settings that results from before there was such a key agree with by having none."""
+
+UNSET = "None"
+"""A setting that is left to the preset: it is not named."""
+SETTINGS = "settings"
 
 DEFAULT_ROWS = ("task", "annotator", "student")
 
@@ -126,7 +130,7 @@ def make_table(
     if not any(names[-1] for names in groups):
         groups = {names[:-1]: group for names, group in groups.items()}
     else:
-        keys = (*keys, "settings")
+        keys = (*keys, SETTINGS)
     stages = sorted({stage.stage for run in runs for stage in run.stages}, key=_stage_order)
     return Table(
         title=f"{metric} by stage",
@@ -156,7 +160,8 @@ def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
         differing = [
             key for key in sorted(every) if len({other.get(key) for other in rows[name]}) > 1
         ]
-        found.append(" ".join(f"{key}={settings.get(key)}" for key in differing))
+        given = [key for key in differing if settings.get(key, UNSET) != UNSET]
+        found.append(" ".join(f"{key}={settings[key]}" for key in given))
     return found
 
 

@@ -408,6 +408,26 @@ def test_settings_are_a_column_only_where_runs_of_a_row_differ(runs: Runs, forma
         assert "settings" not in succeeded(call(*table, *rows))
 
 
+def test_on_a_terminal_settings_stand_below(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = tmp_path / "copy"
+    shutil.copytree(runs.out, out)
+    more = "demonstrations.shots=3"
+    succeeded(call(*SMALL, "--annotator", "oracle", "--out", out, "--set", more))
+    printed = succeeded(call("table", "--out", out)).splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in printed)
+    assert [line.split() for line in printed[-2:]] == [
+        ["a", "demonstrations.shots=10"],
+        ["b", more],
+    ]
+    rows = [line.split() for line in printed if "oracle" in line]
+    assert [row[:5] for row in rows] == [
+        ["demo", "(supervised)", "oracle", "tfidf", letter] for letter in "ab"
+    ]
+
+
 def test_settings_tell_the_runs_of_a_row_apart(runs: Runs, tmp_path: Path) -> None:
     out = tmp_path / "copy"
     shutil.copytree(runs.out, out)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from harness.tables import SETTINGS
 
 if TYPE_CHECKING:
     from harness.metrics import Score
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["percent_of", "stage_row", "stages_table", "table_picture"]
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
+LONG = 12
+"""Letters of a key that has a column as wide as itself."""
 AFTER_TEST = COLUMNS.index("test") + 1
 
 
@@ -88,18 +94,39 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
     )
 
 
-def table_picture(table: Table) -> RichTable:
-    """A table of results."""
+def table_picture(table: Table) -> Group:
+    """A table of results; differing settings are long, so they stand below, by letters."""
     title = Text(table.title, style="bold")
-    picture = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in table.header:
+    picture = RichTable(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    settings = table.keys.index(SETTINGS) if SETTINGS in table.keys else None
+    letters: dict[str, str] = {}
+    rows = table.texts()
+    for row in rows:
+        if settings is not None and row[settings]:
+            row[settings] = letters.setdefault(row[settings], _letter(len(letters)))
+    # Where there is no room for all, deviations go below their means, and long keys are folded.
+    for index, name in enumerate(table.header):
         key = name in table.keys
+        short = key and max(len(row[index]) for row in rows) <= LONG
         picture.add_column(
-            name, justify="left" if key else "right", overflow="fold", no_wrap=not key
+            "" if name == SETTINGS else name,
+            justify="left" if key else "right",
+            overflow="fold",
+            no_wrap=short,
         )
-    for row in table.texts():
+    for row in rows:
         picture.add_row(*(Text(cell) for cell in row))
-    return picture
+    said = [Text(f"{letter}  {what}") for what, letter in letters.items()]
+    return Group(picture, *said)
+
+
+def _letter(index: int) -> str:
+    """a, b, ..., z, a2, b2, ..."""
+    letter = ascii_lowercase[index % len(ascii_lowercase)]
+    rest = index // len(ascii_lowercase)
+    return letter if not rest else f"{letter}{rest + 1}"
 
 
 def percent_of(score: Score | None) -> str:
