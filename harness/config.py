@@ -102,6 +102,9 @@ class StudentConfig(_Frozen):
     """Examples per optimiser step."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
+    careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The same where clean is auto and finds many labels wrong, or all of them foreseen; unset:
+    the encoder's own, or learning_rate where that is set."""
     max_length: int | None = Field(default=None, ge=8, strict=True)
     """Word pieces of a text, which is cut there; longer sentences are read in windows."""
     head: Literal["cls", "mean"] | None = None
@@ -113,7 +116,7 @@ class StudentConfig(_Frozen):
     """Weigh each label by the confidence with which it was given, where there is one."""
     clean: Literal["all", "mixture", "auto"] | None = None
     """Which labels are learnt: all, those of small loss by a Gaussian mixture, or (auto) all
-    where few labels are wrong by an estimate, else by the mixture."""
+    where few labels are wrong by an estimate, else by the mixture (texts only)."""
     clean_threshold: float | None = Field(default=None, ge=0, le=1)
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] | None = None
@@ -145,7 +148,8 @@ class StudentConfig(_Frozen):
     ema: float | None = Field(default=None, ge=0, lt=1)
     """Decay of the averaged weights that look at pools; 0: the last weights do."""
     processes: int | None = Field(default=None, ge=1, strict=True)
-    """Processes that share each batch, one a GPU, or sharing the CPU's cores; unset: 1."""
+    """Processes that share each batch, one a GPU, or sharing the CPU's cores; unset: 1; at most
+    batch_size."""
     save: bool = False
     """Keep the last round's model in the run folder (student/), for harness export; a run that
     is finished trains it once more."""

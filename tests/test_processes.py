@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +21,18 @@ from harness.protocols import Aids, no_progress
 from harness_plugins.students import checkpoints
 from harness_plugins.students.checking import check_used
 from harness_plugins.students.course import Plan, train_together
+from harness_plugins.students.lesson import Begun
 from harness_plugins.students.settings import Settings
 from tests.test_training import EVERYTHING, labels_of, student, texts
 from tests.tiny_encoders import write_bert
 
 TOGETHER = replace(EVERYTHING, mixup=0.0, processes=2, batch_size=7)
 """Which units mixup pairs depends on the parts of a batch; all other terms do not."""
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bert(tmp_path_factory.mktemp("together") / "bert")
 
 
 @pytest.fixture(scope="module")
@@ -38,45 +49,49 @@ def test_two_processes_learn_what_one_learns(steady: Path) -> None:
     """Batches of seven: one process has a text more than the other; the last has a text only."""
     pool = texts(29)
     said = labels_of(pool)
-    seen: list[tuple[int, int]] = []
+    seen: dict[int, list[tuple[int, int]]] = {1: [], 2: []}
     views = []
-    for settings in (replace(TOGETHER, processes=1), TOGETHER):
-        fitted = student(steady, settings).fit(
-            pool, said, 7, lambda done, total: seen.append((done, total))
+    for processes, told in seen.items():
+        fitted = student(steady, replace(TOGETHER, processes=processes)).fit(
+            pool, said, 7, lambda *done, told=told: told.append(done)
         )
         views.append(fitted.view(pool, no_progress))
-    assert seen[: len(seen) // 2] == seen[len(seen) // 2 :] and seen[-1] == (58, 58)
+    assert seen[1] == seen[2] and seen[2][-1] == (58, 58)
     np.testing.assert_allclose(views[0].log_probabilities, views[1].log_probabilities, atol=2e-3)
 
 
 def test_killed_processes_go_on_at_their_last_epoch(
-    steady: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With dropout and mixup, too, a training that was killed ends as an undisturbed one."""
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    settings = replace(TOGETHER, epochs=4)
     pool = texts(28)
     said = labels_of(pool)
-    learner = student(steady, settings)
-    alone = student(steady, replace(settings, processes=1))
-    whole = alone.fit(pool, said, 7, no_progress).view(pool, no_progress)
+    learner = student(bert, replace(TOGETHER, epochs=60, mixup=1.0))
+    whole = learner.fit(pool, said, 7, no_progress).view(pool, no_progress)
 
     class KilledError(Exception):
         pass
 
     def kill(done: int, total: int) -> None:
-        if done > total // 2 and (tmp_path / checkpoints.FILE).exists():
+        if (tmp_path / checkpoints.FILE).exists():
             raise KilledError
 
+    aids = Aids(checkpoints=tmp_path)
     with pytest.raises(KilledError):
-        learner.fit_with(pool, said, 7, kill, Aids(checkpoints=tmp_path))
+        learner.fit_with(pool, said, 7, kill, aids)
     seen: list[int] = []
-    again = learner.fit_with(
-        pool, said, 7, lambda done, _: seen.append(done), Aids(checkpoints=tmp_path)
-    )
-    assert min(seen) > 28
-    np.testing.assert_allclose(
-        whole.log_probabilities, again.view(pool, no_progress).log_probabilities, atol=2e-3
-    )
+    again = learner.fit_with(pool, said, 7, lambda done, _: seen.append(done), aids)
+    assert seen and 28 < min(seen) <= max(seen) == 60 * 28
+    view = again.view(pool, no_progress)
+    np.testing.assert_allclose(whole.log_probabilities, view.log_probabilities, atol=1e-4)
+    assert [file.name for file in tmp_path.iterdir()] == [checkpoints.FILE]
+
+
+def test_more_processes_than_rows(steady: Path) -> None:
+    pool = texts(1)
+    fitted = student(steady, TOGETHER).fit(pool, labels_of(pool), 7, no_progress)
+    assert np.isfinite(fitted.view(pool, no_progress).log_probabilities).all()
 
 
 def test_what_a_process_says_when_it_fails_is_one_line(steady: Path) -> None:
@@ -84,14 +99,53 @@ def test_what_a_process_says_when_it_fails_is_one_line(steady: Path) -> None:
     learner = student(steady, TOGETHER)
     fitted = learner.load(steady)
     lesson = learner._lesson(fitted, pool, labels_of(pool, classes=5), Aids())
-    plan = Plan(lesson, TOGETHER, fitted.pad, 0, None, None, "")
-    with pytest.raises(PartError, match=r"^training in 2 processes: .*[Cc]lass.*$"):
+    plan = Plan(lesson, TOGETHER, fitted.pad, 0, Begun(), None, "")
+    with pytest.raises(PartError, match=r"^training in 2 processes: RuntimeError: .*[Cc]lass.*$"):
         train_together(fitted.model, learner._making(steady), plan, no_progress)
+
+
+def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) -> None:
+    """Also where the parent ignores interrupts, as a job in the background does."""
+    script = tmp_path / "forever.py"
+    script.write_text(
+        "import os, signal\n"
+        "from dataclasses import replace\n"
+        "from pathlib import Path\n"
+        "from tests.test_processes import TOGETHER, labels_of, no_progress, student, texts\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    pool = texts(28)\n"
+        "    told = lambda *_: print('trains', flush=True)\n"
+        f"    learner = student(Path({str(bert)!r}), replace(TOGETHER, epochs=10**6))\n"
+        "    learner.fit(pool, labels_of(pool), 0, told)\n",
+        encoding="utf-8",
+    )
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stdout is not None and parent.stdout.readline().strip() == "trains"
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        end = time.monotonic() + 20
+        while _group_lives(parent.pid) and time.monotonic() < end:
+            time.sleep(0.1)
+        lives = _group_lives(parent.pid)
+        if lives:
+            os.killpg(parent.pid, signal.SIGKILL)
+    assert not lives
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
     ("processes", "gpus", "said"),
-    [(9, 0, "more than a batch has texts"), (3, 2, "there are 2 GPUs")],
+    [(9, 16, "more than a batch has rows"), (3, 2, "GPUs on this machine: 2")],
 )
 def test_more_processes_than_can_work_are_refused(
     monkeypatch: pytest.MonkeyPatch, processes: int, gpus: int, said: str
@@ -100,3 +154,8 @@ def test_more_processes_than_can_work_are_refused(
     settings = Settings(processes=processes, batch_size=8)
     with pytest.raises(CommandError, match=said):
         check_used(StudentConfig(), settings, "sequence")
+
+
+def test_tokens_have_no_estimate_of_wrong_labels() -> None:
+    with pytest.raises(CommandError, match="set mixture or all"):
+        check_used(StudentConfig(), Settings(clean="auto"), "token")

@@ -15,10 +15,11 @@ from harness.data import Annotations, Pool
 from harness.errors import PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
-from harness_plugins.students import checkpoints, encoder
+from harness_plugins.students import checkpoints
 from harness_plugins.students.checkpoints import Checkpoints
 from harness_plugins.students.encoder import EncoderStudent
 from harness_plugins.students.heads import Standard, load_classifier
+from harness_plugins.students.judging import judged
 from harness_plugins.students.lesson import make_lesson
 from harness_plugins.students.pieces import make_pieces
 from harness_plugins.students.presets import settings_of
@@ -263,7 +264,7 @@ def test_confusions_are_corrected_for_with_any_head(encoders: dict[str, Path]) -
         fitted = learner.load(encoders["bert"])
         lesson = learner._lesson(fitted, pool, said, Aids())
         found = learner._begin(fitted, lesson, 0)
-        assert found.clean == "all" and found.transition is not None
+        assert found.wrong is not None and found.transition is not None
         # Lopsided as the labels are.
         assert found.transition[0, 1] > found.transition[1, 0] + 0.1
 
@@ -323,8 +324,35 @@ def test_labels_that_are_wrong_or_foreseen_are_learnt_carefully(
     wrong: float | None, clean: str, rate: float
 ) -> None:
     settings = settings_of(StudentConfig(), "sequence", packaged())
-    assert encoder._judged(settings, wrong) == (clean, rate)
+    found = judged(settings, wrong)
+    assert (found.clean, found.learning_rate) == (clean, rate)
+    assert found.epochs_for(1000) == (3 if wrong == 0.02 else 4)
     chosen = settings_of(StudentConfig(learning_rate=2e-5), "sequence", packaged())
-    assert encoder._judged(chosen, wrong) == (clean, 2e-5)
+    assert judged(chosen, wrong).learning_rate == 2e-5
     plain = settings_of(StudentConfig(preset="plain"), "sequence", packaged())
-    assert encoder._judged(plain, wrong) == ("all", 1e-4)
+    assert judged(plain, wrong) == plain
+
+
+def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> None:
+    """Whether labels look wrong is estimated all the same; the head does not know of it."""
+    pool = texts(80)
+    said = labels_of(pool)
+    heads = []
+    for clean in ("all", "auto"):
+        settings = Settings(epochs=1, transition=False, clean=clean, head="mean")  # type: ignore[arg-type]
+        learner = student(encoders["bert"], settings)
+        fitted = learner.load(encoders["bert"])
+        begun = learner._begin(fitted, learner._lesson(fitted, pool, said, Aids()), 0)
+        assert begun.transition is None
+        heads.append(np.array(fitted.model.classifier.weight.detach().numpy()))
+    np.testing.assert_array_equal(*heads)
+
+
+def test_what_was_judged_is_told(encoders: dict[str, Path]) -> None:
+    pool = texts(30)
+    notes: list[str] = []
+    settings = Settings(epochs=1, clean="auto", head="mean")
+    student(encoders["bert"], settings).fit_with(
+        pool, labels_of(pool), 0, no_progress, Aids(note=notes.append)
+    )
+    assert [note for note in notes if "student.clean=auto" in note and "at a rate of 3e-05" in note]

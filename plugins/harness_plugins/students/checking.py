@@ -9,7 +9,7 @@ from typing import Any
 from harness.config import StudentConfig
 from harness.data import Kind
 from harness.errors import CommandError
-from harness_plugins.encoders import quiet_transformers
+from harness_plugins.encoders import cores, quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
@@ -59,6 +59,11 @@ def check_used(config: StudentConfig, settings: Settings, kind: Kind) -> None:
             "while student.consistency is 0; set it above 0, or leave the key out"
         )
     _check_processes(settings)
+    if settings.clean == "auto" and kind == "token":
+        raise CommandError(
+            "student.clean=auto: how many labels are wrong is estimated for sequence tasks only; "
+            "set mixture or all"
+        )
     if settings.transition and kind == "token":
         raise CommandError(
             "student.transition has no effect: confusions are estimated for sequence tasks only; "
@@ -72,13 +77,15 @@ def _check_processes(settings: Settings) -> None:
     import torch
 
     gpus = torch.cuda.device_count()
-    if gpus and settings.processes > gpus:
+    most = gpus or cores()
+    if settings.processes > most:
+        what = "GPUs" if gpus else "processor cores"
         raise CommandError(
-            f"student.processes is {settings.processes}, but there are {gpus} GPUs; lower it"
+            f"student.processes is {settings.processes}; {what} on this machine: {most}; lower it"
         )
     if settings.processes > settings.batch_size:
         raise CommandError(
-            f"student.processes is {settings.processes}, more than a batch has texts "
+            f"student.processes is {settings.processes}, more than a batch has rows "
             f"(student.batch_size is {settings.batch_size}); lower it"
         )
 

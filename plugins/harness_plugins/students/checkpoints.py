@@ -35,7 +35,7 @@ class Found:
         """What training began with."""
         found = self._tensors.get("transition")
         transition = None if found is None else np.asarray(found.numpy())
-        return Begun(transition, *self._about["begun"])
+        return Begun(transition, self._about["wrong"])
 
     def restore(self, trainer: Trainer) -> None:
         """Put a new trainer where the earlier one was, its random numbers included."""
@@ -132,11 +132,11 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     tensors["torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["cuda"] = torch.cuda.get_rng_state()
-    if trainer.transition is not None:
-        tensors["transition"] = torch.from_numpy(np.array(trainer.transition))
+    if trainer.begun.transition is not None:
+        tensors["transition"] = torch.from_numpy(np.array(trainer.begun.transition))
     about = {
         "step": trainer.step,
-        "begun": [trainer.settings.clean, trainer.settings.learning_rate],
+        "wrong": trainer.begun.wrong,
         "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.data import Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
+from harness_plugins.students.judging import judged, said_of
 from harness_plugins.students.lesson import Begun, Lesson, lesson_rows, make_lesson
 from harness_plugins.students.pieces import cut_texts, make_pieces
 from harness_plugins.students.settings import Settings
@@ -106,8 +106,10 @@ class EncoderStudent:
         key = lesson_key(lesson, self._settings, self._source.identity, seed)
         found = Checkpoints(aids.checkpoints, key).find()
         begun = found.begun if found else self._begin(fitted, lesson, seed)
-        settings = replace(self._settings, clean=begun.clean, learning_rate=begun.learning_rate)
-        plan = Plan(lesson, settings, fitted.pad, seed, begun.transition, aids.checkpoints, key)
+        if said := said_of(self._settings, begun.wrong):
+            aids.note(said)
+        settings = judged(self._settings, begun.wrong)
+        plan = Plan(lesson, settings, fitted.pad, seed, begun, aids.checkpoints, key)
         if settings.processes > 1:
             train_together(fitted.model, self._making(self._source.folder), plan, progress)
         else:
@@ -129,7 +131,7 @@ class EncoderStudent:
         probed = settings.head == "mean" and settings.probe is not None
         asked = settings.transition or settings.clean == "auto"
         if self._kind == "token" or not (probed or asked):
-            return Begun(None, *_judged(settings, None))
+            return Begun()
         from harness_plugins.students.probing import begin
 
         rows = np.flatnonzero(lesson.answered)
@@ -139,13 +141,13 @@ class EncoderStudent:
             lesson.weights[rows],
             classes=len(self._classes),
             penalty=PENALTY if settings.probe is None else settings.probe,
-            transition=asked,
+            estimate=settings.clean == "auto",
+            correct=settings.transition,
             seed=seed,
         )
         if probed:
             fitted.model.set_head(found.weights, found.bias)
-        transition = found.transition if settings.transition else None
-        return Begun(transition, *_judged(settings, found.wrong))
+        return Begun(found.transition, found.wrong)
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -166,23 +168,6 @@ class EncoderStudent:
                 f"student: {cut} of {len(pool)} texts are longer than {length} word pieces and "
                 "are read to there; student.max_length reads on"
             )
-
-
-def _judged(settings: Settings, wrong: float | None) -> tuple[Literal["all", "mixture"], float]:
-    """Which labels count as clean, and the peak learning rate.
-
-    Args:
-        settings: may leave it to what was found.
-        wrong: estimated share of wrong labels; None: unknown.
-    """
-    if settings.clean != "auto":
-        return settings.clean, settings.learning_rate
-    from harness_plugins.students.probing import FORESEEN, LITTLE
-
-    careful = settings.careful_rate or settings.learning_rate
-    if wrong is None or wrong >= LITTLE:
-        return "mixture", careful
-    return "all", careful if wrong < FORESEEN else settings.learning_rate
 
 
 PENALTY = 0.03

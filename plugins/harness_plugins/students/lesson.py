@@ -50,17 +50,15 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Begun:
-    """What was found out before training.
+    """What was found out before training (``students.probing``).
 
     Attributes:
         transition: float32 ``[classes, classes]``, or None: no correction.
-        clean: whether all labels count as clean, or those of small loss by a mixture.
-        learning_rate: peak.
+        wrong: estimated share of wrong labels, in [0, 1]; None: unknown.
     """
 
-    transition: FloatArray | None
-    clean: Literal["all", "mixture"]
-    learning_rate: float
+    transition: FloatArray | None = None
+    wrong: float | None = None
 
 
 def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:

@@ -74,7 +74,7 @@ def settings_of(config: StudentConfig, kind: Kind, source: Source) -> Settings:
         settings = replace(settings, **PAPER)
     if config.preset == "default":
         settings = replace(settings, **DEFAULT[kind])
-        if config.learning_rate is None:
+        if config.learning_rate is None and kind == "sequence":
             settings = replace(settings, careful_rate=source.careful_rate)
     if config.augmenter is not None and not settings.pairs:
         settings = replace(settings, augmented=1.0)  # named to be used

@@ -15,20 +15,14 @@ import torch
 
 from harness.data import FloatArray, IntArray
 from harness_plugins.students import terms
+from harness_plugins.students.judging import LITTLE
 from harness_plugins.students.transition import estimate_transition
 
-__all__ = ["LITTLE", "Beginning", "begin", "linear_probe"]
+__all__ = ["Beginning", "begin", "linear_probe"]
 
 FOLDS = 5
 MOST = 20_000
 """Examples at most that a probe is fitted on, drawn by the seed."""
-LITTLE = 0.15
-"""Share of wrong labels, as estimated, under which labels are not corrected for: a weak probe
-sees about a tenth where there is none (results/LOG.md)."""
-FORESEEN = 0.05
-"""The same, under which the labels are what a probe would have said: an annotator with the same
-encoder, whose errors are the probe's own (at most 0.044 with a third of the labels wrong; the
-gold labels of MR and TREC: 0.1 and more; results/LOG.md)."""
 STEPS = 100
 """Of L-BFGS at most; the loss is convex without a transition matrix."""
 
@@ -40,8 +34,9 @@ class Beginning:
     Attributes:
         weights, bias: float32 ``[classes, width]``, ``[classes]``.
         transition: float32 ``[classes, classes]``, how the annotator errs
-            (``students.transition``); None where it was not asked for, or could not be seen.
-        wrong: share of wrong labels by that estimate, in [0, 1]; None likewise.
+            (``students.transition``); None where they are not to be corrected for.
+        wrong: share of wrong labels by that estimate, in [0, 1], as the mean over the classes
+            that are named; None where it was not asked for, or could not be seen.
     """
 
     weights: FloatArray
@@ -57,7 +52,8 @@ def begin(
     *,
     classes: int,
     penalty: float,
-    transition: bool,
+    estimate: bool,
+    correct: bool,
     seed: int,
 ) -> Beginning:
     """Fit the first head, and estimate the annotator's confusions if asked to.
@@ -69,15 +65,16 @@ def begin(
         weights: float ``[n]``, how much each label counts.
         classes: number of classes.
         penalty: see ``linear_probe``.
-        transition: estimate how the annotator errs, by probes of which none has seen the
-            examples that it judges, and correct for it where it errs more than a ``LITTLE``.
+        estimate: estimate how the annotator errs, by probes of which none has seen the
+            examples that it judges.
+        correct: correct for it where it errs more than a ``LITTLE``.
         seed: draws the folds, and the examples where there are more than ``MOST``.
     """
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(labels))[:MOST]
     features, labels, weights = _normalised(features[rows]), labels[rows], weights[rows]
-    estimate = None
-    if transition and len(labels) >= 2 * FOLDS:
+    found = None
+    if (estimate or correct) and len(labels) >= 2 * FOLDS:
         unseen = np.empty((len(labels), classes), dtype=np.float32)
         for fold in range(FOLDS):
             out = np.arange(len(labels)) % FOLDS == fold
@@ -85,14 +82,13 @@ def begin(
                 features[~out], labels[~out], weights[~out], classes=classes, penalty=penalty
             )
             unseen[out] = _log_softmax(features[out] @ head[0].T + head[1])
-        estimate = estimate_transition(unseen, labels)
-    wrong = None if estimate is None else float(1 - np.diag(estimate).mean())
-    if wrong is not None and wrong < LITTLE:
-        estimate = None
+        found = estimate_transition(unseen, labels)
+    wrong = None if found is None else float(1 - np.diag(found)[np.unique(labels)].mean())
+    corrected = found if correct and wrong is not None and wrong >= LITTLE else None
     head = linear_probe(
-        features, labels, weights, classes=classes, penalty=penalty, transition=estimate
+        features, labels, weights, classes=classes, penalty=penalty, transition=corrected
     )
-    return Beginning(*head, estimate, wrong)
+    return Beginning(*head, corrected, wrong)
 
 
 def linear_probe(

@@ -21,7 +21,7 @@ class Settings:
         batch_size: examples a step.
         learning_rate: peak.
         careful_rate: peak where ``clean`` is ``auto`` and finds many labels wrong, or all of them
-            foreseen (``students.probing``): wrong labels that are learnt by heart can no longer
+            foreseen (``students.judging``): wrong labels that are learnt by heart can no longer
             be told from right ones by their loss; None: the same.
         rising: share of the steps over which the rate rises to it.
         weight_decay: of AdamW, on all weights but biases and layer norms.
@@ -37,7 +37,7 @@ class Settings:
         clean: which answered units count as clean: ``all``, or those of small loss by a
             ``mixture`` that is fitted at the start of each epoch (``students.mixture``);
             ``auto``: all where the estimated share of wrong labels is little
-            (``students.probing``), else by the mixture.
+            (``students.judging``), else by the mixture.
         clean_threshold: probability of the lower component above which a unit is clean.
         clean_by: whether the mixture judges each ``unit`` (token tasks: a distrusted token
             is masked) or each ``example`` by its mean loss.
@@ -55,7 +55,8 @@ class Settings:
         unlabelled: units without an answer take part in the consistency (low-budget mode).
         transition: correct for the annotator's estimated confusions (``students.transition``).
         ema: decay of the averaged weights that look at pools; 0: the last weights do.
-        processes: that share each batch, one a GPU (``students.team``).
+        processes: that share each batch, one a GPU, or sharing the CPU's cores
+            (``students.team``).
         steps, fewest_epochs, most_epochs: bounds of the default number of epochs.
     """
 

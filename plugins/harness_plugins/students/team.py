@@ -48,6 +48,7 @@ class Team(Alone):
     All of them hold the same weights and draw the same batches; each computes some parts of a
     batch. The gradients of the parts add up to the batch's (``BatchLoss``), so the number of
     processes changes nothing but the order of sums, dropout, and which units mixup can pair.
+    What has no gradient in any process has none here.
     """
 
     def __init__(self) -> None:
@@ -72,12 +73,14 @@ class Team(Alone):
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every process the sum of all gradients, in one message."""
         learnt = [one for one in parameters if one.requires_grad]
-        for one in learnt:
-            if one.grad is None:  # this process had no part of the batch
-                one.grad = torch.zeros_like(one)
-        flat = torch.cat([one.grad.reshape(-1) for one in learnt if one.grad is not None])
+        # A process without a part of the batch has none, nor has what the loss does not use.
+        has = [float(one.grad is not None) for one in learnt]
+        grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in learnt]
+        flags = torch.tensor(has, device=self._device)
+        flat = torch.cat([flags, *(one.reshape(-1) for one in grads)])
         torch.distributed.all_reduce(flat)
-        done = 0
-        for one in learnt:
-            one.grad = flat[done : done + one.numel()].view_as(one)
+        done = len(learnt)
+        for one, anywhere in zip(learnt, flat[:done].tolist(), strict=True):
+            found = flat[done : done + one.numel()].view_as(one)
+            one.grad = found if anywhere else None
             done += one.numel()

@@ -18,7 +18,7 @@ from harness.protocols import Progress
 from harness_plugins.students.averaging import Averaged
 from harness_plugins.students.computing import out_of_memory
 from harness_plugins.students.heads import Classifier
-from harness_plugins.students.lesson import Lesson
+from harness_plugins.students.lesson import Begun, Lesson
 from harness_plugins.students.looking import look
 from harness_plugins.students.loss import BatchLoss, Whole
 from harness_plugins.students.mixture import clean_by_group, clean_by_mixture
@@ -41,6 +41,7 @@ class Trainer:
         rng: draws batches and mixup.
         clean: bool ``[units]``, what counts as clean now.
         average: the averaged weights, if wanted.
+        begun: what was found out before.
         team: the processes that share each batch.
     """
 
@@ -52,13 +53,13 @@ class Trainer:
         *,
         pad: int,
         seed: int,
-        transition: FloatArray | None = None,
+        begun: Begun | None = None,
         team: Alone | None = None,
     ) -> None:
         self.model, self.lesson, self.settings = model, lesson, settings
         self.step, self.seed = 0, seed
         self.rng = np.random.default_rng(seed)
-        self.transition = transition
+        self.begun = begun or Begun()
         self.team = team or Alone()
         self.clean: BoolArray = lesson.answered
         self.optimizer = _adamw(model, settings)
@@ -66,12 +67,16 @@ class Trainer:
         self.epochs = settings.epochs_for(len(lesson.pool))
         self.steps_an_epoch = -(-len(lesson.pieces) // settings.batch_size)
         self._pad, self._parts = pad, self.team.size
+        transition = self.begun.transition
         self.loss = BatchLoss(model, lesson, settings, pad=pad, transition=transition)
 
     def run(self, progress: Progress, after_epoch: Callable[[], None] = lambda: None) -> None:
         """All epochs that are left."""
         rows_an_epoch = len(self.lesson.pieces)
         for epoch in range(self.step // self.steps_an_epoch, self.epochs):
+            if self.team.size > 1:  # each process has dropout of its own, also after a restart
+                drawn = np.random.default_rng([self.seed, self.team.rank, epoch])
+                torch.manual_seed(int(drawn.integers(2**62)))
             self._part_clean_from_rest(epoch)
             self.loss.clean = self.clean
             self.model.train()
@@ -94,6 +99,14 @@ class Trainer:
         if settings.clean == "all" or epoch < max(1, settings.warmup_epochs):
             return
         losses = self._losses()
+        clean = np.zeros(len(lesson.labels), dtype=np.bool_)
+        if self.team.rank == 0:  # sums in another order must not part them differently
+            clean = self._of_small(losses)
+        self.clean = self.team.add_up(clean.astype(np.float32)) > 0
+
+    def _of_small(self, losses: FloatArray) -> BoolArray:
+        """bool ``[units]``: the answered units that the mixture holds for clean."""
+        settings, lesson = self.settings, self.lesson
         answered = np.flatnonzero(lesson.answered)
         clean = np.zeros(len(lesson.labels), dtype=np.bool_)
         if settings.clean_by == "unit":
@@ -103,7 +116,7 @@ class Trainer:
             )
         else:
             clean[answered] = self._of_clean_examples(losses)[answered]
-        self.clean = clean
+        return clean
 
     def _of_clean_examples(self, losses: FloatArray) -> BoolArray:
         """bool ``[units]``: the units of the examples whose mean loss is small."""
@@ -117,7 +130,7 @@ class Trainer:
     def _losses(self) -> FloatArray:
         """Cross-entropy of each unit in evaluation mode, float32 ``[units]``; 0 unanswered."""
         pieces = self.lesson.pieces
-        rows = np.asarray(self.team.own(range(len(pieces))))
+        rows = np.arange(len(pieces))[self.team.rank :: self.team.size]
         logits, _ = look(self.model, pieces, self._pad, rows=rows)
         labels = torch.from_numpy(np.maximum(self.lesson.labels, 0)).to(logits.device)
         found = -torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
