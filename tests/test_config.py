@@ -35,6 +35,7 @@ TRAINING = (
     "unlabelled",
     "transition",
     "ema",
+    "processes",
 )
 """Settings of an encoder's training: the preset's where they are unset."""
 APPROVED_DEFAULTS: dict[str, Any] = {
@@ -74,6 +75,7 @@ APPROVED_DEFAULTS: dict[str, Any] = {
     "student.epochs": None,
     "student.batch_size": None,
     "student.learning_rate": None,
+    "student.careful_rate": None,
     **dict.fromkeys(f"student.{key}" for key in TRAINING),
     "student.save": False,
     "selector.spec": "freeal",
@@ -107,6 +109,7 @@ OTHER_VALUES: dict[str, Any] = {
     "student.epochs": 5,
     "student.batch_size": 8,
     "student.learning_rate": 0.001,
+    "student.careful_rate": 0.0005,
     "student.max_length": 64,
     "student.head": "cls",
     "student.augmenter": "word-edits",
@@ -127,6 +130,7 @@ OTHER_VALUES: dict[str, Any] = {
     "student.unlabelled": True,
     "student.transition": False,
     "student.ema": 0.5,
+    "student.processes": 2,
     "selector.spec": "all",
     "selector.trust": "all",
     "selector.demonstrations": "random",

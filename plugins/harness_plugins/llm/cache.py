@@ -177,8 +177,10 @@ class ReplyCache:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN")  # or another process could make the file between two looks
         application, version = _marks(connection)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        connection.execute("COMMIT")
         if application != APPLICATION and (application or version or tables):
             raise CorruptRunError(f"{self._path}: a SQLite file, but not one of LLM replies")
         if version > SCHEMA:
