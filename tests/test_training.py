@@ -312,25 +312,26 @@ def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> No
 
 
 @pytest.mark.parametrize(
-    ("wrong", "clean", "rate"),
+    ("wrong", "labels", "clean", "rate", "epochs"),
     [
-        (None, "mixture", 3e-5),
-        (0.2, "mixture", 3e-5),
-        (0.1, "all", 1e-4),
-        (0.02, "all", 3e-5),
+        (None, 5000, "mixture", 3e-5, 4),
+        (0.2, 5000, "mixture", 3e-5, 4),
+        (0.1, 5000, "all", 1e-4, 4),
+        (0.1, 500, "all", 3e-5, 3),
+        (0.02, 5000, "all", 3e-5, 3),
     ],
 )
 def test_labels_that_are_wrong_or_foreseen_are_learnt_carefully(
-    wrong: float | None, clean: str, rate: float
+    wrong: float | None, labels: int, clean: str, rate: float, epochs: int
 ) -> None:
     settings = settings_of(StudentConfig(), "sequence", packaged())
-    found = judged(settings, wrong)
+    found = judged(settings, wrong, labels)
     assert (found.clean, found.learning_rate) == (clean, rate)
-    assert found.epochs_for(1000) == (3 if wrong == 0.02 else 4)
+    assert found.epochs_for(labels) == epochs
     chosen = settings_of(StudentConfig(learning_rate=2e-5), "sequence", packaged())
-    assert judged(chosen, wrong).learning_rate == 2e-5
+    assert judged(chosen, wrong, labels).learning_rate == 2e-5
     plain = settings_of(StudentConfig(preset="plain"), "sequence", packaged())
-    assert judged(plain, wrong) == plain
+    assert judged(plain, wrong, labels) == plain
 
 
 def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> None:

@@ -106,9 +106,10 @@ class EncoderStudent:
         key = lesson_key(lesson, self._settings, self._source.identity, seed)
         found = Checkpoints(aids.checkpoints, key).find()
         begun = found.begun if found else self._begin(fitted, lesson, seed)
-        if said := said_of(self._settings, begun.wrong):
+        labels = int(lesson.answered.sum())
+        if said := said_of(self._settings, begun.wrong, labels):
             aids.note(said)
-        settings = judged(self._settings, begun.wrong)
+        settings = judged(self._settings, begun.wrong, labels)
         plan = Plan(lesson, settings, fitted.pad, seed, begun, aids.checkpoints, key)
         if settings.processes > 1:
             train_together(fitted.model, self._making(self._source.folder), plan, progress)

@@ -15,23 +15,26 @@ FORESEEN = 0.05
 """The same, under which the labels are what a probe would have said: an annotator with the same
 encoder, whose errors are the probe's own (at most 0.044 with a third of the labels wrong; the
 gold labels of MR and TREC: 0.1 and more; results/LOG.md)."""
+ENOUGH = 2000
+"""Labels, for so few of which the estimate is too rough to trust and a high rate gains nothing."""
 EPOCHS = 3
-"""At most, for labels that are foreseen, unless their number is given."""
+"""At most, for labels that are foreseen or few, unless their number is given."""
 
 
-def judged(settings: Settings, wrong: float | None) -> Settings:
+def judged(settings: Settings, wrong: float | None, labels: int) -> Settings:
     """The settings where ``clean`` is ``auto``, made up by what was found; others as they are.
 
     Args:
         settings: may leave it to what was found.
         wrong: estimated share of wrong labels, in [0, 1]; None: unknown.
+        labels: how many there are.
     """
     if settings.clean != "auto":
         return settings
     careful = settings.careful_rate or settings.learning_rate
     if wrong is None or wrong >= LITTLE:
         return replace(settings, clean="mixture", learning_rate=careful)
-    if wrong >= FORESEEN:
+    if wrong >= FORESEEN and labels >= ENOUGH:
         return replace(settings, clean="all")
     return replace(
         settings,
@@ -42,11 +45,11 @@ def judged(settings: Settings, wrong: float | None) -> Settings:
     )
 
 
-def said_of(settings: Settings, wrong: float | None) -> str | None:
+def said_of(settings: Settings, wrong: float | None, labels: int) -> str | None:
     """What a user should know of that, on one line; None: nothing was left to it."""
     if settings.clean != "auto":
         return None
-    chosen = judged(settings, wrong)
+    chosen = judged(settings, wrong, labels)
     if wrong is None:
         found = "how many labels are wrong could not be estimated"
     elif wrong < FORESEEN:
