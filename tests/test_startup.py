@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,27 @@ def test_no_heavy_package_is_imported(arguments: tuple[str, ...], tmp_path: Path
     assert length > 0
     assert "harness.cli.app" in modules
     assert not set(HEAVY) & set(modules)
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_told_otherwise(given: str | None, kept: str) -> None:
+    script = (
+        "import atexit, os\n"
+        "from harness.cli import main\n"
+        "atexit.register(lambda: print(os.environ['OMP_WAIT_POLICY']))\n"
+        "main(['list'])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    if given:
+        environment["OMP_WAIT_POLICY"] = given
+    printed = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    assert printed.splitlines()[-1] == kept
 
 
 def test_help_starts_nearly_as_fast_as_its_libraries() -> None:
