@@ -1,0 +1,8 @@
+"""Before any test imports torch."""
+
+from __future__ import annotations
+
+import os
+
+# As the command does: threads that wait must not spin where another program has the core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
