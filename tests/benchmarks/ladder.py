@@ -13,8 +13,8 @@ GPT-3.5 said of MR (``train_gpt35.jsonl``). Token tasks: a rate of corrupted men
 mistyped, moved by a token, and a quarter as many invented). The noisy annotators are simulated.
 
 Methods: presets of ``minilm``. ``paper`` with its terms and thresholds but of its 50 epochs
-only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each; variants are those
-of dropout, for ``recorded`` the recorded back-translations. ``supervised`` is ``plain`` on the
+only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each (0: the whole);
+variants are those of dropout, for ``recorded`` the recorded back-translations. ``supervised`` is ``plain`` on the
 gold labels, the same for all rungs of a task.
 
 To choose between settings, ``--held-out`` scores on training rows that were not drawn, never
@@ -118,7 +118,7 @@ def config_of(case: Case, options: argparse.Namespace) -> StudentConfig:
     preset = "plain" if case.method == "supervised" else case.method
     settings = [f"student.{one}" for one in options.set]
     config = load_config(None, [f"student.preset={preset}", *settings]).student
-    if case.method != "paper":
+    if case.method != "paper" or not options.paper_epochs:
         return config
     short = {"epochs": options.paper_epochs, "warmup_epochs": 1, "ramp_epochs": 1.0}
     return config.model_copy(update=short)
