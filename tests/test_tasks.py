@@ -161,6 +161,8 @@ def test_generated_texts_are_distinct_and_as_many_for_each_label(declared: Decla
         assert generated is not None
         assert len(generated) == len(texts) >= len(declared.labels)
         assert set(generated.labels.tolist()) == set(range(len(declared.labels)))
+        counts = np.bincount(generated.labels)
+        assert 4 <= counts.min() == counts.max() <= 10
 
 
 def test_no_generated_text_is_a_shipped_row(declared: Declaration) -> None:
