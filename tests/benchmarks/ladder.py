@@ -14,11 +14,13 @@ mistyped, moved by a token, and a quarter as many invented). The noisy annotator
 
 Methods: presets of ``minilm``. ``paper`` with its terms and thresholds but of its 50 epochs
 only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each (0: the whole);
-variants are those of dropout, for ``recorded`` the recorded back-translations. ``supervised`` is ``plain`` on the
-gold labels, the same for all rungs of a task.
+variants are those of dropout, for ``recorded`` the recorded back-translations. ``supervised``
+is ``plain`` on the gold labels, the same for all rungs of a task.
 
 To choose between settings, ``--held-out`` scores on training rows that were not drawn, never
-on the test set; ``--set`` changes settings of the student, ``--name`` calls that a method.
+on the test set: ``noisy`` is the share that agrees with labels as wrong as those learnt
+from, ``test`` the score by the gold ones; ``--set`` changes settings of the student, ``--name``
+calls that a method.
 
 ``run`` adds one line a student to the file and leaves out what stands there already; two at
 once may share it. ``table`` prints mean and standard deviation over seeds, and which share of
@@ -145,6 +147,9 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     for name, split in (("pool", train), ("test", test)):
         labels = fitted.view(split.pool, no_progress).predictions
         found[name] = float(score(labels, split.gold, task.card).score)
+        if name == "test" and options.held_out:
+            noisy = said_of(case, task, test, data)
+            found["noisy"] = float((labels == noisy.labels)[noisy.labels >= 0].mean())
     wrong = said.labels != train.gold.labels
     about = {
         "task": case.task,
