@@ -293,6 +293,17 @@ def test_what_is_cut_and_what_is_rare_is_said(encoders: dict[str, Path]) -> None
     assert any("are longer than 8 word pieces" in line for line in lines)
 
 
+def test_pairs_without_variants_are_said(encoders: dict[str, Path]) -> None:
+    pool = texts(30)
+    for variants in (pool, None):
+        lines: list[str] = []
+        student(encoders["bert"], replace(EVERYTHING, epochs=1)).fit_with(
+            pool, labels_of(pool), 0, no_progress, Aids(variants=variants, note=lines.append)
+        )
+        said = any("student.augmenter makes variants" in line for line in lines)
+        assert said is (variants is None)
+
+
 def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> None:
     """Features, then logits of them: what the whole model of transformers says."""
     for name in ("bert", "roberta"):

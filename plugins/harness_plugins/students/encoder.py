@@ -154,6 +154,11 @@ class EncoderStudent:
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
     ) -> None:
         """Say what a user should know of the data before training on it."""
+        if self._settings.pairs and aids.variants is None:
+            aids.note(
+                "student: each text is paired with itself under another dropout; "
+                "student.augmenter makes variants (FreeAL's: back-translation)"
+            )
         counts = np.bincount(
             annotations.labels[annotations.labels >= 0], minlength=len(self._classes)
         )
