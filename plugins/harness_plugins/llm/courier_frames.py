@@ -1,0 +1,212 @@
+"""What a process and its courier say to each other: frames over a pair of sockets.
+
+A frame is its length (four bytes) and a value. Values are builtins written by ``marshal``: both
+ends run the same interpreter, it takes every text (also half a surrogate pair, which JSON does
+not), and a call takes 4 microseconds where pickling the dataclasses takes 68. Only the first
+frame is a pickle: it carries the settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import socket
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+from harness_plugins.llm.calls import Call, Message, Reply
+from harness_plugins.llm.failures import (
+    ClosedError,
+    RejectedError,
+    SendingError,
+    TransientError,
+    UnsupportedError,
+)
+
+__all__ = [
+    "Link",
+    "call_from",
+    "call_values",
+    "frame",
+    "read_descriptor",
+    "read_frame",
+    "result_from",
+    "result_values",
+    "send_descriptor",
+]
+
+_LENGTH = struct.Struct("!I")
+_READ_BYTES = 1 << 18
+_MESSAGES = 4096
+"""Messages kept: what calls show in common stands in one after another."""
+
+Values = tuple[Any, ...]
+
+
+def frame(payload: bytes) -> bytes:
+    """Bytes to write for a value."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
+def read_frame(channel: socket.socket) -> bytes | None:
+    """The next frame of a blocking socket; None: the other end is gone."""
+    head = _read(channel, _LENGTH.size)
+    return None if head is None else _read(channel, _LENGTH.unpack(head)[0])
+
+
+def send_descriptor(channel: socket.socket, descriptor: int) -> None:
+    """Give the other end a descriptor of its own for an open file."""
+    socket.send_fds(channel, [b"L"], [descriptor])
+
+
+def read_descriptor(channel: socket.socket) -> int | None:
+    """What ``send_descriptor`` sent; None: the other end is gone."""
+    _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+    return descriptors[0] if descriptors else None
+
+
+class Link:
+    """One end of the pair within an event loop.
+
+    Written out by hand: a transport of asyncio and its protocol cost more than the frames.
+
+    Args:
+        channel: not blocking from now on.
+        received: called with each value.
+        ended: called once, when the other end is gone.
+    """
+
+    def __init__(
+        self,
+        channel: socket.socket,
+        received: Callable[[Any], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._channel, self._received, self._ended = channel, received, ended
+        self._loop = asyncio.get_running_loop()
+        self._came, self._rest = bytearray(), bytearray()
+        self._open = True
+        channel.setblocking(False)
+        self._loop.add_reader(channel, self._readable)
+
+    def say(self, value: Any) -> None:
+        """Write a value; what the socket does not take now follows later."""
+        if not self._open:
+            return
+        self._rest += frame(marshal.dumps(value))
+        self._writable()
+
+    def close(self) -> None:
+        """Stop listening, after a last attempt to write the rest; the socket stays open."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._channel)
+            self._loop.remove_writer(self._channel)
+
+    def _writable(self) -> None:
+        try:
+            sent = self._channel.send(self._rest)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._end()
+            return
+        del self._rest[:sent]
+        if self._rest:
+            self._loop.add_writer(self._channel, self._writable)
+        else:
+            self._loop.remove_writer(self._channel)
+
+    def _readable(self) -> None:
+        try:
+            data = self._channel.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+            return
+        self._came += data
+        start = 0
+        while len(self._came) - start >= _LENGTH.size:
+            end = start + _LENGTH.size + _LENGTH.unpack_from(self._came, start)[0]
+            if end > len(self._came):
+                break
+            self._received(marshal.loads(self._came[start + _LENGTH.size : end]))
+            start = end
+        del self._came[:start]
+
+    def _end(self) -> None:
+        if self._open:
+            self.close()
+            self._ended()
+
+
+def call_values(call: Call) -> Values:
+    """A call as builtins."""
+    return (
+        call.endpoint,
+        call.model,
+        [(message.role, message.content) for message in call.messages],
+        call.parameters,
+        call.response_format,
+        call.choices,
+        call.sample,
+    )
+
+
+def call_from(values: Values) -> Call:
+    """The call again; it has the same key."""
+    endpoint, model, messages, *others = values
+    return Call(endpoint, model, tuple([_message(*turn) for turn in messages]), *others)
+
+
+def result_values(result: Reply | SendingError) -> Values:
+    """A reply, or why there is none, as builtins; the first tells which."""
+    if isinstance(result, Reply):
+        return ("reply", *(getattr(result, name) for name in Reply.__slots__))
+    kind = type(result).__name__
+    if isinstance(result, TransientError):
+        asked = (result.retry_after, result.throttled, result.unreachable)
+        return (kind, str(result), *asked)
+    if isinstance(result, UnsupportedError):
+        return (kind, str(result), result.feature)
+    if isinstance(result, ClosedError):
+        return (kind, str(result), result.lane)
+    return (kind, str(result))
+
+
+def result_from(values: Values) -> Reply | SendingError:
+    """What ``result_values`` was given."""
+    kind, *others = values
+    if kind == "reply":
+        return Reply(*others)
+    said = others[0]
+    if kind == "TransientError":
+        _, retry_after, throttled, unreachable = others
+        return TransientError(
+            said, retry_after=retry_after, throttled=throttled, unreachable=unreachable
+        )
+    if kind == "UnsupportedError":
+        return UnsupportedError(others[1], said)
+    if kind == "ClosedError":
+        return ClosedError(said, lane=others[1])
+    return RejectedError(said) if kind == "RejectedError" else SendingError(said)
+
+
+@lru_cache(maxsize=_MESSAGES)
+def _message(role: Literal["system", "user", "assistant"], content: str) -> Message:
+    return Message(role, content)
+
+
+def _read(channel: socket.socket, size: int) -> bytes | None:
+    came = bytearray()
+    while len(came) < size:
+        data = channel.recv(size - len(came))
+        if not data:
+            return None
+        came += data
+    return bytes(came)
