@@ -38,12 +38,12 @@ from harness_plugins.llm.courier_frames import (
     read_frame,
     result_values,
 )
+from harness_plugins.llm.courier_heir import Estate, Heir, Held
 from harness_plugins.llm.courier_lock import release
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import redactor_for
 
 if TYPE_CHECKING:
-    from harness_plugins.llm.courier_heir import Estate, Held
     from harness_plugins.llm.sending import Backend
 
 __all__ = ["main"]
@@ -101,8 +101,6 @@ class Courier:
             self._ended.set()
 
     async def _carry(self, number: int, call: Call, lane: int, record: str) -> None:
-        from harness_plugins.llm.courier_heir import Held
-
         result: Reply | SendingError
         try:
             result = await self._backend.send(call, lane)
@@ -135,8 +133,6 @@ class Courier:
         """Keep what is held, and what comes within so many seconds."""
         if not self._held and not self._under_way:
             return
-        from harness_plugins.llm.courier_heir import Heir
-
         end = asyncio.get_running_loop().time() + patience
         with Heir(self._estate) as heir:
             while True:

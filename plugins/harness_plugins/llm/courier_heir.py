@@ -8,9 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from harness_plugins.llm.cache import ReplyCache
-from harness_plugins.llm.prices import price_of
-
 if TYPE_CHECKING:
     from harness_plugins.llm.calls import Call, Reply
     from harness_plugins.llm.settings import LlmSettings
@@ -59,6 +56,10 @@ class Heir:
     """
 
     def __init__(self, estate: Estate) -> None:
+        # Here, as a courier that is never an heir needs none of it.
+        from harness_plugins.llm.cache import ReplyCache
+        from harness_plugins.llm.prices import price_of
+
         self._run_id = estate.run_id
         self._price = price_of(estate.settings)
         self._cache = ReplyCache(estate.replies)
