@@ -51,10 +51,12 @@ def engine_for(
     run_id: str = "run-1",
     budget: float | None = None,
     notes: list[str] | None = None,
+    record: str = "",
 ) -> Iterator[Engine]:
     """An engine over the real backend and a cache file."""
     said = notes if notes is not None else []
-    with open_engine(settings, Account(run_id, replies, budget, said.append)) as engine:
+    account = Account(run_id, replies, budget, said.append, lambda: record)
+    with open_engine(settings, account) as engine:
         yield engine
 
 
