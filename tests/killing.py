@@ -28,8 +28,13 @@ import json, sys
 from pathlib import Path
 from tests.asking import calls_for, engine_for, settings_for, texts_of
 url, path, count, changes, record = sys.argv[1:]
-notes = []
-settings = settings_for(url, **{{"concurrency": {IN_FLIGHT}, **json.loads(changes)}})
+class Notes(list):
+    def append(self, line):
+        super().append(line)
+        print("note:", line, flush=True)
+notes = Notes()
+given = {{"concurrency": {IN_FLIGHT}, "courier": True, **json.loads(changes)}}
+settings = settings_for(url, **given)
 try:
     with engine_for(settings, Path(path), notes=notes, record=record) as engine:
         print("asking", flush=True)
@@ -77,7 +82,8 @@ def asking(
         text=True,
     )
     assert process.stdout is not None
-    assert not begun or process.stdout.readline() == "asking\n"
+    while begun and (line := process.stdout.readline()) != "asking\n":
+        assert line.startswith("note: "), line
     return process
 
 
@@ -104,7 +110,7 @@ def kill_and_go_on(
         process.communicate()
     process = asking(server.url, replies, count, **options)
     out, err = process.communicate(timeout=120)
-    assert err == ""
+    assert (process.returncode, err) == (0, "")
     printed: dict[str, Any] = json.loads(out)
     return printed
 

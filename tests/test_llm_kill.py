@@ -22,9 +22,7 @@ PRICE = (500.0, 1500.0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("transport", "kills", "count"), [("thin", 10, 1500), ("client", 3, 400)]
-)
+@pytest.mark.parametrize(("transport", "kills", "count"), [("thin", 10, 1500), ("client", 3, 400)])
 def test_killed_at_any_moment_and_no_text_is_answered_twice(
     transport: str, kills: int, count: int, tmp_path: Path
 ) -> None:

@@ -89,9 +89,8 @@ class Courier:
         for number in safe:
             self._held.pop(number, None)
         for number in unwanted:
-            self._held.pop(number, None)
             if task := self._under_way.get(number):
-                task.cancel()
+                task.cancel()  # one that is there already stays: it is paid for
         for number, lane, *values in calls:
             call = call_from(tuple(values))
             task = asyncio.create_task(self._carry(number, call, lane, record))

@@ -63,7 +63,10 @@ def hold(replies: Path, run_id: str, timeout: float) -> int:
             os.close(descriptor)
         os.pwrite(descriptor, f"{timeout:<12.0f}\n".encode(), 0)
     except OSError as error:
-        raise RunError(f"{path}: cannot be used: {error.strerror or error}") from None
+        raise RunError(
+            f"{path}: cannot be locked ({error.strerror or error}); "
+            "--set annotator.courier=false does without"
+        ) from None
     _mine[path] += 1
     return descriptor
 
