@@ -99,7 +99,7 @@ class Link:
         self._writable()
 
     def close(self) -> None:
-        """Stop listening, after a last attempt to write the rest; the socket stays open."""
+        """Neither read nor write any more; the socket stays open."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._channel)
