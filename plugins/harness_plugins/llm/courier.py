@@ -24,19 +24,18 @@ import pickle
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.errors import HarnessError
 from harness_plugins.llm.backends import backend_of
-from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.calls import Call
 from harness_plugins.llm.courier_frames import (
     Link,
-    Values,
-    call_from,
     frame,
+    packed_result,
     read_descriptor,
     read_frame,
-    result_values,
+    unpacked_call,
 )
 from harness_plugins.llm.courier_heir import Estate, Heir, Held
 from harness_plugins.llm.courier_lock import release
@@ -46,7 +45,11 @@ from harness_plugins.llm.keys import redactor_for
 if TYPE_CHECKING:
     from harness_plugins.llm.sending import Backend
 
-__all__ = ["main"]
+__all__ = ["Words", "main"]
+
+Words: TypeAlias = tuple[str, list[tuple[int, int, bytes]], list[int], list[int], bool]
+"""What the parent says in one frame: the run's record; calls, each with its number and lane;
+numbers of those that are committed, and of those that are not wanted; whether this is the end."""
 
 CLOSE_SECONDS = 2.0
 """For closing connections in order."""
@@ -66,7 +69,7 @@ class Courier:
         self._redact = redactor_for(estate.settings.key_file)
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, Held] = {}
-        self._outgoing: list[tuple[int, Values]] = []
+        self._outgoing: list[tuple[int, bytes | str]] = []
         self._farewell = False
 
     async def run(self) -> None:
@@ -84,15 +87,15 @@ class Courier:
         except TimeoutError:
             pass  # the end of the process closes them
 
-    def _asked(self, said: tuple[str, list[Values], list[int], list[int], bool]) -> None:
+    def _asked(self, said: Words) -> None:
         record, calls, safe, unwanted, farewell = said
         for number in safe:
             self._held.pop(number, None)
         for number in unwanted:
             if task := self._under_way.get(number):
                 task.cancel()  # one that is there already stays: it is paid for
-        for number, lane, *values in calls:
-            call = call_from(tuple(values))
+        for number, lane, packed in calls:
+            call = unpacked_call(packed)
             task = asyncio.create_task(self._carry(number, call, lane, record))
             self._under_way[number] = task
         if farewell:
@@ -100,21 +103,21 @@ class Courier:
             self._ended.set()
 
     async def _carry(self, number: int, call: Call, lane: int, record: str) -> None:
-        result: Reply | SendingError
+        said: bytes | str
         try:
-            result = await self._backend.send(call, lane)
+            reply = await self._backend.send(call, lane)
             # Nothing is awaited between here and the moment at which the reply is held.
-            self._held[number] = Held(call, record, result)
-            values = result_values(result)
+            self._held[number] = Held(call, record, reply)
+            said = packed_result(reply)
         except SendingError as error:
-            values = result_values(error)
+            said = packed_result(error)
         except Exception as error:  # a mistake: told in one line, like all that stops a run
-            values = ("unforeseen", self._redact(f"{type(error).__name__}: {error}"))
+            said = self._redact(f"{type(error).__name__}: {error}")
         finally:
             self._under_way.pop(number, None)
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._tell)
-        self._outgoing.append((number, values))
+        self._outgoing.append((number, said))
 
     def _tell(self) -> None:
         """One frame for all that has come in one turn of the loop."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import ServiceError
 from harness_plugins.llm.calls import Call, Reply
-from harness_plugins.llm.courier_frames import Link, Values, call_values, result_from
+from harness_plugins.llm.courier_frames import Link, packed_call, unpacked_result
 from harness_plugins.llm.courier_process import CourierProcess
 from harness_plugins.llm.failures import SendingError
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CourierBackend"]
 
-GONE: Values = ()
-"""What a call is told whose courier is gone."""
+Answer: TypeAlias = bytes | str | None
+"""What a call is told: a reply or failure; one line about a mistake; None: the courier is gone."""
 
 
 class CourierBackend:
@@ -44,8 +44,8 @@ class CourierBackend:
         self._courier = CourierProcess(settings, account)
         self._link: Link | None = None
         self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Values]] = {}
-        self._calls: list[Values] = []
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._calls: list[tuple[int, int, bytes]] = []
         self._safe: list[int] = []
         self._unwanted: list[int] = []
         self._to_be_said = self._farewell = False
@@ -68,14 +68,14 @@ class CourierBackend:
         if self._gone is not None:
             raise self._gone
         number = next(self._numbers)
-        self._calls.append((number, lane, *call_values(call)))
+        self._calls.append((number, lane, packed_call(call)))
         self._say_soon()
-        values = await self._told_of(number)
-        if values is GONE:
+        answer = await self._told_of(number)
+        if answer is None:
             raise self._gone or ServiceError(f"{self._where}: no answer")
-        if values[0] == "unforeseen":
-            raise ServiceError(f"{self._where}: {values[1]}")
-        result = result_from(values)
+        if isinstance(answer, str):
+            raise ServiceError(f"{self._where}: {answer}")
+        result = unpacked_result(answer)
         if isinstance(result, SendingError):
             raise result
         self._safe.append(number)
@@ -104,8 +104,9 @@ class CourierBackend:
             return None
         return Link(self._courier.channel, self._told, self._lost)
 
-    async def _told_of(self, number: int) -> Values:
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+    async def _told_of(self, number: int) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         try:
             return await future
         except asyncio.CancelledError:
@@ -128,16 +129,17 @@ class CourierBackend:
         if self._link is not None and not self._farewell:
             self._link.say((*self._words(), False))
 
-    def _words(self) -> tuple[str, list[Values], list[int], list[int]]:
+    def _words(self) -> tuple[str, list[tuple[int, int, bytes]], list[int], list[int]]:
+        """What there is to be said; see ``courier.Words``."""
         words = (self._record(), self._calls, self._safe, self._unwanted)
         self._calls, self._safe, self._unwanted = [], [], []
         return words
 
-    def _told(self, results: list[tuple[int, Values]]) -> None:
-        for number, values in results:
+    def _told(self, results: list[tuple[int, bytes | str]]) -> None:
+        for number, answer in results:
             future = self._waiting.get(number)
             if future is not None and not future.done():
-                future.set_result(values)
+                future.set_result(answer)
 
     def _lost(self) -> None:
         """The courier is gone: nothing that is under way will be told."""
@@ -146,4 +148,4 @@ class CourierBackend:
         self._gone = self._courier.death()
         for future in self._waiting.values():
             if not future.done():
-                future.set_result(GONE)
+                future.set_result(None)

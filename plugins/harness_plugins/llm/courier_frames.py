@@ -27,22 +27,20 @@ from harness_plugins.llm.failures import (
 
 __all__ = [
     "Link",
-    "call_from",
-    "call_values",
     "frame",
+    "packed_call",
+    "packed_result",
     "read_descriptor",
     "read_frame",
-    "result_from",
-    "result_values",
     "send_descriptor",
+    "unpacked_call",
+    "unpacked_result",
 ]
 
 _LENGTH = struct.Struct("!I")
 _READ_BYTES = 1 << 18
 _MESSAGES = 4096
 """Messages kept: what calls show in common stands in one after another."""
-
-Values = tuple[Any, ...]
 
 
 def frame(payload: bytes) -> bytes:
@@ -145,43 +143,40 @@ class Link:
             self._ended()
 
 
-def call_values(call: Call) -> Values:
-    """A call as builtins."""
-    return (
-        call.endpoint,
-        call.model,
-        [(message.role, message.content) for message in call.messages],
-        call.parameters,
-        call.response_format,
-        call.choices,
-        call.sample,
+def packed_call(call: Call) -> bytes:
+    """A call, to be part of a frame."""
+    return marshal.dumps(
+        (
+            call.endpoint,
+            call.model,
+            # Texts of a data set may be of a class of their own, which marshal does not take.
+            [(message.role, str.__str__(message.content)) for message in call.messages],
+            call.parameters,
+            call.response_format,
+            call.choices,
+            call.sample,
+        )
     )
 
 
-def call_from(values: Values) -> Call:
+def unpacked_call(packed: bytes) -> Call:
     """The call again; it has the same key."""
-    endpoint, model, messages, *others = values
+    endpoint, model, messages, *others = marshal.loads(packed)
     return Call(endpoint, model, tuple([_message(*turn) for turn in messages]), *others)
 
 
-def result_values(result: Reply | SendingError) -> Values:
-    """A reply, or why there is none, as builtins; the first tells which."""
-    if isinstance(result, Reply):
-        return ("reply", *(getattr(result, name) for name in Reply.__slots__))
-    kind = type(result).__name__
-    if isinstance(result, TransientError):
-        asked = (result.retry_after, result.throttled, result.unreachable)
-        return (kind, str(result), *asked)
-    if isinstance(result, UnsupportedError):
-        return (kind, str(result), result.feature)
-    if isinstance(result, ClosedError):
-        return (kind, str(result), result.lane)
-    return (kind, str(result))
+def packed_result(result: Reply | SendingError) -> bytes:
+    """A reply, or why there is none, to be part of a frame.
+
+    Raises:
+        ValueError: if something in it is no builtin.
+    """
+    return marshal.dumps(_values(result))
 
 
-def result_from(values: Values) -> Reply | SendingError:
-    """What ``result_values`` was given."""
-    kind, *others = values
+def unpacked_result(packed: bytes) -> Reply | SendingError:
+    """What ``packed_result`` was given."""
+    kind, *others = marshal.loads(packed)
     if kind == "reply":
         return Reply(*others)
     said = others[0]
@@ -195,6 +190,22 @@ def result_from(values: Values) -> Reply | SendingError:
     if kind == "ClosedError":
         return ClosedError(said, lane=others[1])
     return RejectedError(said) if kind == "RejectedError" else SendingError(said)
+
+
+def _values(result: Reply | SendingError) -> tuple[Any, ...]:
+    """Which of them it is, then its attributes in the order of ``unpacked_result``."""
+    if isinstance(result, Reply):
+        text, finish, *others = (getattr(result, name) for name in Reply.__slots__)
+        return ("reply", str.__str__(text), str.__str__(finish), *others)
+    kind = type(result).__name__
+    if isinstance(result, TransientError):
+        asked = (result.retry_after, result.throttled, result.unreachable)
+        return (kind, str(result), *asked)
+    if isinstance(result, UnsupportedError):
+        return (kind, str(result), result.feature)
+    if isinstance(result, ClosedError):
+        return (kind, str(result), result.lane)
+    return (kind, str(result))
 
 
 @lru_cache(maxsize=_MESSAGES)
