@@ -22,14 +22,14 @@ PRICE = (500.0, 1500.0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("transport", "kills", "count"), [("thin", 10, 1500), ("client", 3, 400)])
+@pytest.mark.parametrize(("transport", "kills", "count"), [("thin", 10, 1200), ("client", 2, 250)])
 def test_killed_at_any_moment_and_no_text_is_answered_twice(
     transport: str, kills: int, count: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "replies.sqlite"
     options: dict[str, Any] = {"transport": transport, "price": PRICE, "record": "R1"}
     with delivering(DeliveryServer(latency=0.1)) as server:
-        printed = kill_and_go_on(server, path, count, kills, longest=1.0, **options)
+        printed = kill_and_go_on(server, path, count, kills, longest=0.7, **options)
         calls = calls_for(settings_for(server.url), count)
         assert set(server.sent.values()) == {1} and len(server.sent) == count
         assert server.requests == server.sent
@@ -53,9 +53,9 @@ def test_killed_at_any_moment_and_no_text_is_answered_twice(
 @pytest.mark.slow
 def test_without_a_courier_only_what_was_under_way_is_asked_again(tmp_path: Path) -> None:
     """``tests.servers.deliveries`` says what *successfully answered* means."""
-    count, path = 600, tmp_path / "replies.sqlite"
+    count, path = 400, tmp_path / "replies.sqlite"
     with delivering(DeliveryServer(latency=0.1)) as server:
-        killed = kill_again_and_again(server, path, count, kills=4, longest=0.9, courier=False)
+        killed = kill_again_and_again(server, path, count, kills=3, longest=0.5, courier=False)
         assert 10 < len(killed.kept) < count
         assert killed.returned == 0  # of those that the server knows to be delivered, none is lost
         process = asking(server.url, path, count, courier=False)
@@ -65,7 +65,7 @@ def test_without_a_courier_only_what_was_under_way_is_asked_again(tmp_path: Path
         assert all(server.requests[text] == seen for text, seen in killed.kept.items())
         assert all(fates.count(RETURNED) <= 1 for fates in server.fates.values())
         bought_again = sum(server.sent.values()) - count
-        assert bought_again == killed.read + killed.unread <= 4 * IN_FLIGHT
+        assert bought_again == killed.read + killed.unread <= 3 * IN_FLIGHT
 
 
 @pytest.mark.parametrize("courier", [True, False])
@@ -76,7 +76,7 @@ def test_ctrl_c_keeps_every_reply_and_shows_no_trace(courier: bool, tmp_path: Pa
         time.sleep(0.7)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        assert (process.returncode, out, err) == (130, "interrupted\n", "")
+        assert (process.returncode, out.splitlines()[-1:], err) == (130, ["interrupted"], "")
         assert len(rows_of(path)) == len(server.seen.answered) == len(server.seen.requests) > 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["replies.sqlite"]
 
@@ -94,6 +94,6 @@ def test_a_second_ctrl_c_does_not_wait(courier: bool, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         assert time.monotonic() - start < 5
-        assert (process.returncode, out, err) == (130, "interrupted\n", "")
+        assert (process.returncode, out.splitlines()[-1:], err) == (130, ["interrupted"], "")
         assert len(rows_of(path)) > 0
     assert [entry.name for entry in tmp_path.iterdir()] == ["replies.sqlite"]
