@@ -30,6 +30,7 @@ from harness.errors import HarnessError
 from harness_plugins.llm.backends import backend_of
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.courier_frames import (
+    TOGETHER,
     Link,
     frame,
     packed_result,
@@ -115,14 +116,17 @@ class Courier:
             said = self._redact(f"{type(error).__name__}: {error}")
         finally:
             self._under_way.pop(number, None)
-        if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._tell)
         self._outgoing.append((number, said))
+        if len(self._outgoing) >= TOGETHER:
+            self._tell()
+        elif len(self._outgoing) == 1:
+            asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self) -> None:
-        """One frame for all that has come in one turn of the loop."""
-        said, self._outgoing = self._outgoing, []
-        self._link.say(said)
+        """One frame for what has come in one turn of the loop, if that is not much."""
+        if self._outgoing:
+            said, self._outgoing = self._outgoing, []
+            self._link.say(said)
 
     async def _drop(self) -> None:
         """End what is under way: the parent does not want it any more."""

@@ -1,9 +1,9 @@
 """A backend whose connections belong to another process, which outlives this one; see ``courier``.
 
-A reply counts as safe once the sender has come back from its commit: between the receipt of a
-reply here and the commit nothing is awaited, so whatever is said to the courier in a later turn
-of the event loop is said after it. Such words ride with the next request, or with the farewell; if
-they are lost, the courier finds the reply in the cache.
+A reply counts as safe once the sender has come back from its commit: between the return of a reply
+from ``send`` and the commit nothing is awaited, so whatever is said to the courier in a later step
+of any task is said after it. Such words ride with the next request, or with the farewell; if they
+are lost, the courier finds the reply in the cache.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import ServiceError
 from harness_plugins.llm.calls import Call, Reply
-from harness_plugins.llm.courier_frames import Link, packed_call, unpacked_result
+from harness_plugins.llm.courier_frames import TOGETHER, Link, packed_call, unpacked_result
 from harness_plugins.llm.courier_process import CourierProcess
 from harness_plugins.llm.failures import SendingError
 
@@ -69,7 +69,10 @@ class CourierBackend:
             raise self._gone
         number = next(self._numbers)
         self._calls.append((number, lane, packed_call(call)))
-        self._say_soon()
+        if len(self._calls) >= TOGETHER:
+            self._say()
+        else:
+            self._say_soon()
         answer = await self._told_of(number)
         if answer is None:
             raise self._gone or ServiceError(f"{self._where}: no answer")
@@ -122,10 +125,14 @@ class CourierBackend:
         """In the next turn of the loop, in one frame with all that is to be said then."""
         if not self._to_be_said:
             self._to_be_said = True
-            asyncio.get_running_loop().call_soon(self._say)
+            asyncio.get_running_loop().call_soon(self._say_now)
+
+    def _say_now(self) -> None:
+        self._to_be_said = False
+        if self._calls or self._unwanted:
+            self._say()
 
     def _say(self) -> None:
-        self._to_be_said = False
         if self._link is not None and not self._farewell:
             self._link.say((*self._words(), False))
 

@@ -26,6 +26,7 @@ from harness_plugins.llm.failures import (
 )
 
 __all__ = [
+    "TOGETHER",
     "Link",
     "frame",
     "packed_call",
@@ -37,6 +38,9 @@ __all__ = [
     "unpacked_result",
 ]
 
+TOGETHER = 4
+"""So many calls or results at most wait for each other in one frame: in a burst both processes are at
+work, not one after the other."""
 _LENGTH = struct.Struct("!I")
 _READ_BYTES = 1 << 18
 _MESSAGES = 4096
