@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from harness.errors import BudgetError, CommandError, ConfigError, ServiceError
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.courier_frames import (
+    Link,
     packed_call,
     packed_result,
     unpacked_call,
@@ -36,6 +38,7 @@ from harness_plugins.llm.settings import LlmSettings
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
 from tests.killing import asking, rows_of
 from tests.servers.chat import ChatServer, running
+from tests.servers.faults import Faults
 
 PRICE = (3000.0, 6000.0)
 """$ per million tokens: an answer costs 0.027, and may cost 0.45 by its limit."""
@@ -220,6 +223,27 @@ def test_keys_are_found_where_they_are_without_a_courier(
         settings = settings_for(server.url, courier=True)
         ask(settings, tmp_path / "r", calls_for(settings, 20))
         assert set(server.seen.keys) == {"first-key", "second-key"}
+
+
+def test_a_reply_is_committed_before_the_courier_may_forget_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: dict[int, str] = {}
+    safe: list[int] = []
+    say = Link.say
+
+    def checked(link: Link, words: Any) -> None:
+        _, calls, committed, *_ = words
+        keys.update((number, unpacked_call(packed).key) for number, _, packed in calls)
+        assert {keys[number] for number in committed} <= rows_of(tmp_path / "r")
+        safe.extend(committed)
+        say(link, words)
+
+    monkeypatch.setattr(Link, "say", checked)
+    with running(ChatServer(latency=0.01, faults=Faults(0.2, ("500", "429")))) as server:
+        settings = settings_for(server.url, courier=True)
+        ask(settings, tmp_path / "r", calls_for(settings, 100))
+    assert len(safe) == len(set(safe)) == 100
 
 
 def test_two_engines_of_one_run_do_not_wait_for_each_other(tmp_path: Path) -> None:

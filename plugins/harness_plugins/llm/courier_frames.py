@@ -39,8 +39,9 @@ __all__ = [
 ]
 
 TOGETHER = 4
-"""So many calls or results at most wait for each other in one frame: in a burst both processes are at
-work, not one after the other."""
+"""So many calls or results at most wait for each other in one frame: in a burst both processes
+are at work, not one after the other."""
+
 _LENGTH = struct.Struct("!I")
 _READ_BYTES = 1 << 18
 _MESSAGES = 4096
