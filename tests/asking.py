@@ -19,7 +19,10 @@ MODEL = "gpt-3.5-turbo"
 
 
 def settings_for(url: str, **changes: Any) -> LlmSettings:
-    """Settings for a server of our own; keys of ``Pace`` go to its pace."""
+    """Settings for a server of our own; keys of ``Pace`` go to its pace.
+
+    Without a courier, unless a test is about it: many tests open an engine.
+    """
     pace = {key: changes.pop(key) for key in list(changes) if key in Pace.__dataclass_fields__}
     plain = LlmSettings(
         "openai",
@@ -29,6 +32,7 @@ def settings_for(url: str, **changes: Any) -> LlmSettings:
         {"temperature": 0.0},
         optional=frozenset({"temperature", "response_format"}),
         pace=Pace(**{"concurrency": 16, "timeout": 20.0, **pace}),
+        courier=False,
     )
     return replace(plain, **changes)
 
@@ -51,10 +55,12 @@ def engine_for(
     run_id: str = "run-1",
     budget: float | None = None,
     notes: list[str] | None = None,
+    record: str = "",
 ) -> Iterator[Engine]:
     """An engine over the real backend and a cache file."""
     said = notes if notes is not None else []
-    with open_engine(settings, Account(run_id, replies, budget, said.append)) as engine:
+    account = Account(run_id, replies, budget, said.append, lambda: record)
+    with open_engine(settings, account) as engine:
         yield engine
 
 

@@ -4,10 +4,13 @@
 
     python -m tests.benchmarks.annotate [--texts 4000] [--latency 0.05] [--concurrency 100]
                                         [--repeat 3] [--shots 10]
+                                        [--only engine engine-alone]
 
 One server process answers all; each contender runs in a process of its own, in turn, over and
 over. The engine's figure is the whole of it: keys, cache look-up, limits, requests, parsing by
-the annotator's own reader, prices, cache commits. Judge by the ratios within one run.
+the annotator's own reader, prices, cache commits. ``engine-alone`` keeps the connections in its
+own process (``annotator.courier=false``); CPU and memory are of both processes otherwise. Judge by
+the ratios within one run.
 
 The gathers are what a careful user writes: one client, a semaphore, limits of the pool as high
 as the semaphore; ``gather`` over the client's default transport, ``gather-aiohttp`` over its
@@ -32,6 +35,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 LABELS = ("negative", "positive")
 MODEL = "gpt-3.5-turbo"
 
@@ -52,9 +57,7 @@ def chats(texts: int, shots: int) -> list[list[dict[str, str]]]:
     ]
 
 
-def run_engine(url: str, options: argparse.Namespace) -> None:
-    import aiohttp  # noqa: F401  (the others are not timed while they import it either)
-
+def run_engine(url: str, options: argparse.Namespace, *, courier: bool = True) -> None:
     from harness.protocols import Account
     from harness_plugins.annotators.llm.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
@@ -69,6 +72,7 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
         {"temperature": 0.0},
         pace=Pace(concurrency=options.concurrency),
         transport=options.transport,
+        courier=courier,
     )
     prompts = chats(options.texts, options.shots)
     parameters = settings.parameters()
@@ -83,6 +87,10 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
             read = LabelReader(LABELS).read
             found = [outcome.reply and read(outcome.reply.text).label for outcome in outcomes]
     assert found.count(1) == options.texts
+
+
+def run_engine_alone(url: str, options: argparse.Namespace) -> None:
+    run_engine(url, options, courier=False)
 
 
 def run_gather(url: str, options: argparse.Namespace) -> None:
@@ -150,6 +158,7 @@ def run_aiohttp(url: str, options: argparse.Namespace) -> None:
 
 CONTENDERS = {
     "engine": run_engine,
+    "engine-alone": run_engine_alone,
     "gather": run_gather,
     "gather-aiohttp": run_gather_aiohttp,
     "aiohttp": run_aiohttp,
@@ -166,13 +175,24 @@ def label_of(text: str) -> int | None:
 
 @contextmanager
 def measured(texts: int) -> Iterator[None]:
-    """Print rate, CPU and peak memory of the block as JSON."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    """Print rate, CPU and peak memory of the block as JSON, those of child processes included."""
+    before, start = _used(), time.perf_counter()
     yield
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    figures = {"rate": texts / seconds, "cpu_ms": 1000 * cpu / texts, "mib": after.ru_maxrss / 1024}
+    seconds, (cpu, mib) = time.perf_counter() - start, _used()
+    figures = {"rate": texts / seconds, "cpu_ms": 1000 * (cpu - before[0]) / texts, "mib": mib}
     print(json.dumps(figures))
+
+
+def _used() -> tuple[float, float]:
+    """Seconds of CPU and peak MiB of this process and its children."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    cpu, kib = own.ru_utime + own.ru_stime, own.ru_maxrss
+    for child in psutil.Process().children():
+        times = child.cpu_times()
+        cpu += times.user + times.system
+        status = Path(f"/proc/{child.pid}/status").read_text()
+        kib += int(status.partition("VmHWM:")[2].split()[0])
+    return cpu, kib / 1024
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -182,9 +202,9 @@ def compare(options: argparse.Namespace) -> None:
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in options.only}
         for _ in range(options.repeat):
-            for name in CONTENDERS:
+            for name in runs:
                 runs[name].append(_contender(name, url, options))
     finally:
         server.terminate()
@@ -216,7 +236,8 @@ def _show(runs: dict[str, list[dict[str, float]]], options: argparse.Namespace) 
         name: {key: statistics.median(run[key] for run in figures) for key in figures[0]}
         for name, figures in runs.items()
     }
-    gather = max(run["rate"] for name, run in median.items() if name.startswith("gather"))
+    gathers = [run["rate"] for name, run in median.items() if name.startswith("gather")]
+    gather = max(gathers, default=float("nan"))
     for name, run in median.items():
         ratio = run["rate"] / gather
         share = 100 * run["rate"] / ceiling
@@ -235,6 +256,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=10)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--transport", default="auto", choices=["auto", "thin", "client"])
+    parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     parser.add_argument("--contender", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,10 +1,14 @@
-"""Chat completions through the official ``openai`` client, also for Azure."""
+"""Chat completions through the official ``openai`` client, also for Azure.
+
+The client takes a second to import: only who makes such a backend imports this module.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import openai
 import orjson
 
 from harness_plugins.llm.calls import Call, Reply
@@ -15,8 +19,6 @@ from harness_plugins.llm.refusals import Server, failure_of
 from harness_plugins.llm.settings import is_azure
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
     from harness_plugins.llm.keys import Secret
 
 __all__ = ["NO_KEY", "ClientBackend"]
@@ -42,7 +44,7 @@ class ClientBackend:
     ) -> None:
         self._base_url, self._keys, self._server = base_url, tuple(keys), server
         self._timeout = timeout + 5.0
-        self._clients: list[AsyncOpenAI] = []
+        self._clients: list[openai.AsyncOpenAI] = []
 
     @property
     def lanes(self) -> int:
@@ -51,8 +53,6 @@ class ClientBackend:
 
     async def send(self, call: Call, lane: int) -> Reply:
         """One request; see ``Backend``."""
-        import openai
-
         request = request_of(call)
         client = (self._clients or self._open())[lane]
         try:
@@ -77,14 +77,12 @@ class ClientBackend:
         for client in clients:
             await client.close()
 
-    def _open(self) -> list[AsyncOpenAI]:
+    def _open(self) -> list[openai.AsyncOpenAI]:
         keys = [key.reveal() for key in self._keys] or [NO_KEY]
         self._clients = [self._client(key) for key in keys]
         return self._clients
 
-    def _client(self, key: str) -> AsyncOpenAI:
-        import openai
-
+    def _client(self, key: str) -> openai.AsyncOpenAI:
         common: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": self._timeout}
         if is_azure(self._base_url) and "/openai/v1" not in self._base_url:
             return openai.AsyncAzureOpenAI(

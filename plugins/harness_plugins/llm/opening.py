@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from harness_plugins.llm.cache import ReplyCache, Spent
+from harness_plugins.llm.courier_lock import wait_for_couriers
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.meter import Meter
 from harness_plugins.llm.prices import price_of
@@ -29,6 +30,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         ServiceError: if the cache cannot be used.
     """
     price = price_of(settings)
+    wait_for_couriers(account.replies, account.run_id, account.note)
     sender = _Later(lambda: _sender(settings, account))
     if not account.replies.exists():
         # Nothing is recorded: what is wrong is said before any file is made.
@@ -98,14 +100,18 @@ def _sender(settings: LlmSettings, account: Account) -> Sender:
         return BatchSender(settings, account)
     from harness_plugins.llm.network import NetworkSender
 
-    return NetworkSender(_backend(settings), settings.pace, settings.endpoint, account.note)
+    backend = _backend(settings, account)
+    return NetworkSender(backend, settings.pace, settings.endpoint, account.note)
 
 
-def _backend(settings: LlmSettings) -> Backend:
-    if settings.service == "litellm":
-        from harness_plugins.llm.litellm_backend import LitellmBackend
+def _backend(settings: LlmSettings, account: Account) -> Backend:
+    """In a process that outlives this one, where that is wanted and can be."""
+    from harness_plugins.llm.courier_process import couriers_possible
 
-        return LitellmBackend(settings)
-    from harness_plugins.llm.openai_backend import openai_backend
+    if settings.courier and couriers_possible():
+        from harness_plugins.llm.courier_backend import CourierBackend
 
-    return openai_backend(settings)
+        return CourierBackend(settings, account)
+    from harness_plugins.llm.backends import backend_of
+
+    return backend_of(settings)

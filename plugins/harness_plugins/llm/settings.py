@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from harness.config import AnnotatorConfig
 from harness.errors import ConfigError
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
 from harness_plugins.llm.secret_names import check_key_sources, check_no_secret
 
 if TYPE_CHECKING:
+    from harness.config import AnnotatorConfig
     from harness.data import Kind
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
@@ -90,6 +90,7 @@ class LlmSettings:
         samples, structured, logprobs: as in ``AnnotatorConfig``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
+        courier: connections belong to a process of their own, where that is possible.
         price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
     """
 
@@ -106,6 +107,7 @@ class LlmSettings:
     pace: Pace = Pace()
     batch: bool = False
     transport: Literal["auto", "client", "thin"] = "auto"
+    courier: bool = True
     key_env: str | None = None
     key_file: str | None = None
     price: tuple[float, float] | None = None
@@ -216,6 +218,7 @@ def settings_of(
         ),
         batch=config.batch,
         transport=config.transport,
+        courier=config.courier,
         key_env=config.key_env,
         key_file=config.key_file,
         price=_price(config),
@@ -247,6 +250,8 @@ def is_local(base_url: str) -> bool:
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
     if preset is None:
         return config
+    from harness.config import AnnotatorConfig  # not for a courier, which is to start at once
+
     values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:
         values["parameters"] = {**preset.values["parameters"], **config.parameters}

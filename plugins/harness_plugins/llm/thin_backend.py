@@ -4,9 +4,9 @@ Several times faster than the official client, which builds a request, a respons
 model object for each answer. For servers that need nothing but the protocol.
 
 Every connection is a session of its own and is free again only when its reply has been
-returned, and so kept: a server that is asked again over a connection knows that its last
-answer there will not be asked for a second time. (A pool frees a connection as soon as the
-last byte is read, before the reader has it.)
+returned, and so kept (by the engine, or by a courier that holds it): a server that is asked again
+over a connection knows that its last answer there will not be asked for a second time. (A pool
+frees a connection as soon as the last byte is read, before the reader has it.)
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    InvalidURL,
+    TCPConnector,
+)
 
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.chat_protocol import reply_of, request_of
@@ -25,7 +34,7 @@ from harness_plugins.llm.keys import setting
 from harness_plugins.llm.refusals import Server, failure_of
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import ClientResponse
 
     from harness_plugins.llm.keys import Secret
 
@@ -62,8 +71,6 @@ class ThinBackend:
 
     async def send(self, call: Call, lane: int) -> Reply:
         """One request; see ``Backend``."""
-        from aiohttp import ClientConnectorError, ClientError, InvalidURL
-
         body = orjson.dumps(request_of(call))
         session = self._free.pop() if self._free else self._open()
         try:
@@ -91,8 +98,6 @@ class ThinBackend:
 
     def _open(self) -> ClientSession:
         """A session with one connection; as many as there are requests at once."""
-        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-
         self._headers = self._headers or self._headers_of_lanes()
         proxied = any(name.lower() in ("http_proxy", "https_proxy") for name in os.environ)
         session = ClientSession(
