@@ -142,7 +142,8 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins) -> SelectorConfig
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
     spec = task.default_annotator if config.annotator.spec is None else config.annotator.spec
     if spec is None:
-        known = ", ".join(sorted(_names(plugins, "annotator", task.card.kind)))
+        without = set() if task.card.rules else {"rules"}  # they are the task's own
+        known = ", ".join(sorted(set(_names(plugins, "annotator", task.card.kind)) - without))
         raise CommandError(
             f"task {task.card.name!r} has no default annotator; pass --annotator, one of {known}"
         )

@@ -328,7 +328,7 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
         first = error.errors()[0]
         key = _known_key(first["loc"])
         if first["type"] == "extra_forbidden":
-            message = f"unknown key {key!r}; {nearest(key, _all_keys())}"
+            message = f"unknown key {key!r}; {nearest(key, _all_keys())} (see harness show config)"
         elif first["type"] == "model_type":
             message = f"{key!r} is a table of keys; set one of them, such as {_first_key(key)!r}"
         else:

@@ -115,12 +115,17 @@ class NewerRunError(RunError):
     """A file of a run folder was written by a newer version of the program."""
 
 
+LISTED = 12
+"""Names that an error lists where none is near."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names a wrong one may have meant, or list them all."""
+    """Say which known names a wrong one may have meant, or list them (the first dozen)."""
     names = sorted(known)
     if not names:
         return "none is registered"
     matches = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     if matches:
         return "did you mean " + " or ".join(repr(match) for match in matches) + "?"
-    return "known: " + ", ".join(names)
+    more = "" if len(names) <= LISTED else f" and {len(names) - LISTED} more"
+    return "known: " + ", ".join(names[:LISTED]) + more

@@ -64,7 +64,7 @@ def type_name(value: object) -> str:
 
 
 def _object(raw: bytes, where: str) -> Mapping[str, Any]:
-    text = decode(raw, where)
+    text = decode(raw, where).rstrip("\r\n")  # or the column is that of an empty next line
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:

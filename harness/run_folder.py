@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
 from harness.results import SCHEMA, check_schema
 
-__all__ = ["STUDENT", "RunFolder", "holder", "new_file", "new_folder", "write_atomically"]
+__all__ = ["STUDENT", "RunFolder", "holder", "new_file", "new_folder"]
 
 T = TypeVar("T")
 
@@ -200,12 +200,6 @@ def holder(path: Path) -> str | None:
         return f"process {values['pid']} on {values['host']} since {values['since']}"
     except (OSError, ValueError, KeyError):
         return None
-
-
-def write_atomically(target: Path, text: str) -> None:
-    """Write a text file outside a run folder so that it is there wholly or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _replace_text(target, text)
 
 
 def new_file(target: Path, write: Callable[[Path], None]) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import statistics
+import struct
+import subprocess
+import termios
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +31,7 @@ from harness.cli.pictures import stages_table
 from harness.config import Config
 from harness.results import load_result
 from harness.tables import ROWS
-from tests.commands import FOUND, call, call_process, message, succeeded
+from tests.commands import FOUND, PROGRAM, call, call_process, message, succeeded
 
 DEMO = Path(harness_tasks.__file__).parent / "data/demo"
 SIDES = ("transductive", "inductive")
@@ -660,6 +666,30 @@ def test_list_names_every_kind() -> None:
         assert any(line.split()[0] == name for line in alone.splitlines()[1:])
 
 
+def test_list_fits_a_terminal() -> None:
+    printed = on_terminal("list", columns=80)
+    assert max(map(len, printed.splitlines())) <= 80
+    whole = " ".join(printed.split())
+    for line in succeeded(call("list")).splitlines():
+        assert " ".join(line.split()) in whole
+
+
+def on_terminal(*arguments: str, columns: int) -> str:
+    """What the program shows on a terminal of so many columns."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert process.wait() == 0
+    return shown.decode().replace("\r", "")
+
+
 def test_list_says_who_is_simulated_and_who_serves_one_kind() -> None:
     lines = {line.split()[0]: line for line in succeeded(call("list")).splitlines()}
     assert "supervised" in lines["oracle"]
@@ -725,7 +755,9 @@ def test_show_task_prints_the_whole_declaration_in_80_columns(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     printed = succeeded(call("show", "task", name))
-    assert max(len(line) for line in printed.splitlines()) <= 80
+    lines = [line for line in printed.splitlines() if not line.startswith("  hf download ")]
+    assert max(map(len, lines)) <= 80
+    hub_lines = len(printed.splitlines()) - len(lines)  # to be copied, so never broken
     shown = "".join(printed.split())
     file = Path(harness_tasks.__file__).parent / f"{name}.toml"
     values = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -734,6 +766,7 @@ def test_show_task_prints_the_whole_declaration_in_80_columns(
         texts += [label["name"], label["description"], *label.get("generated", ())]
     hub = values.get("hub", {})
     texts += [hub[key] for key in ("repository", "revision", "data_dir", "note") if key in hub]
+    assert hub_lines == bool(hub)
     if hub:
         texts.append(f"revision {hub.get('revision', 'main')}")
     texts += [f"{split} {size}" for split, size in values["sizes"].items()]

@@ -99,6 +99,14 @@ def test_a_test_file_that_is_a_copy_of_train_is_noted(tmp_path: Path) -> None:
     assert note.startswith(f"{tmp_path / 'mr/test.csv'} has the same bytes as train.csv: scores")
 
 
+def test_a_link_to_nowhere_is_named(tmp_path: Path) -> None:
+    folder = reference(tmp_path, [(n % 2, text) for n, text in enumerate(AWKWARD)])
+    (folder / "test.csv").unlink()
+    (folder / "test.csv").symlink_to("nowhere.csv")
+    with pytest.raises(DataError, match=r"test\.csv: a link to nowhere\.csv"):
+        DeclaredTask(SHIPPED / "mr.toml", tmp_path).load("train")
+
+
 def test_a_dev_file_of_its_own_is_validation(tmp_path: Path) -> None:
     folder = reference(tmp_path, [(0, "a"), (1, "b")], dev=False)
     write_csv(folder / "dev.csv", [(1, "c")])

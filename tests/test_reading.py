@@ -21,7 +21,8 @@ GOOD: dict[Kind, str] = {
 }
 
 WRONG_TEXTS = {
-    "broken JSON": ('{"text": "a", "label": ', ("not a JSON object", "column")),
+    "broken JSON": ('{"text": "a", "label": ', ("not a JSON object", "column 24")),
+    "invisible text": ('{"text": " \\u200b", "label": "access"}', ("the text is empty",)),
     "not JSON at all": ("hello", ("not a JSON object", "column 1")),
     "half a line": ('{"text": "a", "lab', ("not a JSON object",)),
     "two objects": (GOOD["sequence"] * 2, ("not a JSON object",)),

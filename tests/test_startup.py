@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -87,7 +86,7 @@ def test_help_starts_nearly_as_fast_as_its_libraries() -> None:
     for _ in range(7):
         libraries.append(seconds([sys.executable, "-c", "import typer, rich"]))
         help_.append(seconds([str(PROGRAM), "--help"]))
-    assert statistics.median(help_) < 3 * statistics.median(libraries)
+    assert min(help_) < 3 * min(libraries)  # what other programs take away is no part of either
 
 
 def seconds(command: Sequence[str]) -> float:

@@ -280,7 +280,7 @@ WRONG = {
     "unknown metric": (('"accuracy"', '"f1"'), ("'metric'", "'accuracy'")),
     "metric of the other kind": (('"accuracy"', '"entity_f1"'), ("metric", "accuracy")),
     "name with a space": (('"my-task"', '"my task"'), ("'name'",)),
-    "newer schema": (("schema = 1", "schema = 2"), ("'schema'", "1")),
+    "newer schema": (("schema = 1", "schema = 2"), ("a newer harness (schema 2", "update")),
     "no schema": (("schema = 1\n", ""), ("'schema'", "required")),
     "number for text": (('title = "Mine"', "title = 5"), ("'title'", "string")),
     "negative shots": (("\n[[labels]]", "\n[prompt]\nshots = 0\n[[labels]]"), ("'prompt.shots'",)),

@@ -131,6 +131,12 @@ generated = ["down", "lower"]
     ("old", "new", "line", "said"),
     [
         ("shots = 3", "shot = 3", 6, "unknown key 'prompt.shot'"),
+        (
+            'name = "down"',
+            'name = "down"\nnam = "x"',
+            18,
+            "unknown key 'labels.1.nam'; did you mean 'labels.1.name",
+        ),
         ("shots = 3", "shots = 0", 6, "key 'prompt.shots'"),
         ('system = "s"', "system = 5", 5, "key 'prompt.system'"),
         ('"higher"', "5", 13, "key 'labels.0.generated.1'"),

@@ -84,7 +84,8 @@ def _run(arguments: list[str]) -> int:
             raise
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} (see harness --help)", 2)
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        return _fail(f"{said} (see harness --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted; the same command goes on from what is recorded", 130)
     except BrokenPipeError:

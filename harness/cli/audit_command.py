@@ -47,15 +47,15 @@ def audit(
 
     from harness.assembly import load_task
     from harness.audit import audit_task, compare_tasks
-    from harness.cli.session import data_folder, load_plugins, warn
+    from harness.cli.session import data_folder, load_plugins, note
     from harness.task_reports import Noted
 
     plugins = load_plugins(plugin or ())
     folder = data_folder(data)
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)
-    for note in loaded.notes if isinstance(loaded, Noted) else ():
-        warn(f"note: {note}")
+    for said in loaded.notes if isinstance(loaded, Noted) else ():
+        note(said)
     others = (
         [_named(name, loaded, plugins, folder) for name in against]
         if against

@@ -124,12 +124,12 @@ def plugins(plugin: PluginOption = None) -> None:
 
 def doctor(plugin: PluginOption = None) -> None:
     """Check this installation: versions, device, packaged encoder, folders, plugins."""
-    from harness.cli.session import load_plugins
+    from harness.cli.session import hanging, load_plugins
     from harness.doctor import examine
 
     problems = 0
     for check in examine(load_plugins(plugin or ())):
         problems += not check.good
-        typer.echo(f"{'ok  ' if check.good else 'BAD '} {check.name}: {check.finding}")
+        hanging(f"{'ok  ' if check.good else 'BAD '} {check.name}: ", check.finding)
     if problems:
         raise typer.Exit(1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +16,22 @@ from harness.progress import Silent
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["RUNS", "NotesOnly", "console", "data_folder", "load_plugins", "say", "warn"]
+__all__ = [
+    "RUNS",
+    "NotesOnly",
+    "console",
+    "data_folder",
+    "hanging",
+    "load_plugins",
+    "note",
+    "say",
+    "warn",
+]
 
 WIDE = 200
 """Columns of a line where no terminal limits them."""
+NARROW = 20
+"""Columns that a text is given at least, on however narrow a terminal."""
 RUNS = Path("results/runs")
 """Where runs are kept unless ``--out`` says otherwise."""
 
@@ -60,6 +74,19 @@ def say(text: str) -> None:
     print(text)  # noqa: T201
 
 
+def hanging(start: str, text: str) -> None:
+    """Print a line; on a terminal it goes on below the beginning of ``text``."""
+    if sys.stdout.isatty():
+        below = " " * len(start)
+        width = max(len(start) + NARROW, shutil.get_terminal_size().columns)
+        folded = textwrap.wrap(
+            text, width, initial_indent=start, subsequent_indent=below, break_on_hyphens=False
+        )
+        say("\n".join(folded))
+    else:
+        say(start + text)
+
+
 def warn(message: str) -> None:
     """Say on stderr, once, what is wrong but stops nothing."""
     if message not in _said:
@@ -72,6 +99,13 @@ class NotesOnly(Silent):
 
     def noted(self, message: str) -> None:
         """One line on stderr."""
+        print(f"harness: note: {message}", file=sys.stderr)  # noqa: T201
+
+
+def note(message: str) -> None:
+    """Say on stderr, once, what the user should know."""
+    if message not in _said:
+        _said.add(message)
         print(f"harness: note: {message}", file=sys.stderr)  # noqa: T201
 
 

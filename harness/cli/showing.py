@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.session import console, say, warn
+from harness.cli.session import console, hanging, note, say, warn
 from harness.errors import UnknownNameError
 from harness.task_reports import Noted
 
@@ -34,7 +34,7 @@ def print_parts(plugins: Plugins, kind: str) -> None:
     width = max((len(name) for name in parts), default=0)
     for name in sorted(parts):
         serves = "" if len(parts[name].serves) == 2 else f"  [{parts[name].serves[0]} tasks]"
-        say(f"  {name:<{width}}  {parts[name].summary}{serves}")
+        hanging(f"  {name:<{width}}  ", parts[name].summary + serves)
     if not parts:
         say("  (none)")
 
@@ -60,6 +60,8 @@ def print_part(kind: str, name: str, plugins: Plugins) -> None:
 
 def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     """All that a task declares, and its data where it is at hand."""
+    from rich.text import Text
+
     from harness.assembly import load_task
     from harness.cli.task_page import task_page
     from harness.errors import DataError
@@ -75,9 +77,10 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     parts = plugins.parts("student")
     students = [name for name, part in parts.items() if task.card.kind in part.serves]
     for block in task_page(task, missing, students):
-        screen.print(block)
-    for note in task.notes if isinstance(task, Noted) else ():
-        warn(note)
+        # A line by itself may be a command to copy: a terminal folds it, we do not.
+        screen.print(block, soft_wrap=isinstance(block, Text))
+    for said in task.notes if isinstance(task, Noted) else ():
+        note(said)
 
 
 def print_config(file: Path | None, settings: Sequence[str]) -> None:

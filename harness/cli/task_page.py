@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["task_page"]
 
 SPLITS = ("train", "validation", "test")
+UNWORDED = "(the annotator's wording; harness show prompt prints it)"
+"""For a part of the prompt that the task leaves open."""
 FIRST = 160
 """Characters of a split's first example that are shown."""
 
@@ -41,15 +43,17 @@ def task_page(
     yield Text(f"{card.name}: {card.title}" if card.title else card.name, style="bold")
     yield _pairs(_head(task, declared, students))
     yield from _section("labels", _pairs((label.name, label.description) for label in card.labels))
-    prompt = (("system", card.prompt.system), ("question", card.prompt.question))
-    more = (("answer", card.prompt.answer), ("shots", str(card.prompt.shots)))
-    yield from _section("prompt", _pairs((*prompt, *more)))
+    own = {key: getattr(card.prompt, key) for key in ("system", "question", "answer")}
+    prompt = [(key, text or UNWORDED) for key, text in own.items()]
+    yield from _section("prompt", _pairs([*prompt, ("shots", str(card.prompt.shots))]))
     yield from _generated(card)
     if card.rules:
         yield from _section("rules", _rules(card.rules))
     yield from _section("data", _pairs(_data(task, declared, missing)))
     if "hub" in declared:
         yield from _section("hub", _pairs(_hub(declared["hub"])))
+        if fetch := declared["hub"].get("fetch"):
+            yield Text(f"  {fetch}")
     if declared.get("published"):
         yield from _section("published, in %", _published(declared["published"]))
 
@@ -143,9 +147,8 @@ def _hub(hub: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     )
     if "sizes" in hub:
         yield "sizes", _sizes(hub["sizes"])
-    for key in ("note", "fetch"):
-        if key in hub:
-            yield key, str(hub[key])
+    if "note" in hub:
+        yield "note", str(hub["note"])
 
 
 def _published(figures: Sequence[Mapping[str, Any]]) -> Table:

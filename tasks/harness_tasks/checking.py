@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from unicodedata import category
 
 from harness.data import Kind
 from harness.errors import DataError
@@ -26,6 +27,8 @@ _USUAL = frozenset(
     {"text", "sentence", "review", "label", "labels", "class", "category", "sentiment", "tokens"}
 )
 """What others call the columns; in the first row of a file these tell a header."""
+UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""Unicode's categories of characters that show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ def _texts(table: RawTable, schema: Schema, columns: Columns, meaning: Meaning) 
     beside = schema.hub.label_text if schema.hub else None
     for where, row in table.rows():
         text = _text(field(row, columns[0], where), "the text", where)
-        if not text.strip():
+        if not _visible(text):
             raise DataError(f"{where}: the text is empty; remove the row or fill it")
         value = field(row, columns[1], where)
         if beside is not None and beside in row:
@@ -244,9 +247,14 @@ def _units(
             f"{where}: {len(tokens)} tokens but {len(tags)} tags; each token needs one tag"
         )
     for position, token in enumerate(tokens, start=1):
-        if not _text(token, f"token {position}", where).strip():
+        if not _visible(_text(token, f"token {position}", where)):
             raise DataError(f"{where}: token {position} is empty; remove it and its tag")
     return tuple(tokens), [meaning.name(tag, where) for tag in tags]
+
+
+def _visible(text: str) -> bool:
+    """Whether there is anything to see: more than spaces, zero-width and control characters."""
+    return any(category(character) not in UNSEEN for character in text)
 
 
 def _text(value: object, what: str, where: str) -> str:

@@ -189,8 +189,11 @@ def _first_error(error: ValidationError) -> tuple[KeyPath, str]:
     path = tuple("schema" if part == "schema_" else part for part in first["loc"])
     key = ".".join(str(part) for part in path if part != "[key]")
     if first["type"] == "extra_forbidden":
-        return path, f"unknown key {key!r}; {nearest(key, _keys())}"
-    message = first["msg"].removeprefix("Value error, ")
+        return path, f"unknown key {key!r}; {nearest(key, _keys_beside(path))}"
+    if path == ("schema",) and first["type"] == "less_than_equal":
+        said = f"written for a newer harness (schema {first['input']}, this one reads {SCHEMA})"
+        return path, f"{said}; update harness"
+    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "array")
     return path, f"key {key!r}: {message[:1].lower()}{message[1:]}"
 
 
@@ -236,14 +239,15 @@ def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[tuple[Ke
         yield ("hub", "names"), "hub.names must give one name for each of hub.label_names"
 
 
-def _keys() -> list[str]:
-    nested: dict[str, type[BaseModel]] = {
+def _keys_beside(path: KeyPath) -> list[str]:
+    """The keys that may stand where an unknown one stands, in full."""
+    table = ".".join(str(part) for part in path[:-1])
+    models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,
         "hub": HubSource,
-        "labels.0": LabelEntry,
-        "published.0": Published,
+        "labels": LabelEntry,
+        "published": Published,
     }
-    keys = [info.alias or name for name, info in Declaration.model_fields.items()]
-    return keys + [
-        f"{table}.{key}" for table, model in nested.items() for key in model.model_fields
-    ]
+    model = models.get(str(path[0]), Declaration) if table else Declaration
+    before = f"{table}." if table else ""
+    return [before + (info.alias or name) for name, info in model.model_fields.items()]

@@ -119,13 +119,16 @@ def _complete(files: list[Path]) -> tuple[Path, ...]:
 
 def _data_files(root: Path, paths: Iterable[Path]) -> list[Path]:
     """Those with a known suffix, in order; nothing hidden, such as a download's cache."""
-    return sorted(
+    named = sorted(
         path
         for path in paths
         if path.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and path.is_file()
     )
+    for path in named:
+        if path.is_symlink() and not path.exists():
+            raise DataError(f"{path}: a link to {path.readlink()}, which is not there; mend it")
+    return [path for path in named if path.is_file()]
 
 
 def _refuse(files: Sequence[Path], split: str) -> None:
