@@ -1,14 +1,23 @@
-"""The IOB2 rule: a mention begins with ``B-X`` and goes on with ``I-X``."""
+"""IOB2: a mention begins with ``B-X`` and goes on with ``I-X``; classes ``O, B-1, I-1, ...``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from harness.data import IntArray
+from harness.data import OUTSIDE, IntArray
 
-__all__ = ["fault", "first_invalid"]
+__all__ = ["Span", "fault", "first_invalid", "spans_of", "tags_of"]
+
+
+class Span(NamedTuple):
+    """A mention: tokens ``begin`` to ``end`` (exclusive) and the index of its entity type."""
+
+    begin: int
+    end: int
+    type: int
 
 
 def fault(tags: Sequence[str]) -> str | None:
@@ -32,3 +41,26 @@ def first_invalid(labels: IntArray, offsets: IntArray) -> int | None:
     starts[offsets[:-1][np.diff(offsets) > 0]] = True
     broken = inside & (starts | ((previous != labels) & (previous != labels - 1)))
     return int(np.argmax(broken)) if broken.any() else None
+
+
+def tags_of(spans: Sequence[Span], length: int) -> tuple[int, ...]:
+    """Mentions as class indices, one a token: valid IOB2."""
+    tags = [OUTSIDE] * length
+    for begin, end, kind in spans:
+        tags[begin:end] = [2 + 2 * kind] * (end - begin)
+        tags[begin] = 1 + 2 * kind
+    return tuple(tags)
+
+
+def spans_of(tags: Sequence[int]) -> list[Span]:
+    """The mentions of a valid IOB2 sentence, in reading order; none of an abstention."""
+    spans: list[Span] = []
+    for position, tag in enumerate(tags):
+        if tag <= OUTSIDE:
+            continue
+        if tag % 2:
+            spans.append(Span(position, position + 1, (tag - 1) // 2))
+        else:
+            begin, _, kind = spans[-1]
+            spans[-1] = Span(begin, position + 1, kind)
+    return spans

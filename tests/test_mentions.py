@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data import offsets_of
-from harness.iob2 import first_invalid
-from harness_plugins.annotators.llm.alignment import Mention, align, spans_of, tags_of
+from harness.iob2 import first_invalid, spans_of, tags_of
+from harness_plugins.annotators.llm.alignment import Mention, align
 from harness_plugins.annotators.llm.mentions import MentionReader
 from tests.factories import random_iob2
 

@@ -29,11 +29,12 @@ from typing import Any, Literal
 import numpy as np
 import regex as re
 
-from harness.data import ABSTAINED, OUTSIDE, Annotations, Demonstrations, Pool, TaskCard
+from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import CommandError, TaskError, nearest
+from harness.iob2 import spans_of
 from harness.protocols import AnnotatorRequest, Progress
 
-__all__ = ["Rule", "RulesAnnotator", "mentions"]
+__all__ = ["Rule", "RulesAnnotator"]
 
 _KEYS = {"patterns": ("label", "pattern"), "lists": ("label", "words", "before_capitals")}
 
@@ -99,19 +100,6 @@ class RulesAnnotator:
         return Annotations.of(labels, pool.offsets, confidence=confidence, reasons=reasons)
 
 
-def mentions(labels: Sequence[int], tokens: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Each mention of an IOB2 sentence: its entity type's index and its text."""
-    position = 0
-    while position < len(tokens):
-        label = int(labels[position])
-        end = position + 1
-        if label != OUTSIDE and label % 2 == 1:
-            while end < len(tokens) and labels[end] == label + 1:
-                end += 1
-            yield (label - 1) // 2, " ".join(tokens[position:end])
-        position = end
-
-
 def _learnt(demonstrations: Demonstrations | None) -> Iterator[Rule]:
     """Word lists from the mentions in demonstrations; a phrase of two types goes to the first."""
     if demonstrations is None:
@@ -120,8 +108,8 @@ def _learnt(demonstrations: Demonstrations | None) -> Iterator[Rule]:
     counts: dict[str, Counter[int]] = {}
     for row, tokens in enumerate(pool.tokens):
         labels = demonstrations.labels[pool.offsets[row] : pool.offsets[row + 1]]
-        for kind, text in mentions(labels.tolist(), tokens):
-            counts.setdefault(text, Counter())[kind] += 1
+        for begin, end, kind in spans_of(labels.tolist()):
+            counts.setdefault(" ".join(tokens[begin:end]), Counter())[kind] += 1
     for text, votes in sorted(counts.items(), key=lambda item: (-len(item[0]), item[0])):
         yield Rule(votes.most_common(1)[0][0], _phrase([text]))
 

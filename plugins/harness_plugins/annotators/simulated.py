@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.data import Annotations, Demonstrations, FloatArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import CommandError, DataError
+from harness.iob2 import spans_of
 from harness.protocols import AnnotatorRequest, Progress, SupervisedAnnotator
 
 __all__ = ["NoisyAnnotator", "NoisyMentions", "OracleAnnotator", "noisy_from_request"]
@@ -104,7 +105,7 @@ class NoisyMentions:
 
     def _corrupted(self, tags: IntArray, rng: np.random.Generator) -> IntArray:
         said = np.zeros(len(tags), dtype=np.int32)
-        spans = _spans(tags)
+        spans = spans_of(tags.tolist())
         for begin, end, kind in spans:
             if rng.random() < self._rate:
                 begin, end, kind = self._change(begin, end, kind, len(tags), rng)
@@ -198,15 +199,3 @@ def _items(value: Any, file: Path) -> list[tuple[str, Any]]:
 
 def _generator(seed: int, id_: str) -> np.random.Generator:
     return np.random.default_rng([seed, *id_.encode()])
-
-
-def _spans(tags: IntArray) -> list[tuple[int, int, int]]:
-    """Begin, end and type of each mention of an IOB2 sentence."""
-    spans: list[tuple[int, int, int]] = []
-    for position, tag in enumerate(tags.tolist()):
-        if tag and tag % 2 == 1:
-            spans.append((position, position + 1, (tag - 1) // 2))
-        elif tag and spans:
-            begin, _, kind = spans[-1]
-            spans[-1] = (begin, position + 1, kind)
-    return spans

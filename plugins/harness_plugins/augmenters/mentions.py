@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.data import Annotations, IntArray, Pool
+from harness.iob2 import spans_of
 from harness.protocols import AugmenterRequest, Progress
 from harness_plugins.augmenters.drawing import generator, rate_of
 from harness_plugins.augmenters.token_edits import OutsideWords, sentences
@@ -31,7 +32,7 @@ class Gazetteer:
     def __init__(self, pool: Pool, annotations: Annotations) -> None:
         counts: dict[tuple[int, int], Counter[tuple[str, ...]]] = {}
         for tokens, labels in sentences(pool, annotations):
-            for begin, end, kind in mention_spans(labels):
+            for begin, end, kind in spans_of(labels.tolist()):
                 drawer = counts.setdefault((kind, end - begin), Counter())
                 drawer[tokens[begin:end]] += 1
         self._mentions = {key: sorted(found) for key, found in counts.items()}
@@ -112,20 +113,7 @@ class MentionReplacement:
         rng: np.random.Generator,
     ) -> tuple[str, ...]:
         new = list(tokens)
-        for begin, end, kind in mention_spans(labels):
+        for begin, end, kind in spans_of(labels.tolist()):
             if rng.random() < self._rate:
                 new[begin:end] = gazetteer.another(tokens[begin:end], kind, rng)
         return tuple(new)
-
-
-def mention_spans(labels: IntArray) -> list[tuple[int, int, int]]:
-    """Begin, end and type of each mention of a valid IOB2 sentence; none of an abstention."""
-    found: list[tuple[int, int, int]] = []
-    for at in np.flatnonzero(labels > 0).tolist():
-        tag = int(labels[at])
-        if tag % 2:  # class 2k + 1 is B- of type k, 2k + 2 is I-
-            found.append((at, at + 1, (tag - 1) // 2))
-        else:
-            begin, _, kind = found[-1]
-            found[-1] = (begin, at + 1, kind)
-    return found

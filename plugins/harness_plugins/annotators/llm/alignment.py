@@ -14,23 +14,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from harness.data import OUTSIDE
+from harness.iob2 import Span
 
-__all__ = ["Aligned", "Mention", "Span", "align", "spans_of", "tags_of"]
+__all__ = ["Aligned", "Mention", "align"]
 
 
 class Mention(NamedTuple):
     """What a reply says: the words and the index of their entity type."""
 
     text: str
-    type: int
-
-
-class Span(NamedTuple):
-    """Tokens ``begin`` to ``end`` (exclusive) and the index of their entity type."""
-
-    begin: int
-    end: int
     type: int
 
 
@@ -87,27 +79,6 @@ def align(tokens: Sequence[str], mentions: Sequence[Mention]) -> Aligned:
                 placed.append((Span(*other, span.type), words))
                 overlapping -= 1
     return Aligned(tuple(sorted(span for span, _ in placed)), tuple(missing), overlapping)
-
-
-def tags_of(spans: Sequence[Span], length: int) -> tuple[int, ...]:
-    """Spans as class indices ``O, B-1, I-1, ...``, one a token: valid IOB2."""
-    tags = [OUTSIDE] * length
-    for begin, end, kind in spans:
-        tags[begin:end] = [2 + 2 * kind] * (end - begin)
-        tags[begin] = 1 + 2 * kind
-    return tuple(tags)
-
-
-def spans_of(tags: Sequence[int]) -> list[Span]:
-    """The mentions of a valid IOB2 sentence of class indices, in reading order."""
-    spans: list[Span] = []
-    for position, tag in enumerate(tags):
-        if tag and tag % 2:
-            spans.append(Span(position, position + 1, (tag - 1) // 2))
-        elif tag:
-            begin, _, kind = spans[-1]
-            spans[-1] = Span(begin, position + 1, kind)
-    return spans
 
 
 _Place = tuple[int, int]

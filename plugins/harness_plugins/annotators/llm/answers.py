@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.data import ABSTAINED, Kind
-from harness_plugins.annotators.llm.alignment import Span, align, spans_of, tags_of
+from harness.iob2 import Span, spans_of, tags_of
+from harness_plugins.annotators.llm.alignment import align
 from harness_plugins.annotators.llm.labels import LabelReader
 from harness_plugins.annotators.llm.mentions import MentionReader
 from harness_plugins.llm.calls import Reply

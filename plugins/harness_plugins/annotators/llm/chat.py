@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.data import Demonstrations, Pool, TaskCard
-from harness_plugins.annotators.llm.alignment import spans_of
+from harness.iob2 import spans_of
 from harness_plugins.llm.calls import Message, canonical
 
 __all__ = ["Chat", "names_in_words", "system_of"]

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from harness.data import Pool, TaskCard
-from harness_plugins.annotators.llm.alignment import align, tags_of
+from harness.iob2 import tags_of
+from harness_plugins.annotators.llm.alignment import align
 from harness_plugins.annotators.llm.json_values import json_values
 from harness_plugins.annotators.llm.labels import LabelReader
 from harness_plugins.annotators.llm.mentions import MentionReader
