@@ -64,6 +64,11 @@ def check_used(config: StudentConfig, settings: Settings, kind: Kind) -> None:
             "student.clean=auto: how many labels are wrong is estimated for sequence tasks only; "
             "set mixture or all"
         )
+    if settings.agreement and kind == "sequence":
+        raise CommandError(
+            "student.agreement has no effect: occurrences of words are compared in token tasks "
+            "only; leave the key out"
+        )
     if settings.transition and kind == "token":
         raise CommandError(
             "student.transition has no effect: confusions are estimated for sequence tasks only; "

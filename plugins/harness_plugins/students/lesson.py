@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from harness.data import ABSTAINED, OUTSIDE, Annotations, BoolArray, FloatArray, IntArray, Pool
+from harness_plugins.students.agreement import contradicted
 from harness_plugins.students.pieces import Pieces
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.weights import confidence_weights
@@ -24,7 +25,8 @@ class Lesson:
         pieces: their word pieces.
         variants: the word pieces of their variants, row by row; ``pieces`` again where
             there are none (two dropout masks make the pair then).
-        labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer.
+        labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer, or one that is doubted
+            from the start (``students.agreement``).
         weights: float32 ``[units]``, how much each label counts; mean 1 over the answered.
     """
 
@@ -77,4 +79,7 @@ def make_lesson(
         answered = said.answered
         weights[answered] = confidence_weights(said.confidence[answered])
     per_unit = np.repeat(weights, np.diff(pool.offsets))
-    return Lesson(pool, pieces, variants, said.labels.astype(np.int64), per_unit)
+    labels = said.labels.astype(np.int64)
+    if settings.agreement:
+        labels[contradicted(pool, labels)] = ABSTAINED
+    return Lesson(pool, pieces, variants, labels, per_unit)

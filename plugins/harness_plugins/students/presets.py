@@ -51,6 +51,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "weighted": True,
         "clean": "mixture",
         "clean_groups": "class",
+        "agreement": True,
         "warmup_epochs": 3,
         "ramp_epochs": 0.0,
         "mixup": 1.0,

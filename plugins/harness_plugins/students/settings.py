@@ -43,6 +43,8 @@ class Settings:
             is masked) or each ``example`` by its mean loss.
         clean_groups: whether one mixture judges ``all`` losses (token tasks: one those of
             ``O``, one those of mentions), or one those of each ``class`` of annotation.
+        agreement: a token is not learnt where most other occurrences of the same words
+            contradict its label (``students.agreement``).
         warmup_epochs: epochs before the mixture is used; all answered units are clean then.
         ramp_epochs: epochs until the terms below have their full weight.
         mixup: weight of cross-entropy on mixed clean units.
@@ -76,6 +78,7 @@ class Settings:
     clean_threshold: float = 0.7
     clean_by: Literal["unit", "example"] = "unit"
     clean_groups: Literal["all", "class"] = "all"
+    agreement: bool = False
     warmup_epochs: int = 4
     ramp_epochs: float = 10.0
     mixup: float = 0.0

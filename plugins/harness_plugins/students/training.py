@@ -121,8 +121,10 @@ class Trainer:
     def _of_clean_examples(self, losses: FloatArray) -> BoolArray:
         """bool ``[units]``: the units of the examples whose mean loss is small."""
         offsets = self.lesson.pool.offsets
-        means = np.add.reduceat(losses.astype(np.float64), offsets[:-1]) / np.diff(offsets)
-        rows = np.flatnonzero(self.lesson.answered[offsets[:-1]])
+        sums = np.add.reduceat(losses.astype(np.float64), offsets[:-1])
+        counts = np.add.reduceat(self.lesson.answered.astype(np.int64), offsets[:-1])
+        means = sums / np.maximum(1, counts)
+        rows = np.flatnonzero(counts)
         clean = np.zeros(len(means), dtype=np.bool_)
         clean[rows] = clean_by_mixture(means[rows], self.settings.clean_threshold, self.seed)
         return np.repeat(clean, np.diff(offsets))
