@@ -134,6 +134,11 @@ def test_unlabelled_examples_without_consistency_are_refused(tmp_path: Path) -> 
     made(folder, unlabelled=True, consistency=1.0)
 
 
+def test_agreement_of_words_is_for_token_tasks(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"student\.agreement has no effect"):
+        made(write_bert(tmp_path / "bert"), agreement=True)
+
+
 @pytest.mark.parametrize("head", ["cls", "mean"])
 def test_a_head_of_other_labels_is_made_anew(head: Any, tmp_path: Path) -> None:
     write_bert(tmp_path / "bert")

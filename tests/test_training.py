@@ -368,3 +368,21 @@ def test_what_was_judged_is_told(encoders: dict[str, Path]) -> None:
         pool, labels_of(pool), 0, no_progress, Aids(note=notes.append)
     )
     assert [note for note in notes if "student.clean=auto" in note and "at a rate of 3e-05" in note]
+
+
+@pytest.mark.parametrize("by", ["unit", "example"])
+def test_a_doubted_token_is_never_learnt_and_its_sentence_is(
+    encoders: dict[str, Path], by: Any
+) -> None:
+    filler = sentences(30).tokens
+    pool = Pool("token", "train", [str(i) for i in range(30)], [("Delta", *one) for one in filler])
+    labels = np.zeros(int(pool.offsets[-1]), dtype=np.int32)
+    labels[pool.offsets[1:-1]] = 1  # of the first sentence the mention was overlooked
+    said = Annotations.of(labels, pool.offsets)
+    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=0.0)
+    one = trainer(encoders["bert"], pool, said, settings)
+    assert not one.clean[0] and one.clean[1:].all()
+    one.run(no_progress)
+    assert not one.clean[0] and one.clean[1:].all()
+    plain = trainer(encoders["bert"], pool, said, replace(settings, agreement=False))
+    assert plain.clean.all()

@@ -52,6 +52,8 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "clean": "mixture",
         "clean_groups": "class",
         "agreement": True,
+        "most_epochs": 12,
+        "steps": 400,
         "warmup_epochs": 3,
         "ramp_epochs": 0.0,
         "mixup": 1.0,
