@@ -16,7 +16,8 @@ __all__ = ["settings_of"]
 TOKEN: Mapping[str, Any] = {
     "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
 }  # fmt: skip
-"""A token head begins at random: it needs more steps, about ten epochs of 300 sentences."""
+"""A token head begins at random: it needs more steps, about ten epochs of 300 sentences. What
+does not learn its wrong labels by heart may go on for longer (``DEFAULT``)."""
 PAPER: Mapping[str, Any] = {
     "epochs": 50,
     "batch_size": 32,
