@@ -127,8 +127,7 @@ class StudentConfig(_Frozen):
     clean_groups: Literal["all", "class"] | None = None
     """One mixture over all losses (tokens: one for O, one for mentions), or one a class."""
     agreement: bool | None = None
-    """Doubt what most other occurrences of the same words contradict, and do not learn it (token
-    tasks)."""
+    """Labels that other occurrences of the same words contradict are not learnt (token tasks)."""
     warmup_epochs: int | None = Field(default=None, ge=0, strict=True)
     """Epochs in which all labels count as clean."""
     ramp_epochs: float | None = Field(default=None, ge=0, allow_inf_nan=False)

@@ -53,7 +53,7 @@ def tags_of(spans: Sequence[Span], length: int) -> tuple[int, ...]:
 
 
 def spans_of(tags: Sequence[int]) -> list[Span]:
-    """The mentions of a valid IOB2 sentence, in reading order; none of an abstention."""
+    """The mentions of a sentence of valid IOB2, in reading order; none of an abstention."""
     spans: list[Span] = []
     for position, tag in enumerate(tags):
         if tag <= OUTSIDE:

@@ -11,6 +11,7 @@ import numpy as np
 from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.feedback import groups
+from harness.iob2 import first_invalid
 from harness.protocols import Task
 from harness.task_reports import Noted, Sourced
 
@@ -153,6 +154,10 @@ def _load(task: Task, split: str) -> Split:
         raise DataError(f"task {task.card.name!r} has no {split} split{hint}")
     if len(pool) == 0:
         raise DataError(f"task {task.card.name!r}: its {split} split is empty")
+    if task.card.kind == "token" and (unit := first_invalid(gold.labels, gold.offsets)) is not None:
+        row = int(np.searchsorted(gold.offsets, unit, side="right")) - 1
+        where = f"{pool.ids[row]} in its {split} split"
+        raise DataError(f"task {task.card.name!r}: the gold tags of {where} are not IOB2")
     return Split(pool, gold)
 
 

@@ -75,3 +75,16 @@ def test_what_is_wrong_is_said_in_words(tags: list[str], parts: tuple[str, ...])
     said = iob2.fault(tags)
     assert said is not None
     assert all(part in said for part in parts), said
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_mentions_become_tags_and_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tags = random_iob2(rng, int(rng.integers(0, 12)), 3)
+    spans = iob2.spans_of(tags)
+    assert sum(end - begin for begin, end, _ in spans) == np.count_nonzero(tags)
+    assert list(iob2.tags_of(spans, len(tags))) == tags
+
+
+def test_an_abstention_has_no_mentions() -> None:
+    assert iob2.spans_of([ABSTAINED] * 3) == []

@@ -379,10 +379,51 @@ def test_a_doubted_token_is_never_learnt_and_its_sentence_is(
     labels = np.zeros(int(pool.offsets[-1]), dtype=np.int32)
     labels[pool.offsets[1:-1]] = 1  # of the first sentence the mention was overlooked
     said = Annotations.of(labels, pool.offsets)
-    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=0.0)
+    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=-1)
     one = trainer(encoders["bert"], pool, said, settings)
     assert not one.clean[0] and one.clean[1:].all()
     one.run(no_progress)
     assert not one.clean[0] and one.clean[1:].all()
     plain = trainer(encoders["bert"], pool, said, replace(settings, agreement=False))
     assert plain.clean.all()
+
+
+def test_the_mean_loss_of_a_sentence_is_that_of_the_tokens_that_are_learnt(
+    encoders: dict[str, Path],
+) -> None:
+    pool = sentences(30)
+    one = trainer(encoders["bert"], pool, labels_of(pool), replace(EVERYTHING, clean_by="example"))
+    offsets = pool.offsets
+    longest = int(np.diff(offsets).argmax())
+    one.lesson.labels[offsets[longest] + 1 : offsets[longest + 1]] = -1  # but its first token
+    losses = np.where(one.lesson.answered, 0.01, 0).astype(np.float32)
+    losses[offsets[longest]] = 5.0
+    clean = one._of_small(losses)
+    assert not clean[offsets[longest] : offsets[longest + 1]].any()
+    assert clean[np.r_[: offsets[longest], offsets[longest + 1] : offsets[-1]]].all()
+
+
+def test_the_default_for_tokens() -> None:
+    settings = settings_of(StudentConfig(), "token", packaged())
+    assert settings.agreement and settings.clean == "mixture"
+    epochs = {size: settings.epochs_for(size) for size in (200, 500, 1000, 10_000)}
+    assert epochs == {200: 12, 500: 12, 1000: 7, 10_000: 3}
+    assert not settings_of(StudentConfig(preset="plain"), "token", packaged()).agreement
+
+
+def test_labels_that_are_all_doubted_are_learnt_all_the_same(encoders: dict[str, Path]) -> None:
+    pool = Pool("token", "train", ("a", "b", "c"), [("river",)] * 3)
+    said = Annotations.of(np.asarray([1, 3, 0], dtype=np.int32), pool.offsets)
+    fitted = student(encoders["bert"], EVERYTHING, "token").load(encoders["bert"])
+    (pieces,) = make_pieces(pool, fitted.tokenizer, 16)
+    for settings in (EVERYTHING, replace(EVERYTHING, agreement=True)):
+        assert make_lesson(pool, said, pieces, pieces, settings).answered.all()
+
+
+def test_how_many_tokens_are_doubted_is_told(encoders: dict[str, Path]) -> None:
+    pool = Pool("token", "train", ("a", "b"), [("the", "river"), ("a", "river")])
+    said = Annotations.of(np.asarray([0, 1, 0, 0], dtype=np.int32), pool.offsets)
+    notes: list[str] = []
+    learner = student(encoders["bert"], replace(EVERYTHING, agreement=True, epochs=1), "token")
+    learner.fit_with(pool, said, 0, no_progress, Aids(note=notes.append))
+    assert any("1 of 4 tokens are not learnt" in one for one in notes)

@@ -1,9 +1,8 @@
 """Whether what is said of some words agrees with what is said of them elsewhere (token tasks).
 
 Ours. An annotator that overlooks a mention, or invents one, mostly says otherwise where the same
-words occur again; the small-loss criterion sees little of that, since a few thousand of the
-tokens outside are harder than the ones overlooked. What the annotator always says of some words
-is never doubted here, right or wrong. results/LOG.md has how much of the noise it finds.
+words occur again. What it always says of some words is never doubted here, right or wrong.
+results/LOG.md has how much of simulated noise this finds.
 """
 
 from __future__ import annotations
@@ -25,16 +24,18 @@ OVERLOOKED = 1 / 2
 one mention elsewhere is enough where there is no other occurrence, as mentions are the
 exception."""
 INVENTED = 1 / 3
-"""Share of the other occurrences that are mentions of its type below which one is doubted."""
+"""Share of the other occurrences that are mentions of its type below which a mention is doubted."""
 FEWEST = 2
 """Other occurrences without which no mention is doubted."""
+LONGEST = 16
+"""Tokens; longer mentions are not compared: they hardly occur twice, and would take much time."""
 
 Words: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is said of some words, without regard to case.
+    """What is said of some words.
 
     Attributes:
         mentions: how often they are a mention, by type.
@@ -46,15 +47,24 @@ class _Said:
 
 
 def contradicted(pool: Pool, labels: IntArray) -> BoolArray:
-    """bool ``[units]``: tokens of which most other occurrences of the same words say otherwise.
+    """bool ``[units]``: tokens of which other occurrences of the same words say otherwise.
 
+    An occurrence outside is doubted where more than half of the others are mentions, a mention
+    where there are at least two others and less than a third are mentions of its type. So all
+    occurrences of words may be doubted, where the annotator says everything of them.
     Occurrences within a longer mention, or across the edge of one, say nothing of the words.
+    Case does not matter: of words in titles and at the beginning of sentences more is found so
+    than is lost by taking "US" for "us" (results/LOG.md).
 
     Args:
         pool: of sentences.
         labels: int ``[units]``, valid IOB2; ``ABSTAINED`` where there is no answer.
     """
-    sentences = [tuple(token.lower() for token in tokens) for tokens in pool.tokens]
+    known: dict[str, str] = {}  # one string a word, however often it occurs
+    sentences = [
+        tuple(known.setdefault(word, word) for word in map(str.lower, tokens))
+        for tokens in pool.tokens
+    ]
     said = _mentions(sentences, labels, pool.offsets)
     _add_outside(said, sentences, labels, pool.offsets)
     doubted = np.zeros(len(labels), dtype=np.bool_)
@@ -83,10 +93,11 @@ def _mentions(
 def _spans(
     sentences: Sequence[Words], labels: IntArray, offsets: IntArray
 ) -> Iterator[tuple[int, Words, int]]:
-    """The first unit, the words and the type of each mention."""
+    """The first unit, the words and the type of each mention that is not too long."""
     for first, tokens in zip(offsets.tolist(), sentences, strict=False):
         for begin, end, kind in spans_of(labels[first : first + len(tokens)].tolist()):
-            yield first + begin, tokens[begin:end], kind
+            if end - begin <= LONGEST:
+                yield first + begin, tokens[begin:end], kind
 
 
 def _add_outside(

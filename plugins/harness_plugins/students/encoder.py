@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.data import Annotations, Kind, Pool
+from harness.data import ABSTAINED, Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.judging import judged, said_of
@@ -124,7 +124,14 @@ class EncoderStudent:
         seen = pool.take(rows)
         variants = [] if aids.variants is None else [aids.variants.take(rows)]
         pieces = make_pieces(seen, fitted.tokenizer, settings.max_length, *variants)
-        return make_lesson(seen, annotations.take(rows), pieces[0], pieces[-1], settings)
+        lesson = make_lesson(seen, annotations.take(rows), pieces[0], pieces[-1], settings)
+        given = int((annotations.labels != ABSTAINED).sum())
+        if doubted := given - int(lesson.answered.sum()):
+            aids.note(
+                f"student: {doubted:,} of {given:,} tokens are not learnt: other occurrences of "
+                "the same words have other labels (student.agreement)"
+            )
+        return lesson
 
     def _begin(self, fitted: FittedEncoder, lesson: Lesson, seed: int) -> Begun:
         """Give a new ``mean`` head its first weights; find out how wrong the labels are."""

@@ -21,13 +21,14 @@ class Lesson:
     """A pool as training sees it.
 
     Attributes:
-        pool: the examples, the unanswered ones among them only in low-budget mode.
+        pool: the examples, those that the annotator did not answer only in low-budget mode.
         pieces: their word pieces.
         variants: the word pieces of their variants, row by row; ``pieces`` again where
             there are none (two dropout masks make the pair then).
         labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer, or one that is doubted
             from the start (``students.agreement``).
-        weights: float32 ``[units]``, how much each label counts; mean 1 over the answered.
+        weights: float32 ``[units]``, how much each label counts; mean 1 over the answered
+            examples.
     """
 
     pool: Pool
@@ -81,5 +82,7 @@ def make_lesson(
     per_unit = np.repeat(weights, np.diff(pool.offsets))
     labels = said.labels.astype(np.int64)
     if settings.agreement:
-        labels[contradicted(pool, labels)] = ABSTAINED
+        left = np.where(contradicted(pool, labels), ABSTAINED, labels)
+        if (left != ABSTAINED).any():  # a handful of sentences may have nothing else
+            labels = left
     return Lesson(pool, pieces, variants, labels, per_unit)

@@ -43,8 +43,8 @@ class Settings:
             is masked) or each ``example`` by its mean loss.
         clean_groups: whether one mixture judges ``all`` losses (token tasks: one those of
             ``O``, one those of mentions), or one those of each ``class`` of annotation.
-        agreement: a token is not learnt where most other occurrences of the same words
-            contradict its label (``students.agreement``).
+        agreement: a token is not learnt where other occurrences of the same words contradict
+            its label (``students.agreement``); it is one of the rest for the consistency.
         warmup_epochs: epochs before the mixture is used; all answered units are clean then.
         ramp_epochs: epochs until the terms below have their full weight.
         mixup: weight of cross-entropy on mixed clean units.
