@@ -42,7 +42,7 @@ import numpy as np
 
 from harness.assembly import load_task
 from harness.config import AnnotatorConfig, StudentConfig, load_config
-from harness.data import Annotations, FloatArray, Pool
+from harness.data import Annotations, FloatArray, Gold, IntArray, Pool, TaskCard
 from harness.metrics import score
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, Task, no_progress
@@ -115,6 +115,13 @@ def variants_of(case: Case, task: Task, pool: Pool, data: Path) -> Pool | None:
     return made
 
 
+def agreed(labels: IntArray, noisy: Annotations, gold: Gold, card: TaskCard) -> float:
+    """The score by labels as wrong as those learnt from."""
+    if card.kind == "token":
+        return float(score(labels, replace(gold, labels=noisy.labels), card).score)
+    return float((labels == noisy.labels)[noisy.labels >= 0].mean())
+
+
 def config_of(case: Case, options: argparse.Namespace) -> StudentConfig:
     """The preset, with the paper's cut short, and what is changed."""
     preset = "plain" if case.method == "supervised" else case.method
@@ -148,8 +155,7 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
         labels = fitted.view(split.pool, no_progress).predictions
         found[name] = float(score(labels, split.gold, task.card).score)
         if name == "test" and options.held_out:
-            noisy = said_of(case, task, test, data)
-            found["noisy"] = float((labels == noisy.labels)[noisy.labels >= 0].mean())
+            found["noisy"] = agreed(labels, said_of(case, task, test, data), test.gold, task.card)
     wrong = said.labels != train.gold.labels
     about = {
         "task": case.task,
