@@ -90,7 +90,8 @@ class DemonstrationsConfig(_Frozen):
 
 
 class StudentConfig(_Frozen):
-    """Who learns from the labels. Unset values are the preset's, and the student's own.
+    """Who learns from the labels. Unset values are the preset's, and the student's own; a run's
+    manifest.json has them all (resolved).
 
     All but the first and the last concern students that train an encoder.
     """

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -234,6 +234,7 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         for file in temporary.rglob("*"):
+            _open_as_folder(file)
             _sync(file)
         temporary.replace(target)
     except BaseException:
@@ -299,9 +300,17 @@ def _write_text(path: Path, text: str) -> None:
 
 def _commit(temporary: Path, target: Path) -> None:
     """Make the content durable, then give it its name, then make the name durable."""
+    _open_as_folder(temporary)
     _sync(temporary)
     temporary.replace(target)
     _sync(target.parent)
+
+
+def _open_as_folder(file: Path) -> None:
+    """Who may read and write a folder may its files: safetensors keeps them to their owner."""
+    if file.is_file():
+        with suppress(OSError):  # a file system without modes, or somebody else's file
+            file.chmod(file.parent.stat().st_mode & 0o666)
 
 
 def _sync(path: Path) -> None:

@@ -91,6 +91,8 @@ def broken(folder: Path, what: str) -> Path:
     if what == "tokenizer":
         for file in (*folder.glob("token*"), folder / "vocab.txt"):
             file.unlink()
+    elif what == "config":
+        (folder / "config.json").write_text("{bad", encoding="utf-8")
     elif what == "weights":
         weights.unlink()
     elif what == "torn":
@@ -117,6 +119,7 @@ def made(folder: Path, **settings: Any) -> Any:
         ("head", "type 'gpt2' has no head to train here"),
         ("type", "no encoder that transformers can load"),
         ("positions", "reads at most 138 word pieces"),
+        ("config", r"config\.json: damaged"),
     ],
 )
 def test_a_folder_that_cannot_be_trained_is_refused_at_once(

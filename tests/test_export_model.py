@@ -89,6 +89,8 @@ def test_transformers_loads_the_model_and_says_what_the_run_recorded(task: str) 
     target = Path("models/mine")
     assert str(target) in succeeded(call("export", result["run_id"], "--model", target))
     folder = Path(f"results/runs/{task}/{result['run_id']}")
+    written = [*folder.glob("rounds/00/*"), *folder.glob("student/*"), *target.iterdir()]
+    assert {file.stat().st_mode & 0o666 for file in written} == {folder.stat().st_mode & 0o666}
     view = load_file(folder / "rounds/00/view.safetensors")
     rows = exported(result["run_id"], "labels.jsonl")
     kind, key = ("sequence", "text") if task == "demo" else ("token", "tokens")

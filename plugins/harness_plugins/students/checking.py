@@ -25,9 +25,13 @@ def check_length(source: Source, length: int) -> None:
     """Refuse more word pieces than an encoder has positions for.
 
     Raises:
-        CommandError: saying how many it reads.
+        CommandError: saying how many it reads, or that the encoder's configuration is damaged.
     """
-    config = json.loads((source.folder / "config.json").read_text(encoding="utf-8"))
+    file = source.folder / "config.json"
+    try:
+        config = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CommandError(f"{file}: damaged ({error}); fetch the encoder again") from None
     most, kind = config.get("max_position_embeddings"), config.get("model_type")
     if most is None or kind not in (*ABSOLUTE, *ABSOLUTE_AFTER_PAD):
         return
