@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from harness import iob2
-from harness.data import ABSTAINED, offsets_of
+from harness.data import ABSTAINED, Gold, Pool, TaskCard, offsets_of
+from harness.errors import DataError
+from harness.splits import load_splits
 from tests.factories import random_iob2, token_card, valid_iob2
 
 CLASSES = token_card("PER", "LOC", "ORG").classes
@@ -88,3 +90,26 @@ def test_mentions_become_tags_and_back(seed: int) -> None:
 
 def test_an_abstention_has_no_mentions() -> None:
     assert iob2.spans_of([ABSTAINED] * 3) == []
+
+
+class PluginTask:
+    """A task whose gold tags nobody has read from a file."""
+
+    card: TaskCard = token_card("PER")
+
+    def __init__(self, tags: list[int]) -> None:
+        self._tags = np.asarray(tags, dtype=np.int32)
+
+    def load(self, split: str) -> Pool:
+        return Pool("token", split, ("one", "two"), [("Ada", "Lovelace"), ("wrote",)])
+
+    def gold(self, split: str) -> Gold:
+        return Gold(split, self._tags, offsets_of([2, 1]))
+
+
+def test_gold_tags_of_a_plugins_task_must_be_iob2() -> None:
+    assert (
+        len(load_splits(PluginTask([1, 2, 0]), inductive=False, limit=None, seed=0).train.pool) == 2
+    )
+    with pytest.raises(DataError, match="the gold tags of two in its train split are not IOB2"):
+        load_splits(PluginTask([1, 2, 2]), inductive=False, limit=None, seed=0)
