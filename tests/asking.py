@@ -11,7 +11,7 @@ from typing import Any
 from harness.protocols import Account
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.opening import open_engine
+from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings, Pace
 from tests.servers.answers import answer
 

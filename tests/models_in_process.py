@@ -14,7 +14,7 @@ from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.meter import Meter
 from harness_plugins.llm.prices import Price
-from harness_plugins.llm.sending import Admit, Done
+from harness_plugins.llm.sender import Admit, Done
 from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["Model", "account", "opener"]

@@ -11,7 +11,7 @@ import pytest
 
 from harness.data import Pool, offsets_of
 from harness.iob2 import spans_of
-from harness_plugins.students.agreement import contradicted
+from harness_plugins.students.noise.agreement import contradicted
 from tests.factories import random_iob2
 
 O, B, I, B2 = 0, 1, 2, 3  # noqa: E741 - the names of the tags

@@ -23,9 +23,9 @@ from harness.data import (
     Pool,
     TaskCard,
 )
-from harness.encoding import write_annotations
 from harness.errors import CommandError, DataError, NotRecordedError, TaskError
 from harness.protocols import no_progress
+from harness.record.codecs import write_annotations
 from harness_plugins.annotators.embedding import ridge_scores, vote
 from tests.factories import (
     annotator,

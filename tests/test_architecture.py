@@ -22,9 +22,9 @@ HEAVY = ("torch", "transformers", "datasets", "openai", "litellm", "sklearn")
 CHAINS = (
     (
         *("harness.data", "harness.protocols", "harness.hookspecs"),
-        *("harness.plugin_manager", "harness.loop", "harness.cli"),
+        *("harness.plugin_manager", "harness.run.loop", "harness.cli"),
     ),
-    ("harness.data", "harness.results", "harness.tables", "harness.cli"),
+    ("harness.data", "harness.results", "harness.report.tables", "harness.cli"),
 )
 
 
@@ -100,11 +100,11 @@ def reached(edges: Mapping[str, frozenset[str]], start: str) -> set[str]:
 
 def test_the_graph_is_read_at_all() -> None:
     edges = graph(lazy=False)
-    assert {"harness.data", "harness.errors"} <= edges["harness.splits"]
+    assert {"harness.data", "harness.errors"} <= edges["harness.run.splits"]
     assert "harness.hookspecs" in edges["harness.plugin_manager"]
     assert "harness.config" not in edges["harness.hookspecs"]  # for type checkers only
-    assert "harness.loop" not in edges["harness.cli.run_command"]  # inside a function
-    assert "harness.loop" in graph(lazy=True)["harness.cli.run_command"]
+    assert "harness.run.loop" not in edges["harness.cli.run"]  # inside a function
+    assert "harness.run.loop" in graph(lazy=True)["harness.cli.run"]
 
 
 def test_no_cycle_among_modules_of_the_core() -> None:
@@ -124,9 +124,9 @@ def test_imports_point_one_way(chain: tuple[str, ...]) -> None:
 def test_chains_are_chains() -> None:
     edges = graph(lazy=True)
     commands = set().union(*(reached(edges, name) for name in CORE if "harness.cli" in name))
-    assert {"harness.loop", "harness.tables"} <= commands
-    assert {"harness.plugin_manager", "harness.protocols"} <= reached(edges, "harness.loop")
-    assert "harness.results" in edges["harness.tables"]
+    assert {"harness.run.loop", "harness.report.tables"} <= commands
+    assert {"harness.plugin_manager", "harness.protocols"} <= reached(edges, "harness.run.loop")
+    assert "harness.results" in edges["harness.report.tables"]
 
 
 def test_nothing_but_the_command_line_imports_the_command_line() -> None:
@@ -155,7 +155,12 @@ def test_the_core_never_imports_its_parts(name: str) -> None:
 @pytest.mark.parametrize("name", PARTS)
 def test_parts_import_neither_the_loop_nor_the_command_line(name: str) -> None:
     imported = {resolved(target) for target in imports(PARTS[name], lazy=True)}
-    runs_things = {"harness.loop", "harness.stages", "harness.assembly", "harness.splits"}
+    runs_things = {
+        "harness.run.loop",
+        "harness.run.stages",
+        "harness.run.assembly",
+        "harness.run.splits",
+    }
     assert not imported & runs_things
     assert not [target for target in imported if target and target.startswith("harness.cli")]
 

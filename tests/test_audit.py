@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import harness_tasks
-from harness.audit import audit_task, read_split
-from harness.duplicates import exact_key, leaked, near_key
+from harness.audit.data_audit import audit_task, read_split
+from harness.audit.duplicates import exact_key, leaked, near_key
 from tests import sources
 from tests.commands import call, message, succeeded
 from tests.factories import gold_of, sequence_card, text_pool

@@ -27,10 +27,10 @@ from rich.console import Console
 
 import harness
 import harness_tasks
-from harness.cli.pictures import stages_table
+from harness.cli.screen.tables import stages_table
 from harness.config import Config
+from harness.report.tables import ROWS
 from harness.results import load_result
-from harness.tables import ROWS
 from tests.commands import FOUND, PROGRAM, call, call_process, message, succeeded
 
 DEMO = Path(harness_tasks.__file__).parent / "data/demo"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from harness.assembly import assemble, run_id
 from harness.config import Config, config_hash, load_config, to_toml
 from harness.errors import CommandError, ConfigError
 from harness.plugin_manager import Plugins
+from harness.run.assembly import assemble, run_id
 
 TRAINING = (
     "max_length",

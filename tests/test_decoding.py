@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.data import FloatArray, offsets_of
-from harness_plugins.students.decoding import decode_iob2
+from harness_plugins.students.encoder.decoding import decode_iob2
 from tests.factories import valid_iob2
 
 

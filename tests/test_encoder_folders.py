@@ -11,17 +11,17 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from harness.assembly import student_of
 from harness.config import Config
 from harness.data import Kind
 from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
-from harness_plugins.students import checkpoints
-from harness_plugins.students.heads import Standard, load_classifier
-from harness_plugins.students.lesson import make_lesson
-from harness_plugins.students.pieces import make_pieces
+from harness.run.assembly import student_of
+from harness_plugins.students.encoder.heads import Standard, load_classifier
+from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
+from harness_plugins.students.training import checkpoints
+from harness_plugins.students.training.training_data import make_lesson
 from harness_tasks import DeclaredTask
 from tests.exporting import SHIPPED
 from tests.test_training import labels_of, student, texts

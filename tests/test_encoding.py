@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness import encoding
 from harness.data import ABSTAINED, Annotations, Pool, StudentView
-from harness.encoding import read_annotations, read_views, write_annotations, write_views
 from harness.errors import CorruptRunError
 from harness.identity import text_key
+from harness.record import codecs
+from harness.record.codecs import read_annotations, read_views, write_annotations, write_views
 from tests.factories import random_iob2, text_pool, token_pool
 
 CLASSES = {"sequence": ("up", "down", "flat"), "token": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")}
@@ -48,7 +48,7 @@ def said_about(kind: str) -> tuple[Pool, Annotations]:
 def test_annotations(
     kind: Any, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "CHUNK", chunk)
+    monkeypatch.setattr(codecs, "CHUNK", chunk)
     pool, said = said_about(kind)
     file = tmp_path / "said.parquet"
     write_annotations(file, said, pool, CLASSES[kind], 0.1)

@@ -130,7 +130,7 @@ def check_card(card: str, result: Mapping[str, Any]) -> None:
 
 
 def test_a_card_names_no_folder_of_the_machine() -> None:
-    from harness.model_card import model_card
+    from harness.export.model_card import model_card
     from harness.results import load_result
 
     result = recorded_run()
@@ -142,8 +142,8 @@ def test_a_card_names_no_folder_of_the_machine() -> None:
 
 def test_the_command_of_a_run_holds_every_key_that_was_set() -> None:
     from harness.config import load_config
+    from harness.export.reproducing import command_of
     from harness.plugin_manager import Plugins
-    from harness.reproducing import command_of
 
     card = DeclaredTask(SHIPPED / "demo.toml").card
     settings = [
@@ -173,7 +173,7 @@ def mean_model(encoder: Any, classes: int = 3) -> Any:
     """A ``mean`` head with large weights, drawn at random."""
     import torch
 
-    from harness_plugins.students.heads import MeanPooled
+    from harness_plugins.students.encoder.heads import MeanPooled
 
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -188,7 +188,7 @@ def test_a_mean_head_has_the_same_logits_in_its_standard_form(name: str) -> None
     import torch
     import transformers
 
-    from harness_plugins.students.exporting import standard_form
+    from harness_plugins.students.encoder.exporting import standard_form
 
     config = getattr(transformers, name)(**SIZES, num_labels=3)
     encoder = transformers.AutoModel.from_config(config)
@@ -212,7 +212,7 @@ def test_an_encoder_that_is_built_otherwise_is_refused() -> None:
     import transformers
 
     from harness.errors import CommandError
-    from harness_plugins.students.exporting import standard_form
+    from harness_plugins.students.encoder.exporting import standard_form
 
     config = transformers.DistilBertConfig(dim=24, n_layers=1, n_heads=2, hidden_dim=16)
     model = mean_model(transformers.AutoModel.from_config(config))
@@ -227,7 +227,7 @@ def test_the_packaged_encoder_keeps_its_predictions(half: str) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     from harness_plugins.encoders import packaged_folder
-    from harness_plugins.students.exporting import standard_form
+    from harness_plugins.students.encoder.exporting import standard_form
 
     encoder = AutoModel.from_pretrained(packaged_folder(), dtype=torch.float32, num_labels=6)
     pool = DeclaredTask(SHIPPED / "demo.toml").load("test")

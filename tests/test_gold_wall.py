@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from harness import protocols
-from harness.assembly import assemble, run_id
 from harness.config import load_config
 from harness.data import Annotations, Demonstrations, Gold, Pool
-from harness.loop import run
 from harness.plugin_manager import Plugins
 from harness.progress import Silent
 from harness.protocols import Progress
-from harness.run_folder import RunFolder
+from harness.record.folder import RunFolder
+from harness.run.assembly import assemble, run_id
+from harness.run.loop import run
+from harness.run.splits import load_splits
 from harness.specs import parse_spec
-from harness.splits import load_splits
 from harness_plugins.augmenters.word_edits import WordEdits
 
 NOT_FOLLOWED = (ModuleType, type, CodeType, FrameType, str, bytes, int, float)

@@ -10,7 +10,7 @@ import pytest
 from harness import iob2
 from harness.data import ABSTAINED, Gold, Pool, TaskCard, offsets_of
 from harness.errors import DataError
-from harness.splits import load_splits
+from harness.run.splits import load_splits
 from tests.factories import random_iob2, token_card, valid_iob2
 
 CLASSES = token_card("PER", "LOC", "ORG").classes

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from harness import feedback
 from harness.data import Annotations, Selection, StudentView
-from harness.encoding import read_views, write_views
-from harness.feedback import Feedback
+from harness.record.codecs import read_views, write_views
+from harness.run import feedback
+from harness.run.feedback import Feedback
 from tests.factories import selector, sequence_card, text_pool
 
 CARD = sequence_card("a", "b")

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.duplicates import leaked, near_key
-from harness.encoding import read_views
+from harness.audit.duplicates import leaked, near_key
 from harness.plugin_manager import Plugins
 from harness.protocols import TaskRequest
+from harness.record.codecs import read_views
+from harness.report.tables import make_table
 from harness.results import load_result
+from harness.run.splits import Splits, load_splits
 from harness.specs import Spec
-from harness.splits import Splits, load_splits
-from harness.tables import make_table
 from tests.commands import call, succeeded
 from tests.factories import plugin_file
 from tests.test_audit import TASK, texts, write

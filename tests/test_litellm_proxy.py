@@ -12,7 +12,7 @@ import pytest
 from harness.errors import ServiceError
 from harness.protocols import Account
 from harness_plugins.llm.calls import Call, Message, Outcome
-from harness_plugins.llm.opening import open_engine
+from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings, Pace
 from tests.servers.proxy import Proxy, running_proxy
 

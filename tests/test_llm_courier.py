@@ -287,7 +287,7 @@ def test_a_lock_that_nobody_holds_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_it_starts_soon_and_imports_nothing_heavy() -> None:
     script = (
-        "import sys, harness_plugins.llm.courier, harness_plugins.llm.thin_backend\n"
+        "import sys, harness_plugins.llm.courier, harness_plugins.llm.backends.http_transport\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

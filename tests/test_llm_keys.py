@@ -18,10 +18,10 @@ from harness.config import AnnotatorConfig, DemonstrationsConfig
 from harness.errors import CommandError, ConfigError
 from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
+from harness_plugins.llm.backends.litellm import LitellmBackend
+from harness_plugins.llm.backends.openai import openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import Redactor, Secret, keys_of
-from harness_plugins.llm.litellm_backend import LitellmBackend
-from harness_plugins.llm.openai_backend import openai_keys
 from harness_plugins.llm.settings import LlmSettings, settings_of
 from tests.asking import call_of, settings_for
 from tests.commands import call, message

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from harness.errors import BudgetError, CommandError, ServiceError
-from harness_plugins.llm.agenda import LONGEST_SECONDS, Attempts, backoff
 from harness_plugins.llm.failures import TransientError
-from harness_plugins.llm.pacing import Bucket, Lane
-from harness_plugins.llm.refusals import pause_of
+from harness_plugins.llm.send.pacing import Bucket, Lane
+from harness_plugins.llm.send.refusals import pause_of
+from harness_plugins.llm.send.retries import LONGEST_SECONDS, Attempts, backoff
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
 from tests.servers.answers import completion
@@ -164,8 +164,8 @@ def test_a_date_to_retry_after_is_honoured(tmp_path: Path) -> None:
 def test_a_pause_of_a_day_is_cut_short_and_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness_plugins.llm.agenda.LONGEST_RETRY_AFTER", 0.4)
-    monkeypatch.setattr("harness_plugins.llm.network.LONG_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr("harness_plugins.llm.send.retries.LONGEST_RETRY_AFTER", 0.4)
+    monkeypatch.setattr("harness_plugins.llm.send.network.LONG_PAUSE_SECONDS", 0.3)
     seen: list[float] = []
 
     async def throttling(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from aiohttp import web
 from harness.errors import ServiceError
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
-from harness_plugins.llm.network import NetworkSender
+from harness_plugins.llm.send.network import NetworkSender
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, call_of, calls_for, engine_for, expected, settings_for, texts_of
 from tests.servers.answers import completion
@@ -37,7 +37,7 @@ def backend(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def fast_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness_plugins.llm.agenda.FIRST_SECONDS", 0.02)
+    monkeypatch.setattr("harness_plugins.llm.send.retries.FIRST_SECONDS", 0.02)
 
 
 def test_faults_that_pass_leave_every_text_answered_once(

@@ -17,14 +17,14 @@ import torch
 
 from harness.errors import CommandError, ConfigError, ServiceError
 from harness.protocols import Account
-from harness_plugins.llm import local_model
-from harness_plugins.llm.calibration import calibrated, with_content_free
 from harness_plugins.llm.calls import Call, Message, Outcome, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
-from harness_plugins.llm.local_compute import Computer, Sampling
-from harness_plugins.llm.local_files import LocalFiles, locate
-from harness_plugins.llm.local_model import LocalModel
-from harness_plugins.llm.opening import open_engine
+from harness_plugins.llm.local import model as local_module
+from harness_plugins.llm.local.calibration import calibrated, with_content_free
+from harness_plugins.llm.local.compute import Computer, Sampling
+from harness_plugins.llm.local.files import LocalFiles, locate
+from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
 
@@ -43,7 +43,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(autouse=True)
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compared to the last digits is so in float32; some machines take bfloat16."""
-    monkeypatch.setattr("harness_plugins.llm.local_files.bf16_pays", lambda: False)
+    monkeypatch.setattr("harness_plugins.llm.local.files.bf16_pays", lambda: False)
 
 
 def question(words: int) -> str:
@@ -376,7 +376,7 @@ def test_in_bfloat16_choices_are_about_as_likely(
     folders: dict[str, Path], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = replies(LocalModel(str(folders[kind])), calls(12))
-    monkeypatch.setattr("harness_plugins.llm.local_files.bf16_pays", lambda: True)
+    monkeypatch.setattr("harness_plugins.llm.local.files.bf16_pays", lambda: True)
     model = LocalModel(str(folders[kind]))
     assert model.identity.endswith("/bfloat16")
     rough = replies(model, calls(12))
@@ -448,7 +448,7 @@ def test_closing_gives_the_weights_back(folders: dict[str, Path]) -> None:
 def test_few_tokens_are_computed_together(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_model, "TOKENS", 200)
+    monkeypatch.setattr(local_module, "TOKENS", 200)
     model = LocalModel(str(folders["llama"]), share_prefix=False)
     sizes: list[int] = []
     model.loaded[1]._model.register_forward_pre_hook(

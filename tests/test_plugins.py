@@ -14,18 +14,18 @@ import typer
 from typer.testing import CliRunner
 
 from harness import hookspecs
-from harness.assembly import assemble
 from harness.config import load_config
 from harness.errors import CommandError, PartError, UnknownNameError
-from harness.loop import run
 from harness.plugin_manager import BUILTINS, Plugins, Problem
 from harness.progress import Silent
 from harness.protocols import AugmenterRequest, no_progress
+from harness.record.folder import RunFolder
+from harness.report.tables import make_table
 from harness.results import RunResult
-from harness.run_folder import RunFolder
+from harness.run.assembly import assemble
+from harness.run.loop import run
+from harness.run.splits import load_splits
 from harness.specs import parse_spec
-from harness.splits import load_splits
-from harness.tables import make_table
 from tests.factories import HOOKIMPL, install, plugin_file, text_pool
 
 EVERY_HOOK = '''

@@ -18,11 +18,11 @@ import torch
 from harness.config import StudentConfig
 from harness.errors import CommandError, PartError
 from harness.protocols import Aids, no_progress
-from harness_plugins.students import checkpoints
 from harness_plugins.students.checking import check_used
-from harness_plugins.students.course import Plan, train_together
-from harness_plugins.students.lesson import Begun
 from harness_plugins.students.settings import Settings
+from harness_plugins.students.training import checkpoints
+from harness_plugins.students.training.trainer import Plan, train_together
+from harness_plugins.students.training.training_data import Begun
 from tests.test_training import EVERYTHING, labels_of, student, texts
 from tests.tiny_encoders import write_bert
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness.cli.app import main
-from harness.run_folder import RunFolder
+from harness.record.folder import RunFolder
 
 HARNESS = Path(sys.executable).with_name("harness")
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.assembly import load_task
 from harness.data import Column, Gold, Pool
-from harness.encoding import read_annotations, write_annotations
 from harness.errors import DataError
 from harness.plugin_manager import Plugins
-from harness.splits import load_splits
+from harness.record.codecs import read_annotations, write_annotations
+from harness.run.assembly import load_task
+from harness.run.splits import load_splits
 from harness_tasks import store as store_module
 from harness_tasks.reading import read_rows
 from harness_tasks.store import Rows, cache_folder

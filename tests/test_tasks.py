@@ -19,8 +19,8 @@ from harness.errors import DataError, TaskError
 from harness.identity import example_ids
 from harness.plugin_manager import Plugins
 from harness.protocols import AnnotatorRequest, TaskRequest
+from harness.run.splits import Split, load_splits
 from harness.specs import Spec, parse_spec
-from harness.splits import Split, load_splits
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.task import DeclaredTask
 from tests.factories import gold_of, sequence_card, text_pool

@@ -15,17 +15,17 @@ from harness.data import Annotations, Pool
 from harness.errors import PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
-from harness_plugins.students import checkpoints
-from harness_plugins.students.checkpoints import Checkpoints
-from harness_plugins.students.encoder import EncoderStudent
-from harness_plugins.students.heads import Standard, load_classifier
-from harness_plugins.students.judging import judged
-from harness_plugins.students.lesson import make_lesson
-from harness_plugins.students.pieces import make_pieces
+from harness_plugins.students.encoder.heads import Standard, load_classifier
+from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.student import EncoderStudent
+from harness_plugins.students.noise.auto_clean import judged
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source, packaged
-from harness_plugins.students.training import Trainer
+from harness_plugins.students.training import checkpoints
+from harness_plugins.students.training.checkpoints import Checkpoints
+from harness_plugins.students.training.epochs import Trainer
+from harness_plugins.students.training.training_data import make_lesson
 from tests.tiny_encoders import WORDS, write_bert, write_roberta
 
 EVERYTHING = Settings(

@@ -11,7 +11,7 @@ import pytest
 
 from harness.data import Gold, TaskCard
 from harness.errors import DataError
-from harness.splits import Splits, hold_out, load_splits
+from harness.run.splits import Splits, hold_out, load_splits
 from harness_tasks.task import DeclaredTask
 from tests.commands import Outcome, call, message, succeeded
 from tests.factories import gold_of, sequence_card, token_card

@@ -16,8 +16,8 @@ from harness.data import Pool, TaskCard
 from harness.iob2 import first_invalid
 from harness.protocols import Written, no_progress
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
-from harness_plugins.annotators.llm.manuscripts import Tokenizer
 from harness_plugins.annotators.llm.writing import WAVES, Author
+from harness_plugins.annotators.llm.written_parsing import Tokenizer
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError
 from tests.factories import sequence_card, text_pool, token_card, token_pool

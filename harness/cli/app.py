@@ -9,14 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from harness.cli import (
-    audit_command,
-    export_command,
-    inspect_commands,
-    plan_command,
-    result_commands,
-    run_command,
-)
+from harness.cli import audit, export, inspect, plan, results, run
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -40,12 +33,12 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    run_command.add_to(app)
-    plan_command.add_to(app)
-    inspect_commands.add_to(app)
-    result_commands.add_to(app)
-    export_command.add_to(app)
-    audit_command.add_to(app)
+    run.add_to(app)
+    plan.add_to(app)
+    inspect.add_to(app)
+    results.add_to(app)
+    export.add_to(app)
+    audit.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 

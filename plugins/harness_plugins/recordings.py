@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Pool
-from harness.delimited import SEPARATORS, read_records
 from harness.errors import CommandError, DataError
+from harness.files.delimited import SEPARATORS, read_records
+from harness.files.jsonl import field, read_jsonl, text_field, type_name
 from harness.identity import occurrence, text_key
-from harness.jsonl import field, read_jsonl, text_field, type_name
 
 __all__ = ["LabelNumber", "Record", "Recording", "open_recording", "open_variants"]
 

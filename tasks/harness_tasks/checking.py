@@ -9,7 +9,7 @@ from unicodedata import category
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.jsonl import field, text_field, type_name
+from harness.files.jsonl import field, text_field, type_name
 from harness_tasks import tag_schemes
 from harness_tasks.declaration import HubSource
 from harness_tasks.formats import RawTable

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import DataError, nearest
-from harness.jsonl import type_name
+from harness.files.jsonl import type_name
 from harness_tasks.declaration import HubSource
 
 __all__ = ["Meaning", "declared_integers", "hub_integers", "named_integers", "renamed"]

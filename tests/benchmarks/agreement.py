@@ -16,10 +16,10 @@ from time import perf_counter
 
 import numpy as np
 
-from harness.assembly import load_task
 from harness.plugin_manager import Plugins
-from harness.splits import load_splits
-from harness_plugins.students.agreement import contradicted
+from harness.run.assembly import load_task
+from harness.run.splits import load_splits
+from harness_plugins.students.noise.agreement import contradicted
 from tests.benchmarks.ladder import Case, said_of
 
 

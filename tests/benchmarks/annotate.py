@@ -61,7 +61,7 @@ def run_engine(url: str, options: argparse.Namespace, *, courier: bool = True) -
     from harness.protocols import Account
     from harness_plugins.annotators.llm.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
-    from harness_plugins.llm.opening import open_engine
+    from harness_plugins.llm.open_engine import open_engine
     from harness_plugins.llm.settings import LlmSettings, Pace
 
     settings = LlmSettings(

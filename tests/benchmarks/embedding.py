@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.assembly import load_task
 from harness.data import Demonstrations, FloatArray, IntArray
 from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
-from harness.splits import Split, load_splits
+from harness.run.assembly import load_task
+from harness.run.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.encoders import sentence_encoder
 

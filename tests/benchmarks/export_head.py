@@ -12,8 +12,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from harness_plugins.encoders import packaged_folder, quiet_transformers
-from harness_plugins.students import exporting
-from harness_plugins.students.heads import MeanPooled
+from harness_plugins.students.encoder import exporting
+from harness_plugins.students.encoder.heads import MeanPooled
 from harness_tasks import DeclaredTask
 from tests.exporting import SHIPPED
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.assembly import load_task
 from harness.config import StudentConfig
 from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
-from harness.splits import load_splits
-from harness_plugins.students.encoder import PENALTY, EncoderStudent
+from harness.run.assembly import load_task
+from harness.run.splits import load_splits
+from harness_plugins.students.encoder.student import PENALTY, EncoderStudent
+from harness_plugins.students.noise.probing import begin
 from harness_plugins.students.presets import settings_of
-from harness_plugins.students.probing import begin
 from harness_plugins.students.sources import packaged
 from tests.benchmarks.ladder import Case, said_of
 

@@ -40,18 +40,18 @@ from typing import Any
 
 import numpy as np
 
-from harness.assembly import load_task
 from harness.config import AnnotatorConfig, StudentConfig, load_config
 from harness.data import Annotations, FloatArray, Gold, IntArray, Pool, TaskCard
 from harness.metrics import score
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, Task, no_progress
+from harness.run.assembly import load_task
+from harness.run.splits import Split, load_splits
 from harness.specs import parse_spec
-from harness.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.annotators.replay import ReplayAnnotator
 from harness_plugins.annotators.simulated import NoisyAnnotator, NoisyMentions
-from harness_plugins.students.encoder import EncoderStudent
+from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.sources import packaged
 

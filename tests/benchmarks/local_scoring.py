@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.data import FloatArray
-from harness_plugins.llm.calibration import normalised
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
-from harness_plugins.llm.local_model import LocalModel
+from harness_plugins.llm.local.calibration import normalised
+from harness_plugins.llm.local.model import LocalModel
 from tests.tiny_models import SENTENCES, write_model
 
 CHOICES = ("abbreviation", "entity", "description", "human", "location", "numeric value")

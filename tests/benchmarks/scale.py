@@ -32,10 +32,10 @@ from typing import Any
 
 import numpy as np
 
-from harness import encoding
 from harness.data import Annotations, Pool, StudentView
-from harness.feedback import Feedback, believe, evidence, select
-from harness.splits import load_splits
+from harness.record import codecs
+from harness.run.feedback import Feedback, believe, evidence, select
+from harness.run.splits import load_splits
 from harness_tasks import store
 from harness_tasks.task import DeclaredTask
 from tests.factories import selector
@@ -151,16 +151,16 @@ def work(folder: Path, way: str, width: int) -> None:
         said = annotate(pool)
     file = folder / "annotations.parquet"
     with step("write annotations", baseline):
-        encoding.write_annotations(file, said, pool, LABELS, 0.0)
+        codecs.write_annotations(file, said, pool, LABELS, 0.0)
     with step("read annotations", baseline):
-        said, _ = encoding.read_annotations(file, pool, LABELS)
+        said, _ = codecs.read_annotations(file, pool, LABELS)
     with step("view (its arrays)", baseline):
         views = {"train": view_of(said, width)}
     with step("write view", baseline):
-        encoding.write_views(folder / "view.safetensors", views, 0.0)
+        codecs.write_views(folder / "view.safetensors", views, 0.0)
     with step("read view", baseline):
         del views
-        views, _ = encoding.read_views(folder / "view.safetensors")
+        views, _ = codecs.read_views(folder / "view.safetensors")
     with step("evidence", baseline):
         seen = evidence(said, views["train"], task.card)
     parts: Any = SimpleNamespace(

@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.assembly import load_task
 from harness.config import StudentConfig
 from harness.data import FloatArray, IntArray
 from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
-from harness.splits import load_splits
+from harness.run.assembly import load_task
+from harness.run.splits import load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.encoders import packaged_folder
-from harness_plugins.students.encoder import EncoderStudent
+from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.settings import EncoderSettings
 
 HELD_OUT = 800

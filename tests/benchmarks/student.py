@@ -32,24 +32,25 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, one_hot, softmax
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from harness.assembly import load_task
 from harness.config import AnnotatorConfig, StudentConfig
 from harness.data import Annotations, IntArray, Pool
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, no_progress
+from harness.run.assembly import load_task
+from harness.run.splits import load_splits
 from harness.specs import parse_spec
-from harness.splits import load_splits
 from harness_plugins.encoders import device, packaged_folder
-from harness_plugins.students import computing, loss
-from harness_plugins.students.encoder import EncoderStudent
-from harness_plugins.students.heads import mean_pooled, normalised
-from harness_plugins.students.lesson import Lesson, make_lesson
-from harness_plugins.students.mixture import clean_by_mixture
-from harness_plugins.students.pieces import make_pieces
+from harness_plugins.students.encoder import device as computing
+from harness_plugins.students.encoder.heads import mean_pooled, normalised
+from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.student import EncoderStudent
+from harness_plugins.students.noise.mixture import clean_by_mixture
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source, packaged
-from harness_plugins.students.training import Trainer
+from harness_plugins.students.training import loss
+from harness_plugins.students.training.epochs import Trainer
+from harness_plugins.students.training.training_data import Lesson, make_lesson
 
 PADDED = 128
 RESCORED = 32

@@ -17,7 +17,7 @@ from harness.errors import CommandError
 from harness.protocols import AugmenterRequest, Progress
 from harness.specs import Spec
 from harness_plugins.augmenters.translator import Decoding, Translator, arithmetic, found
-from harness_plugins.llm.local_files import LocalFiles
+from harness_plugins.llm.local.files import LocalFiles
 
 __all__ = ["BackTranslation", "models_of"]
 

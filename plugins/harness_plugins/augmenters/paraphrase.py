@@ -132,7 +132,7 @@ class ParaphraseAugmenter:
 
     @contextmanager
     def _opened(self, account: Account) -> Iterator[None]:
-        from harness_plugins.llm.opening import open_engine
+        from harness_plugins.llm.open_engine import open_engine
 
         with open_engine(self._settings, account) as engine:
             self._open = (engine, account)

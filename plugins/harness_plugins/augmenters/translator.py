@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, length_batches, quiet_transformers
-from harness_plugins.llm.local_files import LocalFiles, locate
+from harness_plugins.llm.local.files import LocalFiles, locate
 
 __all__ = ["Decoding", "Translator", "arithmetic", "found", "parts_of"]
 

@@ -27,7 +27,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.errors import HarnessError
-from harness_plugins.llm.backends import backend_of
+from harness_plugins.llm.backends.choice import backend_of
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.courier_frames import (
     TOGETHER,
@@ -44,7 +44,7 @@ from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import redactor_for
 
 if TYPE_CHECKING:
-    from harness_plugins.llm.sending import Backend
+    from harness_plugins.llm.sender import Backend
 
 __all__ = ["Words", "main"]
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from harness.errors import ConfigError
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
-from harness_plugins.llm.secret_names import check_key_sources, check_no_secret
+from harness_plugins.llm.secrets import check_key_sources, check_no_secret
 
 if TYPE_CHECKING:
     from harness.config import AnnotatorConfig
@@ -144,7 +144,7 @@ class LlmSettings:
         """
         if self.service != "transformers":
             return self.model
-        from harness_plugins.llm.local_files import identity_of
+        from harness_plugins.llm.local.files import identity_of
 
         return identity_of(self.model)
 

@@ -61,7 +61,7 @@ def _named(request: StudentRequest) -> Student:
 def _encoder(request: StudentRequest, source: Source) -> Student:
     from harness_plugins.encoders import PACKAGED
     from harness_plugins.students.checking import check_encoder, check_length, check_used
-    from harness_plugins.students.encoder import EncoderStudent
+    from harness_plugins.students.encoder.student import EncoderStudent
     from harness_plugins.students.presets import settings_of
 
     kind = request.task.kind

@@ -128,7 +128,7 @@ def named_source(request: StudentRequest) -> Source:
 
 
 def _located(model: str, revision: str | None) -> Source:
-    from harness_plugins.llm.local_files import locate
+    from harness_plugins.llm.local.files import locate
 
     files = locate(model, revision)
     return Source(files.folder, files.identity())

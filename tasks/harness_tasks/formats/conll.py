@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.text_lines import read_lines
+from harness.files.lines import read_lines
 from harness_tasks.formats.table import RawRow, RawTable
 
 __all__ = ["open_conll"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.data import Kind
-from harness.delimited import has_header, read_cells, read_records
 from harness.errors import DataError
+from harness.files.delimited import has_header, read_cells, read_records
 from harness_tasks.formats.conll import open_conll
 from harness_tasks.formats.table import RawRow, RawTable
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.jsonl import read_jsonl, type_name
-from harness.text_lines import read_lines
+from harness.files.jsonl import read_jsonl, type_name
+from harness.files.lines import read_lines
 from harness_tasks.formats.table import RawRow, RawTable
 
 __all__ = ["open_array", "open_lines"]

@@ -246,7 +246,7 @@ class LlmAnnotator:
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """To be answered without what the prompt alone suggests (Zhao et al., 2021)."""
-        from harness_plugins.llm.calibration import with_content_free
+        from harness_plugins.llm.local.calibration import with_content_free
 
         texts = [text for text in pool.texts for _ in range(self._settings.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
@@ -338,6 +338,6 @@ def _remembering(embed: Embed) -> Embed:
 
 
 def _open_engine(settings: LlmSettings, account: Account) -> AbstractContextManager[Engine]:
-    from harness_plugins.llm.opening import open_engine
+    from harness_plugins.llm.open_engine import open_engine
 
     return open_engine(settings, account)

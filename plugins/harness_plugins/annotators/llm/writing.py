@@ -23,7 +23,7 @@ import numpy as np
 
 from harness.data import Demonstrations, Pool, TaskCard
 from harness_plugins.annotators.llm.chat import names_in_words, system_of
-from harness_plugins.annotators.llm.manuscripts import Manuscript, Reader
+from harness_plugins.annotators.llm.written_parsing import Manuscript, Reader
 from harness_plugins.llm.calls import Message, Reply
 
 __all__ = ["REPLY_TOKENS", "TEMPERATURE", "Author", "Order"]

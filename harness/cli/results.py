@@ -1,0 +1,85 @@
+"""``harness runs`` and ``harness table``: what earlier runs found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.results import RunResult
+
+__all__ = ["add_to"]
+
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("runs")(runs)
+    app.command("table")(table)
+
+
+def runs(out: OutOption = None) -> None:
+    """List runs: finished ones with their scores, others with how far they are."""
+    from harness.cli.session import RUNS
+    from harness.cli.show import print_runs
+
+    print_runs(out or RUNS)
+
+
+def table(
+    format_: Annotated[
+        str, typer.Option("--format", metavar="F", help="rich, markdown, csv, json or a plugin's.")
+    ] = "rich",
+    rows: Annotated[
+        str | None, typer.Option(metavar="K,K", help="What names a row; the rest are its seeds.")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(metavar="M", help="transductive, inductive, answered, ...")
+    ] = "transductive",
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
+    out: OutOption = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
+    ] = None,
+) -> None:
+    """Print the stages of all finished runs, seeds as mean ± standard deviation."""
+    from harness.cli.session import RUNS, console, load_plugins, say
+    from harness.errors import CommandError, RunError, UnknownNameError
+    from harness.report.tables import FORMATS, make_table
+
+    plugins = load_plugins(plugin or ())
+    formats = dict(FORMATS)
+    formats.update({n: part.factory for n, part in plugins.parts("table_format").items()})
+    if format_ != "rich" and format_ not in formats:
+        raise UnknownNameError("table format", format_, [*formats, "rich"])
+    results = _finished(out or RUNS, task)
+    if not results:
+        raise RunError(f"{out or RUNS}: holds no finished run; make one with harness run")
+    made = make_table(results, rows=rows.split(",") if rows else None, metric=metric)
+    if format_ == "rich":
+        from harness.cli.screen.tables import table_picture
+
+        console().print(table_picture(made))
+    else:
+        text = formats[format_](made)
+        if not isinstance(text, str):
+            raise CommandError(f"--format {format_}: the plugin returned no text")
+        say(text)
+
+
+def _finished(out: Path, task: str | None) -> list[RunResult]:
+    from harness.cli.session import warn
+    from harness.record.listing import list_runs
+
+    results = []
+    for run in list_runs(out):
+        if run.problem:
+            warn(f"left out: {run.problem}")
+        elif run.result is not None and task in (None, run.result.task):
+            results.append(run.result)
+    return results

@@ -1,0 +1,99 @@
+"""The progress of a run on a terminal: finished stages, and what is going on."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.screen.tables import percent_of, stage_row
+from harness.results import StageResult
+
+__all__ = ["LiveWatcher"]
+
+
+class LiveWatcher:
+    """Draws finished stages with their scores, and a bar for the current activity."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._name = name
+        self._stages: list[StageResult] = []
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            expand=True,
+        )
+        self._live = Live(self._picture(), console=console, refresh_per_second=4, transient=True)
+        self._activity: int | None = None
+
+    def __enter__(self) -> LiveWatcher:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def began(self, stage: str, actor: str, activity: str) -> None:
+        """A bar of its own for each activity."""
+        self._end_activity()
+        self._activity = self._bar.add_task(f"{stage} {actor}: {activity}", total=None)
+
+    def advanced(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._activity is not None:
+            self._bar.update(self._activity, completed=done, total=total)  # type: ignore[arg-type]
+
+    def finished(self, stage: StageResult) -> None:
+        """Add the stage to the list above the bar."""
+        self._end_activity()
+        self._stages.append(stage)
+        self._live.update(self._picture())
+
+    def noted(self, message: str) -> None:
+        """Print the message above the picture."""
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
+
+    def _end_activity(self) -> None:
+        if self._activity is not None:
+            self._bar.remove_task(self._activity)  # type: ignore[arg-type]
+            self._activity = None
+
+    def _picture(self) -> Group:
+        stages = Table.grid(padding=(0, 2))
+        for stage in self._stages:
+            name, actor, pool, test, _, trusted, _, seconds = stage_row(stage)
+            shown = f"pool {pool} %" + ("" if test == "–" else f"  test {test} %")
+            if stage.validation is not None:
+                shown += f"  validation {percent_of(stage.validation)} %"
+            more = "" if trusted == "–" else f"trusts {trusted} % right"
+            stages.add_row("[green]✓[/]", name, actor, shown, more, f"[dim]{seconds} s[/]")
+        return Group(Text(self._name, style="bold"), stages, self._bar)
+
+
+class _Rate(ProgressColumn):
+    """Finished units a second."""
+
+    def render(self, task: Task) -> Text:
+        """``123/s``, once there is a speed."""
+        return Text(f"{task.speed:.0f}/s" if task.speed else "", style="dim")

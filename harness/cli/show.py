@@ -1,0 +1,165 @@
+"""What ``list``, ``show``, ``plugins`` and ``runs`` print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.session import console, hanging, note, say, warn
+from harness.errors import UnknownNameError
+from harness.task_reports import Noted
+
+if TYPE_CHECKING:
+    from harness.plugin_manager import Part, Plugins
+
+__all__ = [
+    "print_config",
+    "print_part",
+    "print_parts",
+    "print_plugins",
+    "print_run",
+    "print_runs",
+    "print_task",
+]
+
+PAGE = 88
+"""Columns of a page of text, on wider screens, too."""
+
+
+def print_parts(plugins: Plugins, kind: str) -> None:
+    """Names and summaries of one kind of part."""
+    parts = plugins.parts(kind.removesuffix("s"))
+    say(f"{kind}:")
+    width = max((len(name) for name in parts), default=0)
+    for name in sorted(parts):
+        serves = "" if len(parts[name].serves) == 2 else f"  [{parts[name].serves[0]} tasks]"
+        hanging(f"  {name:<{width}}  ", parts[name].summary + serves)
+    if not parts:
+        say("  (none)")
+
+
+def print_part(kind: str, name: str, plugins: Plugins) -> None:
+    """One part: where it comes from and what its documentation says."""
+    from harness.protocols import Described
+
+    for part in _find(kind, name, plugins):
+        say(f"{kind} {part.name}")
+        say(f"  {part.summary}")
+        say(f"  serves: {', '.join(part.serves)} tasks")
+        say(f"  plugin: {part.plugin}")
+        if kind == "selector" and part.name.startswith("preset/"):
+            preset = part.factory
+            say(f"  trust = {preset.trust}")
+            say(f"  demonstrations = {preset.demonstrations}")
+            say(f"  query = {preset.query}")
+        elif isinstance(part.factory, Described) and not isinstance(part.factory, type):
+            for key, value in part.factory.describe().items():
+                say(f"  {key} = {value}")
+
+
+def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
+    """All that a task declares, and its data where it is at hand."""
+    from rich.text import Text
+
+    from harness.cli.screen.task_page import task_page
+    from harness.errors import DataError
+    from harness.run.assembly import load_task
+
+    missing = ""
+    try:
+        task = load_task(name, plugins, data)
+    except DataError as error:
+        missing = str(error)  # a task can be shown without its data
+        task = load_task(name, plugins, data, declaration_only=True)
+    screen = console()
+    screen.width = min(screen.width, PAGE)
+    parts = plugins.parts("student")
+    students = [name for name, part in parts.items() if task.card.kind in part.serves]
+    for block in task_page(task, missing, students):
+        # A line by itself may be a command to copy: a terminal folds it, we do not.
+        screen.print(block, soft_wrap=isinstance(block, Text))
+    for said in task.notes if isinstance(task, Noted) else ():
+        note(said)
+
+
+def print_config(file: Path | None, settings: Sequence[str]) -> None:
+    """The whole configuration as TOML, each key with what it means."""
+    from harness.config import load_config, to_toml
+
+    say(to_toml(load_config(file, settings)).rstrip())
+
+
+def print_run(name: str, out: Path) -> None:
+    """A run's configuration, and its stages if it is finished."""
+    from harness.record.folder import RunFolder
+    from harness.record.listing import find_run
+    from harness.results import load_result
+
+    folder = RunFolder(find_run(name, out))
+    config = folder.read("config.toml", lambda path: path.read_text(encoding="utf-8"))
+    result = folder.read("result.json", load_result) if folder.has("result.json") else None
+    say(str(folder.path))
+    say(config.rstrip())
+    if result is None:
+        say("\nnot finished: the same command goes on from what is recorded")
+        return
+    from harness.cli.screen.tables import stages_table
+
+    console().print(stages_table(result))
+
+
+def print_runs(out: Path) -> None:
+    """One line a run."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.record.listing import list_runs
+
+    runs = list_runs(out)
+    if not runs:
+        say(f"no runs below {out}; make one with harness run")
+        return
+    title = Text(f"runs below {out}", style="bold")
+    picture = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in ("run", "state", "stages", "last", "pool", "test"):
+        picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
+    for run in runs:
+        last = run.result.stages[-1] if run.result else None
+        test = last.inductive if last else None
+        picture.add_row(
+            Text(f"{run.path.parent.name}/{run.path.name}"),
+            run.state,
+            str(run.stages),
+            last.stage if last else "–",
+            f"{100 * last.transductive.score:.1f}" if last else "–",
+            f"{100 * test.score:.1f}" if test else "–",
+        )
+    console().print(picture)
+    for run in runs:
+        if run.problem:
+            warn(run.problem)
+
+
+def print_plugins(plugins: Plugins) -> None:
+    """Every plugin, its origin and its hooks; then what is wrong with any."""
+    for info in plugins.infos():
+        say(f"{info.name}  ({info.origin})")
+        for hook in info.hooks:
+            say(f"  {hook}")
+    for kind in ("task", "annotator", "student", "selector", "augmenter", "table_format"):
+        plugins.parts(kind)
+    for problem in plugins.problems:
+        say(f"PROBLEM {problem}")
+
+
+def _find(kind: str, name: str, plugins: Plugins) -> list[Part]:
+    """The part of that name; of selectors, each role that has the name."""
+    if kind != "selector" or "/" in name:
+        return [plugins.part(kind, name)]
+    parts = plugins.parts(kind)
+    found = [part for full, part in parts.items() if full.partition("/")[2] == name]
+    if not found:
+        raise UnknownNameError(kind, name, [full.partition("/")[2] for full in parts])
+    return found

@@ -1,0 +1,1 @@
+"""What leaves a finished run: labels, answers, models."""

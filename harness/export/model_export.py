@@ -1,0 +1,86 @@
+"""A run's student as a folder that ``transformers`` loads, with a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import CommandError, HarnessError, PartError, RunError
+from harness.export.model_card import model_card
+from harness.export.reproducing import command_of
+from harness.plugin_manager import Plugins
+from harness.protocols import Exports, FittedStudent, Student
+from harness.record.finished import FinishedRun
+from harness.record.folder import STUDENT, new_folder
+from harness.run.assembly import load_task, student_of
+
+__all__ = ["check_empty", "export_model"]
+
+
+def check_empty(target: Path) -> None:
+    """Refuse a folder that holds something, before anything is read or computed.
+
+    Raises:
+        CommandError: if it does, or is no folder.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        what = "holds files already" if target.is_dir() else "is not a folder"
+        raise CommandError(f"--model {target}: {what}; choose a new or an empty folder")
+
+
+def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
+    """Write the run's kept student to a new or empty folder, wholly or not at all.
+
+    Args:
+        run: whose student was kept (``student.save``). Its data is not needed.
+        plugins: where its task and its student come from.
+        target: the folder.
+
+    Raises:
+        RunError: if the student was not kept, is damaged, or cannot be written.
+        CommandError: if the student is of a kind that cannot be exported.
+    """
+    path = run.folder.path
+    card = load_task(run.config.task, plugins, None, declaration_only=True).card
+    labels = [label.name for label in card.labels]
+    if labels != list(run.result.stages[-1].transductive.per_label):
+        raise RunError(f"{path}: task {card.name!r} had other labels when this run was made")
+    student = student_of(run.config, card, plugins)
+    if not run.folder.has(STUDENT):
+        raise RunError(
+            f"{path}: its student was not kept; the same harness run command with --set "
+            "student.save=true trains it once more, asks nobody anything, and keeps it"
+        )
+    spec = run.config.student.spec
+    fitted = run.folder.read_folder(STUDENT, lambda folder: _load(student, folder, spec))
+    if not isinstance(fitted, Exports):
+        raise CommandError(
+            f"student {spec!r} cannot be exported: it is no model of transformers (an encoder such "
+            "as minilm is); --to FILE exports its labels"
+        )
+    text = model_card(run.result, card, command_of(run.config, card, plugins))
+
+    def write(folder: Path) -> None:
+        fitted.export(folder)
+        readme = folder / "README.md"
+        readme.write_text(text, encoding="utf-8")
+        for file in folder.iterdir():  # safetensors keeps its files from other users
+            file.chmod(readme.stat().st_mode)
+
+    try:
+        new_folder(target, write)
+    except HarnessError:
+        raise
+    except OSError as error:
+        raise RunError(f"{target}: cannot be written ({error.strerror or error})") from None
+
+
+def _load(student: Student, folder: Path, spec: str) -> FittedStudent:
+    try:
+        return student.load(folder)
+    except HarnessError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise PartError(
+            f"student {spec!r} could not read {folder}: {type(error).__name__}: {said}"
+        ) from error

@@ -1,0 +1,83 @@
+"""The command that makes a run again, without anything that only one machine knows."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from harness.config import MANNERS, Config, SelectorConfig
+from harness.data import TaskCard
+from harness.plugin_manager import Plugins
+from harness.run.assembly import resolve_selector
+from harness.specs import parse_spec
+
+__all__ = ["command_of", "portable"]
+
+OPTIONS = {
+    "task": "--task",
+    "annotator.spec": "--annotator",
+    "student.spec": "--student",
+    "selector.spec": "--selector",
+    "rounds": "--rounds",
+    "seed": "--seed",
+    "setting": "--setting",
+    "limit": "--limit",
+}
+"""Keys that have an option of their own, in the order in which they are written."""
+ALWAYS = ("task", "annotator.spec", "student.spec", "rounds", "seed")
+ADDRESS = "annotator.base_url"
+
+
+def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
+    """``harness run`` with every key that is not at its default.
+
+    Args:
+        config: resolved, of a run.
+        card: of its task, which has defaults of its own.
+        plugins: that know the selector's preset.
+    """
+    selector = resolve_selector(SelectorConfig(spec=config.selector.spec), plugins)
+    shots = {"shots": card.prompt.shots}
+    default = Config().model_copy(
+        update={
+            "selector": selector.model_copy(update={"spec": SelectorConfig().spec}),
+            "demonstrations": Config().demonstrations.model_copy(update=shots),
+        }
+    )
+    usual, used = (dict(_flat(one.model_dump(mode="json", exclude=MANNERS)))
+                   for one in (default, config))  # fmt: skip
+    words = ["harness", "run"]
+    for key, option in OPTIONS.items():
+        value = used.pop(key)
+        if key in ALWAYS or value != usual[key]:
+            words += [option, portable(str(value))]
+    for key, value in used.items():
+        if value != usual.get(key):
+            words += ["--set", f"{key}={'URL' if key == ADDRESS else _toml(value)}"]
+    return shlex.join([*words, "--set", "student.save=true"])
+
+
+def portable(spec: str) -> str:
+    """A spec, or a path, with a file's name in place of where it lies on this machine."""
+    parsed = parse_spec(spec)
+    argument = parsed.argument if parsed.argument is not None else spec
+    if not argument.startswith(("/", "~", ".")):
+        return spec
+    return spec.replace(argument, argument.rstrip("/").rpartition("/")[2])
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and not prefix:
+            yield from _flat(value, f"{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _toml(value: Any) -> str:
+    """A value as ``--set`` reads it."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    return value if isinstance(value, str) else json.dumps(value)

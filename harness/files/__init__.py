@@ -1,0 +1,1 @@
+"""Strict reading of the files that users bring."""

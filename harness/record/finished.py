@@ -1,0 +1,122 @@
+"""A finished run read back: its configuration, and what was recorded of each round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.config import Config, load_config
+from harness.data import Annotations, BoolArray, Pool, Selection, StudentView
+from harness.errors import CommandError, DataError, RunError
+from harness.protocols import Task
+from harness.record import codecs
+from harness.record.folder import RunFolder
+from harness.results import RunResult, StageResult, load_result
+from harness.run.splits import Splits, load_splits
+
+__all__ = ["FinishedRun"]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """Attributes: the folder, its ``result.json`` and its ``config.toml``."""
+
+    folder: RunFolder
+    result: RunResult
+    config: Config
+
+    @classmethod
+    def open(cls, path: Path) -> FinishedRun:
+        """Open a run's folder to read it.
+
+        Raises:
+            RunError: if the run is not finished, or damaged.
+        """
+        folder = RunFolder(path)
+        if not folder.has("result.json"):
+            raise RunError(
+                f"{path}: this run is not finished; the same harness run command goes on with it"
+            )
+        config = folder.read("config.toml", load_config)
+        return cls(folder, folder.read("result.json", load_result), config)
+
+    def stage(self, name: str | None, actor: str | None = None) -> StageResult:
+        """A stage by its name; without one the actor's first, or the last of all.
+
+        Raises:
+            CommandError: if the run has no such stage.
+        """
+        stages = [one for one in self.result.stages if actor in (None, one.actor)]
+        if name is None:
+            return stages[0] if actor is not None else stages[-1]
+        found = [one for one in stages if one.stage == name.upper()]
+        if not found:
+            which = f"{actor}'s stages of this run" if actor else "stages of this run"
+            known = ", ".join(one.stage for one in stages)
+            raise CommandError(f"--stage {name}: the {which} are {known}")
+        return found[0]
+
+    def splits(self, task: Task) -> Splits:
+        """The data, drawn as it was for the run.
+
+        Raises:
+            DataError: if it is not the data of the run.
+        """
+        config = self.config
+        return load_splits(
+            task,
+            inductive=config.setting == "inductive",
+            limit=config.limit,
+            seed=config.seed,
+            validation=config.validation,
+        )
+
+    def annotations(self, round_: int, pool: Pool, task: Task) -> Annotations | None:
+        """The annotations of a pool in a round; None where the annotator had none.
+
+        Raises:
+            DataError: if they were made for other examples than those of the pool.
+        """
+        name = codecs.annotations_file(round_, pool.split)
+        if not self.folder.has(name):
+            return None
+        classes = task.card.classes
+
+        def read(path: Path) -> Annotations:
+            self._check_ids(codecs.read_ids(path), pool)
+            return codecs.read_annotations(path, pool, classes)[0]
+
+        return self.folder.read(name, read)
+
+    def _check_ids(self, recorded: list[str], pool: Pool) -> None:
+        here = list(pool.ids)
+        if recorded != here:
+            missing = len(set(recorded) - set(here))
+            raise DataError(
+                f"{self.folder.path}: was made with other data: {missing} of its {len(recorded)} "
+                f"{pool.split} examples are not in this; pass the --data of that run"
+            )
+
+    def view(self, round_: int) -> StudentView:
+        """The student's view of the pool."""
+        name = f"rounds/{round_:02d}/view.safetensors"
+        return self.folder.read(name, codecs.read_views)[0]["train"]
+
+    def selection(self, round_: int) -> Selection:
+        """What the selector decided in a round."""
+        return self.folder.read(f"rounds/{round_:02d}/selection.json", codecs.read_selection)
+
+    def carried(self, round_: int) -> BoolArray:
+        """Whether an example's label in a round's annotations is the student's: bool ``[n]``.
+
+        It is where the student was trusted in an earlier round and the annotator was not
+        asked again since.
+        """
+        student = np.zeros(self.result.stages[0].n, dtype=np.bool_)
+        for earlier in range(round_):
+            selection = self.selection(earlier)
+            student[selection.trusted] = True
+            student[selection.requested] = False
+        return student

@@ -1,0 +1,1 @@
+"""The method: rounds of annotating, training and selecting, and what prepares them."""

@@ -1,0 +1,166 @@
+"""The pool and the sets that score a run, drawn by its seed, each with its gold apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
+from harness.errors import DataError
+from harness.iob2 import first_invalid
+from harness.protocols import Task
+from harness.run.feedback import groups
+from harness.task_reports import Noted, Sourced
+
+__all__ = ["Split", "Splits", "hold_out", "load_splits"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """One split: what parts see, and what only metrics see."""
+
+    pool: Pool
+    gold: Gold
+
+    def take(self, rows: IntArray) -> Split:
+        """The given rows, in the given order."""
+        return Split(self.pool.take(rows), self.gold.take(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """What a run works on.
+
+    Attributes:
+        train: the pool.
+        test: None in the transductive setting.
+        validation: None unless it was asked for.
+        notes: what the user should know of the data, one line each.
+        origin: where the data comes from, for the result's provenance.
+    """
+
+    train: Split
+    test: Split | None
+    validation: Split | None = None
+    notes: tuple[str, ...] = ()
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def beside(self) -> Mapping[str, Split]:
+        """The splits beside the pool that both actors are scored on, by name."""
+        named = {"test": self.test, "validation": self.validation}
+        return {name: split for name, split in named.items() if split is not None}
+
+    def described(self) -> dict[str, Any]:
+        """Sizes, origin and notes as plain values."""
+        sizes = {name: len(split.pool) for name, split in self.beside.items()}
+        return {
+            **self.origin,
+            "sizes": {"train": len(self.train.pool), **sizes},
+            "notes": list(self.notes),
+        }
+
+
+def load_splits(
+    task: Task, *, inductive: bool, limit: int | None, seed: int, validation: float = 0.0
+) -> Splits:
+    """Load and draw the splits.
+
+    Examples always come in an order drawn by the seed, also without a limit: some data
+    sets are sorted by class, and a position must tell nothing about a label.
+
+    Args:
+        task: whose data it is.
+        inductive: load the test split, too.
+        limit: at most so many examples of each split.
+        seed: draws.
+        validation: 0 for none; else the task's own validation split is used or, where it
+            has none, this share of train is held out.
+
+    Raises:
+        DataError: if a split that the run needs is missing or empty.
+    """
+    train = _load(task, "train")
+    notes: list[str] = []
+    held = None
+    if validation:
+        train, held = _validation(task, train, validation, seed, notes)
+    test = _drawn(_load(task, "test"), limit, seed) if inductive else None
+    return Splits(
+        train=_drawn(train, limit, seed),
+        test=test,
+        validation=None if held is None else _drawn(held, limit, seed),
+        notes=(*(task.notes if isinstance(task, Noted) else ()), *notes),
+        origin=task.origin() if isinstance(task, Sourced) else {},
+    )
+
+
+def hold_out(gold: Gold, share: float, card: TaskCard, rng: np.random.Generator) -> BoolArray:
+    """Which examples to hold out, stratified: bool ``[n]``.
+
+    Of each label the share, rounded; token tasks: of each most frequent entity type of a
+    sentence, and of the sentences without any. A label with two examples or more keeps one
+    on each side; one example alone stays in the pool.
+
+    Args:
+        gold: labels of the whole split.
+        share: in (0, 0.5].
+        card: of the task.
+        rng: draws.
+    """
+    strata = groups(gold.labels, gold.offsets, card)
+    held = np.zeros(len(gold), dtype=np.bool_)
+    for stratum in np.unique(strata):
+        rows = np.flatnonzero(strata == stratum)
+        least = 1 if len(rows) > 1 else 0
+        count = min(max(round(share * len(rows)), least), len(rows) - 1)
+        held[rng.permutation(rows)[:count]] = True
+    return held
+
+
+def _validation(
+    task: Task, train: Split, share: float, seed: int, notes: list[str]
+) -> tuple[Split, Split]:
+    """What is left of train, and the validation set."""
+    if task.load("validation") is not None:
+        own = _load(task, "validation")
+        notes.append(f"validation: the task's own split of {len(own.pool)} examples")
+        return train, own
+    rng = np.random.default_rng([seed, *b"validation"])
+    held = hold_out(train.gold, share, task.card, rng)
+    if not held.any():
+        raise DataError(
+            f"task {task.card.name!r}: {len(train.pool)} train examples are too few to hold any "
+            "out for validation; leave validation = 0"
+        )
+    left, kept = train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
+    again = len(set(left.pool.texts) & set(kept.pool.texts))
+    notes.append(
+        f"validation: {len(kept.pool)} of {len(train.pool)} train examples, stratified, are held "
+        f"out of the pool by seed {seed}"
+        + (f"; {again} of their texts occur in it" if again else "")
+    )
+    named = Split(replace(kept.pool, split="validation"), replace(kept.gold, split="validation"))
+    return left, named
+
+
+def _load(task: Task, split: str) -> Split:
+    pool, gold = task.load(split), task.gold(split)
+    if pool is None or gold is None:
+        hint = "; use --setting transductive to do without it" if split == "test" else ""
+        raise DataError(f"task {task.card.name!r} has no {split} split{hint}")
+    if len(pool) == 0:
+        raise DataError(f"task {task.card.name!r}: its {split} split is empty")
+    if task.card.kind == "token" and (unit := first_invalid(gold.labels, gold.offsets)) is not None:
+        row = int(np.searchsorted(gold.offsets, unit, side="right")) - 1
+        where = f"{pool.ids[row]} in its {split} split"
+        raise DataError(f"task {task.card.name!r}: the gold tags of {where} are not IOB2")
+    return Split(pool, gold)
+
+
+def _drawn(split: Split, limit: int | None, seed: int) -> Split:
+    rng = np.random.default_rng([seed, *split.pool.split.encode()])
+    return split.take(rng.permutation(len(split.pool))[:limit])

@@ -1,0 +1,118 @@
+"""Chat completions through the official ``openai`` client, also for Azure.
+
+The client takes a second to import: only who makes such a backend imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import openai
+import orjson
+
+from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.failures import SendingError, TransientError
+from harness_plugins.llm.keys import setting
+from harness_plugins.llm.send.refusals import Server, failure_of
+from harness_plugins.llm.settings import is_azure
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.keys import Secret
+
+__all__ = ["NO_KEY", "ClientBackend"]
+
+NO_KEY = "no-key"
+"""What the client is given for servers that need no key."""
+AZURE_API_VERSION = "2024-10-21"
+"""Used where ``OPENAI_API_VERSION`` is not set."""
+
+
+class ClientBackend:
+    """A ``Backend`` over ``AsyncOpenAI``; it neither retries nor builds models here.
+
+    Args:
+        base_url: up to ``/v1``, or the address of an Azure resource.
+        keys: one a lane; none: one lane.
+        server: what refusals are told with.
+        timeout: seconds; the sender's own comes first.
+    """
+
+    def __init__(
+        self, base_url: str, keys: Sequence[Secret], server: Server, timeout: float
+    ) -> None:
+        self._base_url, self._keys, self._server = base_url, tuple(keys), server
+        self._timeout = timeout + 5.0
+        self._clients: list[openai.AsyncOpenAI] = []
+
+    @property
+    def lanes(self) -> int:
+        """Number of keys, at least one."""
+        return max(1, len(self._keys))
+
+    async def send(self, call: Call, lane: int) -> Reply:
+        """One request; see ``Backend``."""
+        request = request_of(call)
+        client = (self._clients or self._open())[lane]
+        try:
+            response = await client.chat.completions.with_raw_response.create(**request)
+            return self._read(response.content, call)
+        except SendingError:
+            raise
+        except openai.APIStatusError as error:
+            raise self._refused(error, lane) from None
+        except openai.APITimeoutError:
+            raise TransientError("no reply in time") from None
+        except openai.APIConnectionError as error:
+            raise _broken(error) from None
+        except openai.APIError as error:  # a stream of bytes that is no response
+            raise TransientError(self._server.redact(str(error))[:200]) from None
+        except OSError as error:
+            raise TransientError(f"connection broken ({type(error).__name__})") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.close()
+
+    def _open(self) -> list[openai.AsyncOpenAI]:
+        keys = [key.reveal() for key in self._keys] or [NO_KEY]
+        self._clients = [self._client(key) for key in keys]
+        return self._clients
+
+    def _client(self, key: str) -> openai.AsyncOpenAI:
+        common: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": self._timeout}
+        if is_azure(self._base_url) and "/openai/v1" not in self._base_url:
+            return openai.AsyncAzureOpenAI(
+                azure_endpoint=self._base_url,
+                api_version=setting("OPENAI_API_VERSION") or AZURE_API_VERSION,
+                **common,
+            )
+        return openai.AsyncOpenAI(base_url=self._base_url, **common)
+
+    def _read(self, raw: bytes, call: Call) -> Reply:
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise TransientError("the reply is torn (not JSON)") from None
+        if isinstance(body, dict) and body.get("error") and not body.get("choices"):
+            raise failure_of(self._server, 500, body, {}, 0)
+        return reply_of(body, call)
+
+    def _refused(self, error: Any, lane: int) -> SendingError:
+        response = error.response
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        try:
+            body: Any = orjson.loads(response.content)
+        except orjson.JSONDecodeError:
+            body = str(response.text)
+        return failure_of(self._server, error.status_code, body, headers, lane)
+
+
+def _broken(error: BaseException) -> TransientError:
+    cause = type(error.__cause__).__name__ if error.__cause__ else "connection error"
+    if cause == "ConnectError":
+        return TransientError("no connection", unreachable=True)
+    return TransientError(f"connection broken ({cause})")

@@ -1,0 +1,190 @@
+"""Every provider that litellm knows, through ``litellm.acompletion``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import CommandError, ConfigError
+from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.failures import (
+    ClosedError,
+    RejectedError,
+    SendingError,
+    TransientError,
+    UnsupportedError,
+)
+from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of
+from harness_plugins.llm.provider_keys import from_dotenv, is_own_address
+from harness_plugins.llm.secrets import check_key_sources, not_set, variables_of
+from harness_plugins.llm.send.refusals import Server, failure_of, unsupported_feature
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.settings import LlmSettings
+
+__all__ = ["LitellmBackend"]
+
+NO_KEY = "no-key"
+"""For servers that need none: without one litellm looks for the provider's itself."""
+
+
+class LitellmBackend:
+    """A ``Backend`` over litellm: one lane a key, no retries, no telemetry, nothing printed.
+
+    Raises:
+        CommandError: if the model's provider needs a key or setting that is missing.
+        ConfigError: if litellm does not know the model's provider.
+    """
+
+    def __init__(self, settings: LlmSettings) -> None:
+        self._litellm = _quiet_litellm()
+        self._settings = settings
+        self._credentials: Mapping[str, Secret] = {}
+        self._keys = self._find_keys()
+        self._server = Server(
+            where=settings.base_url or settings.model.partition("/")[0],
+            model=settings.model,
+            keys=max(1, len(self._keys)),  # litellm finds those of some providers itself
+            redact=Redactor([*self._keys, *self._credentials.values(), *environment_secrets()]),
+        )
+
+    @property
+    def lanes(self) -> int:
+        """Number of keys, at least one."""
+        return max(1, len(self._keys))
+
+    async def send(self, call: Call, lane: int) -> Reply:
+        """One request; see ``Backend``."""
+        request = request_of(call)
+        if self._settings.base_url:
+            request["api_base"] = self._settings.base_url
+        timeout = self._settings.pace.timeout + 5.0
+        try:
+            response = await self._litellm.acompletion(
+                **request,
+                **{name: secret.reveal() for name, secret in self._credentials.items()},
+                api_key=self._keys[lane].reveal() if self._keys else None,
+                timeout=timeout,
+                num_retries=0,
+                max_retries=0,
+            )
+            return reply_of(response.model_dump(), call)
+        except SendingError:
+            raise
+        except Exception as error:  # litellm raises its own, openai's, and others' errors
+            raise self._failure(error, lane) from None
+
+    async def close(self) -> None:
+        """Close the connections that litellm keeps."""
+        await self._litellm.close_litellm_async_clients()
+
+    def _find_keys(self) -> list[Secret]:
+        settings = self._settings
+        if settings.key_file or settings.key_env:
+            check_key_sources(settings.key_env, settings.key_file)
+            names = variables_of(settings.key_env) if settings.key_env else []
+            if keys := keys_of(settings.key_file, names):
+                return keys
+            raise CommandError(f"annotator.key_env: {not_set(settings.key_env or '')}")
+        try:
+            bare, provider, _, _ = self._litellm.get_llm_provider(
+                settings.model, api_base=settings.base_url
+            )
+            # Asked again: with an address, litellm gives that back, not the provider's own.
+            _, _, _, known = self._litellm.get_llm_provider(f"{provider}/{bare}")
+        except Exception:
+            raise ConfigError(
+                f"litellm does not know the provider of model {settings.model!r}; "
+                "write litellm:PROVIDER/MODEL, for instance litellm:anthropic/claude-haiku-5-5"
+            ) from None
+        return self._provider_keys(str(provider), str(bare), known)
+
+    def _provider_keys(self, provider: str, model: str, known: str | None) -> list[Secret]:
+        """The provider's key, which goes to the provider and this machine alone."""
+        if not is_own_address(provider, self._settings.base_url, known):
+            return [Secret(NO_KEY)]
+        missing = self._litellm.validate_environment(f"{provider}/{model}")["missing_keys"]
+        wanted = [name for name in missing if name.endswith("_API_KEY")]
+        own = [f"{provider.upper()}_API_KEY"]
+        if keys := keys_of(None, [*wanted, *own]):
+            return keys
+        if self._settings.base_url:
+            return [Secret(NO_KEY)]
+        self._credentials = from_dotenv(provider)
+        lacking = [
+            name
+            for name in missing
+            if not os.environ.get(name) and name.lower() not in self._credentials
+        ]
+        if lacking:
+            raise CommandError(
+                f"no key for {self._settings.model}: set {' and '.join(lacking)} (in the "
+                f"environment{_or_dotenv(lacking)}), annotator.key_file, or use another "
+                "--annotator"
+            )
+        return []
+
+    def _failure(self, error: Exception, lane: int) -> SendingError:
+        name, said = type(error).__name__, str(error)
+        headers = _headers(error)
+        status = getattr(error, "status_code", None)
+        redacted = self._server.redact(said)[:300]
+        if name in ("Timeout", "APITimeoutError"):
+            return TransientError("no reply in time")
+        if name == "ContextWindowExceededError":
+            return RejectedError(f"the prompt is too long for the model ({redacted})")
+        if name in ("ContentPolicyViolationError", "RejectedRequestError"):
+            return RejectedError(f"the server's content filter refused the text ({redacted})")
+        if name == "UnsupportedParamsError":
+            feature = unsupported_feature(said) or "a parameter"
+            return UnsupportedError(feature, f"the model does not know {feature} ({redacted})")
+        if name in ("APIConnectionError", "APIError", "InternalServerError"):
+            return _broken(error, redacted)
+        if not isinstance(status, int):
+            return ClosedError(f"litellm failed: {name}: {redacted}")
+        body = {"error": {"message": said, "code": getattr(error, "code", None) or ""}}
+        return failure_of(self._server, status, body, headers, lane)
+
+
+def _or_dotenv(names: Sequence[str]) -> str:
+    """Where else these may stand: of ``.env`` litellm gets API keys, and AWS's if all are there."""
+    if all(name.endswith("_API_KEY") for name in names):
+        return " or in .env"
+    if all(name.startswith("AWS_") for name in names):
+        return " or all of AWS's in .env"
+    return "; .env is not read for all of them"
+
+
+def _broken(error: BaseException, redacted: str) -> TransientError:
+    """The error at the bottom tells whether there was a connection at all."""
+    unreachable, cause = False, error.__cause__ or error.__context__
+    while cause is not None and not unreachable:
+        unreachable = type(cause).__name__ in ("ConnectError", "ClientConnectorError")
+        cause = cause.__cause__ or cause.__context__
+    return TransientError(f"connection or server broken ({redacted})", unreachable=unreachable)
+
+
+def _headers(error: Exception) -> Mapping[str, str]:
+    found: Any = getattr(error, "litellm_response_headers", None)
+    if found is None:
+        found = getattr(getattr(error, "response", None), "headers", None)
+    try:
+        return {str(name).lower(): str(value) for name, value in dict(found or {}).items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _quiet_litellm() -> Any:
+    """Litellm without its price map from the net, its ``.env``, telemetry, prints and logs."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return litellm

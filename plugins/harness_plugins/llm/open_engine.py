@@ -1,0 +1,117 @@
+"""Opens an engine: the cache of replies, the meter, and the sender that the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from harness_plugins.llm.cache import ReplyCache, Spent
+from harness_plugins.llm.courier_lock import wait_for_couriers
+from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.meter import Meter
+from harness_plugins.llm.prices import price_of
+
+if TYPE_CHECKING:
+    from harness.protocols import Account
+    from harness_plugins.llm.calls import Call
+    from harness_plugins.llm.sender import Admit, Backend, Done, Sender
+    from harness_plugins.llm.settings import LlmSettings
+
+__all__ = ["open_engine"]
+
+
+@contextmanager
+def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
+    """An engine for the duration of a ``with`` block; connections and cache are closed after it.
+
+    Raises:
+        CommandError: if no key or server is set, or a budget and no price.
+        ServiceError: if the cache cannot be used.
+    """
+    price = price_of(settings)
+    wait_for_couriers(account.replies, account.run_id, account.note)
+    sender = _Later(lambda: _sender(settings, account))
+    if not account.replies.exists():
+        # Nothing is recorded: what is wrong is said before any file is made.
+        Meter(account.budget_usd, price, Spent(0, 0, 0.0), settings.model)
+        sender.made()
+    with ExitStack() as stack:
+        stack.callback(sender.close)
+        cache = stack.enter_context(ReplyCache(account.replies))
+        spent = cache.spent(account.run_id)
+        meter = Meter(account.budget_usd, price, spent, settings.model)
+        if not meter.priced:
+            account.note(
+                f"no price is known for model {settings.model!r}: its cost counts as $0; "
+                "annotator.price_input and annotator.price_output set it, or an augmenter's "
+                "options of these names"
+            )
+        yield Engine(
+            sender,
+            cache,
+            meter,
+            run_id=account.run_id,
+            record=account.record,
+            optional=settings.optional,
+            note=account.note,
+            model=settings.versioned_model,
+        )
+
+
+class _Later:
+    """A ``Sender`` that is made when something is first to be sent.
+
+    What is recorded is read without a key and without a server.
+    """
+
+    def __init__(self, make: Callable[[], Sender]) -> None:
+        self._make = make
+        self._sender: Sender | None = None
+
+    def made(self) -> Sender:
+        """The sender itself.
+
+        Raises:
+            CommandError: if no key or server is set.
+        """
+        if self._sender is None:
+            self._sender = self._make()
+        return self._sender
+
+    def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
+        """Send by it."""
+        self.made().send(calls, admit, done)
+
+    def close(self) -> None:
+        """Close it, if it was made."""
+        if self._sender is not None:
+            self._sender.close()
+
+
+def _sender(settings: LlmSettings, account: Account) -> Sender:
+    if settings.service == "transformers":
+        from harness_plugins.llm.local.model import LocalModel
+
+        return LocalModel(settings.model)
+    if settings.batch:
+        from harness_plugins.llm.batch.vendor_batch import BatchSender
+
+        return BatchSender(settings, account)
+    from harness_plugins.llm.send.network import NetworkSender
+
+    backend = _backend(settings, account)
+    return NetworkSender(backend, settings.pace, settings.endpoint, account.note)
+
+
+def _backend(settings: LlmSettings, account: Account) -> Backend:
+    """In a process that outlives this one, where that is wanted and can be."""
+    from harness_plugins.llm.courier_process import couriers_possible
+
+    if settings.courier and couriers_possible():
+        from harness_plugins.llm.courier_backend import CourierBackend
+
+        return CourierBackend(settings, account)
+    from harness_plugins.llm.backends.choice import backend_of
+
+    return backend_of(settings)

@@ -1,0 +1,1 @@
+"""Calls sent over a network: pace, retries, refusals."""

@@ -1,0 +1,323 @@
+"""Sends calls over the network: many at once, within limits, again after failures that pass."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from harness.errors import BudgetError, ServiceError
+from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.failures import (
+    ClosedError,
+    RejectedError,
+    SendingError,
+    TransientError,
+)
+from harness_plugins.llm.send.breaker import Breaker
+from harness_plugins.llm.send.pacing import Lanes
+from harness_plugins.llm.send.retries import Agenda, asked_pause, backoff
+from harness_plugins.llm.sender import Admit, Backend, Done
+from harness_plugins.llm.settings import Pace
+from harness_plugins.llm.tokens import quick_tokens
+
+__all__ = ["NetworkSender"]
+
+GRACE_SECONDS = 10.0
+"""How long replies that are paid for are waited for after Ctrl-C or a fatal error."""
+LONG_PAUSE_SECONDS = 20.0
+"""A pause that the user is told of."""
+LOOK_AGAIN_SECONDS = 0.5
+"""A call that the budget does not allow yet is looked at again at least so often."""
+
+
+class NetworkSender:
+    """A ``Sender`` over a ``Backend``.
+
+    Args:
+        backend: one request, one reply.
+        pace: limits.
+        where: the server, named in errors.
+        note: says one line to the user.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        pace: Pace,
+        where: str = "the server",
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._backend, self._pace, self._note = backend, pace, note
+        self._runner = asyncio.Runner()
+        self._lanes: Lanes | None = None
+        self._breaker = Breaker(where)
+
+    def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
+        """Send every call; see ``Sender``."""
+        _run_anywhere(lambda: self._runner.run(self._drive(calls, admit, done)))
+
+    def close(self) -> None:
+        """Close connections and the event loop."""
+        _run_anywhere(self._close)
+
+    def _close(self) -> None:
+        try:
+            self._runner.run(_cancel_others())  # left over by a second Ctrl-C
+            self._runner.run(self._backend.close())
+        finally:
+            self._runner.close()
+
+    async def _drive(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
+        if self._lanes is None:
+            self._lanes = Lanes(self._backend.lanes, self._pace)
+        dispatch = _Dispatch(
+            self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
+        )
+        await dispatch.run()
+
+
+class _Dispatch:
+    """The sending of one list of calls."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        pace: Pace,
+        lanes: Lanes,
+        breaker: Breaker,
+        calls: Sequence[Call],
+        admit: Admit,
+        done: Done,
+        note: Callable[[str], None],
+    ) -> None:
+        self._backend, self._pace, self._lanes, self._breaker = backend, pace, lanes, breaker
+        self._calls, self._admit, self._done, self._note = calls, admit, done, note
+        self._agenda = Agenda(len(calls))
+        self._admitted: set[int] = set()
+        self._sending = 0
+        self._quiet_until = 0.0
+        self._ended = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._why: Exception | None = None
+
+    async def run(self) -> None:
+        """Return when all calls are told of; else raise why not, after those in flight."""
+        width = min(self._pace.concurrency, len(self._calls))
+        workers = [asyncio.create_task(self._work()) for _ in range(width)]
+        try:
+            await self._watch(workers)
+        except asyncio.CancelledError:
+            self._stop.set()
+            await self._interrupted(workers)
+            raise
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        if self._why is not None:
+            raise self._why
+
+    async def _watch(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for all; once there is a reason to stop, not much longer."""
+        stop = asyncio.create_task(self._stop.wait())
+        waiting: set[asyncio.Task[Any]] = {*workers, stop}
+        try:
+            while len(waiting) > 1 and not stop.done():
+                finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                self._check(finished - {stop})
+            patience = None if isinstance(self._why, BudgetError) else GRACE_SECONDS
+            if rest := waiting - {stop}:
+                finished, _ = await asyncio.wait(rest, timeout=patience)
+                self._check(finished)
+        finally:
+            stop.cancel()
+
+    def _check(self, workers: Iterable[asyncio.Task[Any]]) -> None:
+        """One that failed by what nobody foresaw is a reason to stop, not to drop the others."""
+        for worker in workers:
+            if isinstance(error := worker.exception(), Exception):
+                self._halt(error)
+
+    async def _interrupted(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        if self._sending:
+            self._note(
+                f"interrupted: {self._sending} replies on their way are waited for, "
+                f"{GRACE_SECONDS:.0f} s at most (Ctrl-C again: not at all)"
+            )
+            await asyncio.wait(workers, timeout=GRACE_SECONDS)
+
+    async def _work(self) -> None:
+        while not self._stop.is_set():
+            index = self._agenda.take()
+            if index is not None:
+                await self._attempt(index)
+                # Replies that have come in meanwhile are kept before anything else is sent.
+                await asyncio.sleep(0)
+            elif (pause := self._agenda.wait()) is not None:
+                await self._unless_stopped(asyncio.sleep(pause))
+            else:
+                return
+
+    async def _attempt(self, index: int) -> None:
+        """Send one call once, and see to what comes of it."""
+        if index not in self._admitted and not await self._may_go(index):
+            return
+        call = self._calls[index]
+        tokens = quick_tokens(call) if self._pace.tokens_per_minute else 0
+        lane = self._lanes.take(tokens)
+        if lane is None:
+            lane = await self._unless_stopped(self._lanes.acquire(tokens))
+        if lane is None:
+            self._halt(ServiceError("no key is left to ask with"))
+        elif self._stop.is_set():
+            self._lanes.release(lane, tokens, 0)
+        else:
+            self._settle(index, lane, await self._ask(call, lane, tokens))
+
+    async def _may_go(self, index: int) -> bool:
+        """Reserve what the call may cost, once.
+
+        Where the budget is short, those that are under way may turn out cheaper than what
+        is reserved for them: the call is put back until the last of them is told.
+        """
+        try:
+            self._admit(index)
+        except BudgetError as error:
+            if not self._admitted:
+                self._halt(error)
+                return False
+            self._ended.clear()
+            await self._unless_stopped(_wait_for(self._ended, LOOK_AGAIN_SECONDS))
+            self._agenda.postpone(index, 0.0)
+            return False
+        except SendingError as error:
+            self._done(index, error)
+            return False
+        self._admitted.add(index)
+        return True
+
+    def _tell(self, index: int, result: Reply | SendingError) -> None:
+        self._admitted.discard(index)
+        self._done(index, result)
+
+    async def _ask(self, call: Call, lane: int, tokens: int) -> Reply | SendingError:
+        self._sending += 1
+        used: int | None = None
+        try:
+            async with asyncio.timeout(self._pace.timeout):
+                reply = await self._backend.send(call, lane)
+            used = reply.tokens
+            return reply
+        except TimeoutError:
+            return TransientError(f"no reply within {self._pace.timeout:g} s")
+        except SendingError as error:
+            return error
+        finally:
+            self._sending -= 1
+            self._lanes.release(lane, tokens, used)
+            self._ended.set()
+
+    def _settle(self, index: int, lane: int, result: Reply | SendingError) -> None:
+        if isinstance(result, TransientError):
+            self._failed(index, lane, result)
+        elif isinstance(result, ClosedError):
+            self._closed(index, lane, result)
+        else:
+            self._breaker.success(reply=isinstance(result, Reply))
+            self._lanes[lane].answered()
+            self._tell(index, result)
+
+    def _failed(self, index: int, lane: int, error: TransientError) -> None:
+        attempts = self._agenda.attempts(index)
+        if error.throttled:
+            attempts.throttled += 1
+        else:
+            attempts.failed += 1
+        pause = backoff(attempts, error)
+        if error.throttled or error.retry_after:
+            self._lanes[lane].throttled(asked_pause(error))
+            self._tell_of_pause(error)
+        down = self._breaker.failure(error)
+        if attempts.exhausted(self._pace.retries):
+            down = down or self._breaker.lost(error)
+            if down is None:
+                tried = f"{attempts.count} attempt{'s' if attempts.count > 1 else ''}"
+                self._tell(index, RejectedError(f"no reply after {tried}: {error}"))
+        else:
+            self._agenda.postpone(index, pause)
+        if down is not None:
+            self._halt(down)
+
+    def _tell_of_pause(self, error: TransientError) -> None:
+        """Say once for each long pause why nothing happens."""
+        pause, now = asked_pause(error), time.monotonic()
+        if pause >= LONG_PAUSE_SECONDS and now >= self._quiet_until:
+            self._quiet_until = now + pause
+            self._note(f"the server asks to wait: going on in {pause:.0f} s ({error})")
+
+    def _closed(self, index: int, lane: int, error: ClosedError) -> None:
+        """A key, or everything, is of no more use."""
+        was_open = self._lanes[lane].open
+        self._lanes.close(lane if error.lane is not None else None)
+        if not self._lanes.open:
+            self._halt(ServiceError(f"{error}{self._breaker.kept}"))
+        else:
+            if was_open:
+                others = self._lanes.open
+                go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
+                self._note(f"{error}; {go_on}")
+            self._agenda.postpone(index, 0.0)
+
+    def _halt(self, error: Exception) -> None:
+        if self._why is None:
+            self._why = error
+        self._stop.set()
+
+    async def _unless_stopped(self, waiting: Coroutine[Any, Any, Any]) -> Any:
+        """Wait, but not beyond the reason to stop; None where that came first."""
+        task, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            stop.cancel()
+            if not task.done():
+                task.cancel()
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _run_anywhere(work: Callable[[], None]) -> None:
+    """Run here, or in a thread of its own where this one already has a running event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        work()
+        return
+    failures: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=guarded, name="llm requests")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

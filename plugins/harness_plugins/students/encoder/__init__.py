@@ -1,0 +1,1 @@
+"""A pretrained encoder with a head: the student itself."""

@@ -1,0 +1,65 @@
+"""A fine-tuned encoder: how it sees a pool, and how it is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.data import Kind, Pool, StudentView
+from harness.protocols import Progress
+from harness_plugins.students.encoder.decoding import decode_iob2
+from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.settings import Settings
+
+__all__ = ["FittedEncoder"]
+
+
+class FittedEncoder:
+    """A fine-tuned encoder."""
+
+    def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self._kind, self._settings = kind, settings
+
+    @property
+    def pad(self) -> int:
+        """Id of the piece that fills rows up."""
+        return int(self.tokenizer.pad_token_id)
+
+    def view(self, pool: Pool, progress: Progress) -> StudentView:
+        """Probabilities, predictions and embeddings of a pool."""
+        import torch
+
+        from harness_plugins.students.encoder.inference import look
+
+        (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
+        logits, pooled = look(self.model, pieces, self.pad, progress)
+        log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
+        predictions = (
+            logits.argmax(dim=-1).cpu().numpy()
+            if self._kind == "sequence"
+            else decode_iob2(log_probabilities, pool.offsets)
+        )
+        # Windows of a sentence are summed: a length does not matter where cosines are taken.
+        embeddings = np.zeros((len(pool), pooled.shape[1]), dtype=np.float32)
+        np.add.at(embeddings, pieces.example, pooled.cpu().numpy())
+        predictions = predictions.astype(np.int32)
+        for own in (log_probabilities, predictions, embeddings):
+            own.setflags(write=False)  # handed over, not copied
+        return StudentView(log_probabilities, predictions, embeddings, pool.offsets)
+
+    def save(self, folder: Path) -> None:
+        """Write the model, its tokenizer and ``harness.json``."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        about = {"kind": self._kind, **self._settings.describe()}
+        (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
+
+    def export(self, folder: Path) -> None:
+        """Write the model in a form that ``transformers`` has (``protocols.Exports``)."""
+        from harness_plugins.students.encoder.exporting import export_model
+
+        export_model(self.model, self.tokenizer, folder, self._settings.max_length)

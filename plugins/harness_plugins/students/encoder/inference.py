@@ -1,0 +1,71 @@
+"""A model looks at a pool: no gradients, large batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from harness.data import IntArray
+from harness.protocols import Progress, no_progress
+from harness_plugins.encoders import length_batches
+from harness_plugins.students.encoder.device import autocast, mover, out_of_memory
+from harness_plugins.students.encoder.heads import Classifier
+from harness_plugins.students.encoder.pieces import Pieces, collate
+
+__all__ = ["look"]
+
+BATCH = 128
+"""Rows looked at together; fewer where there is no memory for so many."""
+
+
+def look(
+    model: Classifier,
+    pieces: Pieces,
+    pad: int,
+    progress: Progress = no_progress,
+    rows: IntArray | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
+
+    In evaluation mode, on the model's device. Where ``rows`` says which rows to look at, what
+    belongs to the others is left as it was in memory.
+    """
+    model.eval()
+    size = BATCH
+    while True:
+        try:
+            with torch.inference_mode():
+                return _look(model, pieces, pad, size, progress, rows)
+        except RuntimeError as error:
+            if not out_of_memory(error) or size == 1:
+                raise
+            size //= 2
+
+
+def _look(
+    model: Classifier,
+    pieces: Pieces,
+    pad: int,
+    size: int,
+    progress: Progress,
+    asked: IntArray | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    device = next(model.parameters()).device
+    move = mover(device)
+    logits = torch.empty((len(pieces.units), model.config.num_labels), device=device)
+    embeddings = torch.empty((len(pieces), model.config.hidden_size), device=device)
+    asked = np.arange(len(pieces)) if asked is None else asked
+    done = 0
+    for batch in length_batches(pieces.lengths[asked], size):
+        rows = asked[batch]
+        ids, mask = collate([(pieces, rows)], pad)
+        row, place = pieces.at(rows)
+        at = (move(torch.from_numpy(row)), move(torch.from_numpy(place)))
+        with autocast(device):
+            features, pooled = model.features(move(ids), move(mask), at)
+            found = model.logits(features)
+        logits[move(torch.from_numpy(pieces.units_of(rows)))] = found.float()
+        embeddings[move(torch.from_numpy(rows))] = pooled.float()
+        done += len(rows)
+        progress(done, len(asked))
+    return logits, embeddings

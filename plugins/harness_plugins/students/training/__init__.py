@@ -1,0 +1,1 @@
+"""The robust training of an encoder."""

@@ -1,0 +1,144 @@
+"""What a killed training goes on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness_plugins.encoders import device
+from harness_plugins.students.settings import Settings
+from harness_plugins.students.training.epochs import Trainer
+from harness_plugins.students.training.training_data import Begun, Lesson
+
+__all__ = ["Checkpoints", "Found", "lesson_key"]
+
+FILE = "training.safetensors"
+SECONDS = 20.0
+"""Training since the last checkpoint that is worth writing one."""
+
+
+class Found:
+    """A checkpoint in memory: tensors by name, and what stands beside them."""
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
+        self._tensors, self._about = tensors, about
+
+    @property
+    def begun(self) -> Begun:
+        """What training began with."""
+        found = self._tensors.get("transition")
+        transition = None if found is None else np.asarray(found.numpy())
+        return Begun(transition, self._about["wrong"])
+
+    def restore(self, trainer: Trainer) -> None:
+        """Put a new trainer where the earlier one was, its random numbers included."""
+        with torch.no_grad():
+            for index, own in enumerate(trainer.model.parameters()):
+                own.copy_(self._tensors[f"model.{index}"])
+            for index, average in enumerate(trainer.average.weights if trainer.average else ()):
+                average.copy_(self._tensors[f"average.{index}"])
+        self._restore_optimizer(trainer)
+        if trainer.average:
+            trainer.average.steps = int(self._about["averaged"])
+        trainer.step = int(self._about["step"])
+        trainer.clean = np.asarray(self._tensors["clean"].numpy())
+        trainer.rng.bit_generator.state = self._about["rng"]
+        torch.set_rng_state(self._tensors["torch"])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state(self._tensors["cuda"])
+
+    def _restore_optimizer(self, trainer: Trainer) -> None:
+        state = trainer.optimizer.state_dict()
+        state["state"] = {
+            int(index): {key: self._tensors[f"optimizer.{index}.{key}"] for key in keys}
+            for index, keys in self._about["optimizer"].items()
+        }
+        trainer.optimizer.load_state_dict(state)
+
+
+class Checkpoints:
+    """The file of one training in a folder; it belongs to one lesson and one seed.
+
+    Args:
+        folder: an existing one, or None: nothing is kept.
+        key: of ``lesson_key``; a file with another key is not used.
+        seconds: of training between two checkpoints; None: ``SECONDS``.
+    """
+
+    def __init__(self, folder: Path | None, key: str, seconds: float | None = None) -> None:
+        self._file = None if folder is None else folder / FILE
+        self._key, self._last = key, time.monotonic()
+        self._seconds = SECONDS if seconds is None else seconds
+
+    def find(self) -> Found | None:
+        """What an earlier process left; None where it is missing, torn or of something else."""
+        from safetensors import SafetensorError, safe_open
+
+        if self._file is None or not self._file.exists():
+            return None
+        try:
+            with safe_open(self._file, framework="pt") as opened:
+                about = json.loads(opened.metadata()["about"])
+                if about["key"] != self._key:
+                    return None
+                return Found({name: opened.get_tensor(name) for name in opened.keys()}, about)  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, trainer: Trainer) -> None:
+        """Keep the state after an epoch, unless the last one was kept a moment ago."""
+        if self._file is None or time.monotonic() - self._last < self._seconds:
+            return
+        from safetensors.torch import save_file
+
+        temporary = self._file.with_suffix(".tmp")
+        tensors, about = _state(trainer)
+        save_file(tensors, temporary, metadata={"about": json.dumps({"key": self._key, **about})})
+        temporary.replace(self._file)
+        self._last = time.monotonic()
+
+
+def lesson_key(lesson: Lesson, settings: Settings, source: str, seed: int) -> str:
+    """A hash of all that decides what training does, and of where: a GPU's random numbers
+    cannot go on from a CPU's."""
+    deciding = [settings.describe(), source, seed, device().type]
+    digest = hashlib.sha256(json.dumps(deciding).encode())
+    for part in (lesson.pieces, lesson.variants):
+        for values in (part.ids, part.starts, part.units):
+            digest.update(values.tobytes())
+    digest.update(lesson.labels.tobytes())
+    digest.update(lesson.weights.tobytes())
+    return digest.hexdigest()
+
+
+def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    tensors = {f"model.{i}": one.detach() for i, one in enumerate(trainer.model.parameters())}
+    if trainer.average:
+        tensors |= {f"average.{i}": one for i, one in enumerate(trainer.average.weights)}
+    state = trainer.optimizer.state_dict()["state"]
+    tensors |= {
+        f"optimizer.{index}.{key}": value
+        for index, values in state.items()
+        for key, value in values.items()
+    }
+    tensors["clean"] = torch.from_numpy(np.array(trainer.clean))
+    tensors["torch"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["cuda"] = torch.cuda.get_rng_state()
+    if trainer.begun.transition is not None:
+        tensors["transition"] = torch.from_numpy(np.array(trainer.begun.transition))
+    about = {
+        "step": trainer.step,
+        "wrong": trainer.begun.wrong,
+        "averaged": trainer.average.steps if trainer.average else 0,
+        "rng": trainer.rng.bit_generator.state,
+        "optimizer": {index: list(values) for index, values in state.items()},
+    }
+    return {name: one.contiguous() for name, one in tensors.items()}, about
