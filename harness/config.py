@@ -63,9 +63,6 @@ class AnnotatorConfig(_Frozen):
     transport: Literal["auto", "client", "thin"] = "auto"
     """How an OpenAI-compatible server is reached: through the official client, or by a thin one
     that is many times faster; auto: the thin one, but for Azure."""
-    courier: bool = True
-    """Leave the connections to a small process that outlives this one if it is killed, and then
-    keeps the replies that were under way."""
     batch: bool = False
     """Use the vendor's batch API: half the price, up to a day (openai)."""
     key_env: str | None = None
@@ -233,7 +230,7 @@ MANNERS: Mapping[str, Any] = {
     "budget_usd": True,
     "annotator": {
         *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
-        *("transport", "courier", "batch", "key_env", "key_file", "price_input", "price_output"),
+        *("transport", "batch", "key_env", "key_file", "price_input", "price_output"),
     },
     "student": {"save"},
 }

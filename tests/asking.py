@@ -19,10 +19,7 @@ MODEL = "gpt-3.5-turbo"
 
 
 def settings_for(url: str, **changes: Any) -> LlmSettings:
-    """Settings for a server of our own; keys of ``Pace`` go to its pace.
-
-    Without a courier, unless a test is about it: many tests open an engine.
-    """
+    """Settings for a server of our own; keys of ``Pace`` go to its pace."""
     pace = {key: changes.pop(key) for key in list(changes) if key in Pace.__dataclass_fields__}
     plain = LlmSettings(
         "openai",
@@ -32,7 +29,6 @@ def settings_for(url: str, **changes: Any) -> LlmSettings:
         {"temperature": 0.0},
         optional=frozenset({"temperature", "response_format"}),
         pace=Pace(**{"concurrency": 16, "timeout": 20.0, **pace}),
-        courier=False,
     )
     return replace(plain, **changes)
 

@@ -33,7 +33,7 @@ class Notes(list):
         super().append(line)
         print("note:", line, flush=True)
 notes = Notes()
-given = {{"concurrency": {IN_FLIGHT}, "courier": True, **json.loads(changes)}}
+given = {{"concurrency": {IN_FLIGHT}, **json.loads(changes)}}
 settings = settings_for(url, **given)
 try:
     with engine_for(settings, Path(path), notes=notes, record=record) as engine:

@@ -288,7 +288,7 @@ def test_the_fingerprint_covers_what_is_asked(tmp_path: Path) -> None:
         of(spec=f"openai:m,encoder={tmp_path}"), of(parameters={"top_p": 0.5}),
     ]  # fmt: skip
     assert len(set(prints)) == len(prints)
-    assert of() == of(concurrency=3) == of(key_env="OTHER") == of(timeout=5.0) == of(courier=False)
+    assert of() == of(concurrency=3) == of(key_env="OTHER") == of(timeout=5.0)
 
 
 def test_presets_and_services_are_registered(

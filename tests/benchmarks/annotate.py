@@ -4,13 +4,12 @@
 
     python -m tests.benchmarks.annotate [--texts 4000] [--latency 0.05] [--concurrency 100]
                                         [--repeat 3] [--shots 10]
-                                        [--only engine engine-alone]
+                                        [--only engine aiohttp]
 
 One server process answers all; each contender runs in a process of its own, in turn, over and
 over. The engine's figure is the whole of it: keys, cache look-up, limits, requests, parsing by
-the annotator's own reader, prices, cache commits. ``engine-alone`` keeps the connections in its
-own process (``annotator.courier=false``); CPU and memory are of both processes otherwise. Judge by
-the ratios within one run.
+the annotator's own reader, prices, cache commits. Judge by the ratios within
+one run.
 
 The gathers are what a careful user writes: one client, a semaphore, limits of the pool as high
 as the semaphore; ``gather`` over the client's default transport, ``gather-aiohttp`` over its
@@ -57,7 +56,7 @@ def chats(texts: int, shots: int) -> list[list[dict[str, str]]]:
     ]
 
 
-def run_engine(url: str, options: argparse.Namespace, *, courier: bool = True) -> None:
+def run_engine(url: str, options: argparse.Namespace) -> None:
     from harness.protocols import Account
     from harness_plugins.annotators.llm.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
@@ -72,7 +71,6 @@ def run_engine(url: str, options: argparse.Namespace, *, courier: bool = True) -
         {"temperature": 0.0},
         pace=Pace(concurrency=options.concurrency),
         transport=options.transport,
-        courier=courier,
     )
     prompts = chats(options.texts, options.shots)
     parameters = settings.parameters()
@@ -87,10 +85,6 @@ def run_engine(url: str, options: argparse.Namespace, *, courier: bool = True) -
             read = LabelReader(LABELS).read
             found = [outcome.reply and read(outcome.reply.text).label for outcome in outcomes]
     assert found.count(1) == options.texts
-
-
-def run_engine_alone(url: str, options: argparse.Namespace) -> None:
-    run_engine(url, options, courier=False)
 
 
 def run_gather(url: str, options: argparse.Namespace) -> None:
@@ -158,7 +152,6 @@ def run_aiohttp(url: str, options: argparse.Namespace) -> None:
 
 CONTENDERS = {
     "engine": run_engine,
-    "engine-alone": run_engine_alone,
     "gather": run_gather,
     "gather-aiohttp": run_gather_aiohttp,
     "aiohttp": run_aiohttp,

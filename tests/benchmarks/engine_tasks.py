@@ -48,17 +48,13 @@ def faults(folder: Path) -> None:
 def ideal(folder: Path) -> None:
     """Concurrency 64, 300 ms, no faults: share of concurrency / latency."""
     with fast_server(0.3) as url:
-        for repeat in range(6):
-            courier = repeat % 2 == 0
-            settings = settings_for(url, concurrency=64, courier=courier)
+        for repeat in range(3):
+            settings = settings_for(url, concurrency=64)
             calls = calls_for(settings, 3200)
             start = time.perf_counter()
             ask(settings, folder / f"ideal-{repeat}.sqlite", calls)
             rate = 3200 / (time.perf_counter() - start)
-            print(
-                f"ideal: {'with' if courier else 'without'} courier {rate:.1f}/s, "
-                f"{100 * rate * 0.3 / 64:.1f} % of {64 / 0.3:.1f}/s"
-            )
+            print(f"ideal: {rate:.1f}/s, {100 * rate * 0.3 / 64:.1f} % of {64 / 0.3:.1f}/s")
 
 
 def cached(folder: Path) -> None:
@@ -109,19 +105,16 @@ def commits(folder: Path) -> None:
 
 
 def kills(folder: Path) -> None:
-    """What fifty kills lose with and without a courier, 16 in flight, 100 ms latency."""
-    for courier in (True, False):
-        path = folder / f"kills-{courier}.sqlite"
-        with delivering(DeliveryServer(latency=0.1)) as server:
-            found = kill_again_and_again(server, path, 20_000, 50, 0.9, courier=courier)
-            twice = sum(times > 1 for times in server.sent.values())
-            print(
-                f"kills: {'with' if courier else 'without'} courier: of {server.sent.total()} "
-                f"replies sent {len(found.kept)} kept; lost: {found.returned} after which the "
-                f"client came back, {found.read} read and not kept, {found.unread} not read by "
-                f"the client that was killed; {twice} texts answered more than once so far",
-                flush=True,
-            )
+    """What fifty kills lose, 16 in flight, 100 ms latency."""
+    with delivering(DeliveryServer(latency=0.1)) as server:
+        found = kill_again_and_again(server, folder / "kills.sqlite", 20_000, 50, 0.9)
+        twice = sum(times > 1 for times in server.sent.values())
+        print(
+            f"kills: of {server.sent.total()} replies sent {len(found.kept)} kept; lost: "
+            f"{found.returned} after which the client came back, {found.read} read and not kept, "
+            f"{found.unread} not read by the client that was killed; {twice} texts answered more "
+            "than once so far"
+        )
 
 
 def _calls(url: str, prompts: list[list[dict[str, str]]], parameters: str) -> list[Call]:

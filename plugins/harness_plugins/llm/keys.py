@@ -19,7 +19,6 @@ __all__ = [
     "dotenv_setting",
     "environment_secrets",
     "keys_of",
-    "redactor_for",
     "setting",
 ]
 
@@ -136,15 +135,6 @@ def environment_secrets() -> list[Secret]:
         for part in value.split(",")
         if len(part.strip()) >= SHORTEST
     ]
-
-
-def redactor_for(key_file: str | None) -> Redactor:
-    """Hides every key that may be in use: of the environment, of ``.env`` and of a file."""
-    try:
-        keys = keys_of(key_file, [])
-    except CommandError:  # no file, so none of its keys was sent
-        keys = []
-    return Redactor([*keys, *environment_secrets()])
 
 
 def _dotenv() -> dict[str, str | None]:

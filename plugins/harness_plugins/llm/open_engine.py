@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from harness_plugins.llm.cache import ReplyCache, Spent
-from harness_plugins.llm.courier_lock import wait_for_couriers
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.meter import Meter
 from harness_plugins.llm.prices import price_of
@@ -15,7 +14,7 @@ from harness_plugins.llm.prices import price_of
 if TYPE_CHECKING:
     from harness.protocols import Account
     from harness_plugins.llm.calls import Call
-    from harness_plugins.llm.sender import Admit, Backend, Done, Sender
+    from harness_plugins.llm.sender import Admit, Done, Sender
     from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["open_engine"]
@@ -30,7 +29,6 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         ServiceError: if the cache cannot be used.
     """
     price = price_of(settings)
-    wait_for_couriers(account.replies, account.run_id, account.note)
     sender = _Later(lambda: _sender(settings, account))
     if not account.replies.exists():
         # Nothing is recorded: what is wrong is said before any file is made.
@@ -98,20 +96,7 @@ def _sender(settings: LlmSettings, account: Account) -> Sender:
         from harness_plugins.llm.batch.vendor_batch import BatchSender
 
         return BatchSender(settings, account)
+    from harness_plugins.llm.backends.choice import backend_of
     from harness_plugins.llm.send.network import NetworkSender
 
-    backend = _backend(settings, account)
-    return NetworkSender(backend, settings.pace, settings.endpoint, account.note)
-
-
-def _backend(settings: LlmSettings, account: Account) -> Backend:
-    """In a process that outlives this one, where that is wanted and can be."""
-    from harness_plugins.llm.courier_process import couriers_possible
-
-    if settings.courier and couriers_possible():
-        from harness_plugins.llm.courier_backend import CourierBackend
-
-        return CourierBackend(settings, account)
-    from harness_plugins.llm.backends.choice import backend_of
-
-    return backend_of(settings)
+    return NetworkSender(backend_of(settings), settings.pace, settings.endpoint, account.note)

@@ -90,7 +90,6 @@ class LlmSettings:
         samples, structured, logprobs: as in ``AnnotatorConfig``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
-        courier: connections belong to a process of their own, where that is possible.
         price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
     """
 
@@ -107,7 +106,6 @@ class LlmSettings:
     pace: Pace = Pace()
     batch: bool = False
     transport: Literal["auto", "client", "thin"] = "auto"
-    courier: bool = True
     key_env: str | None = None
     key_file: str | None = None
     price: tuple[float, float] | None = None
@@ -218,7 +216,6 @@ def settings_of(
         ),
         batch=config.batch,
         transport=config.transport,
-        courier=config.courier,
         key_env=config.key_env,
         key_file=config.key_file,
         price=_price(config),
@@ -250,7 +247,7 @@ def is_local(base_url: str) -> bool:
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
     if preset is None:
         return config
-    from harness.config import AnnotatorConfig  # not for a courier, which is to start at once
+    from harness.config import AnnotatorConfig
 
     values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:

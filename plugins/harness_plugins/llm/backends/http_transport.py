@@ -4,9 +4,9 @@ Several times faster than the official client, which builds a request, a respons
 model object for each answer. For servers that need nothing but the protocol.
 
 Every connection is a session of its own and is free again only when its reply has been
-returned, and so kept (by the engine, or by a courier that holds it): a server that is asked again
-over a connection knows that its last answer there will not be asked for a second time. (A pool
-frees a connection as soon as the last byte is read, before the reader has it.)
+returned, and so committed: a server that is asked again over a connection knows that its last
+answer there will not be asked for a second time. (A pool frees a connection as soon as the last
+byte is read, before the reader has it.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A sender over the vendor's batch API: half the price, answers within a day.
 
-A batch outlives the process: its id is written down, and the same command collects it. What
-was answered once is collected again for nothing, should its reply not have reached the cache.
+The vendor goes on with a batch when the process ends: its id is written down, and the same
+command collects it. What was answered once is collected again for nothing, should its reply not
+have reached the cache.
 """
 
 from __future__ import annotations
