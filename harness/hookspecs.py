@@ -11,7 +11,7 @@ distribution; the rest of the program goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = [
     "HOOKS",
     "Register",
+    "RegisterService",
     "harness_register_annotators",
     "harness_register_augmenters",
     "harness_register_commands",
     "harness_register_selectors",
+    "harness_register_services",
     "harness_register_students",
     "harness_register_table_formats",
     "harness_register_tasks",
@@ -63,6 +65,19 @@ class Register(Protocol):
         """
 
 
+class RegisterService(Protocol):
+    """What ``harness_register_services`` calls, once for each service it offers."""
+
+    def __call__(self, service: Any) -> None:
+        """Offer a service.
+
+        Args:
+            service: a value with a ``name``, which specs write before the model's name, and a
+                one-line ``summary``, such as ``harness_plugins.llm.service.Service``. It
+                imports nothing heavy before it is asked.
+        """
+
+
 @hookspec
 def harness_register_commands(app: typer.Typer) -> None:
     """Add commands to the command line.
@@ -83,11 +98,21 @@ def harness_register_tasks(register: Register) -> None:
 
 
 @hookspec
-def harness_register_annotators(register: Register) -> None:
+def harness_register_services(register: RegisterService) -> None:
+    """Offer services: language models that annotators and augmenters ask.
+
+    Runs before annotators or augmenters are offered, and for ``harness list services``. All
+    plugins' services are put together; each of them becomes an annotator ``NAME:MODEL`` and a
+    model for ``paraphrase:NAME:MODEL``, with no further registration.
+    """
+
+
+@hookspec
+def harness_register_annotators(register: Register, services: Mapping[str, Any]) -> None:
     """Offer annotators.
 
-    Runs when a command first needs the names of annotators.
-    ``factory(AnnotatorRequest)`` returns a ``protocols.Annotator`` or a
+    Runs when a command first needs the names of annotators. ``services`` are those that were
+    registered, by name. ``factory(AnnotatorRequest)`` returns a ``protocols.Annotator`` or a
     ``protocols.SupervisedAnnotator``. All plugins' annotators are put together.
     """
 
@@ -114,11 +139,11 @@ def harness_register_selectors(register: Register) -> None:
 
 
 @hookspec
-def harness_register_augmenters(register: Register) -> None:
+def harness_register_augmenters(register: Register, services: Mapping[str, Any]) -> None:
     """Offer augmenters.
 
-    Runs when a command first needs the names of augmenters.
-    ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter`` or a
+    Runs when a command first needs the names of augmenters. ``services`` are those that were
+    registered, by name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter`` or a
     ``protocols.LabelledAugmenter``. All plugins' augmenters are put together.
     """
 

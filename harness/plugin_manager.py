@@ -23,9 +23,9 @@ __all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", 
 
 BUILTINS = (
     "harness_tasks.plugin",
+    "harness_plugins.llm.plugin",
     "harness_plugins.annotators.plugin",
-    "harness_plugins.annotators.models",
-    "harness_plugins.annotators.own_models",
+    "harness_plugins.annotators.llm.plugin",
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",
     "harness_plugins.augmenters.plugin",
@@ -33,7 +33,9 @@ BUILTINS = (
 """Modules of the built-in plugins; they go through the same hooks as any other."""
 
 ENTRY_POINTS = "harness"
-KINDS = ("task", "annotator", "student", "selector", "augmenter", "table_format")
+KINDS = ("task", "service", "annotator", "student", "selector", "augmenter", "table_format")
+ASKING = ("annotator", "augmenter")
+"""Kinds whose registration is given the services."""
 BOTH: tuple[str, ...] = ("sequence", "token")
 
 
@@ -181,8 +183,9 @@ class Plugins:
         """All registered parts of a kind, by name."""
         if kind not in self._parts:
             self._parts[kind] = {}
+            services = self._services() if kind in ASKING else {}
             for name, call in self._callers(f"harness_register_{kind}s"):
-                self._guard(name, call, register=self._register(kind, name))
+                self._guard(name, call, register=self._register(kind, name), **services)
         return self._parts[kind]
 
     def part(self, kind: str, name: str) -> Part:
@@ -196,7 +199,10 @@ class Plugins:
             raise UnknownNameError(kind, name, parts)
         return parts[name]
 
-    def _register(self, kind: str, plugin: str) -> hookspecs.Register:
+    def _services(self) -> dict[str, Mapping[str, Any]]:
+        return {"services": {name: part.factory for name, part in self.parts("service").items()}}
+
+    def _register(self, kind: str, plugin: str) -> Any:
         parts = self._parts[kind]
 
         def register(
@@ -209,7 +215,10 @@ class Plugins:
                 return
             parts[name] = Part(kind, name, factory, summary, tuple(kinds), plugin)
 
-        return register
+        def register_service(service: Any) -> None:
+            register(service.name, service, summary=service.summary)
+
+        return register_service if kind == "service" else register
 
     # -- commands and observers --------------------------------------------------------
 

@@ -8,21 +8,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.protocols import Account
+from harness.protocols import Account, AnnotatorRequest
+from harness_plugins.annotators.llm.annotator import LlmAnnotator
+from harness_plugins.llm.backends.litellm import LITELLM
+from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.local.service import TRANSFORMERS
 from harness_plugins.llm.open_engine import open_engine
+from harness_plugins.llm.presets import Preset
 from harness_plugins.llm.settings import LlmSettings, Pace
+from harness_plugins.llm.settings import settings_of as settings_with
 from tests.servers.answers import answer
 
 MODEL = "gpt-3.5-turbo"
+SERVICES = {service.name: service for service in (OPENAI, LITELLM, TRANSFORMERS)}
+
+
+def settings_of(request: AnnotatorRequest, preset: Preset | None = None) -> LlmSettings:
+    """What a request asks of the built-in services."""
+    return settings_with(request, SERVICES, preset)
+
+
+def annotator_of(request: AnnotatorRequest) -> LlmAnnotator:
+    """The annotator that asks one of the built-in services."""
+    return LlmAnnotator.from_request(request, SERVICES)
 
 
 def settings_for(url: str, **changes: Any) -> LlmSettings:
     """Settings for a server of our own; keys of ``Pace`` go to its pace."""
     pace = {key: changes.pop(key) for key in list(changes) if key in Pace.__dataclass_fields__}
     plain = LlmSettings(
-        "openai",
+        OPENAI,
         MODEL,
         url,
         url,

@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import ServiceError
 from harness.protocols import Account
+from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings, Pace
@@ -38,7 +39,7 @@ def ask(
 ) -> list[Outcome]:
     """Texts to the proxy through an engine as a run opens it."""
     settings = LlmSettings(
-        "openai",
+        OPENAI,
         model,
         proxy.url,
         proxy.url,

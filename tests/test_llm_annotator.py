@@ -26,11 +26,12 @@ from harness.protocols import (
     no_progress,
 )
 from harness.specs import parse_spec
-from harness_plugins.annotators.llm.annotator import LlmAnnotator, knows_schemas
+from harness_plugins.annotators.llm.annotator import LlmAnnotator
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError, UnsupportedError
 from harness_plugins.llm.presets import Preset, preset_named
-from harness_plugins.llm.settings import LlmSettings, settings_of
+from harness_plugins.llm.settings import LlmSettings
+from tests.asking import SERVICES, annotator_of, settings_of
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
 
@@ -266,21 +267,20 @@ def test_structured_output_and_a_server_without_it(tmp_path: Path) -> None:
     ],
 )
 def test_who_is_known_to_keep_to_a_schema(spec: str, config: dict[str, Any], known: bool) -> None:
-    assert knows_schemas(settings_of(request(NAMES, spec, **config))) is known
+    asked = settings_of(request(NAMES, spec, **config))
+    assert asked.service.structured(asked) is known
 
 
 @pytest.mark.parametrize("structured", [True, False])
 def test_the_configuration_decides_on_structured_output(structured: bool) -> None:
-    asked = LlmAnnotator.from_request(request(NAMES, structured=structured))
+    asked = annotator_of(request(NAMES, structured=structured))
     assert bool(asked.describe()["response_format"]) is structured
-    assert not LlmAnnotator.from_request(request(SENTIMENT, structured=True)).describe()[
-        "response_format"
-    ]
+    assert not annotator_of(request(SENTIMENT, structured=True)).describe()["response_format"]
 
 
 def test_the_fingerprint_covers_what_is_asked(tmp_path: Path) -> None:
     def of(task: TaskCard = NAMES, spec: str = "openai:m", **config: Any) -> str:
-        return LlmAnnotator.from_request(request(task, spec, **config)).fingerprint
+        return annotator_of(request(task, spec, **config)).fingerprint
 
     prints = [
         of(), of(spec="openai:n"), of(structured=False), of(temperature=0.5), of(samples=3),
@@ -322,7 +322,7 @@ def test_a_preset_with_a_built_in_name_is_refused_where_it_is_used(
         with pytest.raises(ConfigError, match=rf"config.toml: \[presets.{name}\].* built in"):
             parts[name].factory(request(SENTIMENT, spec))
         with pytest.raises(ConfigError, match="built in"):
-            preset_named(name)
+            preset_named(name, SERVICES)
     assert parts["gpt-small"].factory(request(SENTIMENT, "gpt-small"))
 
 
@@ -354,7 +354,7 @@ def test_a_wrong_preset_costs_no_other_annotator(
     plugins = Plugins(third_party=False)
     assert {"gpt35", "embedding"} <= set(plugins.parts("annotator"))
     assert [problem.plugin for problem in plugins.problems] == [
-        "harness_plugins.annotators.own_models"
+        "harness_plugins.annotators.llm.plugin"
     ]
     assert "[presets.mine]" in str(plugins.problems[0])
 
@@ -375,7 +375,7 @@ def test_wrong_specs(spec: str, error: type[Exception], said: str) -> None:
 
 def test_an_estimate_scales_the_real_prompts(tmp_path: Path) -> None:
     pool = text_pool([f"sentence number {i} of a few" for i in range(1000)])
-    asked = LlmAnnotator.from_request(request(SENTIMENT, "openai:gpt-4o-mini"))
+    asked = annotator_of(request(SENTIMENT, "openai:gpt-4o-mini"))
     zero, three = asked.estimate(pool, 0), asked.estimate(pool, 3)
     assert zero.requests == three.requests == 1000
     assert three.prompt_tokens > 1.5 * zero.prompt_tokens
@@ -384,12 +384,12 @@ def test_an_estimate_scales_the_real_prompts(tmp_path: Path) -> None:
         zero.prompt_tokens * 0.15e-6 + zero.completion_tokens * 0.6e-6
     )
     assert zero.seconds == pytest.approx(1000 / 32)
-    paced = LlmAnnotator.from_request(request(SENTIMENT, requests_per_minute=100))
+    paced = annotator_of(request(SENTIMENT, requests_per_minute=100))
     assert paced.estimate(pool, 0).seconds == pytest.approx(600)
     assert paced.estimate(pool, 0).cost_usd is None  # nobody knows the price of "small"
-    local = LlmAnnotator.from_request(request(SENTIMENT, "transformers:m")).estimate(pool, 0)
+    local = annotator_of(request(SENTIMENT, "transformers:m")).estimate(pool, 0)
     assert (local.cost_usd, local.seconds, local.completion_tokens) == (0.0, None, 0)
-    voting = LlmAnnotator.from_request(request(SENTIMENT, samples=5)).estimate(pool, 0)
+    voting = annotator_of(request(SENTIMENT, samples=5)).estimate(pool, 0)
     assert voting.requests == 5000
 
 
@@ -407,7 +407,7 @@ def test_an_estimate_counts_the_thoughts_of_any_vendors_model(
 ) -> None:
     asked = request(SENTIMENT, "litellm:gemini/gemini-3.5-flash-lite", parameters=parameters)
     assert settings_of(asked).thinking == tokens
-    estimate = LlmAnnotator.from_request(asked).estimate(text_pool(["one", "two"]), 0)
+    estimate = annotator_of(asked).estimate(text_pool(["one", "two"]), 0)
     assert 2 * tokens < estimate.completion_tokens < 2 * tokens + 50
 
 
@@ -438,7 +438,7 @@ def test_an_estimate_of_the_prompt_meets_what_is_counted_when_it_is_sent(tmp_pat
     (SENTIMENT, text_pool(["only one"])), (NAMES, SENTENCES), (NAMES, token_pool(["One"])),
 ])  # fmt: skip
 def test_small_pools_are_estimated(task: TaskCard, pool: Pool) -> None:
-    asked = LlmAnnotator.from_request(request(task))
+    asked = annotator_of(request(task))
     for shots in (0, 1, 10):
         assert asked.estimate(pool, shots).requests == len(pool)
     assert asked.estimate_writing(pool).requests > 0

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from harness.errors import ServiceError
+from harness_plugins.llm.backends.litellm import LITELLM
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.send.network import NetworkSender
@@ -25,7 +26,7 @@ QUICK = tuple(kind for kind in PASSING if kind not in ("hang", "trickle", "429-d
 TRANSPORTS: dict[str, dict[str, Any]] = {
     "thin": {"transport": "thin"},
     "client": {"transport": "client"},
-    "litellm": {"service": "litellm", "model": "openai/gpt-3.5-turbo"},
+    "litellm": {"service": LITELLM, "model": "openai/gpt-3.5-turbo"},
 }
 
 
@@ -112,7 +113,7 @@ def test_odd_answers_are_answers(
         settings = settings_for(server.url, **backend)
         (outcome,) = ask(settings, tmp_path / "r", calls_for(settings, 1))
         assert outcome.reply is not None
-        if backend.get("service") != "litellm" or kind != "refusal":
+        if backend.get("service") != LITELLM or kind != "refusal":
             assert outcome.reply.finish == finish
             assert text is None or outcome.reply.text == text
         assert len(server.seen.requests) == 1
@@ -143,7 +144,7 @@ def test_a_dead_end_stops_at_once(
     kind: str, line: str, backend: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-this-test")
-    if kind == "404" and backend.get("service") == "litellm":
+    if kind == "404" and backend.get("service") == LITELLM:
         line = "does not know model|no chat completions"
     with running(ChatServer(faults=Faults(1.0, (kind,)))) as server:
         settings = settings_for(server.url, concurrency=4, **backend)

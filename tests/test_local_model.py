@@ -24,6 +24,7 @@ from harness_plugins.llm.local.calibration import calibrated, with_content_free
 from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.llm.local.service import TRANSFORMERS
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
@@ -460,7 +461,7 @@ def test_few_tokens_are_computed_together(
 
 def engine_replies(folder: Path, cache: Path, asked: Sequence[Call]) -> list[Outcome]:
     """As a run asks, with the cache of replies between."""
-    settings = LlmSettings("transformers", str(folder), "transformers")
+    settings = LlmSettings(TRANSFORMERS, str(folder), "transformers")
     account = Account("run", cache, 1e-9, lambda line: None)
     with open_engine(settings, account) as engine:
         return engine.ask(asked)

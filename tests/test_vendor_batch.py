@@ -15,6 +15,7 @@ import pytest
 
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
+from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.batch.files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
 from harness_plugins.llm.cache import ReplyCache, Spent
@@ -40,7 +41,7 @@ def calls(url: str, count: int, start: int = 0) -> list[Call]:
 
 def settings(url: str, **changes: object) -> LlmSettings:
     pace = Pace(retries=3, timeout=5.0)
-    return LlmSettings("openai", MODEL, url, url, batch=True, pace=pace, **changes)  # type: ignore[arg-type]
+    return LlmSettings(OPENAI, MODEL, url, url, batch=True, pace=pace, **changes)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def test_half_the_price_is_counted(tmp_path: Path) -> None:
     with served(Batches()) as url:
         (found,) = Desk(url, tmp_path).ask(calls(url, 1))
         assert found.reply is not None
-        whole = price_of(LlmSettings("openai", MODEL, url, url))
+        whole = price_of(LlmSettings(OPENAI, MODEL, url, url))
         assert whole is not None
         assert found.reply.cost_usd == pytest.approx(whole.cost(found.reply) / 2)
         assert found.paid

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.plugin_manager import Plugins
+from harness.plugin_manager import KINDS, Plugins
 from harness.record.provenance import versions
 
 __all__ = ["Check", "examine"]
@@ -76,7 +76,7 @@ def _folder() -> str:
 
 
 def _plugins(plugins: Plugins) -> str:
-    for kind in ("task", "annotator", "student", "selector", "augmenter", "table_format"):
+    for kind in KINDS:
         plugins.parts(kind)
     if plugins.problems:
         raise RuntimeError("; ".join(str(problem) for problem in plugins.problems))

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     """What can be listed."""
 
     annotators = "annotators"
+    services = "services"
     students = "students"
     selectors = "selectors"
     augmenters = "augmenters"
@@ -30,6 +31,7 @@ class Shown(StrEnum):
     """What can be shown."""
 
     annotator = "annotator"
+    service = "service"
     student = "student"
     selector = "selector"
     augmenter = "augmenter"

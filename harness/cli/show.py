@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.session import console, hanging, note, say, warn
 from harness.errors import UnknownNameError
+from harness.plugin_manager import KINDS
 from harness.task_reports import Noted
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def print_plugins(plugins: Plugins) -> None:
         say(f"{info.name}  ({info.origin})")
         for hook in info.hooks:
             say(f"  {hook}")
-    for kind in ("task", "annotator", "student", "selector", "augmenter", "table_format"):
+    for kind in KINDS:
         plugins.parts(kind)
     for problem in plugins.problems:
         say(f"PROBLEM {problem}")

@@ -24,6 +24,7 @@ from harness.data import Demonstrations, Pool, TaskCard
 from harness.identity import example_ids
 from harness.protocols import no_progress
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
+from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.settings import LlmSettings
 from tests.factories import random_iob2, sequence_card, token_card
@@ -74,7 +75,7 @@ def says(task: TaskCard) -> Model:
 def measure(task: TaskCard, texts: int, shots: int) -> None:
     pool = pool_of(task.kind, texts, "train")
     shown = shown_to(pool, shots)
-    settings = LlmSettings("openai", "m", "http://127.0.0.1:1/v1", sampling={"temperature": 0.0})
+    settings = LlmSettings(OPENAI, "m", "http://127.0.0.1:1/v1", sampling={"temperature": 0.0})
     model = says(task)
     with tempfile.TemporaryDirectory() as folder:
         seconds, busy = [], []

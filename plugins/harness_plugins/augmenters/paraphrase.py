@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from harness_plugins.llm.calls import Call, Message, Outcome
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
+    from harness_plugins.llm.service import Service
     from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["ParaphraseAugmenter"]
@@ -58,8 +59,10 @@ class ParaphraseAugmenter:
         self._open: tuple[Engine, Account] | None = None
 
     @classmethod
-    def from_request(cls, request: AugmenterRequest) -> ParaphraseAugmenter:
-        """Read the model's spec.
+    def from_request(
+        cls, request: AugmenterRequest, services: Mapping[str, Service]
+    ) -> ParaphraseAugmenter:
+        """Read the model's spec: of a service, or a preset.
 
         Raises:
             CommandError: if it names none, or for a token task.
@@ -79,7 +82,8 @@ class ParaphraseAugmenter:
         prices = {key: request.spec.option(key, None, float) for key in OPTIONS[3:]}
         config = AnnotatorConfig.model_validate({**request.spec.options, **prices})
         asked = AnnotatorRequest(spec, request.task, config, seed=0)
-        return cls(request.task, settings_of(asked, preset_named(spec.name)))
+        preset = preset_named(spec.name, services)
+        return cls(request.task, settings_of(asked, services, preset))
 
     @property
     def fingerprint(self) -> str:

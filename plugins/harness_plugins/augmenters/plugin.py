@@ -11,6 +11,7 @@ from harness import hookimpl
 if TYPE_CHECKING:
     from harness.hookspecs import Register
     from harness.protocols import AnyAugmenter, AugmenterRequest
+    from harness_plugins.llm.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ ONCE, EACH_ROUND = "once a run, from the texts alone", "each round, from that ro
 
 
 @hookimpl
-def harness_register_augmenters(register: Register) -> None:
+def harness_register_augmenters(register: Register, services: Mapping[str, Service]) -> None:
     """All built-in ones."""
     register(
         "back-translation",
@@ -49,7 +50,7 @@ def harness_register_augmenters(register: Register) -> None:
     )
     register(
         "paraphrase",
-        Offer(_paraphrase, PARAPHRASE),
+        Offer(lambda request: _paraphrase(request, services), PARAPHRASE),
         summary="a language model says each text in other words: paraphrase:openai:MODEL",
         kinds=["sequence"],
     )
@@ -118,10 +119,10 @@ def _mentions(request: AugmenterRequest) -> AnyAugmenter:
     return MentionReplacement.from_request(request)
 
 
-def _paraphrase(request: AugmenterRequest) -> AnyAugmenter:
+def _paraphrase(request: AugmenterRequest, services: Mapping[str, Service]) -> AnyAugmenter:
     from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
 
-    return ParaphraseAugmenter.from_request(request)
+    return ParaphraseAugmenter.from_request(request, services)
 
 
 def _recorded(request: AugmenterRequest) -> AnyAugmenter:

@@ -1,102 +1,73 @@
-"""Keys: from the environment, ``.env`` or a file, and out of everything that is said.
-
-A key is held in a ``Secret``, which shows nothing of itself. Servers echo keys in their
-messages, whole or in part, so that every message of a server goes through ``Redactor``.
-"""
+"""Where a service's keys come from, and to which addresses they may go."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from harness.errors import CommandError
+from harness_plugins.llm.secrets import Secret, looks_like_key, setting
 
-__all__ = [
-    "Redactor",
-    "Secret",
-    "dotenv_setting",
-    "environment_secrets",
-    "keys_of",
-    "setting",
-]
+if TYPE_CHECKING:
+    from harness_plugins.llm.settings import LlmSettings
 
-HIDDEN = "[key]"
-PART = 6
-"""So many characters of a key in a row are hidden."""
-SHORTEST = 8
-"""Shorter values of the environment are not taken for secrets: they may be common words."""
-
-_SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)S?$")
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|gsk|key|api)-[\w*.…\-]{6,}|\bAIza[\w*.\-]{6,}|\S*\*{3,}\S*")
-_BEARER = re.compile(r"(?i)(bearer|authorization|api[-_]key)(['\":=\s]+)(?!\[key\])[^\s'\",}]{6,}")
+__all__ = ["check_key_sources", "is_local", "is_under", "keys_for", "keys_of", "named_keys"]
 
 
-class Secret:
-    """A key that does not show itself: not printed, not pickled, not in any repr."""
+def keys_for(
+    settings: LlmSettings, variable: str | None = None, hosts: Iterable[str] = ()
+) -> list[Secret]:
+    """The keys to ask a service with: those that the user names, else the service's own.
 
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The key, for the one header that carries it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret()"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Secret is not written anywhere")
-
-
-class Redactor:
-    """Hides keys in text, whole and in part.
+    A service's own key goes to its own hosts and to this machine alone; another server gets it
+    only if ``annotator.key_env`` names the variable.
 
     Args:
-        secrets: the keys in use.
+        settings: which service, at which address.
+        variable: that holds the service's key; None: what the service says.
+        hosts: the service's own; none: that of its ``endpoint``.
+
+    Raises:
+        CommandError: if a key is needed and there is none.
     """
+    if (named := named_keys(settings)) is not None:
+        return named
+    service, url = settings.service, settings.base_url
+    name = variable or service.key_env
+    own = tuple(hosts) or (urlsplit(service.endpoint).hostname or "",)
+    at_home = url is None or is_under(url, own)
+    keys = keys_of(None, [name]) if name and (at_home or is_local(url)) else []
+    if name and at_home and not keys:
+        raise CommandError(
+            f"no key for {url or service.name}: set {name} (in the environment or in .env), "
+            "annotator.key_file, annotator.base_url for a server of your own "
+            "(--set annotator.base_url=http://HOST:PORT/v1), or another --annotator"
+        )
+    return keys
 
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        values = sorted({secret.reveal() for secret in secrets}, key=len, reverse=True)
-        self._values = [value for value in values if value]
-        self._parts = {
-            value[start : start + PART]
-            for value in self._values
-            for start in range(len(value) - PART + 1)
-        }
 
-    def __call__(self, text: str) -> str:
-        """The text without them, on one line."""
-        text = " ".join(text.split())
-        for value in self._values:
-            text = text.replace(value, HIDDEN)
-        text = self._without_parts(_KEY_LIKE.sub(HIDDEN, text))
-        return _BEARER.sub(rf"\1\2{HIDDEN}", text)
+def named_keys(settings: LlmSettings) -> list[Secret] | None:
+    """The keys of ``annotator.key_file`` or ``annotator.key_env``; None where neither is set.
 
-    def _without_parts(self, text: str) -> str:
-        shown: list[str] = []
-        position = 0
-        while position < len(text):
-            length = self._leaked(text, position)
-            shown.append(HIDDEN if length else text[position])
-            position += length or 1
-        return "".join(shown)
-
-    def _leaked(self, text: str, start: int) -> int:
-        """Length of the piece of a key that begins here, 0 for none."""
-        end = start
-        while text[end : end + PART] in self._parts and end + PART <= len(text):
-            end += 1
-        return end - start + PART - 1 if end > start else 0
+    Raises:
+        CommandError: if there is no key in them.
+    """
+    check_key_sources(settings.key_env, settings.key_file)
+    if settings.key_file is None and settings.key_env is None:
+        return None
+    names = _variables(settings.key_env) if settings.key_env else []
+    if keys := keys_of(settings.key_file, names):
+        return keys
+    named = f"variable {' or '.join(names)}"  # told only if they look like names
+    said = named if all(name.isupper() for name in names) else "the variable that it names"
+    raise CommandError(f"annotator.key_env: {said} is not set")
 
 
 def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
-    """The keys to use: those of the file, else of the first variable that is set.
+    """The keys of a file, else of the first variable that is set.
 
     Args:
         key_file: a file with one key a line, or None.
@@ -114,37 +85,42 @@ def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
     return []
 
 
-def setting(name: str) -> str | None:
-    """A variable of the environment, else of ``.env`` in the working directory."""
-    value = os.environ.get(name) or ""
-    return value.strip() or dotenv_setting(name)
+def check_key_sources(key_env: str | None, key_file: str | None) -> None:
+    """Refuse a key that stands where the name of its variable or file belongs.
+
+    Raises:
+        CommandError: without the value.
+    """
+    if key_env is not None:
+        _variables(key_env)
+    # Not Path.exists: that raises for what is too long to be a name, as a key may be.
+    if key_file and looks_like_key(key_file) and not os.path.exists(key_file):  # noqa: PTH110
+        raise CommandError(
+            "annotator.key_file: this is no file and looks like a key; write the key into a file "
+            "and name that"
+        )
 
 
-def dotenv_setting(name: str) -> str | None:
-    """A variable of ``.env`` in the working directory, whatever the environment has."""
-    return (_dotenv().get(name) or "").strip() or None
+def is_local(url: str | None) -> bool:
+    """Whether an address is of this machine."""
+    return url is not None and urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def environment_secrets() -> list[Secret]:
-    """Everything in the environment and in ``.env`` that is named like a secret."""
-    values = {**_dotenv(), **os.environ}
-    return [
-        Secret(part.strip())
-        for name, value in values.items()
-        if value and _SECRET_NAME.search(name.upper())
-        for part in value.split(",")
-        if len(part.strip()) >= SHORTEST
-    ]
+def is_under(url: str | None, hosts: Iterable[str]) -> bool:
+    """Whether an address is of one of these hosts, or of a host below one."""
+    host = (urlsplit(url).hostname or "") if url else ""
+    return any(own and f".{host}".endswith(f".{own}") for own in hosts)
 
 
-def _dotenv() -> dict[str, str | None]:
-    from dotenv import dotenv_values
-
-    file = Path(".env")
-    try:
-        return dict(dotenv_values(file)) if file.is_file() else {}
-    except (OSError, UnicodeDecodeError):
-        raise CommandError(".env: cannot be read as UTF-8 text") from None
+def _variables(key_env: str) -> list[str]:
+    """The variables that ``annotator.key_env`` names; commas stand between several."""
+    names = [name.strip() for name in key_env.split(",")]
+    if all(name.isascii() and name.isidentifier() and not looks_like_key(name) for name in names):
+        return names
+    raise CommandError(
+        "annotator.key_env: write the name of an environment variable, such as MY_API_KEY, "
+        "not the key itself"
+    )
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -29,7 +29,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         ServiceError: if the cache cannot be used.
     """
     price = price_of(settings)
-    sender = _Later(lambda: _sender(settings, account))
+    sender = _Later(lambda: settings.service.open_sender(settings, account))
     if not account.replies.exists():
         # Nothing is recorded: what is wrong is said before any file is made.
         Meter(account.budget_usd, price, Spent(0, 0, 0.0), settings.model)
@@ -85,18 +85,3 @@ class _Later:
         """Close it, if it was made."""
         if self._sender is not None:
             self._sender.close()
-
-
-def _sender(settings: LlmSettings, account: Account) -> Sender:
-    if settings.service == "transformers":
-        from harness_plugins.llm.local.model import LocalModel
-
-        return LocalModel(settings.model)
-    if settings.batch:
-        from harness_plugins.llm.batch.vendor_batch import BatchSender
-
-        return BatchSender(settings, account)
-    from harness_plugins.llm.backends.choice import backend_of
-    from harness_plugins.llm.send.network import NetworkSender
-
-    return NetworkSender(backend_of(settings), settings.pace, settings.endpoint, account.note)

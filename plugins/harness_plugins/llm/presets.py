@@ -7,12 +7,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from harness.config import AnnotatorConfig
 from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.service import Service
 
 __all__ = [
     "PRESETS",
@@ -23,9 +26,6 @@ __all__ = [
     "user_presets",
 ]
 
-SERVICES = ("openai", "litellm", "transformers")
-"""Annotators that take a model's name; no preset may be called so."""
-
 
 @dataclass(frozen=True, slots=True)
 class Preset:
@@ -33,7 +33,7 @@ class Preset:
 
     Attributes:
         name: what the user writes as a spec.
-        spec: ``openai:MODEL``, ``litellm:MODEL`` or ``transformers:MODEL``.
+        spec: ``SERVICE:MODEL``.
         summary: one line.
         values: keys of ``AnnotatorConfig`` that hold where the run does not set them.
         file: where a user wrote it; None: built in.
@@ -44,6 +44,12 @@ class Preset:
     summary: str
     values: Mapping[str, Any] = field(default_factory=dict)
     file: Path | None = None
+
+    def describe(self) -> Mapping[str, object]:
+        """Its spec, the keys that it sets, and the file that it is from."""
+        file = {} if self.file is None else {"file": str(self.file)}
+        keys = {f"annotator.{key}": value for key, value in self.values.items()}
+        return {"spec": self.spec, **keys, **file}
 
 
 _THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
@@ -121,24 +127,29 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
     return {name: _read(name, values, path) for name, values in tables.items()}
 
 
-def preset_named(name: str) -> Preset | None:
+def preset_named(name: str, services: Mapping[str, Service]) -> Preset | None:
     """A user's preset or a built-in one; None where there is none of that name.
 
     Raises:
         ConfigError: if it is both: another model than the one meant could be asked.
     """
-    own = user_presets()
-    refuse_ambiguous(name, own)
-    return own.get(name) or PRESETS.get(name)
+    refuse_ambiguous(name, services)
+    return user_presets().get(name) or PRESETS.get(name)
 
 
-def refuse_ambiguous(name: str, own: Mapping[str, Preset]) -> None:
-    """Raise if a user's preset has the name of a built-in preset or service.
+def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
+    """Raise if a user's preset has the name of a built-in preset or of a service.
 
     Raises:
         ConfigError: naming the file.
     """
-    if name in own and (name in PRESETS or name in SERVICES):
+    if name not in PRESETS and name not in services:
+        return
+    try:
+        own = user_presets()
+    except ConfigError:  # reported where they are registered; it costs no other annotator
+        return
+    if name in own:
         raise ConfigError(
             f"{own[name].file}: [presets.{name}]: {name!r} is built in and means another model; "
             "give the preset a name of its own"
@@ -148,9 +159,7 @@ def refuse_ambiguous(name: str, own: Mapping[str, Preset]) -> None:
 def _read(name: str, values: Any, file: Path) -> Preset:
     where = f"{file}: [presets.{name}]"
     if not isinstance(values, dict) or not isinstance(values.get("spec"), str):
-        raise ConfigError(
-            f'{where}: a preset needs spec = "openai:MODEL" (or litellm:, transformers:)'
-        )
+        raise ConfigError(f'{where}: a preset needs spec = "openai:MODEL" (or another service)')
     values = dict(values)
     summary = str(values.pop("summary", f"{values['spec']} (from your configuration file)"))
     try:

@@ -12,13 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness_plugins.llm.settings import is_azure
-
 if TYPE_CHECKING:
     from harness_plugins.llm.calls import Reply
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["FREE", "Price", "price_of"]
+__all__ = ["FREE", "Price", "listed_price", "price_of"]
 
 TABLE = "model_prices_and_context_window_backup.json"
 BATCH_DISCOUNT = 0.5
@@ -38,6 +36,11 @@ class Price:
     completion: float
     cached: float
 
+    @classmethod
+    def per_million(cls, prompt: float, completion: float) -> Price:
+        """From $ per million prompt and reply tokens."""
+        return cls(prompt / 1e6, completion / 1e6, prompt / 1e6)
+
     def cost(self, reply: Reply) -> float:
         """$ of a reply, by its usage."""
         return self.cost_of(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
@@ -55,39 +58,24 @@ FREE = Price(0.0, 0.0, 0.0)
 def price_of(settings: LlmSettings) -> Price | None:
     """The price of a model's tokens; None where nobody knows it.
 
-    The user's own prices are taken as they are, also for the batch API. The table goes by the
-    model's name, also where a compatible server offers a model of that name.
+    The user's own prices are taken as they are, also for the batch API; else the service says.
     """
-    if settings.service == "transformers":
-        return FREE
-    if settings.price is not None:
-        prompt, completion = (value / 1e6 for value in settings.price)
-        return Price(prompt, completion, prompt)
-    row = _row(settings)
-    return _from_table(row, batch=settings.batch) if row else None
+    if settings.price is None:
+        return settings.service.price(settings)
+    return Price.per_million(*settings.price)
 
 
-def _row(settings: LlmSettings) -> Mapping[str, Any] | None:
-    table = _table()
-    for name in _names(settings):
-        row = table.get(name)
+def listed_price(*names: str, batch: bool = False) -> Price | None:
+    """The price of the first of these models that is in litellm's table; None for none.
+
+    The table goes by the model's name, also where a compatible server offers a model of that
+    name.
+    """
+    for name in names:
+        row = _table().get(name)
         if isinstance(row, dict) and "input_cost_per_token" in row:
-            return row
+            return _from_table(row, batch=batch)
     return None
-
-
-def _names(settings: LlmSettings) -> list[str]:
-    model = settings.model
-    names = [model]
-    if settings.base_url and is_azure(settings.base_url):
-        names.insert(0, f"azure/{model}")
-    if model.startswith("ft:"):  # ft:gpt-4o-mini-2024-07-18:organisation::id
-        names.append(":".join(model.split(":")[:2]))
-    if model.startswith("openai/"):
-        names.append(model.partition("/")[2])
-    if settings.service == "litellm" and "/" in model and not settings.base_url:
-        names.append(model.partition("/")[2])
-    return names
 
 
 def _from_table(row: Mapping[str, Any], *, batch: bool) -> Price:

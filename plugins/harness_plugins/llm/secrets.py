@@ -1,48 +1,111 @@
-"""What must not stand in a configuration, which is written beside the results: keys."""
+"""What a secret is: by its name or its form, kept out of configurations, files and messages."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, ConfigError
-from harness_plugins.llm.keys import environment_secrets
 
-__all__ = ["check_key_sources", "check_no_secret", "looks_like_key", "not_set", "variables_of"]
+__all__ = [
+    "Redactor",
+    "Secret",
+    "check_no_secret",
+    "dotenv_setting",
+    "environment_secrets",
+    "is_secret_name",
+    "looks_like_key",
+    "setting",
+]
 
+HIDDEN = "[key]"
+SHORTEST = 8
+"""Shorter values of the environment are not taken for secrets: they may be common words."""
 LONG = 16
-"""A value that holds a secret of the environment of so many characters is refused, not only one
-that equals it."""
+"""A value that contains a secret of so many characters is refused, not only one that equals it."""
 
-_SECRET_WORDS = re.compile(
-    r"apikey|accesskey|privatekey|secret|passw|passphrase|credential|authorization|bearer|cookie"
+_SECRET_NAME = re.compile(
+    r"key|secret|passw|passphrase|pwd$|credential|auth$|authorization|bearer|cookie|header|token$"
 )
-_TOKEN_OF_ACCESS = re.compile(
-    r"(^|_)token$|(auth|access|session|refresh|identity|(^|_)(ad|id))_?token(?!s)"
-)
-_TEXT_TOKEN = re.compile(r"(^|_)(eos|bos|pad|stop|unk|mask)_token$")
-_LAST_WORD_SECRET = re.compile(r"(^|_)(auth|pwd|keys?)$")
-_HARMLESS = frozenset({"prompt_cache_key"})
-_HEADERS = re.compile(r"(^|_)headers?$")
-_ADDRESS = re.compile(r"(^|_)(base|url|uri|endpoint|proxy|proxies)$")
-_BODY = frozenset({"extra_body", "extra_query"})
+_NO_SECRETS = frozenset({"prompt_cache_key", "eos_token", "bos_token", "pad_token"})
+"""Request parameters that only sound like one."""
+_ADDRESS = re.compile(r"(apibase|baseurl|url|uri|endpoint|proxy|proxies)$")
+_BODY = frozenset({"extrabody", "extraquery"})
+_RUN = re.compile(r"[A-Za-z0-9]{20,}")
 
-_PREFIXED = re.compile(
-    r"\b(sk|pk|rk|gsk|xai|hf|r8|nvapi|glpat|ghp|pplx|key|api)[-_](?=(?:[\w-]*\d){2})[\w-]{16,}"
-)
-_MADE = re.compile(
-    r"\bAIza[\w-]{20,}|\b(AKIA|ASIA)[A-Z0-9]{12,}|\beyJ[\w-]{10,}\.|-----BEGIN |"
-    r"\b[Bb]earer\s+\S{8,}"
-)
-_OPAQUE = re.compile(r"(?=.*[A-Za-z])(?=(?:.*\d){3})(?!/)[A-Za-z0-9+/=_]{24,}")
+
+class Secret:
+    """A key that does not show itself: not printed, not pickled, not in any repr."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key, for the one header that carries it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not written anywhere")
+
+
+class Redactor:
+    """Hides keys in text, since servers echo them in their messages.
+
+    Args:
+        secrets: the keys in use; those of the environment and of ``.env`` are hidden as well.
+    """
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        values = {secret.reveal() for secret in (*secrets, *environment_secrets())} - {""}
+        self._values = sorted(values, key=len, reverse=True)  # a key may begin with another
+
+    def __call__(self, text: str) -> str:
+        """The text without them, on one line."""
+        text = " ".join(text.split())
+        for value in self._values:
+            text = text.replace(value, HIDDEN)
+        return text
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a variable or parameter of this name holds a secret: the one rule."""
+    return name.lower() not in _NO_SECRETS and bool(_SECRET_NAME.search(_letters(name)))
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a text has the form of a key: a vendor's prefix, or long and without a word."""
-    text = text.strip()
-    return bool(_PREFIXED.search(text) or _MADE.search(text) or _OPAQUE.fullmatch(text))
+    """Whether a text holds what no word is: 20 letters and digits in a row, of both, 3 digits."""
+    return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
+
+
+def setting(name: str) -> str | None:
+    """A variable of the environment, else of ``.env`` in the working directory."""
+    return (os.environ.get(name) or "").strip() or dotenv_setting(name)
+
+
+def dotenv_setting(name: str) -> str | None:
+    """A variable of ``.env`` in the working directory, whatever the environment has."""
+    return (_dotenv().get(name) or "").strip() or None
+
+
+def environment_secrets() -> list[Secret]:
+    """Everything in the environment and in ``.env`` that is named like a secret."""
+    return [
+        Secret(part.strip())
+        for name, value in {**_dotenv(), **os.environ}.items()
+        if value and is_secret_name(name)
+        for part in value.split(",")
+        if len(part.strip()) >= SHORTEST
+    ]
 
 
 def check_no_secret(parameters: Mapping[str, Any]) -> None:
@@ -53,80 +116,32 @@ def check_no_secret(parameters: Mapping[str, Any]) -> None:
     """
     secrets = {secret.reveal() for secret in environment_secrets()}
     for path, value in _leaves(parameters, ""):
-        shown = "a name" if any(map(looks_like_key, path.split("."))) else repr(path)
+        shown = "a name" if looks_like_key(path) else repr(path)
         if why := _why_not_named(path):
             raise ConfigError(f"annotator.parameters: {shown} cannot be set here; {why}")
-        if shown == "a name" or _is_secret(value, secrets):
+        if shown == "a name" or _is_secret(str(value).strip(), secrets):
             raise ConfigError(
                 f"annotator.parameters: {shown} holds what looks like a key, and parameters are "
                 "written into the run; keys come from annotator.key_env or annotator.key_file"
             )
 
 
-def check_key_sources(key_env: str | None, key_file: str | None) -> None:
-    """Refuse a key that stands where the name of its variable or file belongs.
-
-    Raises:
-        CommandError: without the value.
-    """
-    if key_env is not None:
-        variables_of(key_env)
-    # Not Path.exists: that raises for what is too long to be a name, as a key may be.
-    if key_file and looks_like_key(key_file) and not os.path.exists(key_file):  # noqa: PTH110
-        raise CommandError(
-            "annotator.key_file: this is no file and looks like a key; write the key into a file "
-            "and name that"
-        )
-
-
-def variables_of(key_env: str) -> list[str]:
-    """The variables that ``annotator.key_env`` names; commas stand between several.
-
-    Raises:
-        CommandError: if it holds anything but names; without the value.
-    """
-    names = [name.strip() for name in key_env.split(",")]
-    if all(name.isascii() and name.isidentifier() and not looks_like_key(name) for name in names):
-        return names
-    raise CommandError(
-        "annotator.key_env: write the name of an environment variable, such as MY_API_KEY, "
-        "not the key itself"
-    )
-
-
-def not_set(key_env: str) -> str:
-    """That nothing is set under these names; they are told only if they look like names."""
-    names = variables_of(key_env)
-    if all(name.isupper() for name in names):
-        return f"variable {' or '.join(names)} is not set"
-    return "the variable that it names is not set"
-
-
 def _why_not_named(path: str) -> str:
     for name in path.split("."):
-        words = re.sub(r"[^a-z0-9]+", "_", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
-        run = words.replace("_", "")
-        if words in _HARMLESS:
-            continue
-        if _HEADERS.search(words) or _is_secret_name(words, run):
+        if is_secret_name(name):
             return "keys come from annotator.key_env or annotator.key_file"
-        if _ADDRESS.search(words) or run in ("apibase", "baseurl"):
+        if _ADDRESS.search(_letters(name)):
             return "the address is annotator.base_url"
-        if words in _BODY:
+        if _letters(name) in _BODY:
             return "what is in it is set as parameters of their own"
     return ""
 
 
-def _is_secret_name(words: str, run: str) -> bool:
-    return bool(
-        _SECRET_WORDS.search(run)
-        or _LAST_WORD_SECRET.search(words)
-        or (_TOKEN_OF_ACCESS.search(words) and not _TEXT_TOKEN.search(words))
-    )
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
-def _is_secret(value: Any, secrets: set[str]) -> bool:
-    text = str(value).strip()
+def _is_secret(text: str, secrets: set[str]) -> bool:
     return looks_like_key(text) or any(
         text == secret or (len(secret) >= LONG and secret in text) for secret in secrets
     )
@@ -134,15 +149,21 @@ def _is_secret(value: Any, secrets: set[str]) -> bool:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every name with dots between its levels, and what is not a table or list in it."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{path}.{name}" if path else str(name))
-        if not value and path:
-            yield path, ""
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and value:
         for inner in value:
             yield from _leaves(inner, path)
-        if not value:
-            yield path, ""
-    else:
-        yield path, value
+    elif path:
+        yield path, value or ""
+
+
+def _dotenv() -> dict[str, str | None]:
+    from dotenv import dotenv_values
+
+    file = Path(".env")
+    try:
+        return dict(dotenv_values(file)) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        raise CommandError(".env: cannot be read as UTF-8 text") from None

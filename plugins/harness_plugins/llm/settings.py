@@ -5,36 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from harness.errors import ConfigError
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
-from harness_plugins.llm.secrets import check_key_sources, check_no_secret
+from harness_plugins.llm.keys import check_key_sources
+from harness_plugins.llm.secrets import check_no_secret
 
 if TYPE_CHECKING:
     from harness.config import AnnotatorConfig
-    from harness.data import Kind
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
+    from harness_plugins.llm.service import Service
 
-__all__ = [
-    "OPENAI_URL",
-    "LlmSettings",
-    "Pace",
-    "Service",
-    "is_azure",
-    "is_local",
-    "reasons",
-    "settings_of",
-]
-
-Service: TypeAlias = Literal["openai", "litellm", "transformers"]
-
-OPENAI_URL = "https://api.openai.com/v1"
-"""Where ``openai:MODEL`` is asked without ``annotator.base_url``."""
+__all__ = ["LlmSettings", "Pace", "reasons", "settings_of"]
 
 ANSWER_TOKENS = {"sequence": 64, "token": 512}
 """Most tokens of an answer: a label with a sentence around it; a list of mentions."""
@@ -76,12 +63,15 @@ class Pace:
     retries: int = 8
 
 
+_PACE = frozenset(field.name for field in fields(Pace))
+
+
 @dataclass(frozen=True, slots=True)
 class LlmSettings:
     """All that an LLM annotator, its engine and its backend are told.
 
     Attributes:
-        service: which backend.
+        service: who is asked.
         model: as the server knows it.
         endpoint: the ``endpoint`` of every call: the server's address, or the service's name.
         base_url: the address that was set, or None.
@@ -121,7 +111,7 @@ class LlmSettings:
         if temperature is not None and "temperature" in self.optional and "temperature" in values:
             values["temperature"] = temperature
         limit = self.max_tokens if max_tokens is None else max_tokens + self.thinking
-        values[self._limit_name] = limit
+        values[self.service.limit_name(self)] = limit
         return canonical(values)
 
     @property
@@ -131,7 +121,7 @@ class LlmSettings:
         if effort == "none":
             return 0
         asked = effort or any(self.sampling.get(name) for name in _THINKING)
-        return REASONING_TOKENS if asked or reasons(self.model) else 0
+        return REASONING_TOKENS if asked or self.service.reasons(self.model) else 0
 
     @property
     def versioned_model(self) -> str:
@@ -140,11 +130,7 @@ class LlmSettings:
         Raises:
             CommandError, ServiceError: if a local model is not there.
         """
-        if self.service != "transformers":
-            return self.model
-        from harness_plugins.llm.local.files import identity_of
-
-        return identity_of(self.model)
+        return self.service.identity(self.model)
 
     @property
     def fingerprint(self) -> str:
@@ -161,25 +147,23 @@ class LlmSettings:
     def describe(self) -> dict[str, object]:
         """For the run's provenance; no key is in it."""
         return {
-            "service": self.service,
+            "service": self.service.name,
             "endpoint": self.endpoint,
             "model": self.versioned_model,
             "parameters": self.parameters(),
             "samples": self.samples,
         }
 
-    @property
-    def _limit_name(self) -> str:
-        vendor = self.service == "openai" and (
-            self.base_url is None or is_azure(self.base_url) or reasons(self.model)
-        )
-        return "max_completion_tokens" if vendor else "max_tokens"
-
 
 def settings_of(
-    request: AnnotatorRequest, preset: Preset | None = None, kind: Kind | None = None
+    request: AnnotatorRequest, services: Mapping[str, Service], preset: Preset | None = None
 ) -> LlmSettings:
     """What a request asks for: the run's own settings first, then the preset's, then defaults.
+
+    Args:
+        request: whose spec names a service and a model, where there is no preset.
+        services: those that are registered, by name.
+        preset: says the service and the model, and what holds where the run sets nothing.
 
     Raises:
         ConfigError: if no model is named, a key contradicts another, or a parameter carries a
@@ -188,7 +172,7 @@ def settings_of(
     """
     config = _with_preset(request.config, preset)
     spec = parse_spec(preset.spec) if preset else request.spec
-    service = _service(spec.name, preset)
+    service = _service(spec.name, services, preset)
     model = config.model or spec.argument
     if not model:
         raise ConfigError(f"annotator {spec.name!r}: name a model, {spec.name}:MODEL")
@@ -196,31 +180,26 @@ def settings_of(
     check_key_sources(config.key_env, config.key_file)
     _check_parameters(config.parameters)
     _check_combination(config, service, base_url)
-    sampling, optional = _sampling(config, model)
+    sampling, optional = _sampling(config, service.reasons(model))
     bare = LlmSettings(
         service=service,
         model=model,
-        endpoint=base_url or (OPENAI_URL if service == "openai" else service),
+        endpoint=base_url or service.endpoint or service.name,
         base_url=base_url,
         sampling=sampling,
         samples=config.samples,
         structured=config.structured,
         logprobs=config.logprobs,
         optional=optional,
-        pace=Pace(
-            config.concurrency,
-            config.requests_per_minute,
-            config.tokens_per_minute,
-            config.timeout,
-            config.retries,
-        ),
+        pace=replace(service.pace, **config.model_dump(include=_PACE, exclude_unset=True)),
         batch=config.batch,
         transport=config.transport,
         key_env=config.key_env,
         key_file=config.key_file,
         price=_price(config),
     )
-    return _limited(bare, config.max_tokens, ANSWER_TOKENS[kind or request.task.kind])
+    needed = ANSWER_TOKENS[request.task.kind] + bare.thinking
+    return replace(bare, max_tokens=config.max_tokens or needed)
 
 
 def reasons(model: str) -> bool:
@@ -231,17 +210,6 @@ def reasons(model: str) -> bool:
     """
     name = model.rsplit("/", 1)[-1]
     return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
-
-
-def is_azure(base_url: str) -> bool:
-    """Whether an address is of Azure's OpenAI service."""
-    host = urlsplit(base_url).hostname or ""
-    return host.endswith((".openai.azure.com", ".cognitiveservices.azure.com"))
-
-
-def is_local(base_url: str) -> bool:
-    """Whether an address is of this machine."""
-    return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
@@ -255,11 +223,12 @@ def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorCon
     return AnnotatorConfig.model_validate(values)
 
 
-def _service(name: str, preset: Preset | None) -> Service:
-    if name in ("openai", "litellm", "transformers"):
-        return name  # type: ignore[return-value]
+def _service(name: str, services: Mapping[str, Service], preset: Preset | None) -> Service:
+    if name in services:
+        return services[name]
     where = f"preset {preset.name!r}" if preset else f"annotator {name!r}"
-    raise ConfigError(f"{where}: {name!r} asks no model; use openai:, litellm: or transformers:")
+    known = ", ".join(f"{one}:" for one in sorted(services))
+    raise ConfigError(f"{where}: {name!r} asks no model; use one of {known}")
 
 
 def _address(base_url: str | None) -> str | None:
@@ -290,30 +259,25 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
 def _check_combination(config: AnnotatorConfig, service: Service, base_url: str | None) -> None:
     if (config.price_input is None) != (config.price_output is None):
         raise ConfigError("annotator: set price_input and price_output, or neither")
-    if config.batch and service != "openai":
-        raise ConfigError(f"annotator.batch: {service!r} has no batch API; use openai:MODEL")
-    if service == "transformers" and base_url:
+    if config.batch and service.batch is None:
+        raise ConfigError(f"annotator.batch: {service.name!r} has no batch API; unset it")
+    if config.logprobs and not service.logprobs:
+        raise ConfigError(f"annotator.logprobs: {service.name!r} tells none; unset it")
+    if service.local and base_url:
         raise ConfigError("annotator.base_url: a local model has no server; use openai:MODEL")
 
 
-def _sampling(config: AnnotatorConfig, model: str) -> tuple[dict[str, Any], frozenset[str]]:
+def _sampling(config: AnnotatorConfig, reasons: bool) -> tuple[dict[str, Any], frozenset[str]]:
     values: dict[str, Any] = dict(config.parameters)
     optional = {"response_format"} if config.structured is None else set()
     if isinstance(config.temperature, float | int):
         values["temperature"] = config.temperature
-    elif config.temperature is None and not reasons(model):
+    elif config.temperature is None and not reasons:
         values["temperature"] = VOTING_TEMPERATURE if config.samples > 1 else 0.0
         optional.add("temperature")
     if config.logprobs:
         values["logprobs"] = True
     return values, frozenset(optional)
-
-
-def _limited(settings: LlmSettings, asked: int | None, needed: int) -> LlmSettings:
-    from dataclasses import replace
-
-    limit = needed + settings.thinking if asked is None else asked
-    return replace(settings, max_tokens=limit)
 
 
 def _price(config: AnnotatorConfig) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ Prompts (``chat``) become calls, the engine gets their replies, each reply is un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -26,9 +26,10 @@ from harness_plugins.llm.collecting import uncollected
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
     from harness_plugins.llm.presets import Preset
+    from harness_plugins.llm.service import Service
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["LlmAnnotator", "Opener", "knows_schemas"]
+__all__ = ["LlmAnnotator", "Opener"]
 
 WRITTEN = 100
 """Demonstrations of stage R1 where the request does not say how many (FreeAL, section 3.2)."""
@@ -69,17 +70,19 @@ class LlmAnnotator:
         self._opener = opener or _open_engine
         labels = [label.name for label in task.labels]
         self._answers = answers_for(task.kind, labels)
-        structured = settings.structured
-        self._chat = Chat(
-            task, structured=knows_schemas(settings) if structured is None else structured
-        )
-        scored = settings.service == "transformers" and task.kind == "sequence"
-        self._choices = tuple(labels) if scored else ()
+        asked, service = settings.structured, settings.service
+        self._chat = Chat(task, structured=service.structured(settings) if asked is None else asked)
+        self._choices = tuple(labels) if service.choices and task.kind == "sequence" else ()
         self._open: tuple[Engine, Account] | None = None
 
     @classmethod
-    def from_request(cls, request: AnnotatorRequest, preset: Preset | None = None) -> LlmAnnotator:
-        """``openai:MODEL``, ``litellm:MODEL``, ``transformers:MODEL`` or a preset's name.
+    def from_request(
+        cls,
+        request: AnnotatorRequest,
+        services: Mapping[str, Service],
+        preset: Preset | None = None,
+    ) -> LlmAnnotator:
+        """``SERVICE:MODEL``, or a preset's name.
 
         Option: ``encoder=FOLDER``, the sentence encoder that retrieves demonstrations.
         """
@@ -91,7 +94,7 @@ class LlmAnnotator:
         given = request.demonstrations
         return cls(
             request.task,
-            settings_of(request, preset),
+            settings_of(request, services, preset),
             shots=(given.shots if given else None) or request.task.prompt.shots,
             written=given.written if given else WRITTEN,
             seed=request.seed,
@@ -272,22 +275,6 @@ class LlmAnnotator:
             for outcome in outcomes
         ]
         return answers[0] if len(answers) == 1 else self._answers.vote(answers, length)
-
-
-def knows_schemas(settings: LlmSettings) -> bool:
-    """Whether the server is known to keep to a JSON schema.
-
-    The vendor's own, but for its models before gpt-4o-2024-08-06; of litellm's providers
-    the three that all its presets use. A compatible server is asked for it only by
-    ``annotator.structured=true``.
-    """
-    name = settings.model.rpartition("/")[2]
-    if settings.service == "litellm":
-        return settings.model.startswith(("anthropic/", "gemini/"))
-    if settings.service != "openai" or settings.base_url is not None:
-        return False
-    older = ("gpt-3.5", "gpt-4-", "gpt-4o-2024-05", "o1-mini", "o1-preview", "ft:gpt-3.5")
-    return name != "gpt-4" and not name.startswith(older)
 
 
 def _columns(

@@ -55,7 +55,7 @@ def annotating(
     model = settings.model
     scale = total / max(1, len(sample))
     prompt = sum(prompt_tokens(call) for call in calls) * scale
-    if settings.service == "transformers" and task.kind == "sequence":
+    if calls and calls[0].choices:
         reply = 0.0
     elif task.kind == "sequence":
         longest = max(text_tokens(label.name, model) for label in task.labels)
@@ -105,7 +105,7 @@ def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings)
 
 def _seconds(requests: int, tokens: int, settings: LlmSettings) -> float | None:
     """At the limits of one key and at the concurrency; None for a local model or a batch."""
-    if settings.service == "transformers" or settings.batch:
+    if settings.service.local or settings.batch:
         return None
     pace = settings.pace
     bounds = [requests * SECONDS_PER_REPLY / pace.concurrency]

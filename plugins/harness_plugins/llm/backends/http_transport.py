@@ -1,7 +1,7 @@
-"""Chat completions over aiohttp alone: raw bytes, kept connections, no models.
+"""JSON over aiohttp alone: raw bytes, kept connections, no models.
 
-Several times faster than the official client, which builds a request, a response and a
-model object for each answer. For servers that need nothing but the protocol.
+Several times faster than the official client of chat completions, which builds a request, a
+response and a model object for each answer.
 
 Every connection is a session of its own and is free again only when its reply has been
 returned, and so committed: a server that is asked again over a connection knows that its last
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import (
@@ -27,51 +27,56 @@ from aiohttp import (
     TCPConnector,
 )
 
-from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
-from harness_plugins.llm.keys import setting
 from harness_plugins.llm.send.refusals import Server, failure_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-    from harness_plugins.llm.keys import Secret
-
-__all__ = ["ThinBackend"]
+__all__ = ["HttpBackend"]
 
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
 KEEPALIVE_SECONDS = 30.0
 DNS_SECONDS = 300
-ACCOUNT = (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID"))
-"""Headers for the vendor alone, and the variables that set them, as in its own client."""
+PLAIN = {"Content-Type": "application/json", "Accept": "application/json"}
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 
-class ThinBackend:
-    """A ``Backend`` for OpenAI-compatible servers.
+class HttpBackend:
+    """A ``Backend`` that posts JSON.
 
     Args:
-        base_url: up to ``/v1``.
-        keys: one a lane; none: requests go without a key, in one lane.
+        url: where each request goes.
+        headers: those that carry a key, one set a lane; none: one lane without a key.
         server: what refusals are told with.
+        request: the body for a call.
+        reply: what a response's body says.
     """
 
-    def __init__(self, base_url: str, keys: Sequence[Secret], server: Server) -> None:
-        self._url = f"{base_url}/chat/completions"
-        self._keys, self._server = tuple(keys), server
+    def __init__(
+        self,
+        url: str,
+        headers: Sequence[Mapping[str, str]],
+        server: Server,
+        request: Callable[[Call], Mapping[str, Any]],
+        reply: Callable[[Any, Call], Reply],
+    ) -> None:
+        self._url, self._server = url, server
+        self._request, self._reply = request, reply
+        self._headers = [{**PLAIN, **one} for one in headers] or [PLAIN]
         self._free: list[ClientSession] = []
         self._sessions: list[ClientSession] = []
-        self._headers: list[Mapping[str, str]] = []
 
     @property
     def lanes(self) -> int:
         """Number of keys, at least one."""
-        return max(1, len(self._keys))
+        return len(self._headers)
 
     async def send(self, call: Call, lane: int) -> Reply:
         """One request; see ``Backend``."""
-        body = orjson.dumps(request_of(call))
+        body = orjson.dumps(self._request(call))
         session = self._free.pop() if self._free else self._open()
         try:
             async with session.post(
@@ -98,7 +103,6 @@ class ThinBackend:
 
     def _open(self) -> ClientSession:
         """A session with one connection; as many as there are requests at once."""
-        self._headers = self._headers or self._headers_of_lanes()
         proxied = any(name.lower() in ("http_proxy", "https_proxy") for name in os.environ)
         session = ClientSession(
             connector=TCPConnector(
@@ -111,14 +115,6 @@ class ThinBackend:
         self._sessions.append(session)
         return session
 
-    def _headers_of_lanes(self) -> list[Mapping[str, str]]:
-        plain = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._server.where == "OpenAI":
-            plain |= {header: value for header, name in ACCOUNT if (value := setting(name))}
-        return [{**plain, "Authorization": f"Bearer {key.reveal()}"} for key in self._keys] or [
-            plain
-        ]
-
     async def _read(self, response: ClientResponse, call: Call, lane: int) -> Reply:
         raw = await response.read()
         try:
@@ -128,9 +124,16 @@ class ThinBackend:
                 raise TransientError("the reply is torn (not JSON)") from None
             body = raw.decode("utf-8", "replace")
         if response.status == 200 and not _is_error(body):
-            return reply_of(body, call)
+            return self._said(body, call)
         headers = {name.lower(): value for name, value in response.headers.items()}
         raise self._failure(response.status, body, headers, lane)
+
+    def _said(self, body: Any, call: Call) -> Reply:
+        try:
+            return self._reply(body, call)
+        except UNREADABLE as error:
+            why = f"{type(error).__name__}: {self._server.redact(str(error))[:100]}"
+            raise TransientError(f"the reply is not as expected ({why})") from None
 
     def _failure(
         self, status: int, body: object, headers: Mapping[str, str], lane: int

@@ -1,4 +1,4 @@
-"""Every provider that litellm knows, through ``litellm.acompletion``."""
+"""The service ``litellm``: every provider that litellm knows, by ``litellm.acompletion``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from harness.errors import CommandError, ConfigError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.backends.openai import AZURE_HOSTS
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import (
     ClosedError,
@@ -17,18 +19,37 @@ from harness_plugins.llm.failures import (
     TransientError,
     UnsupportedError,
 )
-from harness_plugins.llm.keys import Redactor, Secret, environment_secrets, keys_of
-from harness_plugins.llm.provider_keys import from_dotenv, is_own_address
-from harness_plugins.llm.secrets import check_key_sources, not_set, variables_of
+from harness_plugins.llm.keys import is_local, is_under, keys_of, named_keys
+from harness_plugins.llm.prices import Price, listed_price
+from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting
 from harness_plugins.llm.send.refusals import Server, failure_of, unsupported_feature
+from harness_plugins.llm.service import Service
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["LitellmBackend"]
+__all__ = ["LITELLM", "LitellmBackend"]
 
 NO_KEY = "no-key"
 """For servers that need none: without one litellm looks for the provider's itself."""
+
+HOSTS = {
+    "openai": ("openai.com",),
+    "text-completion-openai": ("openai.com",),
+    "anthropic": ("anthropic.com",),
+    "gemini": ("googleapis.com",),
+    "cohere": ("cohere.com",),
+    "cohere_chat": ("cohere.com",),
+    "azure": AZURE_HOSTS,
+    "azure_ai": AZURE_HOSTS,
+    "azure_text": AZURE_HOSTS,
+}
+"""Of providers whose address litellm does not tell."""
+AWS = {
+    "AWS_ACCESS_KEY_ID": "aws_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "aws_secret_access_key",
+    "AWS_SESSION_TOKEN": "aws_session_token",
+}
 
 
 class LitellmBackend:
@@ -48,7 +69,7 @@ class LitellmBackend:
             where=settings.base_url or settings.model.partition("/")[0],
             model=settings.model,
             keys=max(1, len(self._keys)),  # litellm finds those of some providers itself
-            redact=Redactor([*self._keys, *self._credentials.values(), *environment_secrets()]),
+            redact=Redactor([*self._keys, *self._credentials.values()]),
         )
 
     @property
@@ -83,12 +104,8 @@ class LitellmBackend:
 
     def _find_keys(self) -> list[Secret]:
         settings = self._settings
-        if settings.key_file or settings.key_env:
-            check_key_sources(settings.key_env, settings.key_file)
-            names = variables_of(settings.key_env) if settings.key_env else []
-            if keys := keys_of(settings.key_file, names):
-                return keys
-            raise CommandError(f"annotator.key_env: {not_set(settings.key_env or '')}")
+        if (named := named_keys(settings)) is not None:
+            return named
         try:
             bare, provider, _, _ = self._litellm.get_llm_provider(
                 settings.model, api_base=settings.base_url
@@ -104,7 +121,7 @@ class LitellmBackend:
 
     def _provider_keys(self, provider: str, model: str, known: str | None) -> list[Secret]:
         """The provider's key, which goes to the provider and this machine alone."""
-        if not is_own_address(provider, self._settings.base_url, known):
+        if not _may_have_the_key(provider, self._settings.base_url, known):
             return [Secret(NO_KEY)]
         missing = self._litellm.validate_environment(f"{provider}/{model}")["missing_keys"]
         wanted = [name for name in missing if name.endswith("_API_KEY")]
@@ -113,7 +130,7 @@ class LitellmBackend:
             return keys
         if self._settings.base_url:
             return [Secret(NO_KEY)]
-        self._credentials = from_dotenv(provider)
+        self._credentials = _from_dotenv(provider)
         lacking = [
             name
             for name in missing
@@ -147,6 +164,24 @@ class LitellmBackend:
             return ClosedError(f"litellm failed: {name}: {redacted}")
         body = {"error": {"message": said, "code": getattr(error, "code", None) or ""}}
         return failure_of(self._server, status, body, headers, lane)
+
+
+def _may_have_the_key(provider: str, url: str | None, known: str | None) -> bool:
+    """Whether an address is the provider's own, by litellm or ``HOSTS``, or of this machine."""
+    own = (urlsplit(known or "").hostname or "", *HOSTS.get(provider, ()))
+    return url is None or is_local(url) or is_under(url, own)
+
+
+def _from_dotenv(provider: str) -> Mapping[str, Secret]:
+    """Arguments of ``acompletion`` for credentials that stand in ``.env`` alone.
+
+    litellm reads credentials of AWS from the environment, where those of ``.env`` are not.
+    They are taken together or not at all: parts of two accounts' make none.
+    """
+    if not provider.startswith(("bedrock", "sagemaker")) or any(map(os.environ.get, AWS)):
+        return {}
+    found = {argument: dotenv_setting(name) for name, argument in AWS.items()}
+    return {argument: Secret(value) for argument, value in found.items() if value}
 
 
 def _or_dotenv(names: Sequence[str]) -> str:
@@ -188,3 +223,20 @@ def _quiet_litellm() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
+
+
+def _price(settings: LlmSettings) -> Price | None:
+    model = settings.model
+    bare = model.removeprefix("openai/") if settings.base_url else model.partition("/")[2]
+    return listed_price(model, bare, batch=settings.batch)
+
+
+LITELLM = Service(
+    "litellm",
+    "litellm:PROVIDER/MODEL, any provider that litellm knows",
+    backend=LitellmBackend,
+    price=_price,
+    # All that its presets use; of others it is not known.
+    structured=lambda settings: settings.model.startswith(("anthropic/", "gemini/")),
+    logprobs=True,
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from harness.errors import CommandError, ServiceError
+from harness.errors import ServiceError
 from harness_plugins.llm.backends.client import NO_KEY
 from harness_plugins.llm.backends.openai import openai_keys, server_of
 from harness_plugins.llm.batch.files import URL, write
@@ -17,10 +17,11 @@ from harness_plugins.llm.calls import Call
 from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of
 from harness_plugins.llm.send.retries import Attempts, backoff
-from harness_plugins.llm.settings import OPENAI_URL, LlmSettings, is_azure
 
 if TYPE_CHECKING:
     from openai.types import Batch
+
+    from harness_plugins.llm.settings import LlmSettings
 
 __all__ = ["BatchService"]
 
@@ -41,22 +42,19 @@ class BatchService:
         settings: whose server and key.
 
     Raises:
-        CommandError: if there is no key, or the server is Azure's.
+        CommandError: if there is no key.
     """
 
     def __init__(self, settings: LlmSettings) -> None:
         import openai
 
-        url = settings.base_url or OPENAI_URL
-        if is_azure(url):
-            raise CommandError("annotator.batch: Azure's batch API is another; unset it")
         keys = openai_keys(settings)[:1]
         self.server = server_of(settings, keys)
         self._retries = settings.pace.retries
         self._timeout = settings.pace.timeout
         self._client = openai.OpenAI(
             api_key=keys[0].reveal() if keys else NO_KEY,
-            base_url=url,
+            base_url=settings.endpoint,
             max_retries=0,
             timeout=self._timeout,
         )

@@ -1,0 +1,61 @@
+"""Registers the annotators that ask a language model: one a service, and one a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness import hookimpl
+
+if TYPE_CHECKING:
+    from harness.hookspecs import Register
+    from harness.protocols import Annotator, AnnotatorRequest
+    from harness_plugins.llm.presets import Preset
+    from harness_plugins.llm.service import Service
+
+
+@hookimpl
+def harness_register_annotators(register: Register, services: Mapping[str, Service]) -> None:
+    """Every service, the built-in presets, and those of the user's configuration file.
+
+    Those of the user come last: a mistake in that file is reported and costs no other annotator.
+    """
+    from harness_plugins.llm.presets import PRESETS, user_presets
+
+    for service in services.values():
+        register(service.name, LlmFactory(services), summary=service.summary)
+    for preset in PRESETS.values():
+        register(preset.name, LlmFactory(services, preset), summary=preset.summary)
+    for preset in user_presets().values():
+        if preset.name not in PRESETS and preset.name not in services:  # refused where it is used
+            register(preset.name, LlmFactory(services, preset), summary=preset.summary)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmFactory:
+    """Makes the annotator of a service, or of a preset.
+
+    Attributes:
+        services: those that are registered.
+        preset: None: the request's spec names a service.
+    """
+
+    services: Mapping[str, Service]
+    preset: Preset | None = None
+
+    def __call__(self, request: AnnotatorRequest) -> Annotator:
+        """The annotator.
+
+        Raises:
+            CommandError: if the request is wrong, or the name is a user's preset as well.
+        """
+        from harness_plugins.annotators.llm.annotator import LlmAnnotator
+        from harness_plugins.llm.presets import refuse_ambiguous
+
+        refuse_ambiguous(request.spec.name, self.services)
+        return LlmAnnotator.from_request(request, self.services, self.preset)
+
+    def describe(self) -> Mapping[str, object]:
+        """Of a preset, for ``harness show annotator``: its spec, its keys, its file."""
+        return {} if self.preset is None else self.preset.describe()
