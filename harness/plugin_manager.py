@@ -23,8 +23,8 @@ __all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", 
 
 BUILTINS = (
     "harness_tasks.plugin",
-    "harness_plugins.llm.plugin",
     "harness_plugins.annotators.plugin",
+    "harness_plugins.llm.plugin",
     "harness_plugins.annotators.llm.plugin",
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",

@@ -129,6 +129,11 @@ def harness_register_tasks(register):
 
 
 @hookimpl
+def harness_register_services(register):
+    note("harness_register_services")
+
+
+@hookimpl
 def harness_register_annotators(register):
     note("harness_register_annotators")
     register("first-word", lambda request: FirstWord(), kinds=["sequence"])

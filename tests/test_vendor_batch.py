@@ -385,4 +385,4 @@ def test_a_batch_of_another_key_is_said(tmp_path: Path) -> None:
 def test_azure_is_refused(tmp_path: Path) -> None:
     account = Account("run", tmp_path / "replies.sqlite", None, print)
     with pytest.raises(CommandError, match="Azure"):
-        BatchSender(settings("https://x.openai.azure.com"), account)
+        OPENAI.open_sender(settings("https://x.openai.azure.com"), account)

@@ -63,7 +63,7 @@ class Pace:
     retries: int = 8
 
 
-_PACE = frozenset(field.name for field in fields(Pace))
+_PACE = {one.name for one in fields(Pace)}
 
 
 @dataclass(frozen=True, slots=True)
