@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.config import AnnotatorConfig, DemonstrationsConfig
+from harness.config import DemonstrationsConfig
 from harness.errors import CommandError, ConfigError
 from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
@@ -23,7 +23,7 @@ from harness_plugins.llm.backends.openai import OPENAI, openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import keys_of
 from harness_plugins.llm.secrets import Redactor, Secret
-from harness_plugins.llm.settings import LlmSettings
+from harness_plugins.llm.settings import LlmKeys, LlmSettings
 from tests.asking import call_of, settings_for, settings_of
 from tests.commands import call, message
 from tests.factories import sequence_card
@@ -190,7 +190,7 @@ def asked(spec: str = "openai:m", **config: Any) -> LlmSettings:
     demonstrations = DemonstrationsConfig()
     card = sequence_card("a", "b")
     return settings_of(
-        AnnotatorRequest(parse_spec(spec), card, AnnotatorConfig(**config), 0, demonstrations)
+        AnnotatorRequest(parse_spec(spec), card, LlmKeys(**config), 0, demonstrations)
     )
 
 

@@ -101,7 +101,7 @@ class RunOptions:
         from harness.run.splits import load_splits
 
         plugins = load_plugins(self.plugins)
-        config = load_config(self.config, self.settings, self.values)
+        config = load_config(self.config, self.settings, self.values, plugins.keys())
         config, parts = assemble(config, plugins, data_folder(self.data))
         splits = load_splits(
             parts.task,

@@ -6,8 +6,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError
 from harness.specs import parse_spec
@@ -16,12 +18,11 @@ from harness_plugins.llm.keys import check_key_sources
 from harness_plugins.llm.secrets import check_no_secret
 
 if TYPE_CHECKING:
-    from harness.config import AnnotatorConfig
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
     from harness_plugins.llm.service import Service
 
-__all__ = ["LlmSettings", "Pace", "reasons", "settings_of"]
+__all__ = ["LlmKeys", "LlmSettings", "Pace", "reasons", "settings_of"]
 
 ANSWER_TOKENS = {"sequence": 64, "token": 512}
 """Most tokens of an answer: a label with a sentence around it; a list of mentions."""
@@ -43,6 +44,59 @@ _RESERVED = {
     "max_completion_tokens": "use annotator.max_tokens",
     "timeout": "use annotator.timeout",
 }
+
+
+class LlmKeys(BaseModel):
+    """The configuration keys of annotators that ask a language model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    manners: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
+            *("transport", "batch", "key_env", "key_file"),
+            *("price_input", "price_output"),
+        }
+    )
+
+    model: str | None = None
+    """Model name; unset: the spec's."""
+    base_url: str | None = None
+    """Address of a server that speaks as the service does; unset: the service's own."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] | None = None
+    """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
+    max_tokens: int | None = Field(default=None, ge=1, strict=True)
+    """Most tokens of a reply; unset: what the task's answers need."""
+    samples: int = Field(default=1, ge=1, le=100, strict=True)
+    """Replies per example (self-consistency); the vote's share is the confidence."""
+    structured: bool | None = None
+    """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
+    logprobs: bool = False
+    """Ask for log-probabilities: the confidence of a label."""
+    parameters: Mapping[str, Any] = {}
+    """Further request parameters, sent as they are."""
+    concurrency: int = Field(default=32, ge=1, strict=True)
+    """Requests in flight at most; a service may set limits of its own where you set none."""
+    requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    tokens_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    """Seconds until a request is given up and sent again."""
+    retries: int = Field(default=8, ge=0, strict=True)
+    """How often a request is sent again after a failure that may pass."""
+    transport: Literal["auto", "client", "thin"] = "auto"
+    """How an OpenAI-compatible server is reached: through the official client, or by a thin one
+    that is many times faster; auto: the thin one, but for Azure."""
+    batch: bool = False
+    """Use the service's batch API, where it has one (openai): half the price, up to a day."""
+    key_env: str | None = None
+    """Environment variable with the key or keys (comma between them); unset: the service's."""
+    key_file: str | None = None
+    """File with one key a line."""
+    price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million prompt tokens; unset: the service's, by its price list."""
+    price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million completion tokens; unset: the service's, by its price list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +131,7 @@ class LlmSettings:
         base_url: the address that was set, or None.
         sampling: request parameters as they are sent, without the limit of tokens.
         max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs: as in ``AnnotatorConfig``.
+        samples, structured, logprobs: as in ``LlmKeys``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
         price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
@@ -212,15 +266,14 @@ def reasons(model: str) -> bool:
     return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
 
 
-def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
+def _with_preset(keys: BaseModel | None, preset: Preset | None) -> LlmKeys:
+    config = keys if isinstance(keys, LlmKeys) else LlmKeys()
     if preset is None:
         return config
-    from harness.config import AnnotatorConfig
-
     values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:
         values["parameters"] = {**preset.values["parameters"], **config.parameters}
-    return AnnotatorConfig.model_validate(values)
+    return LlmKeys.model_validate(values)
 
 
 def _service(name: str, services: Mapping[str, Service], preset: Preset | None) -> Service:
@@ -256,7 +309,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
     check_no_secret(parameters)
 
 
-def _check_combination(config: AnnotatorConfig, service: Service, base_url: str | None) -> None:
+def _check_combination(config: LlmKeys, service: Service, base_url: str | None) -> None:
     if (config.price_input is None) != (config.price_output is None):
         raise ConfigError("annotator: set price_input and price_output, or neither")
     if config.batch and service.batch is None:
@@ -267,7 +320,7 @@ def _check_combination(config: AnnotatorConfig, service: Service, base_url: str 
         raise ConfigError("annotator.base_url: a local model has no server; use openai:MODEL")
 
 
-def _sampling(config: AnnotatorConfig, reasons: bool) -> tuple[dict[str, Any], frozenset[str]]:
+def _sampling(config: LlmKeys, reasons: bool) -> tuple[dict[str, Any], frozenset[str]]:
     values: dict[str, Any] = dict(config.parameters)
     optional = {"response_format"} if config.structured is None else set()
     if isinstance(config.temperature, float | int):
@@ -280,7 +333,7 @@ def _sampling(config: AnnotatorConfig, reasons: bool) -> tuple[dict[str, Any], f
     return values, frozenset(optional)
 
 
-def _price(config: AnnotatorConfig) -> tuple[float, float] | None:
+def _price(config: LlmKeys) -> tuple[float, float] | None:
     if config.price_input is None or config.price_output is None:
         return None
     return config.price_input, config.price_output

@@ -22,14 +22,18 @@ def harness_register_annotators(register: Register, services: Mapping[str, Servi
     Those of the user come last: a mistake in that file is reported and costs no other annotator.
     """
     from harness_plugins.llm.presets import PRESETS, user_presets
+    from harness_plugins.llm.settings import LlmKeys
+
+    def offer(name: str, summary: str, preset: Preset | None = None) -> None:
+        register(name, LlmFactory(services, preset), summary=summary, config=LlmKeys)
 
     for service in services.values():
-        register(service.name, LlmFactory(services), summary=service.summary)
+        offer(service.name, service.summary)
     for preset in PRESETS.values():
-        register(preset.name, LlmFactory(services, preset), summary=preset.summary)
+        offer(preset.name, preset.summary, preset)
     for preset in user_presets().values():
         if preset.name not in PRESETS and preset.name not in services:  # refused where it is used
-            register(preset.name, LlmFactory(services, preset), summary=preset.summary)
+            offer(preset.name, preset.summary, preset)
 
 
 @dataclass(frozen=True, slots=True)
