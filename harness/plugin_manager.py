@@ -29,11 +29,12 @@ BUILTINS = (
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",
     "harness_plugins.augmenters.plugin",
+    "harness_plugins.checks",
 )
 """Modules of the built-in plugins; they go through the same hooks as any other."""
 
 ENTRY_POINTS = "harness"
-KINDS = ("task", "annotator", "student", "selector", "augmenter", "table_format")
+KINDS = ("task", "annotator", "student", "selector", "augmenter", "table_format", "check")
 BOTH: tuple[str, ...] = ("sequence", "token")
 
 

@@ -321,7 +321,10 @@ WRONG = {
         ("key 'hub.repository'", "required"),
     ),
     "negative size": (("\n[[labels]]", "\n[sizes]\ntest = -1\n[[labels]]"), ("key 'sizes.test'",)),
-    "size in quotes": (("\n[[labels]]", "\n[sizes]\ntest = '5'\n[[labels]]"), ("key 'sizes.test'",)),
+    "size in quotes": (
+        ("\n[[labels]]", "\n[sizes]\ntest = '5'\n[[labels]]"),
+        ("key 'sizes.test'",),
+    ),
     "truth for a size": (
         ("\n[[labels]]", "\n[sizes]\ntest = true\n[[labels]]"),
         ("key 'sizes.test'",),
