@@ -30,6 +30,7 @@ __all__ = [
     "RegisterService",
     "harness_register_annotators",
     "harness_register_augmenters",
+    "harness_register_checks",
     "harness_register_commands",
     "harness_register_selectors",
     "harness_register_services",
@@ -167,6 +168,17 @@ def harness_register_table_formats(register: Register) -> None:
 
     Runs when a table is printed. ``factory(table)`` takes a ``tables.Table`` and
     returns the text. All plugins' formats are put together.
+    """
+
+
+@hookspec
+def harness_register_checks(register: Register) -> None:
+    """Offer checks of an installation for ``harness doctor``.
+
+    Runs when ``harness doctor`` does. ``factory(progress)`` takes a
+    ``protocols.Progress``, tries out what the plugin needs and returns one line that says
+    what was found; it raises an exception whose message says what is wrong and what to do.
+    All plugins' checks run, after those of the core; one that fails stops no other.
     """
 
 

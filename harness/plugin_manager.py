@@ -30,11 +30,14 @@ BUILTINS = (
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",
     "harness_plugins.augmenters.plugin",
+    "harness_plugins.checks",
 )
 """Modules of the built-in plugins; they go through the same hooks as any other."""
 
 ENTRY_POINTS = "harness"
-KINDS = ("task", "service", "annotator", "student", "selector", "augmenter", "table_format")
+KINDS = (
+    *("task", "service", "annotator", "student", "selector", "augmenter", "table_format", "check"),
+)
 ASKING = ("annotator", "augmenter")
 """Kinds whose registration is given the services."""
 BOTH: tuple[str, ...] = ("sequence", "token")

@@ -1,12 +1,14 @@
-"""The core imports one way, without cycles, and nothing heavy. Read from the source."""
+"""The rooms, read from the source: imports point one way, and the core knows no part."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -15,17 +17,48 @@ import pytest
 import harness
 import harness_plugins
 import harness_tasks
+from harness.data import TaskCard
+from harness.plugin_manager import BUILTINS, KINDS, Plugins
+from harness.record.provenance import versions
 
 HEAVY = ("torch", "transformers", "datasets", "openai", "litellm", "sklearn")
 
-# Each may import those before it and never one behind it.
-CHAINS = (
-    (
-        *("harness.data", "harness.protocols", "harness.hookspecs"),
-        *("harness.plugin_manager", "harness.run.loop", "harness.cli"),
-    ),
-    ("harness.data", "harness.results", "harness.report.tables", "harness.cli"),
+LAYERS = (
+    ("harness",),
+    ("harness.files", "harness.audit", "harness.stats"),
+    ("harness.record",),
+    ("harness.run",),
+    ("harness.sweep",),
+    ("harness.report", "harness.export", "harness.testing"),
+    ("harness.cli",),
 )
+"""Rooms of the core, ``harness`` the root; one imports itself and those above it here."""
+ROOT_CHAIN = (
+    *("harness.data", "harness.protocols", "harness.hookspecs", "harness.plugin_manager"),
+)
+PART_LAYERS = (
+    (
+        ("harness_plugins",),
+        ("harness_plugins.llm",),
+        ("harness_plugins.annotators",),
+        ("harness_plugins.selectors", "harness_plugins.augmenters", "harness_plugins.students"),
+    ),
+    (
+        ("harness_plugins.llm.send",),
+        ("harness_plugins.llm.backends", "harness_plugins.llm.local"),
+        ("harness_plugins.llm.batch",),
+    ),
+    (("harness_tasks.formats",), ("harness_tasks",)),
+)
+FOR_PARTS = ("harness", "harness.files", "harness.record")
+"""Rooms of the core that parts import."""
+CIRCLES: dict[tuple[str, str], str] = {}
+"""Imports that may close a circle, each with its reason."""
+LARGEST_ROOM = 13
+"""Files besides ``__init__``."""
+DISTRIBUTIONS = versions()
+WORDS = {"all", "none", *DISTRIBUTIONS, *TaskCard.__dataclass_fields__}
+"""Names of parts that mean something else, too, in words that are shown."""
 
 
 def modules_of(package: str, init: str | None) -> dict[str, Path]:
@@ -44,23 +77,29 @@ PARTS = {
     **modules_of("harness_plugins", harness_plugins.__file__),
     **modules_of("harness_tasks", harness_tasks.__file__),
 }
+MODULES = CORE | PARTS
+TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in MODULES.items()}
 
 
-def imports(file: Path, *, lazy: bool) -> Iterator[str]:
-    """What a file imports, as dotted names; never what only a type checker reads.
+def room(module: str) -> str:
+    """The package in which a module stands; of a package, itself."""
+    return module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+
+
+def imports(module: str, *, lazy: bool) -> Iterator[str]:
+    """What a module imports, as dotted names; never what only a type checker reads.
 
     Args:
-        file: a Python file without relative imports.
+        module: one without relative imports.
         lazy: also imports inside functions.
     """
-    waiting: list[ast.AST] = list(ast.parse(file.read_text(encoding="utf-8")).body)
+    waiting: list[ast.AST] = list(TREES[module].body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}:{node.lineno}: a relative import"
-            assert node.module is not None
+            assert node.level == 0, f"{MODULES[module]}:{node.lineno}: a relative import"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             waiting += node.orelse
@@ -68,124 +107,242 @@ def imports(file: Path, *, lazy: bool) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
-def graph(*, lazy: bool) -> Mapping[str, frozenset[str]]:
-    """Which modules of the core each of them imports."""
-    return {
-        name: frozenset(
-            target for imported in imports(file, lazy=lazy) if (target := resolved(imported))
-        )
-        - {name}
-        for name, file in CORE.items()
-    }
-
-
 def resolved(imported: str) -> str | None:
-    """The module of the core that ``package.module.name`` stands for."""
+    """The module of ours that ``package.module.name`` stands for."""
     for name in (imported, imported.rpartition(".")[0]):
-        if name in CORE:
+        if name in MODULES:
             return name
     return None
 
 
-def reached(edges: Mapping[str, frozenset[str]], start: str) -> set[str]:
+def graph(*, lazy: bool) -> Mapping[str, frozenset[str]]:
+    """Which of our modules each of them imports."""
+    return {
+        name: frozenset(
+            target for imported in imports(name, lazy=lazy) if (target := resolved(imported))
+        )
+        - {name}
+        for name in MODULES
+    }
+
+
+EDGES = graph(lazy=True)
+
+
+def reached(start: str, edges: Mapping[str, Collection[str]] = EDGES) -> set[str]:
     """Everything that a module imports, directly or through others."""
     found: set[str] = set()
     waiting = [start]
     while waiting:
-        new = edges[waiting.pop()] - found
+        new = set(edges[waiting.pop()]) - found
         found |= new
         waiting += new
     return found
 
 
+def layer(module: str, layers: tuple[tuple[str, ...], ...]) -> tuple[int, str] | None:
+    """The position of the layer that a module is in, and its room there: the innermost."""
+    places = [
+        (len(name), position, name)
+        for position, names in enumerate(layers)
+        for name in names
+        if f"{room(module)}.".startswith(f"{name}.")
+    ]
+    return max(places)[1:] if places else None
+
+
+def upward(layers: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Imports that do not point to the same room or to a lower layer."""
+    wrong = []
+    for name, targets in EDGES.items():
+        for target in targets:
+            here, there = layer(name, layers), layer(target, layers)
+            if here and there and here[1] != there[1] and here[0] <= there[0]:
+                wrong.append(f"{name} imports {target}")
+    return wrong
+
+
+# --- one way -----------------------------------------------------------------------------
+
+
 def test_the_graph_is_read_at_all() -> None:
-    edges = graph(lazy=False)
-    assert {"harness.data", "harness.errors"} <= edges["harness.run.splits"]
-    assert "harness.hookspecs" in edges["harness.plugin_manager"]
-    assert "harness.config" not in edges["harness.hookspecs"]  # for type checkers only
-    assert "harness.run.loop" not in edges["harness.cli.run"]  # inside a function
-    assert "harness.run.loop" in graph(lazy=True)["harness.cli.run"]
+    early = graph(lazy=False)
+    assert {"harness.data", "harness.errors"} <= early["harness.run.splits"]
+    assert "harness.hookspecs" in early["harness.plugin_manager"]
+    assert "harness.config" not in early["harness.hookspecs"]  # for type checkers only
+    assert "harness.run.loop" not in early["harness.cli.run"]  # inside a function
+    assert "harness.run.loop" in EDGES["harness.cli.run"]
+    assert layer("harness.cli.screen.live", LAYERS) == (6, "harness.cli")
+    assert layer("harness.data", LAYERS) == (0, "harness")
+    assert {"harness.run.loop", "harness.report.tables"} <= set().union(
+        *(reached(name) for name in CORE if room(name) == "harness.cli")
+    )
 
 
-def test_no_cycle_among_modules_of_the_core() -> None:
-    edges = graph(lazy=False)
-    assert [name for name in edges if name in reached(edges, name)] == []
+@pytest.mark.parametrize("layers", [LAYERS, *PART_LAYERS], ids=lambda layers: layers[-1][0])
+def test_imports_point_one_way(layers: tuple[tuple[str, ...], ...]) -> None:
+    assert upward(layers) == []
 
 
-@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: chain[-2])
-def test_imports_point_one_way(chain: tuple[str, ...]) -> None:
-    assert set(chain) <= set(CORE)
-    edges = graph(lazy=True)
-    for lower, upper in combinations(chain, 2):
-        below = {name for name in reached(edges, lower) if f"{name}.".startswith(f"{upper}.")}
-        assert not below, f"{lower} imports {below}"
+def test_every_room_of_the_core_has_its_layer() -> None:
+    known = {name for names in LAYERS for name in names}
+    assert {".".join(room(name).split(".")[:2]) for name in CORE} <= known
 
 
-def test_chains_are_chains() -> None:
-    edges = graph(lazy=True)
-    commands = set().union(*(reached(edges, name) for name in CORE if "harness.cli" in name))
-    assert {"harness.run.loop", "harness.report.tables"} <= commands
-    assert {"harness.plugin_manager", "harness.protocols"} <= reached(edges, "harness.run.loop")
-    assert "harness.results" in edges["harness.report.tables"]
+def test_the_root_points_one_way() -> None:
+    assert set(ROOT_CHAIN) <= set(CORE)
+    for lower, upper in combinations(ROOT_CHAIN, 2):
+        assert upper not in reached(lower), f"{lower} imports {upper}"
+    assert EDGES["harness.errors"] == EDGES["harness.data"] == frozenset()
 
 
-def test_nothing_but_the_command_line_imports_the_command_line() -> None:
-    edges = graph(lazy=True)
-    importing = {name for name, targets in edges.items() if any("cli" in t for t in targets)}
-    assert all(name.startswith("harness.cli") for name in importing)
-
-
-def test_values_and_errors_stand_alone() -> None:
-    edges = graph(lazy=True)
-    assert edges["harness.errors"] == edges["harness.data"] == frozenset()
-
-
-@pytest.mark.parametrize("name", CORE)
-def test_the_core_never_imports_its_parts(name: str) -> None:
-    # Also not for type checkers: parts are plugins like any other.
-    for node in ast.walk(ast.parse(CORE[name].read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        assert not [n for n in names if n.split(".")[0] in ("harness_plugins", "harness_tasks")]
-
-
-@pytest.mark.parametrize("name", PARTS)
-def test_parts_import_neither_the_loop_nor_the_command_line(name: str) -> None:
-    imported = {resolved(target) for target in imports(PARTS[name], lazy=True)}
-    runs_things = {
-        "harness.run.loop",
-        "harness.run.stages",
-        "harness.run.assembly",
-        "harness.run.splits",
+def test_no_circle_among_modules() -> None:
+    edges = {
+        name: {target for target in targets if (name, target) not in CIRCLES}
+        for name, targets in EDGES.items()
     }
-    assert not imported & runs_things
-    assert not [target for target in imported if target and target.startswith("harness.cli")]
+    assert [name for name in edges if name in reached(name, edges)] == []
+    assert [pair for pair in CIRCLES if pair[0] not in reached(pair[1])] == [], "needless"
+
+
+def test_rooms_of_an_encoder_student_point_one_way() -> None:
+    """What a network is, what its labels are worth, how it is trained; the student on top."""
+    below = "harness_plugins.students"
+    rooms = (f"{below}.encoder", f"{below}.noise", f"{below}.training")
+    apart = {f"{below}.encoder.student", f"{below}.training.terms"}  # the top; formulas alone
+    for name in set(PARTS) - apart:
+        later = rooms[rooms.index(room(name)) + 1 :] if room(name) in rooms else ()
+        assert not [one for one in EDGES[name] - apart if room(one) in later], name
+        assert name.endswith(".plugin") or f"{below}.encoder.student" not in EDGES[name]
+    assert not [one for one in EDGES[f"{below}.training.terms"] if one in PARTS]
+
+
+# --- the core and its parts --------------------------------------------------------------
+
+
+def literals(module: str) -> Iterator[tuple[ast.Constant, ast.AST]]:
+    """Every string with what it stands in, but docstrings and the texts of options."""
+    waiting: list[ast.AST] = [TREES[module]]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("typer."):
+            continue
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.Constant):
+                waiting.append(child)
+            elif isinstance(child.value, str) and not isinstance(node, ast.Expr):
+                yield child, node
+
+
+@pytest.fixture(scope="module")
+def names() -> set[str]:
+    """The name of every built-in part; of selectors, with and without the role."""
+    plugins = Plugins(third_party=False)
+    full = {name for kind in KINDS for name in plugins.parts(kind)}
+    assert {"minilm", "trust/small-loss", "demo", "embedding"} <= full
+    return full | {name.rpartition("/")[2] for name in full}
+
+
+def test_the_core_knows_no_part_by_name(names: set[str]) -> None:
+    """A word that a part's name shares with others may be shown; it must decide nothing."""
+    deciding = (ast.Compare, ast.Set, ast.Assign, ast.AnnAssign, ast.arguments)
+    found = [
+        f"{CORE[module]}:{literal.lineno}: {literal.value!r}"
+        for module in CORE
+        for literal, inside in literals(module)
+        if str(literal.value).partition(":")[0] in names
+        and (literal.value not in WORDS or isinstance(inside, deciding))
+    ]
+    assert found == []
+
+
+def test_the_core_names_no_module_of_its_parts_but_in_one_list() -> None:
+    found = {
+        (module, str(literal.value))
+        for module in CORE
+        for literal, _ in literals(module)
+        if re.search(r"\bharness_(plugins|tasks)\b", str(literal.value))
+    }
+    assert {text for _, text in found} == set(BUILTINS) <= set(PARTS)
+    assert len({module for module, _ in found}) == 1
+
+
+def test_the_core_never_imports_its_parts() -> None:
+    # Also not for type checkers: parts are plugins like any other.
+    for name in CORE:
+        for node in ast.walk(TREES[name]):
+            imported: list[str] = []
+            if isinstance(node, ast.Import):
+                imported = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                imported = [node.module or ""]
+            assert not [
+                n for n in imported if n.split(".")[0] in ("harness_plugins", "harness_tasks")
+            ]
+
+
+def test_parts_import_what_they_are_made_of_and_nothing_that_runs_them() -> None:
+    rooms = {(name, room(target)) for name in PARTS for target in EDGES[name] if target in CORE}
+    assert {(name, used) for name, used in rooms if used not in FOR_PARTS} == set()
+    assert not [name for name in PARTS if "harness.plugin_manager" in EDGES[name]]
+
+
+def test_plugins_and_tasks_know_nothing_of_each_other() -> None:
+    tops = {
+        (name.split(".")[0], target.split(".")[0])
+        for name in PARTS
+        for target in EDGES[name] & set(PARTS)
+    }
+    assert all(one == other for one, other in tops)
 
 
 def test_selectors_and_students_are_written_without_gold() -> None:
     # The wall between gold labels and parts: only supervised annotators and tasks see any.
-    seeing = {
-        name for name, file in PARTS.items() if "harness.data.Gold" in set(imports(file, lazy=True))
-    }
+    seeing = {name for name in PARTS if "harness.data.Gold" in set(imports(name, lazy=True))}
     assert seeing == {
         *("harness_plugins.annotators.simulated", "harness_tasks.store", "harness_tasks.task")
     }
 
 
+# --- sizes and names ---------------------------------------------------------------------
+
+
+def test_no_room_is_crowded() -> None:
+    files = Counter(room(name) for name in MODULES if room(name) != name)
+    assert {name: n for name, n in files.items() if n > LARGEST_ROOM} == {}
+
+
+def test_a_module_is_found_by_its_name() -> None:
+    """A name stands twice at most, with its room once; ``plugin`` registers the room's parts."""
+    files = [name for name in MODULES if room(name) != name]
+    alone = Counter(name.rpartition(".")[2] for name in files)
+    assert {name for name, n in alone.items() if n > 2} <= {"plugin"}
+    with_room = Counter(".".join(name.split(".")[-2:]) for name in files)
+    assert {name for name, n in with_room.items() if n > 1} == set()
+    empty_words = ("util", "helper", "manager2", "base", "misc", "common")
+    assert not [name for name in files if name.rpartition(".")[2].startswith(empty_words)]
+
+
+# --- weight ------------------------------------------------------------------------------
+
+
 def test_importing_the_whole_core_imports_nothing_heavy() -> None:
-    names = [name for name in CORE if not name.endswith("__main__")]
     script = (
         "import importlib, json, sys\n"
-        f"for name in {names!r}:\n    importlib.import_module(name)\n"
+        f"for name in {list(CORE)!r}:\n    importlib.import_module(name)\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     printed = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, encoding="utf-8"
     ).stdout
     modules = set(json.loads(printed))
-    assert set(names) <= modules
+    assert set(CORE) <= modules
     assert not modules & set(HEAVY)
     assert not [name for name in modules if name.startswith(("harness_plugins", "harness_tasks"))]
+
+
+def test_registering_every_built_in_part_imports_nothing_heavy() -> None:
+    for module in BUILTINS:
+        reached_early = {module} | reached(module, graph(lazy=False))
+        early = {name.split(".")[0] for one in reached_early for name in imports(one, lazy=False)}
+        assert not early & set(HEAVY), module

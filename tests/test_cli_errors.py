@@ -178,7 +178,7 @@ def test_empty_spec_is_refused() -> None:
 
 def test_file_task_by_its_own_name() -> None:
     Path("mine.toml").write_text("schema = 2\n")
-    assert message(call(*QUICK, "--task", "file:mine.toml"), 1).startswith("mine.toml:1: ")
+    assert message(call(*QUICK, "--task", "file:mine.toml"), 1).startswith("mine.toml: ")
 
 
 def test_plugin_with_a_misspelt_hook_is_named_once() -> None:
@@ -275,7 +275,7 @@ def test_missing_test_split_leaves_no_run_behind() -> None:
 def test_wrong_task_file_is_named_with_its_key() -> None:
     Path("mine.toml").write_text('schema = 1\nname = "mine"\nkind = "text"\n')
     said = message(call(*QUICK, "--task", "mine.toml"), 1)
-    assert said.startswith("mine.toml:3: key 'kind'")
+    assert said.startswith("mine.toml: key 'kind'")
     assert not OUT.exists()
 
 

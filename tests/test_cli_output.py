@@ -844,8 +844,24 @@ def test_doctor_finds_nothing_wrong(tmp_path: Path) -> None:
         if line.startswith("ok  ")
     }
     assert list(checks) == [
-        *("python", "packages", "device", "packaged encoder", "working folder", "plugins")
+        *("python", "packages", "device", "working folder", "plugins"),
+        *("packaged-encoder", "litellm"),
     ]
-    assert "384 dimensions" in checks["packaged encoder"]
+    assert "384 dimensions" in checks["packaged-encoder"]
     assert "numpy " in checks["packages"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_doctor_runs_the_checks_of_plugins_and_goes_on(tmp_path: Path) -> None:
+    Path(tmp_path / "ill.py").write_text(
+        "from harness import hookimpl\n\n\n"
+        "def broken(progress):\n    raise OSError('no server; start it')\n\n\n"
+        "@hookimpl\ndef harness_register_checks(register):\n"
+        "    register('broken', broken)\n    register('fine', lambda progress: 'all well')\n"
+    )
+    outcome = call_process("doctor", "--plugin", "ill.py", cwd=tmp_path)
+    assert outcome.code == 1
+    assert outcome.stdout.splitlines()[-2:] == [
+        *("BAD  broken: OSError: no server; start it", "ok   fine: all well")
+    ]

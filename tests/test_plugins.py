@@ -163,6 +163,12 @@ def harness_register_augmenters(register):
 
 
 @hookimpl
+def harness_register_checks(register):
+    note("harness_register_checks")
+    register("mood", lambda progress: "good")
+
+
+@hookimpl
 def harness_register_table_formats(register):
     note("harness_register_table_formats")
     register("loud", lambda table: "!".join(table.header))
@@ -624,7 +630,7 @@ def harness(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "from harness.cli import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path])},
         capture_output=True,
         text=True,
         timeout=60,
@@ -778,7 +784,7 @@ def test_every_hook_runs(tmp_path: Path) -> None:
     mine.run()
     with pytest.raises(PartError):
         mine.run("annotator.spec=broken", name="broken")
-    for kind in ("augmenter", "table_format"):
+    for kind in ("augmenter", "table_format", "check"):
         mine.plugins.parts(kind)
     called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
     assert called == set(hookspecs.HOOKS)

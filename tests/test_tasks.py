@@ -305,7 +305,32 @@ WRONG = {
     ),
     "generated for one": (
         ('"Something rises."', '"Something rises."\ngenerated = ["It rises."]'),
-        ("generated", "not for all"),
+        ("labels: generated", "not for all", "'down' has none"),
+    ),
+    "number in a list": (
+        ('"Something rises."', '"Something rises."\ngenerated = ["It rises.", 5]'),
+        ("key 'labels.0.generated.1'",),
+    ),
+    "truth for a list": (
+        ('"Something rises."', '"Something rises."\ngenerated = true'),
+        ("key 'labels.0.generated'", "an array"),
+    ),
+    "hub without repository": (
+        ("\n[[labels]]", "\n[hub]\nrepo = 'x'\n[[labels]]"),
+        ("key 'hub.repository'", "required"),
+    ),
+    "negative size": (("\n[[labels]]", "\n[sizes]\ntest = -1\n[[labels]]"), ("key 'sizes.test'",)),
+    "size in quotes": (
+        ("\n[[labels]]", "\n[sizes]\ntest = '5'\n[[labels]]"),
+        ("key 'sizes.test'",),
+    ),
+    "truth for a size": (
+        ("\n[[labels]]", "\n[sizes]\ntest = true\n[[labels]]"),
+        ("key 'sizes.test'",),
+    ),
+    "split of the hub": (
+        ("\n[[labels]]", "\n[hub]\nrepository = 'x'\nsizes = { dev = 1 }\n[[labels]]"),
+        ("key 'hub.sizes.dev",),
     ),
     "broken TOML": (('title = "Mine"', 'title = "Mine'), ("TOML", "line 3")),
 }

@@ -16,7 +16,7 @@ import pytest
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
 from harness_plugins.llm.backends.openai import OPENAI
-from harness_plugins.llm.batch.files import files_of
+from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
 from harness_plugins.llm.cache import ReplyCache, Spent
 from harness_plugins.llm.calls import Call, Message, Outcome

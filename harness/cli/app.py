@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
-from harness.cli import audit, export, inspect, plan, results, run
+from harness.cli import audit, export, inspect, plan, run, runs, table
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -33,12 +33,8 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    run.add_to(app)
-    plan.add_to(app)
-    inspect.add_to(app)
-    results.add_to(app)
-    export.add_to(app)
-    audit.add_to(app)
+    for command in (run, plan, inspect, runs, table, export, audit):
+        command.add_to(app)
     if any(True for _ in installed()):
         from harness.cli.session import load_plugins
 

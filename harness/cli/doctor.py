@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.plugin_manager import KINDS, Plugins
+from harness.protocols import no_progress
 from harness.record.provenance import versions
 
 __all__ = ["Check", "examine"]
@@ -25,18 +26,19 @@ class Check:
 
 
 def examine(plugins: Plugins) -> Iterator[Check]:
-    """Run every check; one that fails does not stop the others."""
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("python", _python),
-        ("packages", _packages),
-        ("device", _device),
-        ("packaged encoder", _encoder),
-        ("working folder", _folder),
-        ("plugins", lambda: _plugins(plugins)),
-    ]
-    for name, check in checks:
+    """Run every check, the plugins' last; one that fails does not stop the others."""
+    checks: dict[str, Callable[[], object]] = {
+        "python": _python,
+        "packages": _packages,
+        "device": _device,
+        "working folder": _folder,
+        "plugins": lambda: _plugins(plugins),
+    }
+    for name, part in plugins.parts("check").items():
+        checks[name] = partial(part.factory, no_progress)
+    for name, check in checks.items():
         try:
-            yield Check(name, True, check())
+            yield Check(name, True, str(check()))
         except Exception as error:  # a doctor reports what is wrong, whatever it is
             yield Check(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
@@ -50,8 +52,6 @@ def _packages() -> str:
     missing = [name for name, version in found.items() if version is None]
     if missing:
         raise RuntimeError(f"not installed: pip install {' '.join(missing)}")
-    if found["litellm"] in ("1.82.7", "1.82.8"):
-        raise RuntimeError("this litellm release was malicious: pip install -U litellm")
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
@@ -61,13 +61,6 @@ def _device() -> str:
     if torch.cuda.is_available():
         return f"GPU {torch.cuda.get_device_name()}"
     return f"CPU, {torch.get_num_threads()} threads (no GPU found)"
-
-
-def _encoder() -> str:
-    # Imported by name: the core does not depend on the built-in plugins.
-    module = importlib.import_module("harness_plugins.encoders")
-    vectors = module.sentence_encoder().embed(["a test"], lambda done, total: None)
-    return f"{module.PACKAGED} embeds in {vectors.shape[1]} dimensions"
 
 
 def _folder() -> str:

@@ -14,7 +14,6 @@ from harness.protocols import Task
 from harness.record import codecs
 from harness.record.folder import RunFolder
 from harness.results import RunResult, StageResult, load_result
-from harness.run.splits import Splits, load_splits
 
 __all__ = ["FinishedRun"]
 
@@ -57,21 +56,6 @@ class FinishedRun:
             known = ", ".join(one.stage for one in stages)
             raise CommandError(f"--stage {name}: the {which} are {known}")
         return found[0]
-
-    def splits(self, task: Task) -> Splits:
-        """The data, drawn as it was for the run.
-
-        Raises:
-            DataError: if it is not the data of the run.
-        """
-        config = self.config
-        return load_splits(
-            task,
-            inductive=config.setting == "inductive",
-            limit=config.limit,
-            seed=config.seed,
-            validation=config.validation,
-        )
 
     def annotations(self, round_: int, pool: Pool, task: Task) -> Annotations | None:
         """The annotations of a pool in a round; None where the annotator had none.

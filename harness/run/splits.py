@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from harness.protocols import Task
 from harness.run.feedback import groups
 from harness.task_reports import Noted, Sourced
 
-__all__ = ["Split", "Splits", "hold_out", "load_splits"]
+if TYPE_CHECKING:
+    from harness.config import Config
+
+__all__ = ["Split", "Splits", "hold_out", "load_splits", "splits_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,21 @@ class Splits:
             "sizes": {"train": len(self.train.pool), **sizes},
             "notes": list(self.notes),
         }
+
+
+def splits_of(task: Task, config: Config) -> Splits:
+    """The splits of a run: drawn as its configuration says.
+
+    Raises:
+        DataError: if a split that the run needs is missing or empty.
+    """
+    return load_splits(
+        task,
+        inductive=config.setting == "inductive",
+        limit=config.limit,
+        seed=config.seed,
+        validation=config.validation,
+    )
 
 
 def load_splits(

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_names
 from harness.errors import TaskError, nearest
-from harness_tasks.toml_lines import KeyPath, key_lines, line_of
 
 __all__ = ["Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
 
@@ -121,8 +120,8 @@ class Declaration(_Entry):
 
     @model_validator(mode="after")
     def _consistent(self) -> Declaration:
-        for path, message in _inconsistencies(self):
-            raise _InconsistentError(path, message)
+        for message in _inconsistencies(self):
+            raise ValueError(message)
         return self
 
     def card(self) -> TaskCard:
@@ -158,7 +157,7 @@ def read_declaration(file: Path) -> Declaration:
     """Read a task's TOML file.
 
     Raises:
-        TaskError: naming the file, the line and the key that is wrong.
+        TaskError: naming the file and the key that is wrong.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -175,79 +174,68 @@ def read_declaration(file: Path) -> Declaration:
     try:
         return Declaration.model_validate(values)
     except ValidationError as error:
-        path, message = _first_error(error)
-        line = line_of(key_lines(text), path)
-        raise TaskError(f"{file}{'' if line is None else f':{line}'}: {message}") from None
+        raise TaskError(f"{file}: {_first_error(error)}") from None
 
 
-def _first_error(error: ValidationError) -> tuple[KeyPath, str]:
-    """The path of what is wrong, and what to say of it."""
+def _first_error(error: ValidationError) -> str:
+    """What is wrong first, with the path of its key."""
     first = error.errors()[0]
-    raised = first.get("ctx", {}).get("error")
-    if isinstance(raised, _InconsistentError):
-        return raised.path, str(raised)
-    path = tuple("schema" if part == "schema_" else part for part in first["loc"])
-    key = ".".join(str(part) for part in path if part != "[key]")
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "an array")
+    path = ["schema" if part == "schema_" else str(part) for part in first["loc"]]
+    key = ".".join(part for part in path if part != "[key]")
+    if not key:
+        return message
     if first["type"] == "extra_forbidden":
-        return path, f"unknown key {key!r}; {nearest(key, _keys_beside(path))}"
-    if path == ("schema",) and first["type"] == "less_than_equal":
-        said = f"written for a newer harness (schema {first['input']}, this one reads {SCHEMA})"
-        return path, f"{said}; update harness"
-    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "array")
-    return path, f"key {key!r}: {message[:1].lower()}{message[1:]}"
+        return f"unknown key {key!r}; {nearest(key, _keys_beside(path))}"
+    if key == "schema" and first["type"] == "less_than_equal":
+        newer = f"written for a newer harness (schema {first['input']}, this one reads {SCHEMA})"
+        return f"{newer}; update harness"
+    return f"key {key!r}: {message[:1].lower()}{message[1:]}"
 
 
-class _InconsistentError(ValueError):
-    """Two parts of a declaration that do not go together; the path is of the second."""
-
-    def __init__(self, path: KeyPath, message: str) -> None:
-        super().__init__(message)
-        self.path = path
-
-
-def _inconsistencies(task: Declaration) -> Iterator[tuple[KeyPath, str]]:
+def _inconsistencies(task: Declaration) -> Iterator[str]:
+    """What does not go together, each with the path of its key."""
     names = [label.name for label in task.labels]
     for position, name in enumerate(names):
         if name in names[:position]:
-            message = f"labels: two have the name {name!r}; give each its own"
-            yield ("labels", position, "name"), message
+            yield f"labels: two have the name {name!r}; give each its own"
     if task.kind == "sequence" and len(names) < 2:
-        yield ("labels",), "a sequence task needs at least two labels"
+        yield "labels: a sequence task needs at least two labels"
     if (task.kind == "token") != (task.metric == "entity_f1"):
-        yield ("metric",), "sequence tasks have metric accuracy, token tasks entity_f1"
-    if any(label.generated for label in task.labels):
-        for position, label in enumerate(task.labels):
-            if not label.generated:
-                yield ("labels", position), "generated texts for some labels but not for all"
+        yield "metric: sequence tasks have metric accuracy, token tasks entity_f1"
+    generated = [name for name, label in zip(names, task.labels, strict=True) if label.generated]
+    if generated and len(generated) < len(names):
+        bare = next(name for name in names if name not in generated)
+        yield f"labels: generated texts for some labels but not for all: {bare!r} has none"
     if task.hub is not None:
         yield from _hub_inconsistencies(task.hub, task)
 
 
-def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[tuple[KeyPath, str]]:
+def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[str]:
     sequence = task.kind == "sequence"
     for column, needed in (
         *(("text", sequence), ("label", sequence)),
         *(("tokens", not sequence), ("tags", not sequence)),
     ):
         if (getattr(hub, column) is not None) != needed:
-            said = "needs" if needed else "has no use for"
-            yield ("hub", column), f"a {task.kind} task {said} 'hub.{column}'"
+            verb = "needs" if needed else "has no use for"
+            yield f"a {task.kind} task {verb} 'hub.{column}'"
     classes = class_names(task.kind, [label.name for label in task.labels])
     if sorted(hub.label_names) != sorted(classes):
-        yield ("hub", "label_names"), f"hub.label_names must name {', '.join(classes)}, each once"
+        yield f"hub.label_names must name {', '.join(classes)}, each once"
     if hub.names and len(set(hub.names)) != len(hub.label_names):
-        yield ("hub", "names"), "hub.names must give one name for each of hub.label_names"
+        yield "hub.names must give one name for each of hub.label_names"
 
 
-def _keys_beside(path: KeyPath) -> list[str]:
+def _keys_beside(path: Sequence[str]) -> list[str]:
     """The keys that may stand where an unknown one stands, in full."""
-    table = ".".join(str(part) for part in path[:-1])
+    table = ".".join(path[:-1])
     models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,
         "hub": HubSource,
         "labels": LabelEntry,
         "published": Published,
     }
-    model = models.get(str(path[0]), Declaration) if table else Declaration
+    model = models.get(path[0], Declaration) if table else Declaration
     before = f"{table}." if table else ""
     return [before + (info.alias or name) for name, info in model.model_fields.items()]

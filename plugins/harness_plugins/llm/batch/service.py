@@ -12,7 +12,7 @@ import orjson
 from harness.errors import ServiceError
 from harness_plugins.llm.backends.client import NO_KEY
 from harness_plugins.llm.backends.openai import openai_keys, server_of
-from harness_plugins.llm.batch.files import URL, write
+from harness_plugins.llm.batch.batch_files import URL, write
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from harness.errors import BudgetError, ServiceError
-from harness_plugins.llm.batch.book import BatchBook, Entry
-from harness_plugins.llm.batch.files import (
+from harness_plugins.llm.batch.batch_files import (
     MOST_BYTES,
     MOST_REQUESTS,
     files_of,
@@ -24,6 +23,7 @@ from harness_plugins.llm.batch.files import (
     result_of,
     rows_of,
 )
+from harness_plugins.llm.batch.book import BatchBook, Entry
 from harness_plugins.llm.batch.service import BatchService
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.failures import ClosedError, RejectedError, SendingError, TransientError

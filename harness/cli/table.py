@@ -1,4 +1,4 @@
-"""``harness runs`` and ``harness table``: what earlier runs found."""
+"""``harness table``: what earlier runs found, put together."""
 
 from __future__ import annotations
 
@@ -12,23 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")
-]
-
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("runs")(runs)
+    """Add the command."""
     app.command("table")(table)
-
-
-def runs(out: OutOption = None) -> None:
-    """List runs: finished ones with their scores, others with how far they are."""
-    from harness.cli.session import RUNS
-    from harness.cli.show import print_runs
-
-    print_runs(out or RUNS)
 
 
 def table(
@@ -42,7 +29,9 @@ def table(
         str, typer.Option(metavar="M", help="transductive, inductive, answered, ...")
     ] = "transductive",
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
-    out: OutOption = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
+    ] = None,
     plugin: Annotated[
         list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
     ] = None,
