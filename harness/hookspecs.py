@@ -118,8 +118,8 @@ def harness_register_augmenters(register: Register) -> None:
     """Offer augmenters.
 
     Runs when a command first needs the names of augmenters.
-    ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter`` or a
-    ``protocols.LabelledAugmenter``. All plugins' augmenters are put together.
+    ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one that reads labels
+    says so (``abilities.reads_labels``). All plugins' augmenters are put together.
     """
 
 

@@ -157,7 +157,7 @@ def test_parts_import_neither_the_loop_nor_the_command_line(name: str) -> None:
     imported = {resolved(target) for target in imports(PARTS[name], lazy=True)}
     runs_things = {
         "harness.run.loop",
-        "harness.run.stages",
+        "harness.run.steps",
         "harness.run.assembly",
         "harness.run.splits",
     }

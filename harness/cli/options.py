@@ -98,19 +98,12 @@ class RunOptions:
         from harness.cli.session import data_folder, load_plugins
         from harness.config import load_config
         from harness.run.assembly import assemble
-        from harness.run.splits import load_splits
+        from harness.run.splits import splits_of
 
         plugins = load_plugins(self.plugins)
         config = load_config(self.config, self.settings, self.values)
         config, parts = assemble(config, plugins, data_folder(self.data))
-        splits = load_splits(
-            parts.task,
-            inductive=config.setting == "inductive",
-            limit=config.limit,
-            seed=config.seed,
-            validation=config.validation,
-        )
-        return config, plugins, parts, splits
+        return config, plugins, parts, splits_of(config, parts.task)
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -17,6 +17,7 @@ from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.results import StageResult
 from harness.run.feedback import evidence
+from harness.run.splits import splits_of
 
 __all__ = ["label_rows", "replay_rows"]
 
@@ -31,7 +32,7 @@ def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Map
     Raises:
         DataError: if the task's data is not that of the run.
     """
-    pool = run.splits(task).train.pool
+    pool = splits_of(run.config, task).train.pool
     labels, confidence, student = _of_stage(run, task, stage, pool)
     trusted = np.zeros(len(pool), dtype=np.bool_)
     trusted[run.selection(stage.round).trusted] = True
@@ -57,7 +58,7 @@ def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Ma
     Raises:
         DataError: if the task's data is not that of the run.
     """
-    splits = run.splits(task)
+    splits = splits_of(run.config, task)
     for split in (splits.train, *splits.beside.values()):
         said = run.annotations(stage.round, split.pool, task)
         if said is not None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from harness import abilities
+from harness.config import Config
 from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.iob2 import first_invalid
 from harness.protocols import Task
 from harness.run.feedback import groups
-from harness.task_reports import Noted, Sourced
 
-__all__ = ["Split", "Splits", "hold_out", "load_splits"]
+__all__ = ["Split", "Splits", "hold_out", "load_splits", "splits_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,17 @@ class Splits:
         }
 
 
+def splits_of(config: Config, task: Task) -> Splits:
+    """The splits of the run that a resolved configuration stands for; see ``load_splits``."""
+    return load_splits(
+        task,
+        inductive=config.setting == "inductive",
+        limit=config.limit,
+        seed=config.seed,
+        validation=config.validation,
+    )
+
+
 def load_splits(
     task: Task, *, inductive: bool, limit: int | None, seed: int, validation: float = 0.0
 ) -> Splits:
@@ -93,8 +105,8 @@ def load_splits(
         train=_drawn(train, limit, seed),
         test=test,
         validation=None if held is None else _drawn(held, limit, seed),
-        notes=(*(task.notes if isinstance(task, Noted) else ()), *notes),
-        origin=task.origin() if isinstance(task, Sourced) else {},
+        notes=(*abilities.notes(task), *notes),
+        origin=abilities.origin(task),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from harness.config import StudentConfig
 from harness.data import Annotations, FloatArray, Pool, StudentView
 from harness.errors import CommandError
-from harness.protocols import Progress, StudentRequest
+from harness.protocols import Aids, Progress, StudentRequest
 
 __all__ = ["FittedTfidf", "TfidfStudent"]
 
@@ -53,7 +53,7 @@ class TfidfStudent:
         return {"C": C, "width": WIDTH, "device": "cpu"}
 
     def fit(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedTfidf:
         """Fit features on the whole pool and the classifier on the answered examples."""
         from sklearn.decomposition import TruncatedSVD
