@@ -157,8 +157,9 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Any])
     """Offer augmenters.
 
     Runs when a command first needs the names of augmenters. ``services`` are those that were
-    registered, by name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter`` or a
-    ``protocols.LabelledAugmenter``. All plugins' augmenters are put together.
+    registered, by name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one
+    that reads labels says so (``abilities.reads_labels``). All plugins' augmenters are put
+    together.
     """
 
 

@@ -1,12 +1,22 @@
-"""Names for examples that tell nothing but which text they are."""
+"""Names for examples that tell nothing but which text they are; hashes of values."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
 
-__all__ = ["example_ids", "occurrence", "text_key"]
+import numpy as np
+
+__all__ = ["digest", "example_ids", "occurrence", "text_key"]
+
+CHUNK = 1024
+"""Items of a sequence that are hashed together."""
+PAID = frozenset({"requests", "tokens", "cost_usd"})
+"""Fields that say what a value cost, not what it is."""
 
 
 def text_key(text: str) -> str:
@@ -33,3 +43,41 @@ def occurrence(id_: str) -> int:
     """Which occurrence of its text an id means, 1 for the first."""
     number = id_.partition(".")[2]
     return int(number) if number.isdecimal() else 1
+
+
+def digest(*values: object) -> str:
+    """SHA-256 of values in their order: plain ones, arrays, sequences, dataclasses of these.
+
+    Pools, annotations and views are hashed by their content, without what they cost; nothing
+    of a large one is copied.
+    """
+    found = hashlib.sha256()
+    for value in values:
+        for piece in _pieces(value):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def _pieces(value: Any) -> Iterator[Any]:
+    """Bytes, or arrays, that stand for a value; each says where it ends."""
+    if isinstance(value, np.ndarray):
+        yield _json([str(value.dtype), value.shape])
+        yield np.ascontiguousarray(value)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            if field.name not in PAID:
+                yield from _pieces(getattr(value, field.name))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        yield _json(len(value))
+        for start in range(0, len(value), CHUNK):
+            yield _json(list(value[start : start + CHUNK]))
+    else:
+        yield _json(value)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, default=_plain).encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

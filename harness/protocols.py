@@ -1,5 +1,7 @@
 """What each part must be able to do. A plugin needs no base class, only these shapes.
 
+What a part may offer besides, and how it is asked for, is in ``abilities``.
+
 The wall between gold labels and the parts is in the signatures: an ``Annotator``, a
 ``Student`` and the selectors are handed pools, annotations and arrays. Only a
 ``SupervisedAnnotator`` (``needs_gold = True``) is handed a ``Gold``, and every run
@@ -8,11 +10,10 @@ with one is marked supervised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 
@@ -40,27 +41,14 @@ __all__ = [
     "Annotator",
     "AnnotatorRequest",
     "AnyAnnotator",
-    "AnyAugmenter",
-    "Assisted",
     "Augmenter",
     "AugmenterRequest",
     "DemonstrationSelector",
-    "Described",
     "Estimate",
-    "Estimates",
-    "EstimatesVariants",
     "Evidence",
-    "Exports",
-    "Fingerprinted",
     "FittedStudent",
-    "FromGold",
-    "LabelledAugmenter",
-    "PaidAugmenter",
-    "PaidVariants",
     "Parts",
-    "Paying",
     "Progress",
-    "Prompting",
     "QuerySelector",
     "SelectorPreset",
     "SelectorRequest",
@@ -70,7 +58,7 @@ __all__ = [
     "Task",
     "TaskRequest",
     "TrustSelector",
-    "Writes",
+    "Variants",
     "Written",
     "no_progress",
 ]
@@ -189,14 +177,13 @@ class Account:
     """Who pays for answers, and how much may be spent.
 
     Attributes:
-        run_id: the run that pays. An answer bought by it before it was interrupted is
-            its own; one bought by another run is free for it.
+        run_id: the run that pays. An answer that it bought before it was interrupted counts
+            as its own; one that another run bought is free for it.
         replies: the SQLite file of every reply ever received, shared by all runs.
         budget_usd: most that the run may pay, what it has paid already included.
         note: says one line to the user.
         record: the record of the run folder that counts what is bought now; "" for none.
-            What is told by one record is not told by another, also where the second is
-            made by another process.
+            What one record counts no other counts, also where another process makes it.
     """
 
     run_id: str
@@ -204,20 +191,6 @@ class Account:
     budget_usd: float | None
     note: Callable[[str], None]
     record: Callable[[], str] = lambda: ""
-
-
-@runtime_checkable
-class Paying(Protocol):
-    """An annotator or augmenter whose answers come from a service: opened before it is asked."""
-
-    def open(self, account: Account) -> AbstractContextManager[None]:
-        """Hold connections and the file of replies for the duration of a ``with`` block.
-
-        Raises:
-            CommandError: if no key or server is set; the message says what to set.
-            ServiceError: (also later) if the service refuses for good.
-            BudgetError: (later) if the next request would pass the budget.
-        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,18 +201,6 @@ class Written:
     requests: int
     tokens: int
     cost_usd: float
-
-
-@runtime_checkable
-class Writes(Protocol):
-    """An annotator that writes its own demonstrations for stage R1 (FreeAL, section 3.2)."""
-
-    def write(self, pool: Pool, seed: int, progress: Progress) -> Written:
-        """Labelled examples in the style of some unlabelled ones of the pool.
-
-        ``nearest`` of the demonstrations is None: ``annotate`` retrieves, for each
-        example, those nearest to it.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,27 +217,6 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
-
-
-@runtime_checkable
-class Estimates(Protocol):
-    """An annotator that can say what it would send."""
-
-    def estimate(self, pool: Pool, shots: int) -> Estimate:
-        """To annotate the pool with so many demonstrations for each example."""
-
-    def estimate_writing(self, pool: Pool) -> Estimate:
-        """To write the demonstrations of stage R1."""
-
-
-@runtime_checkable
-class Prompting(Protocol):
-    """An annotator that asks in words."""
-
-    def messages(
-        self, pool: Pool, demonstrations: Demonstrations | None
-    ) -> Sequence[Sequence[tuple[str, str]]]:
-        """The (role, content) messages that would be sent for each example."""
 
 
 # --- students ------------------------------------------------------------------------
@@ -310,11 +250,12 @@ class Student(Protocol):
     """Learns a task from annotations that may be wrong."""
 
     def fit(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedStudent:
         """Train from the same start each time; the same arguments give the same model.
 
-        Examples from which the annotator abstained take no part in any loss.
+        Also after a kill. An example from which the annotator abstained has no label to
+        learn. Variants are given only to a student that says ``uses_variants``.
         """
 
     def load(self, folder: Path) -> FittedStudent:
@@ -323,7 +264,7 @@ class Student(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aids:
-    """What a student may use beside a pool and its annotations.
+    """What a student may use besides a pool and its annotations.
 
     Attributes:
         variants: one label-preserving variant of each example, in the pool's order and
@@ -338,36 +279,6 @@ class Aids:
     variants: Pool | None = None
     checkpoints: Path | None = None
     note: Callable[[str], None] = lambda line: None
-
-
-@runtime_checkable
-class Assisted(Protocol):
-    """A student that makes use of variants and of checkpoints; called in place of ``fit``.
-
-    Only such a student may be given ``student.augmenter``; one whose settings leave variants
-    unused refuses the key in its factory, by a ``CommandError``.
-    """
-
-    def fit_with(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
-    ) -> FittedStudent:
-        """Train as ``fit`` does; the same arguments give the same model, also after a kill."""
-
-
-@runtime_checkable
-class Exports(Protocol):
-    """A fitted student that other programs can load, without any code of this one."""
-
-    def export(self, folder: Path) -> None:
-        """Write to an empty folder a model with its tokenizer and the names of its labels.
-
-        ``AutoModelForSequenceClassification`` or ``AutoModelForTokenClassification`` of
-        ``transformers`` loads it by ``from_pretrained``, without ``trust_remote_code``, and
-        gives the logits that the student gives.
-
-        Raises:
-            CommandError: if its architecture has no such form; the message says what to do.
-        """
 
 
 # --- selectors -----------------------------------------------------------------------
@@ -477,35 +388,28 @@ class AugmenterRequest:
 class Augmenter(Protocol):
     """Turns each example into a variant that keeps its label."""
 
-    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """One variant an example, in the same order, with the same ids, none empty.
 
-        Called once a run. An example that has no variant stays as it is. Token tasks: each
-        variant has as many tokens as its example, so that a token and its variant have one
-        label. The same arguments give the same variants.
+        An example that has no variant stays as it is. Token tasks: each variant has as many
+        tokens as its example, so that a token and its variant have one label. The same
+        arguments give the same variants.
+
+        Args:
+            pool: whose examples are varied.
+            annotations: None, and the augmenter is called once a run; one that says
+                ``reads_labels`` is called each round, with the labels of that round
+                (``ABSTAINED``: there is none to keep).
+            seed: of what it draws.
+            progress: told of the examples that are done.
         """
-
-
-@runtime_checkable
-class LabelledAugmenter(Protocol):
-    """An augmenter that reads the labels (mention replacement); called in place of ``augment``."""
-
-    def augment_labelled(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
-    ) -> Pool:
-        """Variants that keep the labels given in this round; see ``Augmenter.augment``.
-
-        Called once a round. An example without an answer (``ABSTAINED``) has no label to
-        keep: it may stay as it is.
-        """
-
-
-AnyAugmenter: TypeAlias = Augmenter | LabelledAugmenter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PaidVariants:
-    """Variants, and what they cost."""
+class Variants:
+    """Variants of a pool, and what this run paid for them."""
 
     pool: Pool
     requests: int = 0
@@ -513,54 +417,15 @@ class PaidVariants:
     cost_usd: float = 0.0
 
 
-@runtime_checkable
-class PaidAugmenter(Protocol):
-    """An augmenter that pays for its variants; called in place of ``augment``."""
-
-    def augment_paid(self, pool: Pool, seed: int, progress: Progress) -> PaidVariants:
-        """Variants as ``Augmenter.augment`` makes them, and what this run paid for them."""
-
-
-@runtime_checkable
-class EstimatesVariants(Protocol):
-    """An augmenter that can say what it would send."""
-
-    def estimate_variants(self, pool: Pool) -> Estimate:
-        """To make a variant of each example."""
-
-
-# --- what any part may offer beside --------------------------------------------------
-
-
-@runtime_checkable
-class Fingerprinted(Protocol):
-    """A part whose result depends on a file: its content belongs to the run's identity."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of that content."""
-
-
-@runtime_checkable
-class FromGold(Protocol):
-    """An annotator that repeats answers which may have been made with gold labels."""
-
-    @property
-    def from_gold(self) -> bool:
-        """True where they were: a recording of a supervised run makes a supervised run."""
-
-
-@runtime_checkable
-class Described(Protocol):
-    """A part that can say with which settings it really works."""
-
-    def describe(self) -> Mapping[str, object]:
-        """The resolved settings, recorded in the run's provenance."""
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run, assembled."""
+    """The parts of one run, assembled.
+
+    Attributes:
+        identities: hashes of the task and of what parts read (``abilities.fingerprint``),
+            by role.
+        code: hashes of the source of each part, by role.
+    """
 
     task: Task
     annotator: AnyAnnotator
@@ -569,4 +434,5 @@ class Parts:
     demonstrations: DemonstrationSelector
     query: QuerySelector
     identities: Mapping[str, str] = field(default_factory=dict)
-    augmenter: AnyAugmenter | None = None
+    augmenter: Augmenter | None = None
+    code: Mapping[str, str] = field(default_factory=dict)

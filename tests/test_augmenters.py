@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.abilities import reads_labels
 from harness.data import ABSTAINED, Annotations, Pool, TaskCard
 from harness.errors import CommandError, ServiceError
 from harness.plugin_manager import Plugins
-from harness.protocols import AugmenterRequest, LabelledAugmenter, no_progress
+from harness.protocols import AugmenterRequest, no_progress
 from harness.specs import parse_spec
 from harness_plugins.augmenters.translator import parts_of
 from tests.commands import call, succeeded
@@ -40,7 +41,7 @@ def augmenter(spec: str, card: TaskCard = CARD) -> Any:
 
 
 def varied(spec: str, texts: Any = TEXTS, seed: int = 0) -> list[str]:
-    return list(augmenter(spec).augment(text_pool(texts), seed, no_progress).texts)
+    return list(augmenter(spec).augment(text_pool(texts), None, seed, no_progress).pool.texts)
 
 
 def marks(text: str) -> str:
@@ -130,9 +131,9 @@ def annotated() -> tuple[Pool, Annotations]:
 
 def tokens_of(spec: str, seed: int = 0) -> list[tuple[str, ...]]:
     made = augmenter(spec, TOKENS)
-    assert isinstance(made, LabelledAugmenter)
+    assert reads_labels(made)
     pool, annotations = annotated()
-    found = made.augment_labelled(pool, annotations, seed, no_progress)
+    found = made.augment(pool, annotations, seed, no_progress).pool
     assert (found.ids, found.split) == (pool.ids, pool.split)
     assert np.array_equal(found.offsets, pool.offsets)
     return list(found.tokens)
@@ -188,7 +189,7 @@ def test_words_of_mentions_do_not_spread() -> None:
     made = augmenter("word-edits:1", TOKENS)
     annotations = Annotations.of(labels, pool.offsets)
     for seed in range(10):
-        found = made.augment_labelled(pool, annotations, seed, no_progress)
+        found = made.augment(pool, annotations, seed, no_progress).pool
         assert "asthma" not in found.tokens[1]
         assert found.tokens[0][1] == "asthma"
 
@@ -223,7 +224,7 @@ def test_texts_go_there_and_back(models: str, how: str) -> None:
     told: list[tuple[int, int]] = []
     pool = text_pool(SENTENCES)
     part = augmenter(f"back-translation,{models}{how}")
-    found = part.augment(pool, 0, lambda done, total: told.append((done, total)))
+    found = part.augment(pool, None, 0, lambda done, total: told.append((done, total))).pool
     # By hand: "▁a" becomes "▁it" there, and every "▁it" becomes "▁to" on the way back.
     assert list(found.texts) == [
         "The film is to quiet wonder, tond tos ending stays with you.",
@@ -296,7 +297,7 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     made = augmenter(f"back-translation,forward={tmp_path},back={tmp_path}")
     with pytest.raises(CommandError, match="no translation model"):
-        made.augment(text_pool(["one"]), 0, no_progress)
+        made.augment(text_pool(["one"]), None, 0, no_progress)
 
 
 # --- what the command line says --------------------------------------------------------

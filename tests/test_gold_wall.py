@@ -200,9 +200,6 @@ def test_an_annotator_that_does_not_declare_it_gets_no_gold(tmp_path: Path) -> N
         protocols.DemonstrationSelector,
         protocols.QuerySelector,
         protocols.Augmenter,
-        protocols.LabelledAugmenter,
-        protocols.PaidAugmenter,
-        protocols.Assisted,
     ],
 )
 def test_no_signature_but_the_supervised_one_mentions_gold(protocol: type) -> None:

@@ -153,7 +153,8 @@ def test_recorded_answers_and_variants_of_a_reference_folder(tmp_path: Path) -> 
     part = Plugins(third_party=False).part("augmenter", "recorded")
     augmenter = part.factory(AugmenterRequest(parse_spec(f"recorded:{answers}"), task.card))
     pool = task.load("train")
-    assert list(augmenter.augment(pool, 0, no_progress).texts) == [f"{t} again" for t in AWKWARD]
+    made = augmenter.augment(pool, None, 0, no_progress)
+    assert list(made.pool.texts) == [f"{t} again" for t in AWKWARD]
 
 
 def test_another_csv_recording_is_taken_for_gold_and_may_be_wrong(tmp_path: Path) -> None:

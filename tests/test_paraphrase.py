@@ -57,10 +57,10 @@ def test_texts_are_said_in_other_words_and_paid_once(tmp_path: Path) -> None:
         pool = text_pool(TEXTS)
         part = augmenter(f"paraphrase:openai:m,base_url={url}")
         with part.open(account):
-            found = part.augment(pool, 0, no_progress)
-            again = part.augment(pool, 0, no_progress)
+            found = part.augment(pool, None, 0, no_progress).pool
+            again = part.augment(pool, None, 0, no_progress).pool
             assert len(rewriter.bodies) == len(TEXTS)
-            part.augment(pool, 1, no_progress)
+            part.augment(pool, None, 1, no_progress)
             assert len(rewriter.bodies) == 2 * len(TEXTS)
     wanted = ("A silent marvel", "boring and loud", TEXTS[2], TEXTS[3].upper(), TEXTS[4])
     assert tuple(found.texts) == tuple(again.texts) == wanted
@@ -78,8 +78,8 @@ def test_a_local_model_paraphrases_too(tmp_path: Path) -> None:
     account = Account("run", tmp_path / "replies.sqlite", None, lambda line: None)
     pool = text_pool(TEXTS[:2])
     with part.open(account):
-        first = part.augment(pool, 3, no_progress)
-        assert tuple(part.augment(pool, 3, no_progress).texts) == tuple(first.texts)
+        first = part.augment(pool, None, 3, no_progress).pool
+        assert tuple(part.augment(pool, None, 3, no_progress).pool.texts) == tuple(first.texts)
     assert part.fingerprint == augmenter(f"paraphrase:transformers:{folder}").fingerprint
 
 
@@ -101,7 +101,7 @@ def test_a_token_task_is_refused_in_one_line() -> None:
 def test_it_is_opened_before_it_is_asked() -> None:
     part = augmenter("paraphrase:openai:m,base_url=http://127.0.0.1:9/v1")
     with pytest.raises(PartError, match="opened"):
-        part.augment(text_pool(TEXTS), 0, no_progress)
+        part.augment(text_pool(TEXTS), None, 0, no_progress)
 
 
 def test_an_unknown_model_stops_it(tmp_path: Path) -> None:
@@ -109,4 +109,4 @@ def test_an_unknown_model_stops_it(tmp_path: Path) -> None:
     with running(ChatServer(known_models=["other"])) as server:
         part = augmenter(f"paraphrase:openai:m,base_url={server.url}")
         with part.open(account), pytest.raises(ServiceError, match="does not know model 'm'"):
-            part.augment(text_pool(TEXTS), 0, no_progress)
+            part.augment(text_pool(TEXTS), None, 0, no_progress)

@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data import Annotations, Gold, Label, Pool, StudentView, TaskCard
-from harness.protocols import SelectorPreset
+from harness.protocols import SelectorPreset, Variants
 
 LOG = Path(__file__).with_suffix(".log")
 TEXTS = ["good day", "bad day", "good food", "bad food", "good bad joke", "bad good luck"]
@@ -75,7 +75,7 @@ class FirstWord:
 
 
 class Echo:
-    def fit(self, pool, annotations, seed, progress):
+    def fit(self, pool, annotations, seed, progress, aids):
         return self
 
     def view(self, pool, progress):
@@ -108,8 +108,9 @@ def others(evidence, trusted, rng):
 
 
 class Shouting:
-    def augment(self, pool, seed, progress):
-        return Pool(pool.kind, pool.split, pool.ids, [text.upper() for text in pool.texts])
+    def augment(self, pool, annotations, seed, progress):
+        texts = [text.upper() for text in pool.texts]
+        return Variants(Pool(pool.kind, pool.split, pool.ids, texts))
 
 
 @hookimpl
@@ -270,7 +271,8 @@ def test_third_party_augmenters_and_table_formats(tmp_path: Path) -> None:
     task = mine.plugins.part("task", "moods").factory(None)
     request = AugmenterRequest(parse_spec("shouting"), task.card)
     shouting = mine.plugins.part("augmenter", "shouting").factory(request)
-    assert list(shouting.augment(text_pool(["hi", "you"]), 0, no_progress).texts) == ["HI", "YOU"]
+    made = shouting.augment(text_pool(["hi", "you"]), None, 0, no_progress)
+    assert list(made.pool.texts) == ["HI", "YOU"]
     table = make_table([mine.run()], rows=["task", "student"])
     loud = mine.plugins.parts("table_format")["loud"]
     assert loud.factory(table).startswith("task!student!R")

@@ -52,7 +52,7 @@ def test_two_processes_learn_what_one_learns(steady: Path) -> None:
     views = []
     for processes, told in seen.items():
         fitted = student(steady, replace(TOGETHER, processes=processes)).fit(
-            pool, said, 7, lambda *done, told=told: told.append(done)
+            pool, said, 7, lambda *done, told=told: told.append(done), Aids()
         )
         views.append(fitted.view(pool, no_progress))
     assert seen[1] == seen[2] and seen[2][-1] == (58, 58)
@@ -67,7 +67,7 @@ def test_killed_processes_go_on_at_their_last_epoch(
     pool = texts(28)
     said = labels_of(pool)
     learner = student(bert, replace(TOGETHER, epochs=20, mixup=1.0))
-    whole = learner.fit(pool, said, 7, no_progress).view(pool, no_progress)
+    whole = learner.fit(pool, said, 7, no_progress, Aids()).view(pool, no_progress)
 
     class KilledError(Exception):
         pass
@@ -78,9 +78,9 @@ def test_killed_processes_go_on_at_their_last_epoch(
 
     aids = Aids(checkpoints=tmp_path)
     with pytest.raises(KilledError):
-        learner.fit_with(pool, said, 7, kill, aids)
+        learner.fit(pool, said, 7, kill, aids)
     seen: list[int] = []
-    again = learner.fit_with(pool, said, 7, lambda done, _: seen.append(done), aids)
+    again = learner.fit(pool, said, 7, lambda done, _: seen.append(done), aids)
     assert seen and 28 < min(seen) <= max(seen) == 20 * 28
     view = again.view(pool, no_progress)
     np.testing.assert_allclose(whole.log_probabilities, view.log_probabilities, atol=1e-4)
@@ -89,7 +89,7 @@ def test_killed_processes_go_on_at_their_last_epoch(
 
 def test_more_processes_than_rows(steady: Path) -> None:
     pool = texts(1)
-    fitted = student(steady, TOGETHER).fit(pool, labels_of(pool), 7, no_progress)
+    fitted = student(steady, TOGETHER).fit(pool, labels_of(pool), 7, no_progress, Aids())
     assert np.isfinite(fitted.view(pool, no_progress).log_probabilities).all()
 
 
@@ -116,7 +116,7 @@ def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) 
         "    pool = texts(28)\n"
         "    told = lambda *_: print('trains', flush=True)\n"
         f"    learner = student(Path({str(bert)!r}), replace(TOGETHER, epochs=10**6))\n"
-        "    learner.fit(pool, labels_of(pool), 0, told)\n",
+        "    learner.fit(pool, labels_of(pool), 0, told, Aids())\n",
         encoding="utf-8",
     )
     with subprocess.Popen(

@@ -61,8 +61,8 @@ class Annotator(NoisyAnnotator):
 
 
 class Student(TfidfStudent):
-    def fit(self, pool, annotations, seed, progress):
-        fitted = super().fit(pool, annotations, seed, progress)
+    def fit(self, pool, annotations, seed, progress, aids):
+        fitted = super().fit(pool, annotations, seed, progress, aids)
         log(f"fit {seed}")
         return fitted
 

@@ -10,7 +10,7 @@ import pytest
 from harness.data import Annotations, Pool, StudentView, TaskCard
 from harness.iob2 import first_invalid
 from harness.plugin_manager import Plugins
-from harness.protocols import Student, StudentRequest, no_progress
+from harness.protocols import Aids, Student, StudentRequest, no_progress
 from harness.specs import parse_spec
 from harness_tasks import DeclaredTask
 
@@ -59,7 +59,7 @@ def test_a_student_learns_and_can_be_kept(
     pool, annotations = some(task, 120)
     card = TASKS[task].card
     untrained = student(name, card, **settings)
-    fitted = untrained.fit(pool, annotations, 0, no_progress)
+    fitted = untrained.fit(pool, annotations, 0, no_progress, Aids())
     view = fitted.view(pool, no_progress)
     check(view, pool, card)
     majority = np.bincount(annotations.labels).max() / len(annotations.labels)
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_student(
     settings = {"epochs": 1} if settings else {}
     views = [
         student(name, card, **settings)
-        .fit(pool, annotations, 5, no_progress)
+        .fit(pool, annotations, 5, no_progress, Aids())
         .view(pool, no_progress)
         for _ in range(2)
     ]
@@ -95,7 +95,7 @@ def test_a_class_without_an_answer_is_not_predicted_and_does_not_fail(name: str)
     labels = np.where(annotations.labels == 2, -1, annotations.labels)
     settings = {} if name == "tfidf" else {"epochs": 2}
     fitted = student(name, card, **settings).fit(
-        pool, Annotations.of(labels, pool.offsets), 0, no_progress
+        pool, Annotations.of(labels, pool.offsets), 0, no_progress, Aids()
     )
     view = fitted.view(pool, no_progress)
     check(view, pool, card)
@@ -107,7 +107,9 @@ def test_tfidf_with_one_class_says_that_class() -> None:
     pool, _ = some("demo", 30)
     only = Annotations.of(np.full(30, 4), pool.offsets)
     view = (
-        student("tfidf", TASKS["demo"].card).fit(pool, only, 0, no_progress).view(pool, no_progress)
+        student("tfidf", TASKS["demo"].card)
+        .fit(pool, only, 0, no_progress, Aids())
+        .view(pool, no_progress)
     )
     assert (view.predictions == 4).all()
 
@@ -117,7 +119,7 @@ def test_a_sentence_longer_than_the_encoder_is_tagged_to_its_end() -> None:
     card = TASKS["demo-ner"].card
     pool, annotations = some("demo-ner", 20)
     long = Pool("token", "train", ("train:1",), [tuple(f"word{i}" for i in range(700))])
-    fitted = student("minilm", card, epochs=1).fit(pool, annotations, 0, no_progress)
+    fitted = student("minilm", card, epochs=1).fit(pool, annotations, 0, no_progress, Aids())
     view = fitted.view(long, no_progress)
     check(view, long, card)
     # Windows are looked at one by one: the last words have probabilities of their own.

@@ -97,7 +97,9 @@ def test_every_term_trains_and_the_numbers_stay_finite(
 ) -> None:
     pool = texts(40) if kind == "sequence" else sentences(40)
     settings = replace(EVERYTHING, head=head)
-    fitted = student(encoders["bert"], settings, kind).fit(pool, labels_of(pool), 0, no_progress)
+    fitted = student(encoders["bert"], settings, kind).fit(
+        pool, labels_of(pool), 0, no_progress, Aids()
+    )
     view = fitted.view(pool, no_progress)
     assert np.isfinite(view.log_probabilities).all() and np.isfinite(view.embeddings).all()
     assert kind == "sequence" or first_invalid(view.predictions, view.offsets) is None
@@ -174,7 +176,7 @@ def test_a_killed_training_goes_on_at_its_last_epoch(
     pool = texts(48)
     said = labels_of(pool)
     learner = student(encoders["bert"], settings)
-    whole = learner.fit(pool, said, 7, no_progress).view(pool, no_progress)
+    whole = learner.fit(pool, said, 7, no_progress, Aids()).view(pool, no_progress)
 
     class KilledError(Exception):
         pass
@@ -185,10 +187,10 @@ def test_a_killed_training_goes_on_at_its_last_epoch(
 
     aids = Aids(checkpoints=tmp_path)
     with pytest.raises(KilledError):
-        learner.fit_with(pool, said, 7, kill, aids)
+        learner.fit(pool, said, 7, kill, aids)
     assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
     told: list[int] = []
-    resumed = learner.fit_with(pool, said, 7, lambda done, total: told.append(done), aids)
+    resumed = learner.fit(pool, said, 7, lambda done, total: told.append(done), aids)
     assert min(told) > 2 * 48
     view = resumed.view(pool, no_progress)
     assert view.log_probabilities.tobytes() == whole.log_probabilities.tobytes()
@@ -203,14 +205,14 @@ def test_a_checkpoint_that_does_not_fit_is_not_used(
     pool = texts(16)
     said, other = labels_of(pool), labels_of(pool, seed=1)
     learner = student(encoders["bert"], settings)
-    wanted = learner.fit(pool, said, 3, no_progress).view(pool, no_progress)
+    wanted = learner.fit(pool, said, 3, no_progress, Aids()).view(pool, no_progress)
     aids = Aids(checkpoints=tmp_path)
     seed = 4 if what == "of another seed" else 3
-    learner.fit_with(pool, other if what == "of other labels" else said, seed, no_progress, aids)
+    learner.fit(pool, other if what == "of other labels" else said, seed, no_progress, aids)
     if what == "torn":
         file = next(tmp_path.iterdir())
         file.write_bytes(file.read_bytes()[:1000])
-    found = learner.fit_with(pool, said, 3, no_progress, aids).view(pool, no_progress)
+    found = learner.fit(pool, said, 3, no_progress, aids).view(pool, no_progress)
     assert found.log_probabilities.tobytes() == wanted.log_probabilities.tobytes()
 
 
@@ -238,7 +240,7 @@ def test_a_roberta_student_tags_and_its_variants_share_windows(encoders: dict[st
     pool = sentences(12, longest=40)
     longer = Pool("token", "train", pool.ids, [tuple(w * 3 for w in one) for one in pool.tokens])
     learner = student(encoders["roberta"], replace(EVERYTHING, max_length=16), "token")
-    fitted = learner.fit_with(pool, labels_of(pool), 0, no_progress, Aids(variants=longer))
+    fitted = learner.fit(pool, labels_of(pool), 0, no_progress, Aids(variants=longer))
     pieces, varied = make_pieces(pool, fitted.tokenizer, 16, longer)
     assert len(pieces) > 12 and np.array_equal(pieces.units, varied.units)
     assert np.array_equal(pieces.unit_starts, varied.unit_starts)
@@ -276,7 +278,7 @@ def test_in_low_budget_mode_the_unanswered_take_part(encoders: dict[str, Path]) 
     for unlabelled in (False, True):
         settings = replace(EVERYTHING, epochs=1, unlabelled=unlabelled)
         student(encoders["bert"], settings).fit(
-            pool, said, 0, lambda done, total: seen.append(total)
+            pool, said, 0, lambda done, total: seen.append(total), Aids()
         )
     assert set(seen) == {10, 30}
 
@@ -285,7 +287,7 @@ def test_what_is_cut_and_what_is_rare_is_said(encoders: dict[str, Path]) -> None
     pool = texts(30)
     said = Annotations.of(np.asarray([1] + [0] * 29), pool.offsets)
     lines: list[str] = []
-    student(encoders["bert"], replace(EVERYTHING, epochs=1, max_length=8)).fit_with(
+    student(encoders["bert"], replace(EVERYTHING, epochs=1, max_length=8)).fit(
         pool, said, 0, no_progress, Aids(note=lines.append)
     )
     assert any("few labels of yes (1)" in line for line in lines)
@@ -296,7 +298,7 @@ def test_pairs_without_variants_are_said(encoders: dict[str, Path]) -> None:
     pool = texts(30)
     for variants in (pool, None):
         lines: list[str] = []
-        student(encoders["bert"], replace(EVERYTHING, epochs=1)).fit_with(
+        student(encoders["bert"], replace(EVERYTHING, epochs=1)).fit(
             pool, labels_of(pool), 0, no_progress, Aids(variants=variants, note=lines.append)
         )
         said = any("student.augmenter makes variants" in line for line in lines)
@@ -363,7 +365,7 @@ def test_what_was_judged_is_told(encoders: dict[str, Path]) -> None:
     pool = texts(30)
     notes: list[str] = []
     settings = Settings(epochs=1, clean="auto", head="mean")
-    student(encoders["bert"], settings).fit_with(
+    student(encoders["bert"], settings).fit(
         pool, labels_of(pool), 0, no_progress, Aids(note=notes.append)
     )
     assert [note for note in notes if "student.clean=auto" in note and "at a rate of 3e-05" in note]
@@ -424,5 +426,5 @@ def test_how_many_tokens_are_doubted_is_told(encoders: dict[str, Path]) -> None:
     said = Annotations.of(np.asarray([0, 1, 0, 0], dtype=np.int32), pool.offsets)
     notes: list[str] = []
     learner = student(encoders["bert"], replace(EVERYTHING, agreement=True, epochs=1), "token")
-    learner.fit_with(pool, said, 0, no_progress, Aids(note=notes.append))
+    learner.fit(pool, said, 0, no_progress, Aids(note=notes.append))
     assert any("1 of 4 tokens are not learnt" in one for one in notes)

@@ -26,6 +26,7 @@ import numpy as np
 
 from harness import hookimpl
 from harness.data import ABSTAINED, Annotations, Pool, StudentView
+from harness.protocols import Variants
 from harness_plugins.students.tfidf import TfidfStudent
 
 MADE = []
@@ -37,7 +38,9 @@ def log(what):
 
 
 class Student(TfidfStudent):
-    def fit_with(self, pool, annotations, seed, progress, aids):
+    uses_variants = True
+
+    def fit(self, pool, annotations, seed, progress, aids):
         left = sorted(file.name for file in aids.checkpoints.iterdir())
         log(f"fit {left} {None if aids.variants is None else aids.variants.texts[0]}")
         aids.note("trains with variants")
@@ -49,16 +52,15 @@ class Student(TfidfStudent):
                         [*pool.texts, *aids.variants.texts])
             labels = np.concatenate([annotations.labels, annotations.labels])
             pool, annotations = both, Annotations.of(labels, both.offsets)
-        return self.fit(pool, annotations, seed, progress)
+        return super().fit(pool, annotations, seed, progress, aids)
 
 
 class TokenStudent:
     """Repeats the most frequent class; says what it was handed."""
 
-    def fit(self, pool, annotations, seed, progress):
-        raise AssertionError("fit_with is called in its place")
+    uses_variants = True
 
-    def fit_with(self, pool, annotations, seed, progress, aids):
+    def fit(self, pool, annotations, seed, progress, aids):
         pairs = zip(aids.variants.tokens, pool.tokens, strict=True)
         log(f"fit {sum(a != b for a, b in pairs)} of {len(pool)}")
         return self
@@ -76,12 +78,13 @@ class Shouting:
     def __init__(self, how=None):
         self.how = how
 
-    def augment(self, pool, seed, progress):
+    def augment(self, pool, annotations, seed, progress):
+        assert annotations is None  # it does not say that it reads labels
         log(f"augment {pool.split} {seed}")
         progress(len(pool), len(pool))
         texts, ids = [text.upper() for text in pool.texts], list(pool.ids)
         if self.how == "short":
-            return pool.take(np.arange(len(pool) - 1))
+            return Variants(pool.take(np.arange(len(pool) - 1)))
         if self.how == "reversed":
             ids = ids[::-1]
         if self.how == "empty":
@@ -90,21 +93,23 @@ class Shouting:
             raise KeyError("nothing there")
         if self.how == "lazy":
             texts = list(pool.texts)
-        return Pool(pool.kind, pool.split, ids, texts)
+        return Variants(Pool(pool.kind, pool.split, ids, texts))
 
 
 class Labelled:
-    def augment_labelled(self, pool, annotations, seed, progress):
+    reads_labels = True
+
+    def augment(self, pool, annotations, seed, progress):
         answered = int((annotations.labels != ABSTAINED).sum())
         log(f"labelled {answered} {seed}")
         texts = [f"{label} {text}" for label, text in zip(annotations.labels, pool.texts)]
-        return Pool(pool.kind, pool.split, pool.ids, texts)
+        return Variants(Pool(pool.kind, pool.split, pool.ids, texts))
 
 
 class Longer:
-    def augment(self, pool, seed, progress):
+    def augment(self, pool, annotations, seed, progress):
         tokens = [(*tokens, "more") for tokens in pool.tokens]
-        return Pool(pool.kind, pool.split, pool.ids, tokens)
+        return Variants(Pool(pool.kind, pool.split, pool.ids, tokens))
 
 
 @hookimpl

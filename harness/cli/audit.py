@@ -45,16 +45,16 @@ def audit(
     """
     from dataclasses import replace
 
+    from harness import abilities
     from harness.audit.data_audit import audit_task, compare_tasks
     from harness.cli.session import data_folder, load_plugins, note
     from harness.run.assembly import load_task
-    from harness.task_reports import Noted
 
     plugins = load_plugins(plugin or ())
     folder = data_folder(data)
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)
-    for said in loaded.notes if isinstance(loaded, Noted) else ():
+    for said in abilities.notes(loaded):
         note(said)
     others = (
         [_named(name, loaded, plugins, folder) for name in against]

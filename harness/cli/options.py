@@ -103,7 +103,7 @@ class RunOptions:
         plugins = load_plugins(self.plugins)
         config = load_config(self.config, self.settings, self.values, plugins.keys())
         config, parts = assemble(config, plugins, data_folder(self.data))
-        return config, plugins, parts, splits_of(parts.task, config)
+        return config, plugins, parts, splits_of(config, parts.task)
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.protocols import Estimate
-    from harness.run.planning import Step
+    from harness.run.planning import PlannedStep
 
 __all__ = ["add_to"]
 
@@ -56,7 +56,7 @@ def plan(
         say(line)
 
 
-def _picture(title: str, steps: Sequence[Step]) -> Table:
+def _picture(title: str, steps: Sequence[PlannedStep]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -91,7 +91,7 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def _remarks(steps: Sequence[Step], budget: float | None) -> list[str]:
+def _remarks(steps: Sequence[PlannedStep], budget: float | None) -> list[str]:
     from harness.run.planning import total
 
     cost = total(steps).cost_usd
@@ -105,7 +105,7 @@ def _remarks(steps: Sequence[Step], budget: float | None) -> list[str]:
     return []
 
 
-def _as_json(steps: Sequence[Step], budget: float | None) -> str:
+def _as_json(steps: Sequence[PlannedStep], budget: float | None) -> str:
     import json
     from dataclasses import asdict
 

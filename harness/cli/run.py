@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-REPLIES = "replies.sqlite"
-"""Every reply of a language model, below ``--out``: shared by all runs there."""
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -43,13 +40,14 @@ def run(
 
 
 def _do(options: RunOptions, *, fresh: bool, quiet: bool) -> tuple[RunResult, Path]:
+    from harness.record import layout
     from harness.record.folder import RunFolder
     from harness.run.assembly import run_id
     from harness.run.loop import run as run_loop
 
     config, plugins, parts, splits = options.prepare()
     name = run_id(config, parts)
-    path = options.out / parts.task.card.name / name
+    path = layout.run_folder(options.out, parts.task.card.name, name)
     with RunFolder.held(path, fresh=fresh) as folder, _watching(name, quiet=quiet) as watcher:
         result = run_loop(
             parts,
@@ -57,7 +55,7 @@ def _do(options: RunOptions, *, fresh: bool, quiet: bool) -> tuple[RunResult, Pa
             splits,
             folder,
             run_id=name,
-            replies=options.out / REPLIES,
+            replies=options.out / layout.REPLIES,
             plugins=plugins,
             watcher=watcher,
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.plugin_manager import Plugins, Problem
 from harness.progress import Silent
+from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,6 @@ WIDE = 200
 """Columns of a line where no terminal limits them."""
 NARROW = 20
 """Columns that a text is given at least, on however narrow a terminal."""
-RUNS = Path("results/runs")
-"""Where runs are kept unless ``--out`` says otherwise."""
 
 _said: set[str] = set()
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from harness.cli.session import console, hanging, note, say, warn
 from harness.errors import UnknownNameError
 from harness.plugin_manager import KINDS
-from harness.task_reports import Noted
 
 if TYPE_CHECKING:
     from harness.config import Config
@@ -42,7 +41,7 @@ def print_parts(plugins: Plugins, kind: str) -> None:
 
 def print_part(kind: str, name: str, plugins: Plugins) -> None:
     """One part: where it comes from and what its documentation says."""
-    from harness.protocols import Described
+    from harness import abilities
 
     for part in _find(kind, name, plugins):
         say(f"{kind} {part.name}")
@@ -54,8 +53,8 @@ def print_part(kind: str, name: str, plugins: Plugins) -> None:
             say(f"  trust = {preset.trust}")
             say(f"  demonstrations = {preset.demonstrations}")
             say(f"  query = {preset.query}")
-        elif isinstance(part.factory, Described) and not isinstance(part.factory, type):
-            for key, value in part.factory.describe().items():
+        elif not isinstance(part.factory, type):
+            for key, value in abilities.describe(part.factory).items():
                 say(f"  {key} = {value}")
 
 
@@ -63,6 +62,7 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     """All that a task declares, and its data where it is at hand."""
     from rich.text import Text
 
+    from harness import abilities
     from harness.cli.screen.task_page import task_page
     from harness.errors import DataError
     from harness.run.assembly import load_task
@@ -80,7 +80,7 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     for block in task_page(task, missing, students):
         # A line by itself may be a command to copy: a terminal folds it, we do not.
         screen.print(block, soft_wrap=isinstance(block, Text))
-    for said in task.notes if isinstance(task, Noted) else ():
+    for said in abilities.notes(task):
         note(said)
 
 
@@ -94,13 +94,14 @@ def print_config(config: Config, plugins: Plugins) -> None:
 
 def print_run(name: str, out: Path) -> None:
     """A run's configuration, and its stages if it is finished."""
+    from harness.record import layout
     from harness.record.folder import RunFolder
     from harness.record.listing import find_run
     from harness.results import load_result
 
     folder = RunFolder(find_run(name, out))
-    config = folder.read("config.toml", lambda path: path.read_text(encoding="utf-8"))
-    result = folder.read("result.json", load_result) if folder.has("result.json") else None
+    config = folder.read(layout.CONFIG, lambda path: path.read_text(encoding="utf-8"))
+    result = folder.read(layout.RESULT, load_result) if folder.has(layout.RESULT) else None
     say(str(folder.path))
     say(config.rstrip())
     if result is None:

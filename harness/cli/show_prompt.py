@@ -55,18 +55,19 @@ def print_prompt(
     Raises:
         CommandError: if the annotator asks nobody in words, or there is no such example.
     """
-    from harness.protocols import Described, Prompting, Writes
+    from harness import abilities
     from harness.run.assembly import annotator_of
 
     task, shown = _task_and_example(config, plugins, data, number)
     config, annotator = annotator_of(config, task, plugins, fallback=ASKED)
-    if not isinstance(annotator, Prompting):
+    messages_of = abilities.messages(annotator)
+    if messages_of is None:
         raise CommandError(
             f"annotator {config.annotator.spec!r} asks nobody in words; pass --annotator, "
             f"for instance {ASKED}"
         )
-    described = annotator.describe() if isinstance(annotator, Described) else {}
-    messages = annotator.messages(shown.pool, shown.demonstrations)[0]
+    described = abilities.describe(annotator)
+    messages = messages_of(shown.pool, shown.demonstrations)[0]
     if as_json:
         chat = [{"role": role, "content": content} for role, content in messages]
         say(json.dumps({"messages": chat, "request": dict(described)}, ensure_ascii=False))
@@ -75,7 +76,7 @@ def print_prompt(
         "task": task.card.name,
         "annotator": config.annotator.spec,
         "example": shown.source,
-        "demonstrations": _kinds(shown.demonstrations, isinstance(annotator, Writes)),
+        "demonstrations": _kinds(shown.demonstrations, abilities.writer(annotator) is not None),
     }
     for line in _page(head, described, messages):
         say(line)

@@ -32,7 +32,7 @@ def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Map
     Raises:
         DataError: if the task's data is not that of the run.
     """
-    pool = splits_of(task, run.config).train.pool
+    pool = splits_of(run.config, task).train.pool
     labels, confidence, student = _of_stage(run, task, stage, pool)
     trusted = np.zeros(len(pool), dtype=np.bool_)
     trusted[run.selection(stage.round).trusted] = True
@@ -58,7 +58,7 @@ def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Ma
     Raises:
         DataError: if the task's data is not that of the run.
     """
-    splits = splits_of(task, run.config)
+    splits = splits_of(run.config, task)
     for split in (splits.train, *splits.beside.values()):
         said = run.annotations(stage.round, split.pool, task)
         if said is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import abilities
 from harness.errors import CommandError, HarnessError, PartError, RunError
 from harness.export.model_card import model_card
 from harness.export.reproducing import command_of
 from harness.plugin_manager import Plugins
-from harness.protocols import Exports, FittedStudent, Student
+from harness.protocols import FittedStudent, Student
+from harness.record import layout
 from harness.record.finished import FinishedRun
-from harness.record.folder import STUDENT, new_folder
+from harness.record.folder import new_folder
 from harness.run.assembly import load_task, student_of
 
 __all__ = ["check_empty", "export_model"]
@@ -45,14 +47,15 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     if labels != list(run.result.stages[-1].transductive.per_label):
         raise RunError(f"{path}: task {card.name!r} had other labels when this run was made")
     student = student_of(run.config, card, plugins)
-    if not run.folder.has(STUDENT):
+    if not run.folder.has(layout.STUDENT):
         raise RunError(
             f"{path}: its student was not kept; the same harness run command with --set "
             "student.save=true trains it once more, asks nobody anything, and keeps it"
         )
     spec = run.config.student.spec
-    fitted = run.folder.read_folder(STUDENT, lambda folder: _load(student, folder, spec))
-    if not isinstance(fitted, Exports):
+    fitted = run.folder.read_folder(layout.STUDENT, lambda folder: _load(student, folder, spec))
+    export = abilities.exporter(fitted)
+    if export is None:
         raise CommandError(
             f"student {spec!r} cannot be exported: it is no model of transformers (an encoder such "
             "as minilm is); --to FILE exports its labels"
@@ -60,7 +63,7 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     text = model_card(run.result, card, command_of(run.config, card, plugins))
 
     def write(folder: Path) -> None:
-        fitted.export(folder)
+        export(folder)
         readme = folder / "README.md"
         readme.write_text(text, encoding="utf-8")
         for file in folder.iterdir():  # safetensors keeps its files from other users

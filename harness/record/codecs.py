@@ -7,9 +7,10 @@ resumed run computes from the same values as an undisturbed one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,33 +26,61 @@ from harness.data import (
 )
 from harness.errors import CorruptRunError
 from harness.identity import text_key
-from harness.protocols import PaidVariants, Written
+from harness.protocols import Variants, Written
 from harness.results import SCHEMA, check_schema
 
 __all__ = [
-    "annotations_file",
+    "SELECTION",
+    "VIEWS",
+    "Codec",
+    "annotations_codec",
     "read_annotations",
     "read_ids",
-    "read_selection",
-    "read_variants",
     "read_views",
-    "read_written",
+    "variants_codec",
     "write_annotations",
-    "write_selection",
-    "write_variants",
     "write_views",
-    "write_written",
+    "written_codec",
 ]
 
+T = TypeVar("T")
 
 CHUNK = 65_536
 """Annotations that become text at a time; also the row groups of the file."""
 
 
-def annotations_file(round_: int, split: str) -> str:
-    """Where the annotations of a split stand in a run's folder."""
-    name = "annotations" if split == "train" else f"annotations.{split}"
-    return f"rounds/{round_:02d}/{name}.parquet"
+@dataclass(frozen=True, slots=True)
+class Codec(Generic[T]):
+    """How a value becomes a file, and is read back.
+
+    Attributes:
+        write: given the path, the value, and the seconds that it took.
+        read: the value and the seconds; 0 where the file does not hold them.
+    """
+
+    write: Callable[[Path, T, float], None]
+    read: Callable[[Path], tuple[T, float]]
+
+
+def annotations_codec(pool: Pool, classes: Sequence[str]) -> Codec[Annotations]:
+    """Of annotations of a pool: Parquet."""
+    return Codec(
+        lambda path, said, seconds: write_annotations(path, said, pool, classes, seconds),
+        lambda path: read_annotations(path, pool, classes),
+    )
+
+
+def written_codec(kind: Kind, classes: Sequence[str]) -> Codec[Written]:
+    """Of demonstrations that an annotator wrote: JSON."""
+    return Codec(
+        lambda path, written, seconds: _write_written(path, written, classes),
+        lambda path: (_read_written(path, kind, classes), 0.0),
+    )
+
+
+def variants_codec(pool: Pool) -> Codec[Variants]:
+    """Of variants of a pool: Parquet."""
+    return Codec(_write_variants, lambda path: _read_variants(path, pool))
 
 
 def write_annotations(
@@ -212,7 +241,7 @@ def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return tensors, metadata
 
 
-def write_selection(path: Path, selection: Selection) -> None:
+def _write_selection(path: Path, selection: Selection, seconds: float) -> None:
     """Row indices of the pool, by role."""
     values = {
         "schema": SCHEMA,
@@ -223,19 +252,14 @@ def write_selection(path: Path, selection: Selection) -> None:
     path.write_text(json.dumps(values), encoding="utf-8")
 
 
-def read_selection(path: Path) -> Selection:
-    """What ``write_selection`` wrote."""
+def _read_selection(path: Path) -> tuple[Selection, float]:
     values = json.loads(path.read_text(encoding="utf-8"))
     check_schema(values, path)
-    return Selection(
-        **{
-            role: np.asarray(values[role], dtype=np.int64)
-            for role in ("trusted", "demonstrations", "requested")
-        }
-    )
+    roles = ("trusted", "demonstrations", "requested")
+    return Selection(**{role: np.asarray(values[role], dtype=np.int64) for role in roles}), 0.0
 
 
-def write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
+def _write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
     """Demonstrations that an annotator wrote, as examples with their labels."""
     demonstrations = written.demonstrations
     pool, offsets = demonstrations.examples, demonstrations.examples.offsets
@@ -256,8 +280,7 @@ def write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
     path.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
-def read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
-    """What ``write_written`` wrote."""
+def _read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
     values = json.loads(path.read_text(encoding="utf-8"))
     check_schema(values, path)
     rows = values["examples"]
@@ -274,7 +297,7 @@ def read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
     )
 
 
-def write_variants(path: Path, made: PaidVariants, seconds: float) -> None:
+def _write_variants(path: Path, made: Variants, seconds: float) -> None:
     """One row an example: id and variant (token tasks: its tokens), and what all of it cost."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -294,8 +317,7 @@ def write_variants(path: Path, made: PaidVariants, seconds: float) -> None:
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-def read_variants(path: Path, pool: Pool) -> tuple[PaidVariants, float]:
-    """What ``write_variants`` wrote of the same pool, and the seconds it took."""
+def _read_variants(path: Path, pool: Pool) -> tuple[Variants, float]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
@@ -307,7 +329,12 @@ def read_variants(path: Path, pool: Pool) -> tuple[PaidVariants, float]:
     examples = tuple(rows if pool.kind == "sequence" else map(tuple, rows))
     variants = Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=examples)
     costs: dict[str, Any] = {name: json.loads(metadata[name]) for name in _COSTS}
-    return PaidVariants(variants, **costs), float(metadata["seconds"])
+    return Variants(variants, **costs), float(metadata["seconds"])
 
 
 _COSTS = ("requests", "tokens", "cost_usd")
+
+VIEWS: Codec[Mapping[str, StudentView]] = Codec(write_views, read_views)
+"""Of a student's view of each split: safetensors, mapped when it is read."""
+SELECTION: Codec[Selection] = Codec(_write_selection, _read_selection)
+"""Of row indices of the pool, by role: JSON."""

@@ -11,7 +11,7 @@ from harness.config import Config, load_config
 from harness.data import Annotations, BoolArray, Pool, Selection, StudentView
 from harness.errors import CommandError, DataError, RunError
 from harness.protocols import Task
-from harness.record import codecs
+from harness.record import codecs, layout
 from harness.record.folder import RunFolder
 from harness.results import RunResult, StageResult, load_result
 
@@ -34,12 +34,12 @@ class FinishedRun:
             RunError: if the run is not finished, or damaged.
         """
         folder = RunFolder(path)
-        if not folder.has("result.json"):
+        if not folder.has(layout.RESULT):
             raise RunError(
                 f"{path}: this run is not finished; the same harness run command goes on with it"
             )
-        config = folder.read("config.toml", load_config)
-        return cls(folder, folder.read("result.json", load_result), config)
+        config = folder.read(layout.CONFIG, load_config)
+        return cls(folder, folder.read(layout.RESULT, load_result), config)
 
     def stage(self, name: str | None, actor: str | None = None) -> StageResult:
         """A stage by its name; without one the actor's first, or the last of all.
@@ -63,7 +63,7 @@ class FinishedRun:
         Raises:
             DataError: if they were made for other examples than those of the pool.
         """
-        name = codecs.annotations_file(round_, pool.split)
+        name = layout.annotations_of(round_, pool.split)
         if not self.folder.has(name):
             return None
         classes = task.card.classes
@@ -85,12 +85,11 @@ class FinishedRun:
 
     def view(self, round_: int) -> StudentView:
         """The student's view of the pool."""
-        name = f"rounds/{round_:02d}/view.safetensors"
-        return self.folder.read(name, codecs.read_views)[0]["train"]
+        return self.folder.read(layout.view(round_), codecs.read_views)[0]["train"]
 
     def selection(self, round_: int) -> Selection:
         """What the selector decided in a round."""
-        return self.folder.read(f"rounds/{round_:02d}/selection.json", codecs.read_selection)
+        return self.folder.read(layout.selection(round_), codecs.SELECTION.read)[0]
 
     def carried(self, round_: int) -> BoolArray:
         """Whether an example's label in a round's annotations is the student's: bool ``[n]``.

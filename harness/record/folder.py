@@ -18,26 +18,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
+from harness.record import layout
 from harness.results import SCHEMA, check_schema
 
-__all__ = ["STUDENT", "RunFolder", "holder", "new_file", "new_folder"]
+__all__ = ["RunFolder", "holder", "new_file", "new_folder"]
 
 T = TypeVar("T")
 
-CHECKSUMS = "checksums.json"
-LOCK = ".lock"
-RECORDS = "rounds"
-STUDENT = "student"
-"""The folder of the last round's model, where it was to be kept."""
-HOLDER = ".holder.json"
-
 
 class RunFolder:
-    """The folder of one run, locked by this process. Use ``RunFolder.held``."""
+    """The folder of one run; to write it, lock it by ``RunFolder.held``.
+
+    Files are named by their paths in it (``layout``).
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._checksums = _read_checksums(path / CHECKSUMS)
+        self._checksums, self._steps = _read_checksums(path / layout.CHECKSUMS)
 
     @classmethod
     @contextmanager
@@ -58,7 +55,7 @@ class RunFolder:
         try:
             new = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path / LOCK, timeout=0)
+            lock = FileLock(path / layout.LOCK, timeout=0)
             lock.acquire()
         except Timeout:
             raise RunHeldError(
@@ -77,24 +74,29 @@ class RunFolder:
         except BudgetError:
             raise  # replies were paid for: the run is there to be seen, and to go on
         except Exception:
-            if new and not (path / RECORDS).exists():
+            if new and not (path / layout.ROUNDS).exists():
                 _clear(path)  # nothing was recorded: a mistake leaves no folder behind
                 _remove(path)
             raise
         finally:
-            (path / HOLDER).unlink(missing_ok=True)
+            (path / layout.HOLDER).unlink(missing_ok=True)
             lock.release()
 
     def has(self, name: str) -> bool:
         """Whether a finished file of that name is there."""
         return (self.path / name).exists()
 
-    def write(self, name: str, write: Callable[[Path], None]) -> None:
+    def step(self, name: str) -> str | None:
+        """The name of the step whose record a file is; None where none was noted."""
+        return self._steps.get(name)
+
+    def write(self, name: str, write: Callable[[Path], None], *, step: str | None = None) -> None:
         """Write a file so that it is there wholly or not at all.
 
         Args:
             name: path inside the folder.
             write: writes the content to the path that it is given.
+            step: name of the step whose record it is, for ``step``.
         """
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +110,8 @@ class RunFolder:
                 f"{target}: cannot be written ({said}); what is recorded stays, "
                 "and the same command goes on"
             ) from error
+        if step is not None:
+            self._steps = {**self._steps, name: step}
         self._note_checksums({**self._checksums, name: _sha256(temporary)})
         _commit(temporary, target)
 
@@ -131,11 +135,14 @@ class RunFolder:
         return path
 
     def discard(self, name: str) -> None:
-        """Remove a scratch folder, if it is there."""
+        """Remove a file or a scratch folder, if it is there."""
         import shutil
 
-        if (self.path / name).exists():
-            shutil.rmtree(self.path / name)
+        path = self.path / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file likewise."""
@@ -189,14 +196,14 @@ class RunFolder:
 
     def _note_checksums(self, checksums: dict[str, str]) -> None:
         self._checksums = checksums
-        values = {"schema": SCHEMA, "sha256": checksums}
-        _replace_text(self.path / CHECKSUMS, json.dumps(values, indent=1, sort_keys=True))
+        values = {"schema": SCHEMA, "sha256": checksums, "steps": self._steps}
+        _replace_text(self.path / layout.CHECKSUMS, json.dumps(values, indent=1, sort_keys=True))
 
 
 def holder(path: Path) -> str | None:
     """Who is writing a run folder, in words; None if nobody says so."""
     try:
-        values = json.loads((path / HOLDER).read_text(encoding="utf-8"))
+        values = json.loads((path / layout.HOLDER).read_text(encoding="utf-8"))
         return f"process {values['pid']} on {values['host']} since {values['since']}"
     except (OSError, ValueError, KeyError):
         return None
@@ -246,27 +253,27 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
 def _say_who(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     values = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-    _replace_text(path / HOLDER, json.dumps(values))
+    _replace_text(path / layout.HOLDER, json.dumps(values))
 
 
 def _clear(path: Path) -> None:
     """Remove everything but the lock: the result first, the checksums last."""
     import shutil
 
-    (path / "result.json").unlink(missing_ok=True)
+    (path / layout.RESULT).unlink(missing_ok=True)
     for entry in sorted(path.iterdir()):
-        if entry.name in (LOCK, HOLDER, CHECKSUMS):
+        if entry.name in (layout.LOCK, layout.HOLDER, layout.CHECKSUMS):
             continue
         if entry.is_dir():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    (path / CHECKSUMS).unlink(missing_ok=True)
+    (path / layout.CHECKSUMS).unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:
     """Remove a folder without records, and the task's folder if it was the only run."""
-    for name in (HOLDER, LOCK):
+    for name in (layout.HOLDER, layout.LOCK):
         (path / name).unlink(missing_ok=True)
     for folder in (path, path.parent):
         try:
@@ -275,13 +282,16 @@ def _remove(path: Path) -> None:
             return  # somebody else's files are in it
 
 
-def _read_checksums(file: Path) -> dict[str, str]:
+def _read_checksums(file: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The checksum of each file, and the names of the steps among them (earlier versions: none)."""
     if not file.exists():
-        return {}
+        return {}, {}
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         check_schema(values, file)
-        return {str(name): str(digest) for name, digest in values["sha256"].items()}
+        found = (values["sha256"], values.get("steps", {}))
+        checksums, steps = ({str(k): str(v) for k, v in one.items()} for one in found)
+        return checksums, steps
     except (ValueError, KeyError, AttributeError) as error:
         raise CorruptRunError(
             f"{file}: damaged ({error}); run the same command with --fresh"

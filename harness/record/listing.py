@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import CommandError, RunError
-from harness.record.folder import HOLDER, RunFolder
+from harness.record import layout
+from harness.record.folder import RunFolder
 from harness.results import RunResult, load_result
 
 __all__ = ["ListedRun", "find_run", "list_runs"]
@@ -36,7 +37,7 @@ class ListedRun:
 
 def list_runs(out: Path) -> list[ListedRun]:
     """Every run below ``out/<task>/``, by name; a damaged one does not hide the others."""
-    return [_listed(path) for path in _folders(out)]
+    return [_listed(path) for path in layout.run_folders(out)]
 
 
 def find_run(name: str, out: Path) -> Path:
@@ -45,25 +46,21 @@ def find_run(name: str, out: Path) -> Path:
     Raises:
         CommandError: if there is none.
     """
-    if (Path(name) / "config.toml").is_file():
+    if (Path(name) / layout.CONFIG).is_file():
         return Path(name)
-    found = [path for path in _folders(out) if path.name == name]
+    found = [path for path in layout.run_folders(out) if path.name == name]
     if not found:
         raise CommandError(f"no run {name!r} below {out}; harness runs lists them")
     return found[0]
 
 
-def _folders(out: Path) -> list[Path]:
-    return sorted(path.parent for path in out.glob("*/*/config.toml"))
-
-
 def _listed(path: Path) -> ListedRun:
-    stages = path / "stages.jsonl"
+    stages = path / layout.STAGES
     count = stages.read_bytes().count(b"\n") if stages.exists() else 0
-    if not (path / "result.json").exists():
+    if not (path / layout.RESULT).exists():
         return ListedRun(path, "running" if _alive(path) else "stopped", count)
     try:
-        result = RunFolder(path).read("result.json", load_result)
+        result = RunFolder(path).read(layout.RESULT, load_result)
     except RunError as error:
         return ListedRun(path, "damaged", count, problem=str(error))
     return ListedRun(path, "finished", count, result)
@@ -71,7 +68,7 @@ def _listed(path: Path) -> ListedRun:
 
 def _alive(path: Path) -> bool:
     try:
-        values = json.loads((path / HOLDER).read_text(encoding="utf-8"))
+        values = json.loads((path / layout.HOLDER).read_text(encoding="utf-8"))
         if values["host"] != socket.gethostname():
             return True
         os.kill(int(values["pid"]), 0)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import harness
-from harness.protocols import Described, Parts
+from harness import abilities
+from harness.protocols import Parts
 
 __all__ = ["provenance", "versions"]
 
@@ -45,9 +46,9 @@ def provenance(parts: Parts) -> dict[str, Any]:
         "packages": versions(),
         "identities": dict(parts.identities),
         "resolved": {
-            role: dict(part.describe())
+            role: dict(settings)
             for role, part in _described(parts).items()
-            if isinstance(part, Described)
+            if (settings := abilities.describe(part))
         },
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness import abilities
 from harness.config import Config, Role, SelectorConfig, config_hash, own_keys, with_keys
 from harness.data import Kind, TaskCard
 from harness.errors import CommandError, ConfigError, HarnessError, PartError
@@ -13,12 +14,9 @@ from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
     AnyAnnotator,
-    AnyAugmenter,
-    Assisted,
+    Augmenter,
     AugmenterRequest,
-    Fingerprinted,
     Parts,
-    Prompting,
     SelectorPreset,
     SelectorRequest,
     Student,
@@ -57,8 +55,8 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     augmenter = _augmenter(config, task, student, plugins)
     identities = {"task": task.fingerprint}
     for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
-        if isinstance(part, Fingerprinted):
-            identities[role] = part.fingerprint
+        if (content := abilities.fingerprint(part)) is not None:
+            identities[role] = content
     identities |= _plugin_identities(config, plugins)
     selector = _selector_builder(config, plugins)
     return config, Parts(
@@ -115,7 +113,7 @@ def annotator_of(
         config = _asking(config, fallback)
     resolved = _resolve(config, task, plugins)
     annotator = _annotator(resolved, task, plugins)
-    if named is None and not isinstance(annotator, Prompting):
+    if named is None and abilities.messages(annotator) is None:
         resolved = _asking(resolved, fallback)
         annotator = _annotator(resolved, task, plugins)
     return resolved, annotator
@@ -217,9 +215,7 @@ def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
     return annotator
 
 
-def _augmenter(
-    config: Config, task: Task, student: Student, plugins: Plugins
-) -> AnyAugmenter | None:
+def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -> Augmenter | None:
     """The augmenter that the configuration names.
 
     Raises:
@@ -227,14 +223,14 @@ def _augmenter(
     """
     if config.student.augmenter is None:
         return None
-    if not isinstance(student, Assisted):
+    if not abilities.uses_variants(student):
         raise CommandError(
             f"student.augmenter has no effect: student {config.student.spec!r} does not train on "
             "variants; leave the key out or choose another --student"
         )
     spec = parse_spec(config.student.augmenter)
     part = _serving(plugins.part("augmenter", spec.name), task.card.kind, plugins)
-    augmenter: AnyAugmenter = _build(part, AugmenterRequest(spec, task.card))
+    augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
     return augmenter
 
 

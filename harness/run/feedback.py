@@ -1,8 +1,9 @@
-"""From the student's view back to the annotator: evidence, selection, demonstrations."""
+"""From the student's view back to the annotator: evidence, believed labels, demonstrations."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,10 +21,9 @@ from harness.data import (
     merge,
     take_units,
 )
-from harness.errors import PartError
-from harness.protocols import DemonstrationSelector, Evidence, Parts
+from harness.protocols import DemonstrationSelector, Evidence
 
-__all__ = ["Feedback", "believe", "evidence", "groups", "select"]
+__all__ = ["Feedback", "believe", "evidence", "groups"]
 
 TARGETS = 65_536
 """Rows whose embeddings are copied at a time to find demonstrations for them."""
@@ -38,11 +38,19 @@ class Feedback:
             place of the annotator's where it is trusted.
         views: the student's view of each pool, by split.
         selection: trusted, demonstrations, requested.
+        digests: a hash of each view.
     """
 
     annotations: Annotations
-    views: dict[str, StudentView]
+    views: Mapping[str, StudentView]
     selection: Selection
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def decides(self, split: str) -> Sequence[object]:
+        """All of it that decides the annotations of a split in the next round."""
+        requested = self.selection.requested if split == "train" else None
+        views = self.digests["train"], self.digests[split]
+        return self.annotations, self.selection.demonstrations, requested, *views
 
     def requested(self, pool: Pool) -> IntArray:
         """Rows of a pool to annotate now: the requested ones, or all of another split."""
@@ -111,23 +119,6 @@ def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evi
     )
 
 
-def select(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
-    """Ask the three selectors, each with a generator of its own, and check their answers.
-
-    Raises:
-        PartError: if a selector returns rows that are not of the pool, or twice, or
-            demonstrations that are not trusted.
-    """
-    n = len(seen)
-    everything = np.arange(n)
-    trusted = parts.trust(seen, np.random.default_rng([seed, round_, 0]))
-    trusted = _checked(trusted, everything, "trust")
-    chosen = parts.demonstrations.choose(seen, trusted, np.random.default_rng([seed, round_, 1]))
-    chosen = _checked(chosen, trusted, "demonstrations")
-    requested = parts.query(seen, trusted, np.random.default_rng([seed, round_, 2]))
-    return Selection(trusted, chosen, _checked(requested, everything, "query"))
-
-
 def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> Annotations:
     """The annotations with the student's label at the trusted rows, and nothing to pay.
 
@@ -151,13 +142,3 @@ def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> A
 def _means(values: FloatArray, offsets: IntArray) -> FloatArray:
     sums = np.add.reduceat(values.astype(np.float64), offsets[:-1])
     return np.asarray(sums / np.diff(offsets), dtype=np.float32)
-
-
-def _checked(rows: IntArray, allowed: IntArray, role: str) -> IntArray:
-    rows = np.asarray(rows, dtype=np.int64)
-    if len(np.unique(rows)) != len(rows):
-        raise PartError(f"the {role} selector returned a row twice")
-    if not np.isin(rows, allowed).all():
-        where = "that is not trusted" if role == "demonstrations" else "that is not of the pool"
-        raise PartError(f"the {role} selector returned a row {where}")
-    return rows

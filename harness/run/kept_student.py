@@ -4,44 +4,51 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data import Annotations, StudentView
-from harness.record import codecs
-from harness.record.folder import STUDENT
-from harness.run.stages import Stages
+from harness import abilities
+from harness.data import Annotations, Pool, StudentView
+from harness.protocols import Aids
+from harness.record import codecs, layout
+from harness.run.steps import Run
+from harness.run.training import fit
 
 __all__ = ["keep_student"]
 
 
-def keep_student(stages: Stages) -> None:
+def keep_student(run: Run) -> None:
     """Train and keep the last round's student, where it is wanted and was not kept.
 
     It learns from the recorded annotations with the same seed, so on the same machine it is
-    the student that was scored. What is recorded stays as it is; where the new student
-    predicts otherwise (another machine, another version of a package) that is said.
+    the student that was scored. What is recorded stays as it is; a note says where the new
+    student predicts otherwise (another machine, another version of a package).
     """
-    config, folder = stages.config, stages.folder
-    if not config.student.save or folder.has(STUDENT):
+    if not run.config.student.save or run.folder.has(layout.STUDENT):
         return
-    round_ = config.rounds - 1
-    stages.watcher.noted("the student was not kept; it is trained once more to be kept")
-    seen = stages.fit_again(round_, _annotations(stages, round_))["train"]
-    recorded, _ = folder.read(f"rounds/{round_:02d}/view.safetensors", codecs.read_views)
+    round_ = run.config.rounds - 1
+    run.watcher.noted("the student was not kept; it is trained once more to be kept")
+    aids = Aids(_variants(run, round_), None, run.watcher.noted)
+    seen = fit(run, round_, _annotations(run, round_), aids)["train"]
+    recorded, _ = run.folder.read(layout.view(round_), codecs.VIEWS.read)
     differs = _differing(seen, recorded["train"])
     if differs:
-        stages.watcher.noted(
+        run.watcher.noted(
             f"the kept student predicts otherwise than the recorded one for {differs} of "
             f"{len(seen)} examples of the pool: other hardware or versions; --fresh does the "
             "run anew, with the student kept at once"
         )
 
 
-def _annotations(stages: Stages, round_: int) -> Annotations:
-    pool, classes = stages.splits.train.pool, stages.task.classes
-    annotations, _ = stages.folder.read(
-        codecs.annotations_file(round_, "train"),
-        lambda path: codecs.read_annotations(path, pool, classes),
-    )
-    return annotations
+def _annotations(run: Run, round_: int) -> Annotations:
+    codec = codecs.annotations_codec(run.splits.train.pool, run.task.classes)
+    return run.folder.read(layout.annotations_of(round_, "train"), codec.read)[0]
+
+
+def _variants(run: Run, round_: int) -> Pool | None:
+    """The recorded variants that the round's student was trained with."""
+    augmenter = run.parts.augmenter
+    if augmenter is None:
+        return None
+    file = layout.variants(round_ if abilities.reads_labels(augmenter) else None)
+    return run.folder.read(file, codecs.variants_codec(run.splits.train.pool).read)[0].pool
 
 
 def _differing(one: StudentView, other: StudentView) -> int:

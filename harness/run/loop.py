@@ -12,21 +12,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from harness import abilities
 from harness.config import Config, to_toml
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
-from harness.protocols import Account, FromGold, Parts, Paying
+from harness.protocols import Account, Parts
+from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.record.provenance import provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
+from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
-from harness.run.ledger import Counting
+from harness.run.scoring import Scorer
+from harness.run.selecting import select
 from harness.run.splits import Splits
-from harness.run.stages import Stages
+from harness.run.steps import Run
+from harness.run.training import train
 
 __all__ = ["run"]
-
-RESULT = "result.json"
 
 
 def run(
@@ -55,78 +58,88 @@ def run(
     Raises:
         HarnessError: naming what is wrong. What was recorded stays.
     """
-    if folder.has(RESULT):
-        result = folder.read(RESULT, load_result)
-        watcher.noted("this run is finished and was not run again; --fresh begins it anew")
-        for stage in result.stages:
-            watcher.finished(stage)
-        keep_student(Stages(parts, config, splits, folder, watcher, Counting()))
-        plugins.notify("harness_run_finished", result=result, folder=folder.path)
-        return result
-    try:
-        counting = Counting()
-        budget, record = config.budget_usd, lambda: counting.record
-        with _paying(parts, Account(run_id, replies, budget, watcher.noted, record)):
-            for note in splits.notes:
-                watcher.noted(note)
-            _begin(parts, config, folder, run_id, watcher)
-            plugins.notify("harness_run_started", config=config, folder=folder.path)
-            stages = Stages(parts, config, splits, folder, watcher, counting)
-            result = _result(stages, run_id, _rounds(stages, plugins))
-        keep_student(stages)
-        folder.write_text(RESULT, result.to_json() + "\n")
-    except BaseException as error:
-        plugins.notify("harness_run_failed", error=error, folder=folder.path)
-        raise
+    whole = Run(parts, config, splits, folder, watcher)
+    if folder.has(layout.RESULT):
+        result = _found(whole)
+    else:
+        budget, record = config.budget_usd, lambda: whole.ledger.record
+        account = Account(run_id, replies, budget, watcher.noted, record)
+        try:
+            result = _done(whole, account, plugins)
+        except BaseException as error:
+            plugins.notify("harness_run_failed", error=error, folder=folder.path)
+            raise
     plugins.notify("harness_run_finished", result=result, folder=folder.path)
     return result
 
 
+def _found(run: Run) -> RunResult:
+    """The result of a run that is finished."""
+    result = run.folder.read(layout.RESULT, load_result)
+    run.watcher.noted("this run is finished and was not run again; --fresh begins it anew")
+    for stage in result.stages:
+        run.watcher.finished(stage)
+    keep_student(run)
+    return result
+
+
+def _done(run: Run, account: Account, plugins: Plugins) -> RunResult:
+    with _opened(run.parts, account):
+        for note in run.splits.notes:
+            run.watcher.noted(note)
+        _begin(run, account.run_id)
+        plugins.notify("harness_run_started", config=run.config, folder=run.folder.path)
+        scorer = Scorer(run.task, run.splits, without_leaked=run.config.without_leaked)
+        stages = _rounds(run, scorer, plugins)
+        result = _result(run, account.run_id, stages, scorer.leaked)
+    keep_student(run)
+    run.folder.write_text(layout.RESULT, result.to_json() + "\n")
+    return result
+
+
+def _rounds(run: Run, scorer: Scorer, plugins: Plugins) -> list[StageResult]:
+    done: list[StageResult] = []
+    start, feedback = start_of(run), None
+    for round_ in range(run.config.rounds):
+        annotated = annotate(run, round_, start, feedback)
+        _report(run, done, scorer.annotator_stage(annotated))
+        trained = train(run, round_, annotated.train)
+        feedback = select(run, round_, annotated.train, trained)
+        _report(run, done, scorer.student_stage(round_, trained, feedback))
+        plugins.notify("harness_round_finished", round=round_, stages=done[-2:])
+    return done
+
+
 @contextmanager
-def _paying(parts: Parts, account: Account) -> Iterator[None]:
+def _opened(parts: Parts, account: Account) -> Iterator[None]:
     """The annotator and the augmenter opened for the run, if a service answers for them."""
     with ExitStack() as stack:
         for part in (parts.annotator, parts.augmenter):
-            if isinstance(part, Paying):
-                stack.enter_context(part.open(account))
+            stack.enter_context(abilities.opened(part, account))
         yield
 
 
-def _rounds(stages: Stages, plugins: Plugins) -> list[StageResult]:
-    folder, watcher = stages.folder, stages.watcher
-    recorded: list[StageResult] = []
-    feedback = None
-    for round_ in range(stages.config.rounds):
-        annotated, annotator_stage = stages.annotate(round_, feedback)
-        _record(folder, recorded, annotator_stage, watcher)
-        trained = stages.train(round_, annotated.train)
-        feedback, student_stage = stages.select(round_, annotated.train, trained)
-        _record(folder, recorded, student_stage, watcher)
-        plugins.notify("harness_round_finished", round=round_, stages=recorded[-2:])
-    return recorded
-
-
-def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher: Watcher) -> None:
+def _begin(run: Run, run_id: str) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
-    current = provenance(parts)
-    if not folder.has("config.toml"):
-        folder.write_text("config.toml", to_toml(config))
-    folder.read("config.toml", lambda path: path)  # damaged, it must not pass for this run's
-    if not folder.has("manifest.json"):
+    folder, current = run.folder, provenance(run.parts)
+    if not folder.has(layout.CONFIG):
+        folder.write_text(layout.CONFIG, to_toml(run.config))
+    folder.read(layout.CONFIG, lambda path: path)  # damaged, it must not pass for this run's
+    if not folder.has(layout.MANIFEST):
         begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         manifest = {
             "schema": SCHEMA,
             "run_id": run_id,
             "begun": begun,
-            "supervised": _supervised(parts),
+            "supervised": _supervised(run.parts),
             "provenance": current,
         }
-        folder.write_text("manifest.json", json.dumps(manifest, indent=1) + "\n")
+        folder.write_text(layout.MANIFEST, json.dumps(manifest, indent=1) + "\n")
         return
-    earlier = folder.read_json("manifest.json")["provenance"]
+    earlier = folder.read_json(layout.MANIFEST)["provenance"]
     for key in ("harness", "git", "python", "packages"):
         if earlier.get(key) != current[key]:
-            watcher.noted(
+            run.watcher.noted(
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
                 f"{_short(current[key])}); --fresh begins it anew"
             )
@@ -134,8 +147,7 @@ def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher
 
 def _supervised(parts: Parts) -> bool:
     """Whether gold labels have a part in the annotations."""
-    annotator = parts.annotator
-    return annotator.needs_gold or (isinstance(annotator, FromGold) and annotator.from_gold)
+    return parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
 
 
 def _short(value: object) -> str:
@@ -143,28 +155,26 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else "..."
 
 
-def _record(
-    folder: RunFolder, recorded: list[StageResult], stage: StageResult, watcher: Watcher
-) -> None:
-    """Add a stage to ``stages.jsonl`` (rewritten whole: a torn line cannot occur)."""
-    recorded.append(stage)
-    lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in recorded]
-    folder.write_text("stages.jsonl", "\n".join(lines) + "\n")
-    watcher.finished(stage)
+def _report(run: Run, done: list[StageResult], stage: StageResult) -> None:
+    """Add a stage to its file, which is rewritten whole: a torn line cannot occur."""
+    done.append(stage)
+    lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in done]
+    run.folder.write_text(layout.STAGES, "\n".join(lines) + "\n")
+    run.watcher.finished(stage)
 
 
-def _result(stages: Stages, run_id: str, results: Sequence[StageResult]) -> RunResult:
-    card = stages.task
+def _result(run: Run, run_id: str, stages: Sequence[StageResult], leaked: int | None) -> RunResult:
+    card = run.task
     return RunResult(
         run_id=run_id,
         task=card.name,
         kind=card.kind,
         metric=card.metric,
-        supervised=_supervised(stages.parts),
-        config=stages.config.model_dump(mode="json"),
-        provenance=provenance(stages.parts) | {"data": stages.splits.described()},
-        seconds=sum(stage.seconds for stage in results),
-        cost_usd=sum(stage.cost_usd for stage in results),
-        stages=results,
-        leaked=stages.scorer.leaked,
+        supervised=_supervised(run.parts),
+        config=run.config.model_dump(mode="json"),
+        provenance=provenance(run.parts) | {"data": run.splits.described()},
+        seconds=sum(stage.seconds for stage in stages),
+        cost_usd=sum(stage.cost_usd for stage in stages),
+        stages=stages,
+        leaked=leaked,
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness import abilities
 from harness.config import Config
-from harness.protocols import Estimate, Estimates, EstimatesVariants, Parts, Writes
+from harness.protocols import Estimate, Parts
+from harness.record import layout
 from harness.run.splits import Splits
 
-__all__ = ["Step", "plan", "total"]
+__all__ = ["PlannedStep", "plan", "total"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedStep:
     """One step of a run that asks the annotator, or the augmenter.
 
     Attributes:
@@ -28,36 +30,35 @@ class Step:
     estimate: Estimate
 
 
-def plan(parts: Parts, config: Config, splits: Splits) -> list[Step]:
+def plan(parts: Parts, config: Config, splits: Splits) -> list[PlannedStep]:
     """The steps in their order that ask a language model."""
-    augmenter, steps = parts.augmenter, _annotating(parts, config, splits)
-    if isinstance(augmenter, EstimatesVariants):
+    steps = _annotating(parts, config, splits)
+    estimate = abilities.estimate_variants(parts.augmenter, splits.train.pool)
+    if estimate is not None:
         first = sum(step.stage in ("R0", "R1") for step in steps)
-        estimate = augmenter.estimate_variants(splits.train.pool)
-        steps.insert(first, Step("R2", "variants", estimate))
+        steps.insert(first, PlannedStep(layout.student_stage(0), "variants", estimate))
     return steps
 
 
-def _annotating(parts: Parts, config: Config, splits: Splits) -> list[Step]:
+def _annotating(parts: Parts, config: Config, splits: Splits) -> list[PlannedStep]:
     """The annotator's steps; none if it asks no language model."""
-    annotator = parts.annotator
-    if not isinstance(annotator, Estimates):
-        return []
-    steps = []
-    generated = config.demonstrations.generated
-    writes = generated and isinstance(annotator, Writes)
-    if writes:
-        steps.append(Step("R1", "written", annotator.estimate_writing(splits.train.pool)))
-    shots = config.demonstrations.shots or parts.task.card.prompt.shots
+    annotator, card, train = parts.annotator, parts.task.card, splits.train.pool
+    generated, steps = config.demonstrations.generated, []
+    writes = generated and abilities.writer(annotator) is not None
+    if writes and (estimate := abilities.estimate_writing(annotator, train)) is not None:
+        steps.append(PlannedStep(layout.annotator_stage(0), "written", estimate))
+    shots = config.demonstrations.shots or card.prompt.shots
     for round_ in range(config.rounds):
-        shown = shots if round_ or writes or (generated and parts.task.card.generated) else 0
-        stage = f"R{2 * round_ + 1}" if shown else "R0"
-        pools = [split.pool for split in (splits.train, *splits.beside.values())]
-        steps += [Step(stage, pool.split, annotator.estimate(pool, shown)) for pool in pools]
+        shown = shots if round_ or writes or (generated and card.generated) else 0
+        stage = layout.annotator_stage(round_, zero_shot=not shown)
+        for split in (splits.train, *splits.beside.values()):
+            estimate = abilities.estimate(annotator, split.pool, shown)
+            if estimate is not None:
+                steps.append(PlannedStep(stage, split.pool.split, estimate))
     return steps
 
 
-def total(steps: Sequence[Step]) -> Estimate:
+def total(steps: Sequence[PlannedStep]) -> Estimate:
     """All steps together; cost and time are None where one of them is not known."""
     estimates = [step.estimate for step in steps]
     costs = [one.cost_usd for one in estimates]

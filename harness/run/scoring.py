@@ -1,4 +1,4 @@
-"""Scores of a stage: on the pool, and on every split beside it."""
+"""What is reported of a stage: its scores on every split, its selection, what it cost."""
 
 from __future__ import annotations
 
@@ -8,20 +8,34 @@ from typing import TypedDict
 import numpy as np
 
 from harness.audit.duplicates import leaked
-from harness.data import BoolArray, Gold, IntArray, TaskCard, take_units
-from harness.metrics import Score, score
+from harness.data import Annotations, BoolArray, Gold, IntArray, Selection, TaskCard, take_units
+from harness.metrics import Score, right_examples, score
+from harness.record import layout
+from harness.results import SelectionResult, Spending, StageResult
+from harness.run.annotating import Annotated
+from harness.run.feedback import Feedback
 from harness.run.splits import Splits
+from harness.run.training import Trained
 
-__all__ = ["Scorer", "Scores"]
+__all__ = ["Scorer"]
 
 
-class Scores(TypedDict):
+class _Scores(TypedDict):
     """The scores of a ``StageResult``, by the names of its fields."""
 
     transductive: Score
     inductive: Score | None
     validation: Score | None
     inductive_without_leaked: Score | None
+
+
+class _Paid(TypedDict):
+    """Its fields about what was paid."""
+
+    requests: int
+    tokens: int
+    cost_usd: float
+    spending: Mapping[str, Spending]
 
 
 class Scorer:
@@ -44,7 +58,53 @@ class Scorer:
         """Test rows that the scores without leaked rows leave out; None if not asked for."""
         return None if self._leaked is None else int(self._leaked.sum())
 
-    def scores(self, train: IntArray, beside: Mapping[str, IntArray]) -> Scores:
+    def annotator_stage(self, annotated: Annotated) -> StageResult:
+        """What is reported of an annotator's stage."""
+        train = annotated.train
+        return StageResult(
+            stage=annotated.stage,
+            round=annotated.round,
+            actor="annotator",
+            n=len(train),
+            abstained=int((~train.answered).sum()),
+            annotated=annotated.asked,
+            **self._scores(train.labels, {k: said.labels for k, said in annotated.beside.items()}),
+            **_paid(_spending(annotated)),
+            seconds=annotated.seconds,
+        )
+
+    def student_stage(self, round_: int, trained: Trained, feedback: Feedback) -> StageResult:
+        """What is reported of a student's stage, with the selection that follows it."""
+        labels = {name: view.predictions for name, view in trained.views.items()}
+        return StageResult(
+            stage=layout.student_stage(round_),
+            round=round_,
+            actor="student",
+            n=len(feedback.annotations),
+            abstained=0,
+            annotated=0,
+            **self._scores(labels["train"], labels),
+            selection=self._selection(feedback.selection, feedback.annotations),
+            **_paid(trained.spending),
+            seconds=trained.seconds,
+        )
+
+    def _selection(self, selection: Selection, believed: Annotations) -> SelectionResult:
+        right = right_examples(believed.labels, self._splits.train.gold)
+
+        def share(rows: IntArray) -> float | None:
+            return float(right[rows].mean()) if len(rows) else None
+
+        return SelectionResult(
+            trusted=len(selection.trusted),
+            trusted_precision=share(selection.trusted),
+            trusted_coverage=len(selection.trusted) / len(believed),
+            demonstrations=len(selection.demonstrations),
+            demonstrations_accuracy=share(selection.demonstrations),
+            requested=len(selection.requested),
+        )
+
+    def _scores(self, train: IntArray, beside: Mapping[str, IntArray]) -> _Scores:
         """Score class indices, int ``[units]``, of the pool and of other splits by name.
 
         A split without labels (or that the run does not have) has no score.
@@ -54,7 +114,7 @@ class Scorer:
             for name, split in self._splits.beside.items()
             if name in beside
         }
-        return Scores(
+        return _Scores(
             transductive=self._score(train, self._splits.train.gold),
             inductive=found.get("test"),
             validation=found.get("validation"),
@@ -71,3 +131,29 @@ class Scorer:
 
     def _score(self, labels: IntArray, gold: Gold) -> Score:
         return score(labels, gold, self._task)
+
+
+def _spending(annotated: Annotated) -> dict[str, Spending]:
+    """What a stage cost, by what it was spent on; nothing where all was free."""
+    found = {}
+    for name, said in {"train": annotated.train, **annotated.beside}.items():
+        found[name] = Spending(
+            requests=int(said.requests.sum()),
+            tokens=int(said.tokens.sum()),
+            cost_usd=float(said.cost_usd.sum()),
+        )
+    if (written := annotated.written) is not None:
+        found["written"] = Spending(
+            requests=written.requests, tokens=written.tokens, cost_usd=written.cost_usd
+        )
+    return {name: one for name, one in found.items() if one.requests or one.cost_usd}
+
+
+def _paid(spending: Mapping[str, Spending]) -> _Paid:
+    """What a stage paid, together and by what for."""
+    return _Paid(
+        requests=sum(one.requests for one in spending.values()),
+        tokens=sum(one.tokens for one in spending.values()),
+        cost_usd=sum(one.cost_usd for one in spending.values()),
+        spending=spending,
+    )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import abilities
+from harness.config import Config
 from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.iob2 import first_invalid
 from harness.protocols import Task
 from harness.run.feedback import groups
-from harness.task_reports import Noted, Sourced
 
 if TYPE_CHECKING:
     from harness.config import Config
@@ -67,12 +68,8 @@ class Splits:
         }
 
 
-def splits_of(task: Task, config: Config) -> Splits:
-    """The splits of a run: drawn as its configuration says.
-
-    Raises:
-        DataError: if a split that the run needs is missing or empty.
-    """
+def splits_of(config: Config, task: Task) -> Splits:
+    """The splits of the run that a resolved configuration stands for; see ``load_splits``."""
     return load_splits(
         task,
         inductive=config.setting == "inductive",
@@ -111,8 +108,8 @@ def load_splits(
         train=_drawn(train, limit, seed),
         test=test,
         validation=None if held is None else _drawn(held, limit, seed),
-        notes=(*(task.notes if isinstance(task, Noted) else ()), *notes),
-        origin=task.origin() if isinstance(task, Sourced) else {},
+        notes=(*abilities.notes(task), *notes),
+        origin=abilities.origin(task),
     )
 
 

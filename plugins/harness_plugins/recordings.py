@@ -15,6 +15,7 @@ from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
 from harness.identity import occurrence, text_key
+from harness.record import layout
 
 __all__ = ["LabelNumber", "Record", "Recording", "open_recording", "open_variants"]
 
@@ -119,7 +120,7 @@ def open_recording(argument: str | None, round_: int) -> Recording:
     path = Path(argument)
     if path.is_file():
         return _from_csv(path) if path.suffix.lower() in SEPARATORS else _from_jsonl(path)
-    runs = [path] if path.is_dir() else sorted(Path("results/runs").glob(f"*/{argument}"))
+    runs = [path] if path.is_dir() else layout.run_folders(layout.RUNS, argument)
     if len(runs) != 1:
         raise CommandError(f"replay:{argument}: no such file, folder of a run or run id")
     return _from_run(runs[0], round_)
@@ -215,7 +216,7 @@ def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
 def _from_run(folder: Path, round_: int) -> Recording:
     import pyarrow.parquet as pq
 
-    files = sorted((folder / f"rounds/{round_:02d}").glob("annotations*.parquet"))
+    files = layout.recorded_annotations(folder, round_)
     if not files:
         raise CommandError(f"replay:{folder}: the run has no annotations of round {round_}")
     digest, records = hashlib.sha256(), []
@@ -235,16 +236,16 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     id=row["id"],
                 )
             )
-    supervised = _manifest(folder).get("supervised")
-    if not isinstance(supervised, bool):
-        raise DataError(f"{folder / 'manifest.json'}: does not say whether the run was supervised")
-    return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)
+    return Recording(str(folder), records, digest.hexdigest(), from_gold=_supervised(folder))
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
-    file = folder / "manifest.json"
+def _supervised(folder: Path) -> bool:
+    """Whether gold labels had a part in a run, as its manifest says."""
+    file = folder / layout.MANIFEST
     try:
-        values: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        supervised = json.loads(file.read_text(encoding="utf-8")).get("supervised")
+    except (OSError, ValueError, AttributeError) as error:
         raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
-    return values
+    if not isinstance(supervised, bool):
+        raise DataError(f"{file}: does not say whether the run was supervised")
+    return supervised

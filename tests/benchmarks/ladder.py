@@ -111,7 +111,8 @@ def variants_of(case: Case, task: Task, pool: Pool, data: Path) -> Pool | None:
         return None
     part = Plugins(third_party=False).part("augmenter", "recorded")
     spec = parse_spec(f"recorded:{data / 'mr' / 'train_gpt35.jsonl'}")
-    made: Pool = part.factory(AugmenterRequest(spec, task.card)).augment(pool, 0, no_progress)
+    augmenter = part.factory(AugmenterRequest(spec, task.card))
+    made: Pool = augmenter.augment(pool, None, 0, no_progress).pool
     return made
 
 
@@ -148,7 +149,7 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     student = EncoderStudent(packaged(), task.card.kind, task.card.classes, settings)
     began = perf_counter()
     aids = Aids(variants=variants_of(case, task, train.pool, data))
-    fitted = student.fit_with(train.pool, said, case.seed, no_progress, aids)
+    fitted = student.fit(train.pool, said, case.seed, no_progress, aids)
     seconds = perf_counter() - began
     found = {}
     for name, split in (("pool", train), ("test", test)):

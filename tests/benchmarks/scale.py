@@ -34,7 +34,8 @@ import numpy as np
 
 from harness.data import Annotations, Pool, StudentView
 from harness.record import codecs
-from harness.run.feedback import Feedback, believe, evidence, select
+from harness.run.feedback import Feedback, believe, evidence
+from harness.run.selecting import select_from
 from harness.run.splits import load_splits
 from harness_tasks import store
 from harness_tasks.task import DeclaredTask
@@ -169,7 +170,7 @@ def work(folder: Path, way: str, width: int) -> None:
         query=selector("query", "untrusted"),
     )
     with step("select (freeal)", baseline):
-        selection = select(parts, seen, 0, 0)
+        selection = select_from(parts, seen, 0, 0)
     with step("believe", baseline):
         feedback = Feedback(believe(said, views["train"], selection.trusted), views, selection)
     del seen

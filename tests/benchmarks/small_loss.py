@@ -21,7 +21,7 @@ import numpy as np
 from harness.config import StudentConfig
 from harness.data import FloatArray, IntArray
 from harness.plugin_manager import Plugins
-from harness.protocols import no_progress
+from harness.protocols import Aids, no_progress
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
@@ -64,7 +64,7 @@ def main() -> None:
         began = perf_counter()
         tried = replace(settings, head="mean", **changes)
         student = EncoderStudent(packaged_folder(), "sequence", task.card.classes, tried)
-        fitted = student.fit(pool, said, 0, no_progress)
+        fitted = student.fit(pool, said, 0, no_progress, Aids())
         view = fitted.view(pool, no_progress)
         unseen = fitted.view(drawn.pool.take(outside), no_progress).predictions
         small = smallest(view.losses(said), said.labels)

@@ -86,7 +86,7 @@ def material(data: Path, examples: int) -> Material:
     )
     said = replay.annotate(pool, None, no_progress)
     rows = np.flatnonzero(said.answered)
-    variants = recorded.augment(pool, 0, no_progress)
+    variants = recorded.augment(pool, None, 0, no_progress).pool
     return Material(pool.take(rows), said.take(rows), variants.take(rows))
 
 
@@ -261,7 +261,7 @@ def show_together(folder: Path, made: Material, settings: Settings, looked: int)
         chosen = replace(settings, processes=processes)
         student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, chosen)
         aids = Aids(variants=made.variants)
-        took = timed(lambda: student.fit_with(made.pool, made.said, 0, no_progress, aids))  # noqa: B023
+        took = timed(lambda: student.fit(made.pool, made.said, 0, no_progress, aids))  # noqa: B023
         print(f"fit in {processes} processes: {looked / took:.1f}", flush=True)
 
 

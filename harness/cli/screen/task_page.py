@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness import abilities
 from harness.specs import parse_spec
-from harness.task_reports import Declared, Sourced
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,12 +34,12 @@ def task_page(
     """The blocks of the page, from top to bottom.
 
     Args:
-        task: of any plugin; one that is ``Declared`` shows more.
+        task: of any plugin; one that can show its declaration shows more.
         missing: why there is no data, if there is none.
         students: names of the registered ones that serve the task's kind.
     """
     card = task.card
-    declared: Mapping[str, Any] = task.declared() if isinstance(task, Declared) else {}
+    declared: Mapping[str, Any] = abilities.declared(task)
     yield Text(f"{card.name}: {card.title}" if card.title else card.name, style="bold")
     yield _pairs(_head(task, declared, students))
     yield from _section("labels", _pairs((label.name, label.description) for label in card.labels))
@@ -117,7 +117,7 @@ def _data(task: Task, declared: Mapping[str, Any], missing: str) -> Iterator[tup
     if missing:
         yield "here", missing
         return
-    if isinstance(task, Sourced) and not task.at_hand:
+    if not abilities.at_hand(task):
         yield "here", "none; a run asks the hub, or reads --data DIR"
         return
     for split in SPLITS:

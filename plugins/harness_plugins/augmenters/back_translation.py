@@ -11,10 +11,11 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from harness.data import Pool
+from harness.data import Annotations, Pool
 from harness.errors import CommandError
-from harness.protocols import AugmenterRequest, Progress
+from harness.protocols import AugmenterRequest, Progress, Variants
 from harness.specs import Spec
 from harness_plugins.augmenters.translator import Decoding, Translator, arithmetic, found
 from harness_plugins.llm.local.files import LocalFiles
@@ -78,7 +79,9 @@ class BackTranslation:
             "arithmetic": arithmetic(),
         }
 
-    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """Each text there and back; one of which nothing comes back stays as it is."""
         texts, n = list(pool.texts), len(pool)
         there = self._translated(self._forward, texts, seed, lambda done: progress(done, 2 * n))
@@ -88,7 +91,7 @@ class BackTranslation:
             back if way and back else text
             for text, way, back in zip(texts, there, here, strict=True)
         ]
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=kept)
+        return Variants(replace(pool, examples=kept))
 
     def _translated(
         self,

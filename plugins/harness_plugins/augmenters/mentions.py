@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from harness.data import Annotations, IntArray, Pool
 from harness.iob2 import spans_of
-from harness.protocols import AugmenterRequest, Progress
+from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 from harness_plugins.augmenters.token_edits import OutsideWords, sentences
 
@@ -70,6 +71,8 @@ class MentionReplacement:
             else sentences without a mention stay as they are.
     """
 
+    reads_labels = True
+
     def __init__(self, rate: float = RATE, words: float = 0.0) -> None:
         self._rate, self._words = rate, words
 
@@ -87,10 +90,11 @@ class MentionReplacement:
         """The rates."""
         return {"rate": self._rate, "words": self._words}
 
-    def augment_labelled(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
-    ) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """A variant of each sentence; one without an answer stays as it is."""
+        assert annotations is not None  # it says that it reads them
         gazetteer = Gazetteer(pool, annotations)
         words = OutsideWords(pool, annotations) if self._words else None
         examples = []
@@ -103,7 +107,7 @@ class MentionReplacement:
             if row % SHOWN == 0:
                 progress(row, len(pool))
         progress(len(pool), len(pool))
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=examples)
+        return Variants(replace(pool, examples=examples))
 
     def _replaced(
         self,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.data import Pool, TaskCard
+from harness.data import Annotations, Pool, TaskCard
 from harness.errors import CommandError, PartError
 from harness.protocols import (
     Account,
     AnnotatorRequest,
     AugmenterRequest,
     Estimate,
-    PaidVariants,
     Progress,
+    Variants,
 )
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import Call, Message, Outcome
@@ -95,19 +96,17 @@ class ParaphraseAugmenter:
         return {**self._settings.describe(), "parameters": self._parameters}
 
     def open(self, account: Account) -> AbstractContextManager[None]:
-        """Hold the engine for the duration of a ``with`` block; see ``Paying``."""
+        """Hold the engine for the duration of a ``with`` block; see ``abilities.opened``."""
         return self._opened(account)
 
-    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
-        """A paraphrase of each text; see ``augment_paid``."""
-        return self.augment_paid(pool, seed, progress).pool
-
-    def augment_paid(self, pool: Pool, seed: int, progress: Progress) -> PaidVariants:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """A paraphrase of each text, and what the run paid for them.
 
         Raises:
             PartError: if it was not opened.
-            ServiceError, BudgetError: see ``Paying``.
+            ServiceError, BudgetError: see ``abilities.opened``.
         """
         if self._open is None:
             raise PartError("paraphrase: opened for an account before it is asked")
@@ -118,8 +117,8 @@ class ParaphraseAugmenter:
             account.note(f"paraphrase: {kept} of {len(pool)} texts stay as they are")
         texts = [new or text for new, text in zip(found, pool.texts, strict=True)]
         bought = [outcome.reply for outcome in outcomes if outcome.paid and outcome.reply]
-        return PaidVariants(
-            Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts),
+        return Variants(
+            replace(pool, examples=texts),
             requests=len(bought),
             tokens=sum(reply.tokens for reply in bought),
             cost_usd=sum(reply.cost_usd for reply in bought),

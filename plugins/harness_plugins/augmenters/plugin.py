@@ -10,7 +10,7 @@ from harness import hookimpl
 
 if TYPE_CHECKING:
     from harness.hookspecs import Register
-    from harness.protocols import AnyAugmenter, AugmenterRequest
+    from harness.protocols import Augmenter, AugmenterRequest
     from harness_plugins.llm.service import Service
 
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Offer:
     """What makes an augmenter, and what ``harness show augmenter`` says of it."""
 
-    make: Callable[[AugmenterRequest], AnyAugmenter]
+    make: Callable[[AugmenterRequest], Augmenter]
     said: Mapping[str, str]
 
-    def __call__(self, request: AugmenterRequest) -> AnyAugmenter:
+    def __call__(self, request: AugmenterRequest) -> Augmenter:
         """The augmenter."""
         return self.make(request)
 
@@ -107,31 +107,31 @@ WORD_EDITS = {
 }
 
 
-def _back_translation(request: AugmenterRequest) -> AnyAugmenter:
+def _back_translation(request: AugmenterRequest) -> Augmenter:
     from harness_plugins.augmenters.back_translation import BackTranslation
 
     return BackTranslation.from_request(request)
 
 
-def _mentions(request: AugmenterRequest) -> AnyAugmenter:
+def _mentions(request: AugmenterRequest) -> Augmenter:
     from harness_plugins.augmenters.mentions import MentionReplacement
 
     return MentionReplacement.from_request(request)
 
 
-def _paraphrase(request: AugmenterRequest, services: Mapping[str, Service]) -> AnyAugmenter:
+def _paraphrase(request: AugmenterRequest, services: Mapping[str, Service]) -> Augmenter:
     from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
 
     return ParaphraseAugmenter.from_request(request, services)
 
 
-def _recorded(request: AugmenterRequest) -> AnyAugmenter:
+def _recorded(request: AugmenterRequest) -> Augmenter:
     from harness_plugins.augmenters.recorded import RecordedAugmenter
 
     return RecordedAugmenter.from_request(request)
 
 
-def _word_edits(request: AugmenterRequest) -> AnyAugmenter:
+def _word_edits(request: AugmenterRequest) -> Augmenter:
     if request.task.kind == "token":
         from harness_plugins.augmenters.token_edits import TokenEdits
 

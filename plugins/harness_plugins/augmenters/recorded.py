@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from harness.data import Pool
+from harness.data import Annotations, Pool
 from harness.errors import CommandError, DataError
-from harness.protocols import AugmenterRequest, Progress
+from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.recordings import Recording, open_variants
 
 __all__ = ["RecordedAugmenter"]
@@ -39,7 +40,9 @@ class RecordedAugmenter:
         """SHA-256 of the recording."""
         return self._recording.fingerprint
 
-    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """The recorded variant of each text; the text itself where none is recorded.
 
         Raises:
@@ -53,4 +56,4 @@ class RecordedAugmenter:
             raise DataError(f"{self._recording.source}: holds no 'augmented' text for this pool")
         texts = [variant or text for variant, text in zip(variants, pool.texts, strict=True)]
         progress(len(pool), len(pool))
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)
+        return Variants(replace(pool, examples=texts))

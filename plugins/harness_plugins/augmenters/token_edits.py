@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from harness.data import OUTSIDE, Annotations, IntArray, Pool
-from harness.protocols import AugmenterRequest, Progress
+from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 
 __all__ = ["OutsideWords", "TokenEdits", "sentences"]
@@ -74,6 +75,8 @@ class TokenEdits:
         rate: share of the words that can be replaced, in (0, 1].
     """
 
+    reads_labels = True
+
     def __init__(self, rate: float = RATE) -> None:
         self._rate = rate
 
@@ -91,10 +94,11 @@ class TokenEdits:
         """The rate."""
         return {"rate": self._rate}
 
-    def augment_labelled(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
-    ) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """A variant of each sentence; one without an answer stays as it is."""
+        assert annotations is not None  # it says that it reads them
         words = OutsideWords(pool, annotations)
         examples = []
         for row, (tokens, labels) in enumerate(sentences(pool, annotations)):
@@ -103,7 +107,7 @@ class TokenEdits:
             if row % SHOWN == 0:
                 progress(row, len(pool))
         progress(len(pool), len(pool))
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=examples)
+        return Variants(replace(pool, examples=examples))
 
 
 def sentences(pool: Pool, annotations: Annotations) -> Iterator[tuple[tuple[str, ...], IntArray]]:

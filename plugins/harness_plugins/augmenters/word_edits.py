@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from harness.data import Pool
+from harness.data import Annotations, Pool
 from harness.errors import CommandError, nearest
-from harness.protocols import AugmenterRequest, Progress
+from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 
 __all__ = ["RATE", "WordEdits"]
@@ -68,7 +69,9 @@ class WordEdits:
         """Rate and kinds of edit."""
         return {"rate": self._rate, "edits": list(self._edits)}
 
-    def augment(self, pool: Pool, seed: int, progress: Progress) -> Pool:
+    def augment(
+        self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
+    ) -> Variants:
         """An edited variant of each text; a text without words stays as it is."""
         texts = []
         for row, (id_, text) in enumerate(zip(pool.ids, pool.texts, strict=True)):
@@ -76,7 +79,7 @@ class WordEdits:
             if row % SHOWN == 0:
                 progress(row, len(pool))
         progress(len(pool), len(pool))
-        return Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=texts)
+        return Variants(replace(pool, examples=texts))
 
     def _edited(self, text: str, rng: np.random.Generator) -> str:
         words = WORD.findall(text)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.data import Annotations, FloatArray, Pool, StudentView
-from harness.protocols import Progress, StudentRequest
+from harness.protocols import Aids, Progress, StudentRequest
 
 __all__ = ["FittedTfidf", "TfidfStudent"]
 
@@ -44,7 +44,7 @@ class TfidfStudent:
         return {"C": C, "width": WIDTH, "device": "cpu"}
 
     def fit(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
+        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedTfidf:
         """Fit features on the whole pool and the classifier on the answered examples."""
         from sklearn.decomposition import TruncatedSVD

@@ -59,7 +59,7 @@ class FittedEncoder:
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
 
     def export(self, folder: Path) -> None:
-        """Write the model in a form that ``transformers`` has (``protocols.Exports``)."""
+        """Write the model in a form that ``transformers`` has (``abilities.exporter``)."""
         from harness_plugins.students.encoder.exporting import export_model
 
         export_model(self.model, self.tokenizer, folder, self._settings.max_length)

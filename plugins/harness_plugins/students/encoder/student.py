@@ -35,6 +35,8 @@ class EncoderStudent:
         settings: of training.
     """
 
+    uses_variants = True
+
     def __init__(
         self, source: Source, kind: Kind, classes: tuple[str, ...], settings: Settings
     ) -> None:
@@ -56,12 +58,6 @@ class EncoderStudent:
         }
 
     def fit(
-        self, pool: Pool, annotations: Annotations, seed: int, progress: Progress
-    ) -> FittedEncoder:
-        """Train on the answered examples."""
-        return self.fit_with(pool, annotations, seed, progress, Aids())
-
-    def fit_with(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedEncoder:
         """Train on the answered examples, in low-budget mode on the others' texts, too."""

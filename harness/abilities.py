@@ -1,0 +1,188 @@
+"""What a part may offer besides its role. All of it is optional, and asked for here alone.
+
+Each function below names one attribute or method that a part may have, says what it does
+there, and gives what holds for a part without it. A part needs no base class for any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from harness.data import Demonstrations, Pool
+from harness.protocols import Account, Estimate, Progress, Written
+
+__all__ = [
+    "asks_service",
+    "at_hand",
+    "declared",
+    "describe",
+    "estimate",
+    "estimate_variants",
+    "estimate_writing",
+    "exporter",
+    "fingerprint",
+    "from_gold",
+    "messages",
+    "notes",
+    "opened",
+    "origin",
+    "reads_labels",
+    "uses_variants",
+    "writer",
+]
+
+Messages: TypeAlias = Sequence[Sequence[tuple[str, str]]]
+
+
+# --- any part --------------------------------------------------------------------------
+
+
+def describe(part: object) -> Mapping[str, object]:
+    """``describe()``: with which settings it really works, for the run's provenance."""
+    own: Mapping[str, object] = _call(part, "describe", default={})
+    return own
+
+
+def fingerprint(part: object) -> str | None:
+    """``fingerprint``: a hash of the content that its results depend on, such as a file's.
+
+    It belongs to the run's identity.
+    """
+    own: str | None = getattr(part, "fingerprint", None)
+    return own
+
+
+# --- annotators and augmenters whose answers come from a service -------------------------
+
+
+def asks_service(part: object) -> bool:
+    """Whether it has ``open(account)``."""
+    return hasattr(part, "open")
+
+
+def opened(part: object, account: Account) -> AbstractContextManager[None]:
+    """``open(account)``: connections and the file of replies, held in a ``with`` block.
+
+    Raises:
+        CommandError: if no key or server is set; the message says what to set.
+        ServiceError: (also later) if the service refuses for good.
+        BudgetError: (later) if the next request would pass the budget.
+    """
+    own: AbstractContextManager[None] = _call(part, "open", account, default=nullcontext())
+    return own
+
+
+def estimate(annotator: object, pool: Pool, shots: int) -> Estimate | None:
+    """``estimate(pool, shots)``: to annotate with so many demonstrations for each example.
+
+    None: it asks no language model.
+    """
+    own: Estimate | None = _call(annotator, "estimate", pool, shots, default=None)
+    return own
+
+
+def estimate_writing(annotator: object, pool: Pool) -> Estimate | None:
+    """``estimate_writing(pool)``: to write the demonstrations of stage R1."""
+    own: Estimate | None = _call(annotator, "estimate_writing", pool, default=None)
+    return own
+
+
+def estimate_variants(augmenter: object, pool: Pool) -> Estimate | None:
+    """``estimate_variants(pool)``: to make a variant of each example."""
+    own: Estimate | None = _call(augmenter, "estimate_variants", pool, default=None)
+    return own
+
+
+# --- annotators ------------------------------------------------------------------------
+
+
+def writer(annotator: object) -> Callable[[Pool, int, Progress], Written] | None:
+    """``write(pool, seed, progress)``: its own demonstrations for R1 (FreeAL, section 3.2).
+
+    Labelled examples in the style of some unlabelled ones of the pool. ``nearest`` of the
+    demonstrations is None: ``annotate`` retrieves, for each example, those nearest to it.
+    Without it stage R1 shows what the task declares.
+    """
+    own: Callable[[Pool, int, Progress], Written] | None = getattr(annotator, "write", None)
+    return own
+
+
+def messages(annotator: object) -> Callable[[Pool, Demonstrations | None], Messages] | None:
+    """``messages(pool, demonstrations)``: the (role, content) sent for each example.
+
+    None: it does not ask in words.
+    """
+    own: Callable[[Pool, Demonstrations | None], Messages] | None
+    own = getattr(annotator, "messages", None)
+    return own
+
+
+def from_gold(annotator: object) -> bool:
+    """``from_gold``: it repeats answers that were made with gold labels; else False.
+
+    A recording of a supervised run makes a supervised run.
+    """
+    return bool(getattr(annotator, "from_gold", False))
+
+
+# --- students and augmenters -------------------------------------------------------------
+
+
+def uses_variants(student: object) -> bool:
+    """``uses_variants``: whether it trains on variants; else ``student.augmenter`` is refused.
+
+    Where its settings leave variants unused, its factory refuses the key.
+    """
+    return bool(getattr(student, "uses_variants", False))
+
+
+def exporter(fitted: object) -> Callable[[Path], None] | None:
+    """``export(folder)``: write a model that other programs load without any code of this one.
+
+    Into an empty folder, with its tokenizer and the names of its labels. The classes
+    ``AutoModelForSequenceClassification`` or ``AutoModelForTokenClassification`` of
+    ``transformers`` load it by ``from_pretrained``, without ``trust_remote_code``, and give
+    the logits that the student gives. A ``CommandError`` where its architecture has no such
+    form. None: it is no such model.
+    """
+    own: Callable[[Path], None] | None = getattr(fitted, "export", None)
+    return own
+
+
+def reads_labels(augmenter: object) -> bool:
+    """``reads_labels``: its variants depend on the labels, so they are made anew each round."""
+    return bool(getattr(augmenter, "reads_labels", False))
+
+
+# --- tasks -----------------------------------------------------------------------------
+
+
+def notes(task: object) -> Sequence[str]:
+    """``notes``: of what was loaded so far, one line each: conversions, unexpected sizes."""
+    own: Sequence[str] = getattr(task, "notes", ())
+    return own
+
+
+def origin(task: object) -> Mapping[str, object]:
+    """``origin()``: where its data comes from, for the provenance: files, or a repository."""
+    own: Mapping[str, object] = _call(task, "origin", default={})
+    return own
+
+
+def at_hand(task: object) -> bool:
+    """``at_hand``: whether the data can be loaded without the network; else taken to be so."""
+    return bool(getattr(task, "at_hand", True))
+
+
+def declared(task: object) -> Mapping[str, Any]:
+    """``declared()``: all of a declaration in a file, for ``harness show task``."""
+    own: Mapping[str, Any] = _call(task, "declared", default={})
+    return own
+
+
+def _call(part: object, name: str, *arguments: object, default: Any) -> Any:
+    method = getattr(part, name, None)
+    return default if method is None else method(*arguments)

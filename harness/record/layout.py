@@ -1,0 +1,113 @@
+"""Where everything of a run lies, and what its stages are called: spelled here, nowhere else.
+
+    OUT/replies.sqlite                     every reply of a language model, for all runs below
+    OUT/<task>/<run-id>/
+      config.toml  manifest.json           resolved configuration; versions, data, supervised
+      checksums.json                       of every file, and the names of the recorded steps
+      variants.parquet                     of an augmenter that is asked once a run
+      rounds/00/written.json               demonstrations that the annotator wrote
+      rounds/NN/annotations[.SPLIT].parquet  variants.parquet  view.safetensors  selection.json
+      student/                             the last round's model, where it is kept
+      stages.jsonl  result.json            one line a stage; all of it, written last
+
+Paths of files are relative to the run's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CHECKSUMS",
+    "CONFIG",
+    "HOLDER",
+    "LOCK",
+    "MANIFEST",
+    "REPLIES",
+    "RESULT",
+    "ROUNDS",
+    "RUNS",
+    "STAGES",
+    "STUDENT",
+    "WRITTEN",
+    "annotations_of",
+    "annotator_stage",
+    "checkpoints",
+    "recorded_annotations",
+    "run_folder",
+    "run_folders",
+    "selection",
+    "student_stage",
+    "variants",
+    "view",
+]
+
+RUNS = Path("results/runs")
+"""Where runs are kept unless ``--out`` says otherwise."""
+REPLIES = "replies.sqlite"
+CONFIG = "config.toml"
+MANIFEST = "manifest.json"
+CHECKSUMS = "checksums.json"
+STAGES = "stages.jsonl"
+RESULT = "result.json"
+STUDENT = "student"
+ROUNDS = "rounds"
+WRITTEN = f"{ROUNDS}/00/written.json"
+LOCK = ".lock"
+HOLDER = ".holder.json"
+"""Which process writes the folder now."""
+
+
+def run_folder(out: Path, task: str, run_id: str) -> Path:
+    """The folder of a run."""
+    return out / task / run_id
+
+
+def run_folders(out: Path, run_id: str = "*") -> list[Path]:
+    """The folders of all runs below ``out``, or of those with an id, by name."""
+    return sorted(path.parent for path in out.glob(f"*/{run_id}/{CONFIG}"))
+
+
+def annotations_of(round_: int, split: str) -> str:
+    """The annotations of a split."""
+    name = "annotations" if split == "train" else f"annotations.{split}"
+    return _of(round_, f"{name}.parquet")
+
+
+def recorded_annotations(folder: Path, round_: int) -> list[Path]:
+    """The annotations of all splits that a run's folder has of a round, by name."""
+    return sorted((folder / _of(round_, "")).glob("annotations*.parquet"))
+
+
+def variants(round_: int | None) -> str:
+    """The pool's variants: those of a round, or (None) those of all rounds."""
+    return "variants.parquet" if round_ is None else _of(round_, "variants.parquet")
+
+
+def view(round_: int) -> str:
+    """The student's view of every split."""
+    return _of(round_, "view.safetensors")
+
+
+def checkpoints(round_: int) -> str:
+    """The folder of what a killed training goes on from."""
+    return _of(round_, ".checkpoint")
+
+
+def selection(round_: int) -> str:
+    """What the selector decided."""
+    return _of(round_, "selection.json")
+
+
+def annotator_stage(round_: int, *, zero_shot: bool = False) -> str:
+    """R1, R3, R5, ...; R0 in place of R1 where the annotator begins without demonstrations."""
+    return "R0" if zero_shot and round_ == 0 else f"R{2 * round_ + 1}"
+
+
+def student_stage(round_: int) -> str:
+    """R2, R4, R6, ..."""
+    return f"R{2 * round_ + 2}"
+
+
+def _of(round_: int, name: str) -> str:
+    return f"{ROUNDS}/{round_:02d}/{name}"

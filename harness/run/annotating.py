@@ -1,0 +1,151 @@
+"""The annotator's steps: it writes its first demonstrations, and labels each split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import abilities
+from harness.data import Annotations, Demonstrations, merge
+from harness.errors import NotRecordedError
+from harness.protocols import Written
+from harness.record import codecs, layout
+from harness.run.contracts import blaming, check_annotations
+from harness.run.feedback import Feedback
+from harness.run.splits import Split
+from harness.run.steps import Run, Step, recorded
+
+__all__ = ["Annotated", "Start", "annotate", "start_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """What the annotator begins with.
+
+    Attributes:
+        demonstrations: shown in the first round; None: zero-shot.
+        written: what it wrote itself, and what that cost; None where it writes none.
+    """
+
+    demonstrations: Demonstrations | None
+    written: Written | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Annotated:
+    """What an annotator's stage leaves.
+
+    Attributes:
+        stage: R0 or R1, R3, R5, ...
+        train: the pool's labels after it.
+        beside: labels of the splits that only score it (test, validation), where it has any.
+        asked: examples of the pool that the annotator was asked for.
+        seconds: that annotating the pool took.
+        written: the demonstrations that it wrote in this stage.
+    """
+
+    stage: str
+    round: int
+    train: Annotations
+    beside: Mapping[str, Annotations]
+    asked: int
+    seconds: float
+    written: Written | None
+
+
+def start_of(run: Run) -> Start:
+    """The demonstrations of the first round: written for it, the task's own, or none."""
+    if not run.config.demonstrations.generated:
+        return Start(None)
+    write = abilities.writer(run.parts.annotator)
+    if write is None:
+        return Start(run.task.generated)
+    pool, seed = run.splits.train.pool, run.config.seed
+    decided = (run.keys["annotator"], run.keys["demonstrations"], run.part("annotator"))
+    stage = layout.annotator_stage(0)
+    step = run.step("written", 0, stage, layout.WRITTEN, run.pools["train"], *decided)
+
+    def made() -> Written:
+        with blaming(_named(run)):
+            return write(pool, seed, run.watcher.advanced)
+
+    codec = codecs.written_codec(run.task.kind, run.task.classes)
+    written, _ = recorded(run, step, made, codec)
+    return Start(written.demonstrations if len(written.demonstrations) else None, written)
+
+
+def annotate(run: Run, round_: int, start: Start, feedback: Feedback | None) -> Annotated:
+    """R1 (R0 without demonstrations), R3, R5, ...: the annotator labels every split.
+
+    Of the pool, after the first round, only the examples that the selector requested.
+    """
+    stage = layout.annotator_stage(round_, zero_shot=start.demonstrations is None)
+    train, seconds = _annotations(run, round_, stage, run.splits.train, start, feedback)
+    beside = {}
+    for name, split in run.splits.beside.items():
+        # A recording may be of the pool alone: nothing to score on the others.
+        with suppress(NotRecordedError):
+            beside[name], _ = _annotations(run, round_, stage, split, start, feedback)
+    asked = len(train) if feedback is None else len(feedback.selection.requested)
+    written = start.written if round_ == 0 else None
+    return Annotated(stage, round_, train, beside, asked, seconds, written)
+
+
+def _annotations(
+    run: Run, round_: int, stage: str, split: Split, start: Start, feedback: Feedback | None
+) -> tuple[Annotations, float]:
+    def made() -> Annotations:
+        if feedback is None:
+            return _ask(run, split, start.demonstrations)
+        return _ask_again(run, round_, split, feedback)
+
+    step = _step(run, round_, stage, split, start, feedback)
+    return recorded(run, step, made, codecs.annotations_codec(split.pool, run.task.classes))
+
+
+def _step(
+    run: Run, round_: int, stage: str, split: Split, start: Start, feedback: Feedback | None
+) -> Step:
+    name = split.pool.split
+    decided = [run.pools[name], run.keys["annotator"], run.keys["demonstrations"]]
+    decided.append(run.part("annotator"))
+    if run.parts.annotator.needs_gold:
+        decided.append(split.gold)
+    if feedback is None:
+        decided.append(start.demonstrations)
+    else:
+        chooser = run.keys["selector"]["demonstrations"], run.part("demonstrations")
+        decided += [chooser, run.pools["train"], *feedback.decides(name)]
+    file = layout.annotations_of(round_, name)
+    return run.step("annotations", round_, stage, file, *decided, split=name)
+
+
+def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annotations:
+    """With the demonstrations that the selector chose, for the examples that it requested."""
+    rows = feedback.requested(split.pool)
+    if len(rows) == 0:
+        return feedback.annotations
+    rng = np.random.default_rng([run.config.seed, round_, 4, *split.pool.split.encode()])
+    train, chooser = run.splits.train.pool, run.parts.demonstrations
+    demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
+    said = _ask(run, split.take(rows), demonstrations)
+    return merge(feedback.annotations, rows, said) if split.pool.split == "train" else said
+
+
+def _ask(run: Run, split: Split, demonstrations: Demonstrations | None) -> Annotations:
+    """Gold labels go to an annotator that declares ``needs_gold``, and to no other."""
+    annotator, progress = run.parts.annotator, run.watcher.advanced
+    with blaming(_named(run)):
+        if annotator.needs_gold:
+            said = annotator.annotate(split.pool, demonstrations, progress, split.gold)
+        else:
+            said = annotator.annotate(split.pool, demonstrations, progress)
+        check_annotations(said, split.pool, run.task, _named(run))
+    return said
+
+
+def _named(run: Run) -> str:
+    return f"annotator {run.config.annotator.spec!r}"
