@@ -10,10 +10,10 @@ from harness.protocols import Account
 from harness_plugins.annotators.llm.annotator import Opener
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.cost.meter import Meter
+from harness_plugins.llm.cost.prices import Price
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.failures import SendingError
-from harness_plugins.llm.meter import Meter
-from harness_plugins.llm.prices import Price
 from harness_plugins.llm.sender import Admit, Done
 from harness_plugins.llm.settings import LlmSettings
 

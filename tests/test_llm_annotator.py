@@ -421,7 +421,7 @@ def test_an_impossible_address_is_refused_before_anything_is_sent(url: str) -> N
 
 
 def test_an_estimate_of_the_prompt_meets_what_is_counted_when_it_is_sent(tmp_path: Path) -> None:
-    from harness_plugins.llm.tokens import prompt_tokens
+    from harness_plugins.llm.cost.tokens import prompt_tokens
 
     pool = text_pool([f"sentence number {i} of a few" for i in range(100)])
     model = Model(lambda call: "positive")

@@ -139,8 +139,9 @@ def test_its_budget_and_its_key_are_held_as_everybodys(
         assert other not in refused
     monkeypatch.delenv("PARROT_KEY")
     assert "no key for parrot: set PARROT_KEY" in message(call(*command("--out", "more")), 2)
-    elsewhere = ("--set", "annotator.batch=true")
-    assert "'parrot' has no batch API" in message(call(*command("--out", "more", *elsewhere)), 2)
+    for key_, said in (("batch", "'parrot' has no batch API"), ("logprobs", "'parrot' tells none")):
+        lacking = call(*command("--out", "more", "--set", f"annotator.{key_}=true"))
+        assert said in message(lacking, 2)
 
 
 def test_a_preset_and_a_paraphrase_ask_it_too(

@@ -15,7 +15,7 @@ from harness_plugins.llm.failures import SendingError, UnsupportedError
 
 if TYPE_CHECKING:
     from harness_plugins.llm.cache import ReplyCache, Stored
-    from harness_plugins.llm.meter import Meter
+    from harness_plugins.llm.cost.meter import Meter
     from harness_plugins.llm.sender import Sender
 
 __all__ = ["Engine"]

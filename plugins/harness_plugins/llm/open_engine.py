@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from harness_plugins.llm.cache import ReplyCache, Spent
+from harness_plugins.llm.cost.meter import Meter
+from harness_plugins.llm.cost.prices import price_of
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.meter import Meter
-from harness_plugins.llm.prices import price_of
 
 if TYPE_CHECKING:
     from harness.protocols import Account

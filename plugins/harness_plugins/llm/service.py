@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness_plugins.llm.calls import Call, Message, Reply
+from harness_plugins.llm.cost.prices import Price, listed_price
 from harness_plugins.llm.failures import (
     ClosedError,
     RejectedError,
@@ -20,7 +21,6 @@ from harness_plugins.llm.failures import (
     UnsupportedError,
 )
 from harness_plugins.llm.keys import keys_for
-from harness_plugins.llm.prices import Price, listed_price
 from harness_plugins.llm.secrets import Redactor, Secret
 from harness_plugins.llm.send.refusals import Server, failure_of
 from harness_plugins.llm.sender import Backend, Sender

@@ -10,9 +10,9 @@ from harness.data import Demonstrations, Pool, TaskCard
 from harness.protocols import Estimate
 from harness_plugins.annotators.llm.writing import WAVES
 from harness_plugins.llm.calls import Call
-from harness_plugins.llm.prices import price_of
+from harness_plugins.llm.cost.prices import price_of
+from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.settings import LlmSettings
-from harness_plugins.llm.tokens import prompt_tokens, text_tokens
 
 __all__ = ["annotating", "rewriting", "stand_ins", "writing"]
 

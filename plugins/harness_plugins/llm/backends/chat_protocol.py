@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
-from harness_plugins.llm.tokens import prompt_tokens, text_tokens
 
 __all__ = ["reply_of", "request_of"]
 

@@ -12,6 +12,7 @@ from harness.errors import CommandError, ConfigError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
 from harness_plugins.llm.backends.openai import AZURE_HOSTS
 from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.cost.prices import Price, listed_price
 from harness_plugins.llm.failures import (
     ClosedError,
     RejectedError,
@@ -20,7 +21,6 @@ from harness_plugins.llm.failures import (
     UnsupportedError,
 )
 from harness_plugins.llm.keys import is_local, is_under, keys_of, named_keys
-from harness_plugins.llm.prices import Price, listed_price
 from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting
 from harness_plugins.llm.send.refusals import Server, failure_of, unsupported_feature
 from harness_plugins.llm.service import Service

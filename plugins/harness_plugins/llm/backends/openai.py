@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import CommandError
+from harness_plugins.llm.cost.prices import Price, listed_price
 from harness_plugins.llm.keys import is_under, keys_for
-from harness_plugins.llm.prices import Price, listed_price
 from harness_plugins.llm.secrets import Redactor, Secret, setting
 from harness_plugins.llm.send.refusals import Server
 from harness_plugins.llm.service import Service

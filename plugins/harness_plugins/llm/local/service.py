@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness_plugins.llm.prices import FREE
+from harness_plugins.llm.cost.prices import FREE
 from harness_plugins.llm.service import Service
 
 if TYPE_CHECKING:

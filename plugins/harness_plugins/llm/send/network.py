@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import BudgetError, ServiceError
 from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.cost.tokens import quick_tokens
 from harness_plugins.llm.failures import (
     ClosedError,
     RejectedError,
@@ -22,7 +23,6 @@ from harness_plugins.llm.send.pacing import Lanes
 from harness_plugins.llm.send.retries import Agenda, asked_pause, backoff
 from harness_plugins.llm.sender import Admit, Backend, Done
 from harness_plugins.llm.settings import Pace
-from harness_plugins.llm.tokens import quick_tokens
 
 __all__ = ["NetworkSender"]
 

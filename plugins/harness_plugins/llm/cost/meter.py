@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import BudgetError, CommandError
-from harness_plugins.llm.tokens import prompt_tokens, reply_limit
+from harness_plugins.llm.cost.tokens import prompt_tokens, reply_limit
 
 if TYPE_CHECKING:
     from harness_plugins.llm.cache import Spent
     from harness_plugins.llm.calls import Call, Reply
-    from harness_plugins.llm.prices import Price
+    from harness_plugins.llm.cost.prices import Price
 
 __all__ = ["Meter"]
 

@@ -1,0 +1,1 @@
+"""What a request costs: its tokens, their prices, the budget."""
