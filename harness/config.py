@@ -5,11 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+)
 
 from harness.errors import ConfigError, nearest
 
@@ -17,65 +25,55 @@ __all__ = [
     "AnnotatorConfig",
     "Config",
     "DemonstrationsConfig",
+    "PartConfig",
+    "Role",
     "SelectorConfig",
     "StudentConfig",
     "config_hash",
+    "identifying",
     "load_config",
+    "own_keys",
     "to_toml",
+    "with_keys",
 ]
+
+Keys = TypeVar("Keys", bound=BaseModel)
+Role: TypeAlias = Literal["annotator", "student"]
+"""Parts with configuration keys of their own: below the table of that name."""
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class AnnotatorConfig(_Frozen):
-    """Who labels the pool. All but ``spec`` concern LLM annotators."""
+class PartConfig(_Frozen):
+    """A table of the configuration that names a part; what else it holds are the part's own keys.
+
+    Read from a file or the command line, those keys are as they were written. ``with_keys`` holds
+    them to the model that the part registered: then each is there, with its type and its default.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    manners: ClassVar[frozenset[str]] = frozenset()
+    """Keys that do not belong to a run's identity."""
+
+    spec: str | None = None
+
+    def keys(self, model: type[Keys]) -> Keys:
+        """The part's own keys, those that were set marked as such (``model_fields_set``)."""
+        given = self.model_dump(exclude_unset=True)
+        return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
+
+    def unset(self, key: str) -> bool:
+        """Whether nobody set a key of the part."""
+        return key != "spec" and key not in self.model_fields_set
+
+
+class AnnotatorConfig(PartConfig):
+    """Who labels the pool, and the annotator's own keys."""
 
     spec: str | None = None
     """Annotator spec; unset: the task's own default."""
-    model: str | None = None
-    """Model name; unset: the spec's."""
-    base_url: str | None = None
-    """Address of an OpenAI-compatible server; unset: the vendor's."""
-    temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] | None = None
-    """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
-    max_tokens: int | None = Field(default=None, ge=1, strict=True)
-    """Most tokens of a reply; unset: what the task's answers need."""
-    samples: int = Field(default=1, ge=1, le=100, strict=True)
-    """Replies per example (self-consistency); the vote's share is the confidence."""
-    structured: bool | None = None
-    """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
-    logprobs: bool = False
-    """Ask for log-probabilities: the confidence of a label."""
-    parameters: Mapping[str, Any] = {}
-    """Further request parameters, sent as they are."""
-    concurrency: int = Field(default=32, ge=1, strict=True)
-    """Requests in flight at most."""
-    requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
-    """Limit of each key; requests wait."""
-    tokens_per_minute: int | None = Field(default=None, ge=1, strict=True)
-    """Limit of each key; requests wait."""
-    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
-    """Seconds until a request is given up and sent again."""
-    retries: int = Field(default=8, ge=0, strict=True)
-    """How often a request is sent again after a failure that may pass."""
-    transport: Literal["auto", "client", "thin"] = "auto"
-    """How an OpenAI-compatible server is reached: through the official client, or by a thin one
-    that is many times faster; auto: the thin one, but for Azure."""
-    courier: bool = True
-    """Leave the connections to a small process that outlives this one if it is killed, and then
-    keeps the replies that were under way."""
-    batch: bool = False
-    """Use the vendor's batch API: half the price, up to a day (openai)."""
-    key_env: str | None = None
-    """Environment variable with the key or keys (comma between them); unset: the vendor's."""
-    key_file: str | None = None
-    """File with one key a line."""
-    price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """$ per million prompt tokens; unset: the price table's."""
-    price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """$ per million completion tokens; unset: the price table's."""
 
 
 class DemonstrationsConfig(_Frozen):
@@ -89,73 +87,15 @@ class DemonstrationsConfig(_Frozen):
     """How many demonstrations an LLM annotator writes for stage R1."""
 
 
-class StudentConfig(_Frozen):
-    """Who learns from the labels. Unset values are the preset's, and the student's own; a run's
-    manifest.json has them all (resolved).
+class StudentConfig(PartConfig):
+    """Who learns from the labels, and the student's own keys."""
 
-    All but the first and the last concern students that train an encoder.
-    """
+    manners: ClassVar[frozenset[str]] = frozenset({"save"})
 
     spec: str = "minilm"
     """Student spec."""
-    preset: Literal["default", "paper", "plain"] = "default"
-    """Training settings: ours; those of the FreeAL paper and its code; cross-entropy alone."""
-    epochs: int | None = Field(default=None, ge=1, strict=True)
-    """Passes over the pool."""
-    batch_size: int | None = Field(default=None, ge=1, strict=True)
-    """Examples per optimiser step."""
-    learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Peak learning rate of AdamW."""
-    careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """The same where clean is auto and finds many labels wrong, or all of them foreseen; unset:
-    the encoder's own, or learning_rate where that is set."""
-    max_length: int | None = Field(default=None, ge=8, strict=True)
-    """Word pieces of a text, which is cut there; longer sentences are read in windows."""
-    head: Literal["cls", "mean"] | None = None
-    """Where a text's label is read off: the sentence token, or the mean over word pieces."""
     augmenter: str | None = None
-    """Augmenter spec: variants of the texts to train on (augmented = 1 unless the preset or you
-    say otherwise); unset: none, dropout makes them."""
-    weighted: bool | None = None
-    """Weigh each label by the confidence with which it was given, where there is one."""
-    clean: Literal["all", "mixture", "auto"] | None = None
-    """Which labels are learnt: all, those of small loss by a Gaussian mixture, or (auto) all
-    where few labels are wrong by an estimate, else by the mixture (texts only)."""
-    clean_threshold: float | None = Field(default=None, ge=0, le=1)
-    """Probability of the mixture's lower component above which a label counts as clean."""
-    clean_by: Literal["unit", "example"] | None = None
-    """What the mixture judges: each text or token, or each whole sentence."""
-    clean_groups: Literal["all", "class"] | None = None
-    """One mixture over all losses (tokens: one for O, one for mentions), or one a class."""
-    agreement: bool | None = None
-    """Labels that other occurrences of the same words contradict are not learnt (token tasks)."""
-    warmup_epochs: int | None = Field(default=None, ge=0, strict=True)
-    """Epochs in which all labels count as clean."""
-    ramp_epochs: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Epochs until mixup, variants and consistency have their full weight."""
-    mixup: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Weight of mixup of representations; 0: off."""
-    mixup_alpha: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Of the Beta distribution that mixup draws its shares from."""
-    augmented: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Weight of cross-entropy on the variants of clean examples; 0: off."""
-    consistency: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """Weight of the consistency between examples and their variants; 0: off."""
-    consistency_over: Literal["rest", "all"] | None = None
-    """Whether it holds what is not clean together, or everything."""
-    consistency_reduction: Literal["sum", "mean"] | None = None
-    """Over a batch: the sum (the paper's code) or the mean (its text)."""
-    temperature: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Sharpening of the consistency (UDA)."""
-    unlabelled: bool | None = None
-    """Examples without an answer take part in the consistency (low-budget mode)."""
-    transition: bool | None = None
-    """Correct for the annotator's confusions between labels, estimated from its labels."""
-    ema: float | None = Field(default=None, ge=0, lt=1)
-    """Decay of the averaged weights that look at pools; 0: the last weights do."""
-    processes: int | None = Field(default=None, ge=1, strict=True)
-    """Processes that share each batch, one a GPU, or sharing the CPU's cores; unset: 1; at most
-    batch_size."""
+    """Augmenter spec: variants of the texts to train on, for students that use them."""
     save: bool = False
     """Keep the last round's model in the run folder (student/), for harness export; a run that
     is finished trains it once more."""
@@ -193,16 +133,21 @@ class Config(_Frozen):
     """Above 0: also score on validation: the task's own split, or this share held out of train."""
     without_leaked: bool = False
     """Also score on the test set without the texts that occur in the pool."""
-    annotator: AnnotatorConfig = AnnotatorConfig()
+    annotator: SerializeAsAny[AnnotatorConfig] = AnnotatorConfig()
     demonstrations: DemonstrationsConfig = DemonstrationsConfig()
-    student: StudentConfig = StudentConfig()
+    student: SerializeAsAny[StudentConfig] = StudentConfig()
     selector: SelectorConfig = SelectorConfig()
+    _files: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+
+SECTIONS: Mapping[Role, type[PartConfig]] = {"annotator": AnnotatorConfig, "student": StudentConfig}
 
 
 def load_config(
     file: Path | None = None,
     settings: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
+    part_keys: Sequence[str] = (),
 ) -> Config:
     """Put a configuration together: defaults, then the file, then ``--set``, then options.
 
@@ -210,47 +155,88 @@ def load_config(
         file: a TOML file with keys of ``Config``.
         settings: ``dotted.key=value``; the value is TOML, or else plain text.
         options: dotted keys from command-line options; None values are left out.
+        part_keys: dotted keys that parts take, to suggest in place of an unknown one.
 
     Raises:
         ConfigError: naming the key, and the file if it came from there.
     """
-    values: dict[str, Any] = {}
-    if file is not None:
-        values = _read_toml(file)
-        _validate(values, f"{file}: ")
+    values = {} if file is None else _read_toml(file)
+    files = {} if file is None else dict.fromkeys(_flat(values), f"{file}: ")
+    _validate(values, f"{file}: ", part_keys)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set {setting}: write KEY=VALUE, for instance --set rounds=3")
-        _put(values, key.strip(), _toml_value(text.strip()), f"--set {setting}")
+        files.pop(_put(values, key.strip(), _toml_value(text.strip()), f"--set {setting}"), None)
     for key, value in (options or {}).items():
         if value is not None:
-            _put(values, key, value, key)
-    return _validate(values, "")
+            files.pop(_put(values, key, value, key), None)
+    config = _validate(values, "", part_keys)
+    config._files = files
+    return config
 
 
-MANNERS: Mapping[str, Any] = {
-    "budget_usd": True,
-    "annotator": {
-        *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
-        *("transport", "courier", "batch", "key_env", "key_file", "price_input", "price_output"),
-    },
-    "student": {"save"},
-}
-"""Keys that say how answers are fetched and paid for, not what is asked, and what is kept:
-a run goes on under another budget, pace or key, and its student can be kept afterwards."""
+def own_keys(config: Config, role: Role) -> list[str]:
+    """The keys of an annotator or student that are set and that are not the core's."""
+    section: PartConfig = getattr(config, role)
+    return [key for key in section.model_fields_set if key not in SECTIONS[role].model_fields]
+
+
+def with_keys(config: Config, role: Role, model: type[BaseModel] | None, see: str) -> Config:
+    """The configuration with a part's own keys held to the model that it registered.
+
+    Args:
+        config: with those keys as they were written, or held to another model before.
+        role: the table.
+        model: None: the part takes no key.
+        see: the command that lists the part's keys, for the message.
+
+    Raises:
+        ConfigError: naming the key, and the file if it came from there.
+    """
+    section: PartConfig = getattr(config, role)
+    joined = _joined(role, model)
+    try:
+        checked = joined.model_validate(section.model_dump(exclude_unset=True))
+    except ValidationError as error:
+        known = [f"{role}.{key}" for key in joined.model_fields]
+        key, message = _explained(error, [role], known, see)
+        raise ConfigError(config._files.get(key, "") + message) from None
+    return config.model_copy(update={role: checked})
+
+
+@cache
+def _joined(role: Role, model: type[BaseModel] | None) -> type[PartConfig]:
+    """The core's keys and then the part's, as one model."""
+    core = SECTIONS[role]
+    bases = (core,) if model is None else (model, core)
+
+    class Joined(*bases):  # type: ignore[misc]
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        manners: ClassVar[frozenset[str]] = core.manners | getattr(model, "manners", frozenset())
+
+    return Joined
+
+
+def identifying(config: Config) -> dict[str, Any]:
+    """The configuration as JSON values, without what says how answers are fetched and paid for.
+
+    A run goes on under another budget, pace or key, and its student can be kept afterwards.
+    """
+    manners = {"annotator": set(config.annotator.manners), "student": set(config.student.manners)}
+    return config.model_dump(mode="json", exclude={"budget_usd": True, **manners})
 
 
 def config_hash(config: Config, *identities: str) -> str:
     """Eight hexadecimal digits: of what the configuration decides, and of what it reads."""
-    text = json.dumps(config.model_dump(mode="json", exclude=MANNERS), sort_keys=True)
+    text = json.dumps(identifying(config), sort_keys=True)
     return hashlib.sha256("\n".join([text, *identities]).encode()).hexdigest()[:8]
 
 
 def to_toml(config: Config) -> str:
     """The configuration as TOML; keys that are unset become comments.
 
-    So do an annotator's keys that nobody set, with their defaults: written as values they
+    So do the keys of parts that nobody set, with their defaults: written as values they
     would overrule a preset's when the file is read back.
     """
     import tomli_w
@@ -263,7 +249,8 @@ def to_toml(config: Config) -> str:
         part = getattr(config, name)
         _write(lines, part, _split(part)[0])
     text = "\n".join(lines) + "\n"
-    left_out = {"annotator": set(AnnotatorConfig.model_fields) - config.annotator.model_fields_set}
+    parts = {"annotator": config.annotator, "student": config.student}
+    left_out = {name: set(filter(one.unset, type(one).model_fields)) for name, one in parts.items()}
     assert tomllib.loads(text) == tomllib.loads(
         tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out))
     )
@@ -282,7 +269,7 @@ def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
         comment = " ".join((type(model).model_fields[name].description or "").split())
         if value is None:
             lines.append(f"# {name} =  # {comment}")
-        elif isinstance(model, AnnotatorConfig) and name not in model.model_fields_set:
+        elif isinstance(model, PartConfig) and model.unset(name):
             lines.append(f"# {_assignment(name, value)}  # {comment}")
         else:
             lines.append(f"{_assignment(name, value)}  # {comment}")
@@ -314,7 +301,14 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _put(values: dict[str, Any], key: str, value: Any, source: str) -> None:
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+def _put(values: dict[str, Any], key: str, value: Any, source: str) -> str:
     *tables, last = key.split(".")
     for table in tables:
         inner = values.setdefault(table, {})
@@ -322,42 +316,43 @@ def _put(values: dict[str, Any], key: str, value: Any, source: str) -> None:
             raise ConfigError(f"{source}: {table!r} is not a table of keys")
         values = inner
     values[last] = value
+    return key
 
 
-def _validate(values: Mapping[str, Any], source: str) -> Config:
+def _validate(values: Mapping[str, Any], source: str, part_keys: Sequence[str]) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = _known_key(first["loc"])
-        if first["type"] == "extra_forbidden":
-            message = f"unknown key {key!r}; {nearest(key, _all_keys())} (see harness show config)"
-        elif first["type"] == "model_type":
-            message = f"{key!r} is a table of keys; set one of them, such as {_first_key(key)!r}"
-        else:
-            said = _said(error, key)
-            message = f"key {key!r} = {first['input']!r}: {said}"
-        raise ConfigError(f"{source}{message}") from None
+        _, message = _explained(error, [], [*_all_keys(), *part_keys], "harness show config")
+        raise ConfigError(source + message) from None
 
 
-def _said(error: ValidationError, key: str) -> str:
-    """What is wrong with a key; of a union, what each branch would have taken."""
-    said = [one["msg"] for one in error.errors() if _known_key(one["loc"]) == key]
-    return ", or ".join(message[:1].lower() + message[1:] for message in dict.fromkeys(said))
+def _explained(
+    error: ValidationError, table: Sequence[str], known: Sequence[str], see: str
+) -> tuple[str, str]:
+    """The first key that is wrong, and one line on it."""
+    first = error.errors()[0]
+    key = _known_key([*table, *first["loc"]], known)
+    if first["type"] == "extra_forbidden":
+        return key, f"unknown key {key!r}; {nearest(key, known)} (see {see})"
+    if first["type"] == "model_type":
+        one = next(name for name in known if name.startswith(f"{key}."))
+        return key, f"{key!r} is a table of keys; set one of them, such as {one!r}"
+    # Of a union, what each branch would have taken.
+    about = [one for one in error.errors() if _known_key([*table, *one["loc"]], known) == key]
+    said = dict.fromkeys(one["msg"][:1].lower() + one["msg"][1:] for one in about)
+    return key, f"key {key!r} = {first['input']!r}: {', or '.join(said)}"
 
 
-def _known_key(location: Sequence[int | str]) -> str:
+def _known_key(location: Sequence[int | str], known: Sequence[str]) -> str:
     """The key that an error is about, without the branch of a union that pydantic adds."""
     parts = [str(part) for part in location]
-    known = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
-    return next((key for key in known if key in _all_keys()), known[0])
-
-
-def _first_key(table: str) -> str:
-    return next(key for key in _all_keys() if key.startswith(f"{table}."))
+    keys = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return next((key for key in keys if key in known), keys[0])
 
 
 def _all_keys() -> list[str]:
+    """The core's keys."""
     keys = []
     for name, info in Config.model_fields.items():
         inner = info.annotation

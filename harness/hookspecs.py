@@ -19,6 +19,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
     from harness.config import Config
     from harness.results import RunResult, StageResult
@@ -51,7 +52,13 @@ class Register(Protocol):
     """
 
     def __call__(
-        self, name: str, factory: Any, *, summary: str = "", kinds: Sequence[str] = ...
+        self,
+        name: str,
+        factory: Any,
+        *,
+        summary: str = "",
+        kinds: Sequence[str] = ...,
+        config: type[BaseModel] | None = None,
     ) -> None:
         """Offer a part.
 
@@ -61,6 +68,12 @@ class Register(Protocol):
                 heavy imports inside it.
             summary: one line for ``harness list``.
             kinds: kinds of task that it serves, of ``sequence`` and ``token``.
+            config: of an annotator or a student: its own configuration keys, a pydantic model
+                in which each key has a default and a docstring (``use_attribute_docstrings``).
+                ``annotator.KEY`` or ``student.KEY`` of a run are held to it, the factory's
+                request has them as ``request.config``, and ``harness show KIND NAME`` lists
+                them. The class variable ``manners`` names those that say only how answers are
+                fetched, paid for or computed, and so make no other run.
         """
 
 

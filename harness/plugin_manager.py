@@ -18,6 +18,7 @@ from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
 
 if TYPE_CHECKING:
     import typer
+    from pydantic import BaseModel
 
 __all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", "installed"]
 
@@ -48,6 +49,7 @@ class Part:
     summary: str
     serves: tuple[str, ...]
     plugin: str
+    config: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +199,29 @@ class Plugins:
             raise UnknownNameError(kind, name, parts)
         return parts[name]
 
+    def keys(self) -> list[str]:
+        """The configuration keys that annotators and students take, dotted."""
+        parts = [part for kind in ("annotator", "student") for part in self.parts(kind).values()]
+        models = {(part.kind, part.config) for part in parts if part.config is not None}
+        return sorted(f"{kind}.{key}" for kind, model in models for key in model.model_fields)
+
     def _register(self, kind: str, plugin: str) -> hookspecs.Register:
         parts = self._parts[kind]
 
         def register(
-            name: str, factory: Any, *, summary: str = "", kinds: Sequence[str] = BOTH
+            name: str,
+            factory: Any,
+            *,
+            summary: str = "",
+            kinds: Sequence[str] = BOTH,
+            config: type[BaseModel] | None = None,
         ) -> None:
             if name in parts:
                 self._problem(
                     plugin, f"{kind} {name!r} is already registered by {parts[name].plugin}"
                 )
                 return
-            parts[name] = Part(kind, name, factory, summary, tuple(kinds), plugin)
+            parts[name] = Part(kind, name, factory, summary, tuple(kinds), plugin, config)
 
         return register
 

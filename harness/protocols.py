@@ -30,7 +30,9 @@ from harness.data import (
 from harness.specs import Spec
 
 if TYPE_CHECKING:
-    from harness.config import AnnotatorConfig, DemonstrationsConfig, StudentConfig
+    from pydantic import BaseModel
+
+    from harness.config import DemonstrationsConfig
 
 __all__ = [
     "Account",
@@ -136,13 +138,15 @@ class Task(Protocol):
 class AnnotatorRequest:
     """What an annotator factory is given.
 
-    ``demonstrations`` says how many to show and, for those that write their own, how
-    many to write; None: the task's own number of shots, the default number written.
+    ``config`` is an instance of the model that was registered with the factory, with the
+    ``annotator`` keys of the run; None where none was. ``demonstrations`` says how many to show
+    and, for those that write their own, how many to write; None: the task's own number of
+    shots, the default number written.
     """
 
     spec: Spec
     task: TaskCard
-    config: AnnotatorConfig
+    config: BaseModel | None
     seed: int
     demonstrations: DemonstrationsConfig | None = None
 
@@ -280,11 +284,16 @@ class Prompting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StudentRequest:
-    """What a student factory is given."""
+    """What a student factory is given.
+
+    ``config`` is an instance of the model that was registered with the factory, with the
+    ``student`` keys of the run; None where none was. ``augmented``: the run has an augmenter.
+    """
 
     spec: Spec
     task: TaskCard
-    config: StudentConfig
+    config: BaseModel | None
+    augmented: bool = False
 
 
 class FittedStudent(Protocol):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.config import AnnotatorConfig
 from harness.data import Gold, IntArray, Label, Pool, TaskCard, offsets_of
 from harness.identity import example_ids
 from harness.plugin_manager import Plugins
@@ -91,7 +90,7 @@ def annotator(spec: str, task: TaskCard, seed: int = 0) -> Any:
     """A built-in annotator, made as a run makes it."""
     parsed = parse_spec(spec)
     part = Plugins(third_party=False).part("annotator", parsed.name)
-    return part.factory(AnnotatorRequest(parsed, task, AnnotatorConfig(), seed))
+    return part.factory(AnnotatorRequest(parsed, task, None, seed))
 
 
 def install(site: Path, name: str, entry_points: str, version: str = "1.0") -> None:

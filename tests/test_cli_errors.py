@@ -45,7 +45,7 @@ WRONG_RUNS = {
     "option": (("--studnet", "tfidf"), ("--studnet", "--student")),
     "option without value": (("--seed",), ("--seed", "requires an argument")),
     "superfluous argument": (("demo",), ("demo", "--help")),
-    "key": (("--set", "student.epoch=3"), ("'student.epoch'", "'student.epochs'")),
+    "key": (("--student", "minilm", "--set", "student.epoch=3"), ("'student.epochs'",)),
     "key of no table": (("--set", "epochs=3"), ("'epochs'", "student.epochs")),
     "no key": (("--set", "rounds"), ("--set rounds", "KEY=VALUE")),
     "table for a value": (("--set", "seed.a=1"), ("'seed'", "integer")),
@@ -74,7 +74,10 @@ WRONG_RUNS = {
     "rate beyond 1": (("--annotator", "noisy:1.5"), ("noisy:1.5", "from 0 to 1")),
     "argument too many": (("--annotator", "oracle:5"), ("oracle:5", "no argument")),
     "no rules": (("--annotator", "rules"), ("'demo'", "rules", "another annotator")),
-    "epochs for tfidf": (("--set", "student.epochs=3"), ("'tfidf' has no epochs", "unset")),
+    "epochs for tfidf": (
+        ("--set", "student.epochs=3"),
+        ("student.epochs has no effect: student 'tfidf'", "leave it out"),
+    ),
     "option of tfidf": (
         ("--student", "tfidf,c=3"),
         ("tfidf,c=3", "no option 'c'", "tfidf has none"),
@@ -329,7 +332,7 @@ def test_failure_without_records_leaves_other_runs_alone() -> None:
     ("arguments", "code", "part"),
     [
         (("--annotator", "orcale"), 2, "did you mean 'oracle'"),
-        (("--set", "student.epoch=3"), 2, "'student.epochs'"),
+        (("--set", "student.epoch=3"), 2, "harness show student tfidf"),
         (("--task", "mr"), 1, "--data DIR"),
     ],
 )

@@ -1,90 +1,19 @@
-"""The configuration: approved defaults, precedence, errors, TOML, identity."""
+"""The configuration: precedence, errors, TOML, the keys of parts, identity."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from harness.config import Config, config_hash, load_config, to_toml
 from harness.errors import CommandError, ConfigError
 from harness.plugin_manager import Plugins
-from harness.run.assembly import assemble, run_id
-
-TRAINING = (
-    "max_length",
-    "head",
-    "augmenter",
-    "weighted",
-    "clean",
-    "clean_threshold",
-    "clean_by",
-    "clean_groups",
-    "agreement",
-    "warmup_epochs",
-    "ramp_epochs",
-    "mixup",
-    "mixup_alpha",
-    "augmented",
-    "consistency",
-    "consistency_over",
-    "consistency_reduction",
-    "temperature",
-    "unlabelled",
-    "transition",
-    "ema",
-    "processes",
-)
-"""Settings of an encoder's training: the preset's where they are unset."""
-APPROVED_DEFAULTS: dict[str, Any] = {
-    "task": "demo",
-    "rounds": 2,
-    "seed": 0,
-    "setting": "inductive",
-    "limit": None,
-    "budget_usd": None,
-    "validation": 0.0,
-    "without_leaked": False,
-    "annotator.spec": None,
-    "annotator.model": None,
-    "annotator.base_url": None,
-    "annotator.temperature": None,
-    "annotator.max_tokens": None,
-    "annotator.samples": 1,
-    "annotator.structured": None,
-    "annotator.logprobs": False,
-    "annotator.parameters": {},
-    "annotator.concurrency": 32,
-    "annotator.requests_per_minute": None,
-    "annotator.tokens_per_minute": None,
-    "annotator.timeout": 60.0,
-    "annotator.retries": 8,
-    "annotator.transport": "auto",
-    "annotator.courier": True,
-    "annotator.batch": False,
-    "annotator.key_env": None,
-    "annotator.key_file": None,
-    "annotator.price_input": None,
-    "annotator.price_output": None,
-    "demonstrations.generated": True,
-    "demonstrations.shots": None,
-    "demonstrations.written": 100,
-    "student.spec": "minilm",
-    "student.preset": "default",
-    "student.epochs": None,
-    "student.batch_size": None,
-    "student.learning_rate": None,
-    "student.careful_rate": None,
-    **dict.fromkeys(f"student.{key}" for key in TRAINING),
-    "student.save": False,
-    "selector.spec": "freeal",
-    "selector.trust": None,
-    "selector.demonstrations": None,
-    "selector.query": None,
-}
+from harness.run.assembly import assemble, checked, run_id
 
 OTHER_VALUES: dict[str, Any] = {
     "task": "demo-ner",
@@ -162,6 +91,7 @@ LLM_ONLY = [
     for key in (*OTHER_VALUES, *OTHER_MANNERS)
     if key.startswith("annotator.") and key != "annotator.spec"
 ]
+PLUGINS = Plugins(third_party=False)
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -173,25 +103,28 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def changed(key: str) -> Config:
-    """The defaults with another value of one field, also where only one is valid today."""
-    config, (*tables, last) = Config(), key.split(".")
-    value = {**OTHER_VALUES, **OTHER_MANNERS}[key]
-    if not tables:
-        return config.model_copy(update={last: value})
-    inner: BaseModel = getattr(config, tables[0])
-    copied = inner.model_copy(update={last: value})
-    return config.model_copy(update={tables[0]: copied})
+def settled(*settings: str, values: Mapping[str, Any] | None = None) -> Config:
+    """A configuration of parts that take every key, unless others are named."""
+    named = {} if values and values.get("annotator.spec") else {"annotator.spec": "openai:m"}
+    return checked(load_config(None, settings, {**named, **(values or {})}), PLUGINS)
+
+
+def defaults() -> dict[str, Any]:
+    return flat(settled().model_dump())
+
+
+def other(key: str) -> Config:
+    """The defaults with another value of one key."""
+    values = {**OTHER_VALUES, **OTHER_MANNERS}
+    if key == "student.spec":
+        return settled(values={key: "roberta"})
+    return settled(values={key: values[key]})
 
 
 def written(folder: Path, text: str) -> Path:
     file = folder / "run.toml"
     file.write_text(text, encoding="utf-8")
     return file
-
-
-def test_the_defaults_are_the_approved_ones() -> None:
-    assert flat(load_config().model_dump()) == APPROVED_DEFAULTS
 
 
 def test_a_file_changes_the_defaults(tmp_path: Path) -> None:
@@ -205,7 +138,7 @@ def test_set_goes_before_the_file_and_options_before_both(tmp_path: Path) -> Non
     settings = ["seed=4", "limit=4", "student.epochs=4"]
     config = load_config(file, settings, {"limit": 5, "student.epochs": 5, "seed": None})
     assert (config.rounds, config.seed, config.limit) == (3, 4, 5)
-    assert (config.student.epochs, config.student.save) == (5, True)
+    assert (config.student.model_dump()["epochs"], config.student.save) == (5, True)
 
 
 def test_the_last_of_two_settings_counts() -> None:
@@ -231,14 +164,11 @@ def test_a_setting_is_toml_or_else_text(setting: str, key: str, value: object) -
     ("setting", "message"),
     [
         ("roundz=3", r"unknown key 'roundz'; did you mean 'rounds'\?"),
-        ("student.epoch=3", "unknown key 'student.epoch'; did you mean 'student.epochs'"),
         ("rounds", "write KEY=VALUE"),
         ("rounds=0", "key 'rounds' = 0: input should be greater than or equal to 1"),
         ("rounds=many", "key 'rounds' = 'many'"),
         ("seed=-1", "key 'seed' = -1"),
         ("setting=both", "key 'setting' = 'both'"),
-        ("student.learning_rate=0", "key 'student.learning_rate' = 0"),
-        ("student.epochs=1.5", "key 'student.epochs' = 1.5"),
         ("demonstrations.shots=0", "key 'demonstrations.shots' = 0"),
         (
             "student=minilm",
@@ -253,6 +183,25 @@ def test_a_wrong_setting_is_named(setting: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("student.epoch=3", "unknown key 'student.epoch'; did you mean 'student.epochs'.*minilm"),
+        ("student.learning_rate=0", "key 'student.learning_rate' = 0: input should be greater"),
+        ("student.epochs=1.5", "key 'student.epochs' = 1.5: input should be a valid integer"),
+        ("annotator.temprature=1", "'annotator.temprature'; did you mean 'annotator.temperature'"),
+        ("annotator.temperature=abc", "= 'abc': input should be .*, or input should be 'default'"),
+        ("annotator.temperature=5", "temperature' = 5: input should be less .* or .*'default'"),
+        ("annotator.parameters=5", "key 'annotator.parameters' = 5: input should be a valid dict"),
+    ],
+)
+def test_a_wrong_key_of_a_part_is_named(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        settled(setting)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
 def test_a_setting_below_a_plain_value_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"--set task\.name=x: 'task' is not a table of keys"):
         load_config(None, ["task=demo", "task.name=x"])
@@ -262,13 +211,20 @@ def test_a_setting_below_a_plain_value_is_refused() -> None:
     ("text", "message"),
     [
         ("[student]\nepoch = 3\n", r"run\.toml: unknown key 'student\.epoch'; did you mean"),
+        ("[student]\nepochs = 0\n", r"run\.toml: key 'student\.epochs' = 0"),
         ("rounds = 0\n", r"run\.toml: key 'rounds' = 0"),
         ("rounds = \n", r"run\.toml: not a readable TOML file"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load_config(written(tmp_path, text))
+        checked(load_config(written(tmp_path, text)), PLUGINS)
+
+
+def test_a_key_that_the_command_line_sets_is_not_the_files(tmp_path: Path) -> None:
+    file = written(tmp_path, "[student]\nepochs = 2\n")
+    with pytest.raises(ConfigError, match=r"^key 'student\.epochs' = 0"):
+        checked(load_config(file, ["student.epochs=0"]), PLUGINS)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -288,85 +244,82 @@ def test_a_configuration_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         config.rounds = 3
     with pytest.raises(ValidationError, match="frozen"):
-        config.student.epochs = 3
+        config.student.save = True
 
 
 @pytest.mark.parametrize("text", ["demo", 'a "b" \\ # c = d', "ä\n\tö", ""])
 def test_toml_reads_back_as_the_same_configuration(tmp_path: Path, text: str) -> None:
-    values = {key: value for key, value in OTHER_VALUES.items() if key != "student.preset"}
-    for config in (load_config(), load_config(None, (), {**values, "task": text})):
-        assert load_config(written(tmp_path, to_toml(config))) == config
+    values = {**OTHER_VALUES, "annotator.spec": "gpt35", "student.spec": "bert", "task": text}
+    for config in (settled(), settled(values=values)):
+        again = checked(load_config(written(tmp_path, to_toml(config))), PLUGINS)
+        assert again.model_dump() == config.model_dump()
+        assert config_hash(again) == config_hash(config)
 
 
 def test_toml_shows_every_key_with_what_it_means() -> None:
-    text = to_toml(load_config())
+    text = to_toml(settled())
     lines = [line for line in text.splitlines() if line and not line.startswith("[")]
     names = [line.removeprefix("# ").partition(" ")[0] for line in lines]
-    assert names == [key.rpartition(".")[2] for key in APPROVED_DEFAULTS]
+    assert names == [key.rpartition(".")[2] for key in defaults()]
     assert all(len(line.partition("  # ")[2]) > 10 for line in lines)
-    set_by_default = {
-        key: value
-        for key, value in APPROVED_DEFAULTS.items()
-        if value is not None and not key.startswith("annotator.")  # a preset may set those
-    }
-    assert flat(tomllib.loads(text)) == {**set_by_default, "annotator": {}}
-    assert "\n# samples = 1  # " in text
-
-
-@pytest.mark.parametrize("value", ["abc", "5"])
-def test_a_wrong_temperature_is_told_all_that_is_right(value: str) -> None:
-    with pytest.raises(ConfigError, match=r"temperature.* = .*input should be .*or .*'default'"):
-        load_config(None, [f"annotator.temperature={value}"])
+    # A preset may set the keys of parts: what nobody set is no value in the file.
+    assert "\n# samples = 1  # " in text and "annotator.samples" not in flat(tomllib.loads(text))
 
 
 def test_what_was_set_is_known_when_the_file_is_read_back(tmp_path: Path) -> None:
-    config = load_config(None, ["annotator.samples=1"])
+    config = settled("annotator.samples=1")
     again = load_config(written(tmp_path, to_toml(config)))
-    assert again.annotator.model_fields_set == {"samples"}
+    assert again.annotator.model_fields_set == {"spec", "samples"}
 
 
 def test_other_values_names_every_field() -> None:
     others = {**OTHER_VALUES, **OTHER_MANNERS}
-    assert set(others) == set(APPROVED_DEFAULTS)
-    assert all(others[key] != value for key, value in APPROVED_DEFAULTS.items())
+    assert set(others) == set(defaults())
+    assert all(others[key] != value for key, value in defaults().items())
 
 
 def test_the_hash_does_not_change_with_how_answers_are_fetched_and_paid_for() -> None:
-    assert {config_hash(changed(key)) for key in OTHER_MANNERS} == {config_hash(Config())}
+    assert {config_hash(other(key)) for key in OTHER_MANNERS} == {config_hash(settled())}
 
 
 def test_the_hash_changes_with_every_field_and_with_what_is_read() -> None:
-    hashes = [config_hash(changed(key)) for key in OTHER_VALUES]
-    hashes += [config_hash(Config()), config_hash(Config(), "a"), config_hash(Config(), "a", "b")]
-    hashes += [config_hash(Config(), "b", "a")]
+    usual = settled()
+    hashes = [config_hash(other(key)) for key in OTHER_VALUES]
+    hashes += [config_hash(usual), config_hash(usual, "a"), config_hash(usual, "a", "b")]
+    hashes += [config_hash(usual, "b", "a")]
     assert len(set(hashes)) == len(hashes)
     assert all(len(digits) == 8 and int(digits, 16) >= 0 for digits in hashes)
 
 
-def resolved_id(config: Config, plugins: Plugins) -> str:
-    config, parts = assemble(config, plugins, None)
+def resolved_id(config: Config) -> str:
+    config, parts = assemble(config, PLUGINS, None)
     return run_id(config, parts)
 
 
 def test_the_run_id_changes_with_every_field() -> None:
-    plugins = Plugins(third_party=False)
     # An augmenter needs a student that uses it: test_variants. So do unlabelled examples.
-    left_out = ("student.preset", "student.augmenter", "student.unlabelled", *LLM_ONLY)
+    left_out = ("student.augmenter", "student.unlabelled", *LLM_ONLY)
     keys = [key for key in OTHER_VALUES if key not in left_out]
-    ids = [resolved_id(changed(key), plugins) for key in keys]
-    ids.append(resolved_id(Config(), plugins))
+    ids = [resolved_id(load_config(None, (), {key: OTHER_VALUES[key]})) for key in keys]
+    ids.append(resolved_id(Config()))
     assert len({name.rpartition("-")[2] for name in ids}) == len(ids)
     assert ids[-1].startswith("embedding-minilm-freeal-r2-s0-")
 
 
 @pytest.mark.parametrize("key", LLM_ONLY)
 def test_a_key_that_the_annotator_would_ignore_is_refused(key: str) -> None:
-    with pytest.raises(CommandError, match=f"{key} has no effect.*'embedding'"):
-        assemble(changed(key), Plugins(third_party=False), None)
+    config = load_config(None, (), {key: {**OTHER_VALUES, **OTHER_MANNERS}[key]})
+    with pytest.raises(CommandError, match=f"{key} has no effect: annotator 'embedding' takes no"):
+        assemble(config, PLUGINS, None)
+
+
+@pytest.mark.parametrize("settings", [["student.mixup=1"], ["student.preset=plain"]])
+def test_a_key_that_the_student_would_ignore_is_refused(settings: list[str]) -> None:
+    with pytest.raises(CommandError, match="has no effect: student 'tfidf' takes no such key"):
+        assemble(load_config(None, ["student.spec=tfidf", *settings]), PLUGINS, None)
 
 
 def test_a_default_that_is_spelt_out_makes_no_other_run() -> None:
-    plugins = Plugins(third_party=False)
     spelt = {
         "annotator.spec": "embedding",
         "demonstrations.shots": 10,
@@ -374,4 +327,4 @@ def test_a_default_that_is_spelt_out_makes_no_other_run() -> None:
         "selector.demonstrations": "k-medoids",
         "selector.query": "untrusted",
     }
-    assert resolved_id(load_config(None, (), spelt), plugins) == resolved_id(Config(), plugins)
+    assert resolved_id(load_config(None, (), spelt)) == resolved_id(Config())

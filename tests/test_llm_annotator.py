@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config import AnnotatorConfig, DemonstrationsConfig, load_config, to_toml
+from harness.config import DemonstrationsConfig, load_config, to_toml, with_keys
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import CommandError, ConfigError, PartError
 from harness.plugin_manager import Plugins
@@ -30,7 +30,7 @@ from harness_plugins.annotators.llm.annotator import LlmAnnotator, knows_schemas
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError, UnsupportedError
 from harness_plugins.llm.presets import Preset, preset_named
-from harness_plugins.llm.settings import LlmSettings, settings_of
+from harness_plugins.llm.settings import LlmKeys, LlmSettings, settings_of
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
 
@@ -41,7 +41,7 @@ SENTENCES = token_pool(["Ada met Bob .", "It rained .", "Acme hired Ada"])
 
 def request(task: TaskCard, spec: str = "openai:small", **config: Any) -> AnnotatorRequest:
     return AnnotatorRequest(
-        parse_spec(spec), task, AnnotatorConfig(**config), 0, DemonstrationsConfig(written=12)
+        parse_spec(spec), task, LlmKeys(**config), 0, DemonstrationsConfig(written=12)
     )
 
 
@@ -336,9 +336,10 @@ def test_what_the_user_sets_wins_over_a_preset_even_where_it_is_the_default(
         config = load_config(None, ("annotator.spec=mine", *said))
         if read_back:
             file = tmp_path / "config.toml"
-            file.write_text(to_toml(config))
+            file.write_text(to_toml(with_keys(config, "annotator", LlmKeys, "")))
             config = load_config(file)
-        return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, config.annotator, 0), preset)
+        keys = config.annotator.keys(LlmKeys)
+        return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, keys, 0), preset)
 
     assert (asked().samples, asked().pace.timeout) == (3, 5.0)
     assert asked("annotator.samples=1").samples == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.config import AnnotatorConfig, DemonstrationsConfig
+from harness.config import DemonstrationsConfig
 from harness.errors import CommandError, ConfigError
 from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
@@ -22,7 +22,7 @@ from harness_plugins.llm.backends.litellm import LitellmBackend
 from harness_plugins.llm.backends.openai import openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import Redactor, Secret, keys_of
-from harness_plugins.llm.settings import LlmSettings, settings_of
+from harness_plugins.llm.settings import LlmKeys, LlmSettings, settings_of
 from tests.asking import call_of, settings_for
 from tests.commands import call, message
 from tests.factories import sequence_card
@@ -193,7 +193,7 @@ def asked(spec: str = "openai:m", **config: Any) -> LlmSettings:
     demonstrations = DemonstrationsConfig()
     card = sequence_card("a", "b")
     return settings_of(
-        AnnotatorRequest(parse_spec(spec), card, AnnotatorConfig(**config), 0, demonstrations)
+        AnnotatorRequest(parse_spec(spec), card, LlmKeys(**config), 0, demonstrations)
     )
 
 

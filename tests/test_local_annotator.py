@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.config import AnnotatorConfig
 from harness.data import Annotations
 from harness.plugin_manager import Plugins
 from harness.protocols import Account, AnnotatorRequest, no_progress
 from harness.specs import parse_spec
+from harness_plugins.llm.settings import LlmKeys
 from tests.commands import call
 from tests.factories import sequence_card, text_pool
 from tests.tiny_models import SENTENCES, write_model
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def annotations(folder: Path, replies: Path, **config: object) -> Annotations:
     spec = parse_spec(f"transformers:{folder}")
-    request = AnnotatorRequest(spec, CARD, AnnotatorConfig.model_validate(config), 0)
+    request = AnnotatorRequest(spec, CARD, LlmKeys.model_validate(config), 0)
     part = Plugins(third_party=False).part("annotator", spec.name).factory(request)
     with part.open(Account("run", replies, None, lambda line: None)):
         found = part.annotate(text_pool(TEXTS), None, no_progress)

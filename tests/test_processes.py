@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config import StudentConfig
 from harness.errors import CommandError, PartError
 from harness.protocols import Aids, no_progress
 from harness_plugins.students.checking import check_used
@@ -153,9 +152,9 @@ def test_more_processes_than_can_work_are_refused(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     settings = Settings(processes=processes, batch_size=8)
     with pytest.raises(CommandError, match=said):
-        check_used(StudentConfig(), settings, "sequence")
+        check_used(settings, "sequence")
 
 
 def test_tokens_have_no_estimate_of_wrong_labels() -> None:
     with pytest.raises(CommandError, match="set mixture or all"):
-        check_used(StudentConfig(), Settings(clean="auto"), "token")
+        check_used(Settings(clean="auto"), "token")

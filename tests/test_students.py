@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.config import StudentConfig
 from harness.data import Annotations, Pool, StudentView, TaskCard
 from harness.iob2 import first_invalid
 from harness.plugin_manager import Plugins
@@ -20,9 +19,9 @@ TASKS = {name: DeclaredTask(SHIPPED / f"{name}.toml") for name in ("demo", "demo
 
 
 def student(name: str, task: TaskCard, **settings: int) -> Student:
-    config = StudentConfig(spec=name, **settings)
     part = Plugins(third_party=False).part("student", name)
-    made: Student = part.factory(StudentRequest(parse_spec(name), task, config))
+    keys = part.config(**settings) if part.config else None
+    made: Student = part.factory(StudentRequest(parse_spec(name), task, keys))
     return made
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import harness_tasks
-from harness.config import AnnotatorConfig
 from harness.errors import DataError, TaskError
 from harness.identity import example_ids
 from harness.plugin_manager import Plugins
@@ -181,7 +180,7 @@ def test_default_annotator_and_rules_work(declared: Declaration) -> None:
         assert declared.kind in part.serves
         assert part.name not in ("oracle", "noisy")
     if declared.rules:
-        request = AnnotatorRequest(Spec("rules"), declared.card(), AnnotatorConfig(), 0)
+        request = AnnotatorRequest(Spec("rules"), declared.card(), None, 0)
         plugins.part("annotator", "rules").factory(request)  # compiles every pattern
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from harness.config import StudentConfig
 from harness.data import Annotations, Pool
 from harness.errors import PartError
 from harness.iob2 import first_invalid
@@ -20,7 +19,7 @@ from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.noise.auto_clean import judged
 from harness_plugins.students.presets import settings_of
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import checkpoints
 from harness_plugins.students.training.checkpoints import Checkpoints
@@ -335,13 +334,13 @@ def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> No
 def test_labels_that_are_wrong_or_foreseen_are_learnt_carefully(
     wrong: float | None, labels: int, clean: str, rate: float, epochs: int
 ) -> None:
-    settings = settings_of(StudentConfig(), "sequence", packaged())
+    settings = settings_of(EncoderKeys(), "sequence", packaged())
     found = judged(settings, wrong, labels)
     assert (found.clean, found.learning_rate) == (clean, rate)
     assert found.epochs_for(labels) == epochs
-    chosen = settings_of(StudentConfig(learning_rate=2e-5), "sequence", packaged())
+    chosen = settings_of(EncoderKeys(learning_rate=2e-5), "sequence", packaged())
     assert judged(chosen, wrong, labels).learning_rate == 2e-5
-    plain = settings_of(StudentConfig(preset="plain"), "sequence", packaged())
+    plain = settings_of(EncoderKeys(preset="plain"), "sequence", packaged())
     assert judged(plain, wrong, labels) == plain
 
 
@@ -404,11 +403,11 @@ def test_the_mean_loss_of_a_sentence_is_that_of_the_tokens_that_are_learnt(
 
 
 def test_the_default_for_tokens() -> None:
-    settings = settings_of(StudentConfig(), "token", packaged())
+    settings = settings_of(EncoderKeys(), "token", packaged())
     assert settings.agreement and settings.clean == "mixture"
     epochs = {size: settings.epochs_for(size) for size in (200, 500, 1000, 10_000)}
     assert epochs == {200: 12, 500: 12, 1000: 7, 10_000: 3}
-    assert not settings_of(StudentConfig(preset="plain"), "token", packaged()).agreement
+    assert not settings_of(EncoderKeys(preset="plain"), "token", packaged()).agreement
 
 
 def test_labels_that_are_all_doubted_are_learnt_all_the_same(encoders: dict[str, Path]) -> None:

@@ -89,16 +89,17 @@ def show(
     from harness.cli import show
     from harness.cli.session import RUNS, data_folder, load_plugins
 
-    if kind is Shown.config:
-        show.print_config(config, set_ or ())
-        return
-    if kind is Shown.prompt:
+    if kind in (Shown.config, Shown.prompt):
         from harness.cli.show_prompt import print_prompt
         from harness.config import load_config
 
+        found = load_plugins(plugin or ())
         options = {"task": task or name or None, "annotator.spec": annotator}
-        wanted = load_config(config, set_ or (), options)
-        print_prompt(wanted, load_plugins(plugin or ()), data_folder(data), example, as_json=json)
+        wanted = load_config(config, set_ or (), options, found.keys())
+        if kind is Shown.config:
+            show.print_config(wanted, found)
+            return
+        print_prompt(wanted, found, data_folder(data), example, as_json=json)
         return
     if not name:
         from harness.errors import CommandError

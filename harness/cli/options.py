@@ -101,7 +101,7 @@ class RunOptions:
         from harness.run.splits import splits_of
 
         plugins = load_plugins(self.plugins)
-        config = load_config(self.config, self.settings, self.values)
+        config = load_config(self.config, self.settings, self.values, plugins.keys())
         config, parts = assemble(config, plugins, data_folder(self.data))
         return config, plugins, parts, splits_of(parts.task, config)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from harness.errors import UnknownNameError
 from harness.task_reports import Noted
 
 if TYPE_CHECKING:
+    from harness.config import Config
     from harness.plugin_manager import Part, Plugins
 
 __all__ = [
@@ -83,11 +83,12 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
         note(said)
 
 
-def print_config(file: Path | None, settings: Sequence[str]) -> None:
-    """The whole configuration as TOML, each key with what it means."""
-    from harness.config import load_config, to_toml
+def print_config(config: Config, plugins: Plugins) -> None:
+    """The configuration as TOML, each key with what it means: the core's and the named parts'."""
+    from harness.config import to_toml
+    from harness.run.assembly import checked
 
-    say(to_toml(load_config(file, settings)).rstrip())
+    say(to_toml(checked(config, plugins)).rstrip())
 
 
 def print_run(name: str, out: Path) -> None:

@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from harness.config import MANNERS, Config, SelectorConfig
+from harness.config import Config, SelectorConfig, identifying
 from harness.data import TaskCard
 from harness.plugin_manager import Plugins
-from harness.run.assembly import resolve_selector
+from harness.run.assembly import checked, resolve_selector
 from harness.specs import parse_spec
 
 __all__ = ["command_of", "portable"]
@@ -46,8 +46,10 @@ def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
             "demonstrations": Config().demonstrations.model_copy(update=shots),
         }
     )
-    usual, used = (dict(_flat(one.model_dump(mode="json", exclude=MANNERS)))
-                   for one in (default, config))  # fmt: skip
+    config = checked(config, plugins)
+    named = {"student": {"spec": config.student.spec}, "annotator": {"spec": config.annotator.spec}}
+    default = checked(Config.model_validate({**dict(default), **named}), plugins)
+    usual, used = (dict(_flat(identifying(one))) for one in (default, config))
     words = ["harness", "run"]
     for key, option in OPTIONS.items():
         value = used.pop(key)

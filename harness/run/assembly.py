@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.config import AnnotatorConfig, Config, SelectorConfig, config_hash
+from harness.config import Config, Role, SelectorConfig, config_hash, own_keys, with_keys
 from harness.data import Kind, TaskCard
-from harness.errors import CommandError, HarnessError, PartError
+from harness.errors import CommandError, ConfigError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
@@ -18,7 +18,6 @@ from harness.protocols import (
     AugmenterRequest,
     Fingerprinted,
     Parts,
-    Paying,
     Prompting,
     SelectorPreset,
     SelectorRequest,
@@ -29,7 +28,18 @@ from harness.protocols import (
 )
 from harness.specs import Spec, parse_spec
 
-__all__ = ["annotator_of", "assemble", "load_task", "resolve_selector", "run_id", "student_of"]
+__all__ = [
+    "annotator_of",
+    "assemble",
+    "checked",
+    "load_task",
+    "resolve_selector",
+    "run_id",
+    "student_of",
+]
+
+
+ROLES: tuple[Role, ...] = ("annotator", "student")
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
@@ -39,6 +49,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         CommandError: for an unknown name, a wrong option, or a part that does not
             serve the task's kind.
     """
+    config = checked(config, plugins)
     task = load_task(config.task, plugins, data)
     config = _resolve(config, task, plugins)
     annotator = _annotator(config, task, plugins)
@@ -66,8 +77,26 @@ def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     """The student that the configuration names."""
     spec = parse_spec(config.student.spec)
     part = _serving(plugins.part("student", spec.name), card.kind, plugins)
-    student: Student = _build(part, StudentRequest(spec, card, config.student))
+    config = _checked(config, "student", part, plugins)
+    keys = None if part.config is None else config.student.keys(part.config)
+    augmented = config.student.augmenter is not None
+    student: Student = _build(part, StudentRequest(spec, card, keys, augmented))
     return student
+
+
+def checked(config: Config, plugins: Plugins) -> Config:
+    """The configuration with the keys of the annotator and the student that it names.
+
+    Raises:
+        ConfigError: for a key that the named part does not take, or a wrong value.
+        UnknownNameError: if there is no such part.
+    """
+    for role in ROLES:
+        spec = getattr(config, role).spec
+        if spec is not None:
+            part = plugins.part(role, parse_spec(spec).name)
+            config = _checked(config, role, part, plugins)
+    return config
 
 
 def annotator_of(
@@ -149,13 +178,28 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
         )
     annotator = config.annotator.model_copy(update={"spec": spec})
     shots = config.demonstrations.shots or task.card.prompt.shots
-    return config.model_copy(
+    config = config.model_copy(
         update={
             "annotator": annotator,
             "demonstrations": config.demonstrations.model_copy(update={"shots": shots}),
             "selector": resolve_selector(config.selector, plugins),
         }
     )
+    return checked(config, plugins)
+
+
+def _checked(config: Config, role: Role, part: Part, plugins: Plugins) -> Config:
+    """The keys of one part held to its model; those of another part are named as such."""
+    for key in own_keys(config, role):
+        if part.config is None or key not in part.config.model_fields:
+            takers = [name for name, other in plugins.parts(role).items()
+                      if other.config is not None and key in other.config.model_fields]  # fmt: skip
+            if takers:
+                raise ConfigError(
+                    f"{role}.{key} has no effect: {role} {part.name!r} takes no such key; "
+                    f"leave it out or choose another --{role}"
+                )
+    return with_keys(config, role, part.config, f"harness show {role} {part.name}")
 
 
 def _asking(config: Config, spec: str) -> Config:
@@ -165,11 +209,11 @@ def _asking(config: Config, spec: str) -> Config:
 
 def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
     spec = parse_spec(config.annotator.spec or "")
+    part = _serving(plugins.part("annotator", spec.name), task.card.kind, plugins)
+    keys = None if part.config is None else config.annotator.keys(part.config)
     annotator: AnyAnnotator = _build(
-        _serving(plugins.part("annotator", spec.name), task.card.kind, plugins),
-        AnnotatorRequest(spec, task.card, config.annotator, config.seed, config.demonstrations),
+        part, AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
     )
-    _refuse_ignored_keys(config.annotator, annotator)
     return annotator
 
 
@@ -192,18 +236,6 @@ def _augmenter(
     part = _serving(plugins.part("augmenter", spec.name), task.card.kind, plugins)
     augmenter: AnyAugmenter = _build(part, AugmenterRequest(spec, task.card))
     return augmenter
-
-
-def _refuse_ignored_keys(config: AnnotatorConfig, annotator: AnyAnnotator) -> None:
-    """Keys about a model mean nothing to an annotator that asks none."""
-    if isinstance(annotator, Paying):
-        return
-    for key, value in config.model_dump(exclude={"spec"}).items():
-        if value != getattr(AnnotatorConfig(), key):
-            raise CommandError(
-                f"annotator.{key} has no effect: annotator {config.spec!r} asks no language "
-                "model; leave the key out or choose another --annotator"
-            )
 
 
 def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config import StudentConfig
 from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
 from harness.run.assembly import load_task
@@ -21,6 +20,7 @@ from harness.run.splits import load_splits
 from harness_plugins.students.encoder.student import PENALTY, EncoderStudent
 from harness_plugins.students.noise.probing import begin
 from harness_plugins.students.presets import settings_of
+from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged
 from tests.benchmarks.ladder import Case, said_of
 
@@ -49,7 +49,7 @@ def estimated(case: Case, limit: int, data: Path) -> tuple[float, float | None]:
     train = load_splits(task, inductive=True, limit=None, seed=case.seed).train
     train = train.take(np.arange(min(limit, len(train.pool))))
     said = said_of(case, task, train, data)
-    settings = settings_of(StudentConfig(), "sequence", packaged())
+    settings = settings_of(EncoderKeys(), "sequence", packaged())
     student = EncoderStudent(packaged(), "sequence", task.card.classes, settings)
     rows = np.flatnonzero(said.answered)
     view = student.load(packaged().folder).view(train.pool, no_progress)

@@ -39,8 +39,9 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
-from harness.config import AnnotatorConfig, StudentConfig, load_config
+from harness.config import load_config
 from harness.data import Annotations, FloatArray, Gold, IntArray, Pool, TaskCard
 from harness.metrics import score
 from harness.plugin_manager import Plugins
@@ -53,6 +54,7 @@ from harness_plugins.annotators.replay import ReplayAnnotator
 from harness_plugins.annotators.simulated import NoisyAnnotator, NoisyMentions
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.presets import settings_of
+from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged
 
 LOPSIDED = 3.0
@@ -94,9 +96,7 @@ def said_of(case: Case, task: Task, train: Split, data: Path) -> Annotations:
     if case.rung == "recorded":
         part = Plugins(third_party=False).part("annotator", "replay")
         spec = parse_spec(f"replay:{data / 'mr' / 'train_gpt35.jsonl'}")
-        replay: ReplayAnnotator = part.factory(
-            AnnotatorRequest(spec, task.card, AnnotatorConfig(), case.seed)
-        )
+        replay: ReplayAnnotator = part.factory(AnnotatorRequest(spec, task.card, None, case.seed))
         return replay.annotate(train.pool, None, no_progress)
     gold = task.gold("train")
     assert gold is not None
@@ -122,11 +122,11 @@ def agreed(labels: IntArray, noisy: Annotations, gold: Gold, card: TaskCard) -> 
     return float((labels == noisy.labels)[noisy.labels >= 0].mean())
 
 
-def config_of(case: Case, options: argparse.Namespace) -> StudentConfig:
+def config_of(case: Case, options: argparse.Namespace) -> BaseModel:
     """The preset, with the paper's cut short, and what is changed."""
     preset = "plain" if case.method == "supervised" else case.method
     settings = [f"student.{one}" for one in options.set]
-    config = load_config(None, [f"student.preset={preset}", *settings]).student
+    config = load_config(None, [f"student.preset={preset}", *settings]).student.keys(EncoderKeys)
     if case.method != "paper" or not options.paper_epochs:
         return config
     short = {"epochs": options.paper_epochs, "warmup_epochs": 1, "ramp_epochs": 1.0}

@@ -32,7 +32,6 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, one_hot, softmax
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from harness.config import AnnotatorConfig, StudentConfig
 from harness.data import Annotations, IntArray, Pool
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, no_progress
@@ -46,7 +45,7 @@ from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.noise.mixture import clean_by_mixture
 from harness_plugins.students.presets import settings_of
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import loss
 from harness_plugins.students.training.epochs import Trainer
@@ -80,7 +79,7 @@ def material(data: Path, examples: int) -> Material:
     pool = load_splits(task, inductive=False, limit=examples, seed=0).train.pool
     file = data / "mr" / "train_gpt35.jsonl"
     replay = plugins.part("annotator", "replay").factory(
-        AnnotatorRequest(parse_spec(f"replay:{file}"), task.card, AnnotatorConfig(), 0)
+        AnnotatorRequest(parse_spec(f"replay:{file}"), task.card, None, 0)
     )
     recorded = plugins.part("augmenter", "recorded").factory(
         AugmenterRequest(parse_spec(f"recorded:{file}"), task.card)
@@ -287,7 +286,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     made = material(options.data, options.examples)
-    chosen = StudentConfig(preset="paper", epochs=options.epochs, warmup_epochs=1, head="mean")
+    chosen = EncoderKeys(preset="paper", epochs=options.epochs, warmup_epochs=1, head="mean")
     settings = replace(settings_of(chosen, "sequence", packaged()))
     with tempfile.TemporaryDirectory() as room:
         folder = folder_of(options.shape, Path(room))

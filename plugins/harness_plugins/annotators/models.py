@@ -19,20 +19,28 @@ if TYPE_CHECKING:
 def harness_register_annotators(register: Register) -> None:
     """The three services, and the presets."""
     from harness_plugins.llm.presets import PRESETS
+    from harness_plugins.llm.settings import LlmKeys
 
     register(
         "openai",
         _built_in,
         summary="openai:MODEL, from the vendor or any compatible server (annotator.base_url)",
+        config=LlmKeys,
     )
     register(
-        "litellm", _built_in, summary="litellm:PROVIDER/MODEL, any provider that litellm knows"
+        "litellm",
+        _built_in,
+        summary="litellm:PROVIDER/MODEL, any provider that litellm knows",
+        config=LlmKeys,
     )
     register(
-        "transformers", _built_in, summary="transformers:MODEL, a causal language model run here"
+        "transformers",
+        _built_in,
+        summary="transformers:MODEL, a causal language model run here",
+        config=LlmKeys,
     )
     for preset in PRESETS.values():
-        register(preset.name, PresetFactory(preset), summary=preset.summary)
+        register(preset.name, PresetFactory(preset), summary=preset.summary, config=LlmKeys)
 
 
 @dataclass(frozen=True, slots=True)

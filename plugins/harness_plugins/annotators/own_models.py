@@ -18,6 +18,7 @@ def harness_register_annotators(register: Register) -> None:
     """One annotator for each table ``[presets.NAME]``."""
     from harness_plugins.annotators.models import PresetFactory
     from harness_plugins.llm.presets import user_presets
+    from harness_plugins.llm.settings import LlmKeys
 
     for preset in user_presets().values():
-        register(preset.name, PresetFactory(preset), summary=preset.summary)
+        register(preset.name, PresetFactory(preset), summary=preset.summary, config=LlmKeys)

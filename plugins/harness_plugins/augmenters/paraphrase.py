@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from harness.config import AnnotatorConfig
 from harness.data import Pool, TaskCard
 from harness.errors import CommandError, PartError
 from harness.protocols import (
@@ -50,7 +49,7 @@ class ParaphraseAugmenter:
     a sentence of other words.
 
     Options: ``base_url``, ``key_env``, ``key_file``, ``price_input`` and ``price_output``, as
-    in ``AnnotatorConfig``.
+    in ``LlmKeys``.
     """
 
     def __init__(self, task: TaskCard, settings: LlmSettings) -> None:
@@ -65,7 +64,7 @@ class ParaphraseAugmenter:
             CommandError: if it names none, or for a token task.
         """
         from harness_plugins.llm.presets import preset_named
-        from harness_plugins.llm.settings import settings_of
+        from harness_plugins.llm.settings import LlmKeys, settings_of
 
         request.spec.check_options(*OPTIONS)
         if not request.spec.argument:
@@ -77,7 +76,7 @@ class ParaphraseAugmenter:
             )
         spec = parse_spec(request.spec.argument)
         prices = {key: request.spec.option(key, None, float) for key in OPTIONS[3:]}
-        config = AnnotatorConfig.model_validate({**request.spec.options, **prices})
+        config = LlmKeys.model_validate({**request.spec.options, **prices})
         asked = AnnotatorRequest(spec, request.task, config, seed=0)
         return cls(request.task, settings_of(asked, preset_named(spec.name)))
 

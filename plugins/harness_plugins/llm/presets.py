@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.config import AnnotatorConfig
 from harness.errors import ConfigError
+from harness_plugins.llm.settings import LlmKeys
 
 __all__ = [
     "PRESETS",
@@ -35,7 +35,7 @@ class Preset:
         name: what the user writes as a spec.
         spec: ``openai:MODEL``, ``litellm:MODEL`` or ``transformers:MODEL``.
         summary: one line.
-        values: keys of ``AnnotatorConfig`` that hold where the run does not set them.
+        values: keys of ``LlmKeys`` that hold where the run does not set them.
         file: where a user wrote it; None: built in.
     """
 
@@ -101,7 +101,7 @@ def user_config_file() -> Path:
 def user_presets(file: Path | None = None) -> dict[str, Preset]:
     """The presets of the user's configuration file: tables ``[presets.NAME]``.
 
-    Each holds keys of ``AnnotatorConfig``, ``spec`` among them, and perhaps a ``summary``.
+    Each holds a ``spec``, perhaps a ``summary``, and keys of ``LlmKeys``.
     No file, no presets; but a file that ``HARNESS_CONFIG`` names must be there.
 
     Raises:
@@ -153,11 +153,11 @@ def _read(name: str, values: Any, file: Path) -> Preset:
         )
     values = dict(values)
     summary = str(values.pop("summary", f"{values['spec']} (from your configuration file)"))
+    spec = values.pop("spec")
     try:
-        AnnotatorConfig.model_validate(values)
+        LlmKeys.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{where}: key {key!r}: {first['msg'].lower()}") from None
-    spec = values.pop("spec")
     return Preset(name, spec, summary, values, file)

@@ -6,8 +6,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import ConfigError
 from harness.specs import parse_spec
@@ -15,13 +17,13 @@ from harness_plugins.llm.calls import canonical
 from harness_plugins.llm.secrets import check_key_sources, check_no_secret
 
 if TYPE_CHECKING:
-    from harness.config import AnnotatorConfig
     from harness.data import Kind
     from harness.protocols import AnnotatorRequest
     from harness_plugins.llm.presets import Preset
 
 __all__ = [
     "OPENAI_URL",
+    "LlmKeys",
     "LlmSettings",
     "Pace",
     "Service",
@@ -58,6 +60,62 @@ _RESERVED = {
 }
 
 
+class LlmKeys(BaseModel):
+    """The configuration keys of annotators that ask a language model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    manners: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
+            *("transport", "courier", "batch", "key_env", "key_file"),
+            *("price_input", "price_output"),
+        }
+    )
+
+    model: str | None = None
+    """Model name; unset: the spec's."""
+    base_url: str | None = None
+    """Address of an OpenAI-compatible server; unset: the vendor's."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] | None = None
+    """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
+    max_tokens: int | None = Field(default=None, ge=1, strict=True)
+    """Most tokens of a reply; unset: what the task's answers need."""
+    samples: int = Field(default=1, ge=1, le=100, strict=True)
+    """Replies per example (self-consistency); the vote's share is the confidence."""
+    structured: bool | None = None
+    """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
+    logprobs: bool = False
+    """Ask for log-probabilities: the confidence of a label."""
+    parameters: Mapping[str, Any] = {}
+    """Further request parameters, sent as they are."""
+    concurrency: int = Field(default=32, ge=1, strict=True)
+    """Requests in flight at most."""
+    requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    tokens_per_minute: int | None = Field(default=None, ge=1, strict=True)
+    """Limit of each key; requests wait."""
+    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    """Seconds until a request is given up and sent again."""
+    retries: int = Field(default=8, ge=0, strict=True)
+    """How often a request is sent again after a failure that may pass."""
+    transport: Literal["auto", "client", "thin"] = "auto"
+    """How an OpenAI-compatible server is reached: through the official client, or by a thin one
+    that is many times faster; auto: the thin one, but for Azure."""
+    courier: bool = True
+    """Leave the connections to a small process that outlives this one if it is killed, and then
+    keeps the replies that were under way."""
+    batch: bool = False
+    """Use the vendor's batch API: half the price, up to a day (openai)."""
+    key_env: str | None = None
+    """Environment variable with the key or keys (comma between them); unset: the vendor's."""
+    key_file: str | None = None
+    """File with one key a line."""
+    price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million prompt tokens; unset: the price table's."""
+    price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """$ per million completion tokens; unset: the price table's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast, and how patiently, requests are sent.
@@ -87,7 +145,7 @@ class LlmSettings:
         base_url: the address that was set, or None.
         sampling: request parameters as they are sent, without the limit of tokens.
         max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs: as in ``AnnotatorConfig``.
+        samples, structured, logprobs: as in ``LlmKeys``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
         courier: connections belong to a process of their own, where that is possible.
@@ -247,15 +305,14 @@ def is_local(base_url: str) -> bool:
     return urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
-def _with_preset(config: AnnotatorConfig, preset: Preset | None) -> AnnotatorConfig:
+def _with_preset(keys: BaseModel | None, preset: Preset | None) -> LlmKeys:
+    config = keys if isinstance(keys, LlmKeys) else LlmKeys()
     if preset is None:
         return config
-    from harness.config import AnnotatorConfig  # not for a courier, which is to start at once
-
     values = {**preset.values, **config.model_dump(exclude_unset=True)}
     if "parameters" in preset.values:
         values["parameters"] = {**preset.values["parameters"], **config.parameters}
-    return AnnotatorConfig.model_validate(values)
+    return LlmKeys.model_validate(values)
 
 
 def _service(name: str, preset: Preset | None) -> Service:
@@ -290,7 +347,7 @@ def _check_parameters(parameters: Mapping[str, Any]) -> None:
     check_no_secret(parameters)
 
 
-def _check_combination(config: AnnotatorConfig, service: Service, base_url: str | None) -> None:
+def _check_combination(config: LlmKeys, service: Service, base_url: str | None) -> None:
     if (config.price_input is None) != (config.price_output is None):
         raise ConfigError("annotator: set price_input and price_output, or neither")
     if config.batch and service != "openai":
@@ -299,7 +356,7 @@ def _check_combination(config: AnnotatorConfig, service: Service, base_url: str 
         raise ConfigError("annotator.base_url: a local model has no server; use openai:MODEL")
 
 
-def _sampling(config: AnnotatorConfig, model: str) -> tuple[dict[str, Any], frozenset[str]]:
+def _sampling(config: LlmKeys, model: str) -> tuple[dict[str, Any], frozenset[str]]:
     values: dict[str, Any] = dict(config.parameters)
     optional = {"response_format"} if config.structured is None else set()
     if isinstance(config.temperature, float | int):
@@ -319,7 +376,7 @@ def _limited(settings: LlmSettings, asked: int | None, needed: int) -> LlmSettin
     return replace(settings, max_tokens=limit)
 
 
-def _price(config: AnnotatorConfig) -> tuple[float, float] | None:
+def _price(config: LlmKeys) -> tuple[float, float] | None:
     if config.price_input is None or config.price_output is None:
         return None
     return config.price_input, config.price_output

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.config import StudentConfig
 from harness.data import Kind
 from harness.errors import CommandError
 from harness_plugins.encoders import cores, quiet_transformers
@@ -46,13 +45,13 @@ def check_length(source: Source, length: int) -> None:
         )
 
 
-def check_used(config: StudentConfig, settings: Settings, kind: Kind) -> None:
-    """Refuse keys that would change nothing.
+def check_used(settings: Settings, kind: Kind, *, augmented: bool = False) -> None:
+    """Refuse keys that would change nothing; ``augmented``: the run has an augmenter.
 
     Raises:
         CommandError: naming the key and what it needs.
     """
-    if config.augmenter is not None and not settings.pairs:
+    if augmented and not settings.pairs:
         raise CommandError(
             "student.augmenter has no effect: neither student.augmented nor student.consistency "
             "is above 0; set one of them, or leave the key out"

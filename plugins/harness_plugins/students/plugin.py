@@ -15,19 +15,10 @@ if TYPE_CHECKING:
 @hookimpl
 def harness_register_students(register: Register) -> None:
     """Encoders, one implementation for all, and a model without any."""
-    register("minilm", _minilm, summary="fine-tunes the packaged all-MiniLM-L6-v2, no hub needed")
-    register("roberta", _on_hub, summary="fine-tunes roberta-base (hub); FreeAL's for sentences")
-    register(
-        "biomed-roberta",
-        _on_hub,
-        summary="fine-tunes biomed_roberta_base (hub); FreeAL's for medical texts",
-    )
-    register("bert", _on_hub, summary="fine-tunes bert-base-cased (hub); for tokens")
-    register(
-        "transformers",
-        _named,
-        summary="fine-tunes any encoder: transformers:MODEL of the hub, or its folder",
-    )
+    from harness_plugins.students.settings import EncoderKeys
+
+    for name, factory, summary in ENCODERS:
+        register(name, factory, summary=summary, config=EncoderKeys)
     register(
         "tfidf",
         _tfidf,
@@ -65,11 +56,11 @@ def _encoder(request: StudentRequest, source: Source) -> Student:
     from harness_plugins.students.presets import settings_of
 
     kind = request.task.kind
-    settings = settings_of(request.config, kind, source)
+    settings = settings_of(request.config, kind, source, augmented=request.augmented)
     check_length(source, settings.max_length)
     if source.identity != PACKAGED:
         check_encoder(source, kind, settings)
-    check_used(request.config, settings, kind)
+    check_used(settings, kind, augmented=request.augmented)
     return EncoderStudent(source, kind, request.task.classes, settings)
 
 
@@ -77,3 +68,16 @@ def _tfidf(request: StudentRequest) -> Student:
     from harness_plugins.students.tfidf import TfidfStudent
 
     return TfidfStudent.from_request(request)
+
+
+ENCODERS = (
+    ("minilm", _minilm, "fine-tunes the packaged all-MiniLM-L6-v2, no hub needed"),
+    ("roberta", _on_hub, "fine-tunes roberta-base (hub); FreeAL's for sentences"),
+    ("biomed-roberta", _on_hub, "fine-tunes biomed_roberta_base (hub); FreeAL's for medical texts"),
+    ("bert", _on_hub, "fine-tunes bert-base-cased (hub); for tokens"),
+    (
+        "transformers",
+        _named,
+        "fine-tunes any encoder: transformers:MODEL of the hub, or its folder",
+    ),
+)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from harness.config import StudentConfig
+from pydantic import BaseModel
+
 from harness.data import Kind
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
@@ -64,23 +65,27 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
 """Ours; results/LOG.md has what was tried."""
 
 
-def settings_of(config: StudentConfig, kind: Kind, source: Source) -> Settings:
+def settings_of(
+    keys: BaseModel | None, kind: Kind, source: Source, *, augmented: bool = False
+) -> Settings:
     """The settings of the preset that a configuration names, with what it sets itself.
 
     Args:
-        config: of the student.
+        keys: ``EncoderKeys``; None: their defaults.
         kind: of the task.
         source: the encoder, with its own head and learning rates.
+        augmented: the run has an augmenter, named to be used.
     """
+    own = {} if keys is None else keys.model_dump(exclude_none=True)
+    preset = own.pop("preset", "default")
     settings = Settings(head=source.head, learning_rate=source.rates[kind])
     settings = replace(settings, **(TOKEN if kind == "token" else {}))
-    if config.preset == "paper":
+    if preset == "paper":
         settings = replace(settings, **PAPER)
-    if config.preset == "default":
+    if preset == "default":
         settings = replace(settings, **DEFAULT[kind])
-        if config.learning_rate is None and kind == "sequence":
+        if "learning_rate" not in own and kind == "sequence":
             settings = replace(settings, careful_rate=source.careful_rate)
-    if config.augmenter is not None and not settings.pairs:
-        settings = replace(settings, augmented=1.0)  # named to be used
-    own = {field.name: getattr(config, field.name, None) for field in fields(Settings)}
-    return replace(settings, **{name: value for name, value in own.items() if value is not None})
+    if augmented and not settings.pairs:
+        settings = replace(settings, augmented=1.0)
+    return replace(settings, **own)

@@ -1,100 +1,104 @@
-"""With which settings an encoder is trained."""
+"""With which settings an encoder is trained: each once, as a setting and as a configuration key."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from dataclasses import asdict
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["Head", "Settings"]
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
+
+__all__ = ["EncoderKeys", "Head", "Settings"]
 
 Head: TypeAlias = Literal["cls", "mean"]
+DOCUMENTED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Settings of training with AdamW and a linear schedule; presets are in ``presets``.
+@dataclass(frozen=True, slots=True, config=DOCUMENTED)
+class Keyed:
+    """Settings with a key of the same name: ``student.mixup``. Defaults are preset ``plain``'s."""
 
-    Attributes:
-        epochs: passes over the examples; None: as many as make about ``steps`` optimiser
-            steps, at least ``fewest_epochs`` and at most ``most_epochs``.
-        batch_size: examples a step.
-        learning_rate: peak.
-        careful_rate: peak where ``clean`` is ``auto`` and finds many labels wrong, or all of them
-            foreseen (``students.judging``): wrong labels that are learnt by heart can no longer
-            be told from right ones by their loss; None: the same.
-        rising: share of the steps over which the rate rises to it.
-        weight_decay: of AdamW, on all weights but biases and layer norms.
-        max_length: word pieces; longer texts are cut (sequence tasks), longer sentences
-            are split into windows (token tasks).
-        head: where the labels are read off in sequence tasks (``students.heads``).
-        probe: inverse penalty of the linear probe that a ``mean`` head begins with; None:
-            the head begins at random (``students.probing``).
-        frozen_embeddings: word embeddings stay as pretrained. They are half of a small
-            encoder's weights and an eighth of its training time.
-        attention_dropout: drop attention weights as the encoder was pretrained.
-        weighted: weigh each label by its confidence (``students.weights``).
-        clean: which answered units count as clean: ``all``, or those of small loss by a
-            ``mixture`` that is fitted at the start of each epoch (``students.mixture``);
-            ``auto``: all where the estimated share of wrong labels is little
-            (``students.judging``), else by the mixture.
-        clean_threshold: probability of the lower component above which a unit is clean.
-        clean_by: whether the mixture judges each ``unit`` (token tasks: a distrusted token
-            is masked) or each ``example`` by its mean loss.
-        clean_groups: whether one mixture judges ``all`` losses (token tasks: one those of
-            ``O``, one those of mentions), or one those of each ``class`` of annotation.
-        agreement: a token is not learnt where other occurrences of the same words contradict
-            its label (``students.agreement``); it is one of the rest for the consistency.
-        warmup_epochs: epochs before the mixture is used; all answered units are clean then.
-        ramp_epochs: epochs until the terms below have their full weight.
-        mixup: weight of cross-entropy on mixed clean units.
-        mixup_alpha: of the Beta distribution.
-        augmented: weight of cross-entropy on the variants of clean units.
-        consistency: weight of the consistency between units and their variants.
-        consistency_over: the ``rest`` (units that are not clean) or ``all``.
-        consistency_reduction: ``sum`` over the batch (reference code) or ``mean`` (paper).
-        temperature: of the consistency's sharpening.
-        unlabelled: units without an answer take part in the consistency (low-budget mode).
-        transition: correct for the annotator's estimated confusions (``students.transition``).
-        ema: decay of the averaged weights that look at pools; 0: the last weights do.
-        processes: that share each batch, one a GPU, or sharing the CPU's cores
-            (``students.team``).
-        steps, fewest_epochs, most_epochs: bounds of the default number of epochs.
-    """
-
-    epochs: int | None = None
-    batch_size: int = 32
-    learning_rate: float = 3e-5
-    careful_rate: float | None = None
-    rising: float = 0.1
-    weight_decay: float = 0.01
-    max_length: int = 128
+    epochs: int | None = Field(default=None, ge=1, strict=True)
+    """Passes over the pool; unset: as many as make a number of steps that suits the preset."""
+    batch_size: int = Field(default=32, ge=1, strict=True)
+    """Examples per optimiser step."""
+    learning_rate: float = Field(default=3e-5, gt=0, allow_inf_nan=False)
+    """Peak learning rate of AdamW."""
+    careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The same where clean is auto and finds many labels wrong, or all of them predictable; unset:
+    the encoder's own, or learning_rate where that is set. At a high rate wrong labels are fitted
+    and can no longer be told from right ones by their loss."""
+    max_length: int = Field(default=128, ge=8, strict=True)
+    """Word pieces of a text, which is cut there; longer sentences are read in windows."""
     head: Head = "cls"
-    probe: float | None = 0.03
-    frozen_embeddings: bool = True
-    attention_dropout: bool = False
+    """Where a text's label is read off: the sentence token, or the mean over word pieces."""
     weighted: bool = False
+    """Weigh each label by the confidence with which it was given, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
-    clean_threshold: float = 0.7
+    """Which labels are learnt: all, those of small loss by a Gaussian mixture, or (auto) all
+    where few labels are wrong by an estimate, else by the mixture (texts only)."""
+    clean_threshold: float = Field(default=0.7, ge=0, le=1)
+    """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] = "unit"
+    """What the mixture judges: each text or token, or each whole sentence by its mean loss."""
     clean_groups: Literal["all", "class"] = "all"
+    """One mixture over all losses (tokens: one for O, one for mentions), or one a class."""
     agreement: bool = False
-    warmup_epochs: int = 4
-    ramp_epochs: float = 10.0
-    mixup: float = 0.0
-    mixup_alpha: float = 4.0
-    augmented: float = 0.0
-    consistency: float = 0.0
+    """Labels that other occurrences of the same words contradict are not learnt (token tasks)."""
+    warmup_epochs: int = Field(default=4, ge=0, strict=True)
+    """Epochs in which all labels count as clean."""
+    ramp_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
+    """Epochs until mixup, variants and consistency have their full weight."""
+    mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Weight of mixup of representations; 0: off."""
+    mixup_alpha: float = Field(default=4.0, gt=0, allow_inf_nan=False)
+    """Of the Beta distribution that mixup draws its shares from."""
+    augmented: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Weight of cross-entropy on the variants of clean examples; 0: off. With student.augmenter
+    1, unless the preset or you say otherwise."""
+    consistency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Weight of the consistency between examples and their variants; 0: off."""
     consistency_over: Literal["rest", "all"] = "rest"
+    """Whether it holds what is not clean together, or everything."""
     consistency_reduction: Literal["sum", "mean"] = "sum"
-    temperature: float = 0.85
+    """Over a batch: the sum (the paper's code) or the mean (its text)."""
+    temperature: float = Field(default=0.85, gt=0, allow_inf_nan=False)
+    """Sharpening of the consistency (UDA)."""
     unlabelled: bool = False
+    """Examples without an answer take part in the consistency (low-budget mode)."""
     transition: bool = False
-    ema: float = 0.0
-    processes: int = 1
+    """Correct for the annotator's confusions between labels, estimated from its labels."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of the averaged weights that predict pools; 0: the last weights do."""
+    processes: int = Field(default=1, ge=1, strict=True)
+    """Processes that share each batch, one a GPU, or sharing the CPU's cores; at most
+    batch_size."""
+
+
+@dataclass(frozen=True, slots=True, config=DOCUMENTED)
+class Settings(Keyed):
+    """All settings of training with AdamW and a linear schedule; presets are in ``presets``."""
+
+    rising: float = 0.1
+    """Share of the steps over which the rate rises to its peak."""
+    weight_decay: float = 0.01
+    """Of AdamW, on all weights but biases and layer norms."""
+    probe: float | None = 0.03
+    """Inverse penalty of the linear probe that a ``mean`` head begins with (``noise.probing``);
+    None: the head begins at random."""
+    frozen_embeddings: bool = True
+    """Word embeddings stay as pretrained: they are half of a small encoder's weights and an eighth
+    of its training time."""
+    attention_dropout: bool = False
+    """Drop attention weights as the encoder was pretrained."""
     steps: int = 60
+    """About so many optimiser steps where ``epochs`` is None."""
     fewest_epochs: int = 2
+    """Then at least so many."""
     most_epochs: int = 3
+    """Then at most so many."""
 
     def epochs_for(self, examples: int) -> int:
         """Passes over so many examples."""
@@ -111,3 +115,25 @@ class Settings:
     def describe(self) -> dict[str, object]:
         """The settings as they are recorded."""
         return asdict(self)
+
+
+def _unset(field: FieldInfo) -> Any:
+    """A setting as a key: None where nobody sets it."""
+    kind: Any = field.annotation
+    optional = FieldInfo.merge_field_infos(field, annotation=kind | None, default=None)
+    return (optional.annotation, optional)
+
+
+class _Preset(BaseModel):
+    model_config = ConfigDict(frozen=True, **DOCUMENTED)
+
+    preset: Literal["default", "paper", "plain"] = "default"
+    """Training settings: ours; those of the FreeAL paper and its code; cross-entropy alone."""
+
+
+EncoderKeys = create_model(
+    "EncoderKeys",
+    __base__=_Preset,
+    __doc__="The configuration keys of students that train an encoder; unset: the preset's.",
+    **{name: _unset(field) for name, field in vars(Keyed)["__pydantic_fields__"].items()},
+)

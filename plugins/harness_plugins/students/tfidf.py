@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.config import StudentConfig
 from harness.data import Annotations, FloatArray, Pool, StudentView
-from harness.errors import CommandError
 from harness.protocols import Progress, StudentRequest
 
 __all__ = ["FittedTfidf", "TfidfStudent"]
@@ -36,16 +34,9 @@ class TfidfStudent:
 
     @classmethod
     def from_request(cls, request: StudentRequest) -> TfidfStudent:
-        """Refuses settings that it does not have.
-
-        Raises:
-            CommandError: if settings of an encoder's training are set.
-        """
+        """It takes no argument, no option and no key."""
         request.spec.no_argument()
         request.spec.check_options()
-        for key, value in request.config.model_dump(exclude={"spec", "augmenter", "save"}).items():
-            if value != getattr(StudentConfig(), key):
-                raise CommandError(f"student 'tfidf' has no {key}; leave student.{key} unset")
         return cls(len(request.task.classes))
 
     def describe(self) -> dict[str, object]:
