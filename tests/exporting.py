@@ -8,6 +8,7 @@ from typing import Any
 
 import harness_tasks
 from tests.commands import call, succeeded
+from tests.task_files import write_rows
 
 SHIPPED = Path(harness_tasks.__file__).parent
 DEMO = SHIPPED / "data/demo"
@@ -28,8 +29,7 @@ def recording(file: Path) -> str:
         {"text": row["text"], "llm_label": answer, "confidence": 0.25}
         for row, answer in zip(rows, answers, strict=True)
     ]
-    file.write_text("".join(json.dumps(row) + "\n" for row in said), encoding="utf-8")
-    return f"replay:{file}"
+    return f"replay:{write_rows(file, said)}"
 
 
 def run(*arguments: object) -> dict[str, Any]:

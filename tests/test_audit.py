@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +17,9 @@ from harness.audit.duplicates import exact_key, leaked, near_key
 from tests import sources
 from tests.commands import call, message, succeeded
 from tests.factories import gold_of, sequence_card, text_pool
+from tests.task_files import TASK, TOKEN_TASK, sentence, texts, write_rows
 
 DATA = Path(__file__).parents[2] / "shared/data"
-
-TASK = """schema = 1
-name = "{name}"
-kind = "sequence"
-metric = "accuracy"
-[[labels]]
-name = "up"
-description = "Something rises."
-[[labels]]
-name = "down"
-description = "Something falls."
-"""
-TOKEN_TASK = """schema = 1
-name = "names"
-kind = "token"
-metric = "entity_f1"
-[[labels]]
-name = "PER"
-description = "A person."
-[[labels]]
-name = "LOC"
-description = "A place."
-"""
-
-
-def write(file: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def texts(*pairs: tuple[str, str]) -> list[dict[str, object]]:
-    return [{"text": text, "label": label} for text, label in pairs]
-
-
-def sentence(*pairs: tuple[str, str]) -> dict[str, object]:
-    return {"tokens": [token for token, _ in pairs], "tags": [tag for _, tag in pairs]}
 
 
 @pytest.fixture
@@ -74,9 +39,9 @@ def folder(tmp_path: Path) -> Path:
         ("Something new", "down"),
         ("Something new", "down"),
     )
-    write(tmp_path / "data/prices/train.jsonl", train)
-    write(tmp_path / "data/prices/test.jsonl", test)
-    (tmp_path / "prices.toml").write_text(TASK.format(name="prices"), encoding="utf-8")
+    write_rows(tmp_path / "data/prices/train.jsonl", train)
+    write_rows(tmp_path / "data/prices/test.jsonl", test)
+    (tmp_path / "prices.toml").write_text(TASK.replace("my-task", "prices"), encoding="utf-8")
     return tmp_path
 
 
@@ -131,9 +96,9 @@ def test_entities_of_a_token_task(tmp_path: Path) -> None:
         sentence(("Lovelace", "B-PER")),
         sentence(("It", "O"), ("rained", "O"), (".", "O")),
     ]
-    write(tmp_path / "data/names/train.jsonl", train)
-    write(tmp_path / "data/names/test.jsonl", test)
-    (tmp_path / "names.toml").write_text(TOKEN_TASK, encoding="utf-8")
+    write_rows(tmp_path / "data/names/train.jsonl", train)
+    write_rows(tmp_path / "data/names/test.jsonl", test)
+    (tmp_path / "names.toml").write_text(TOKEN_TASK.replace("my-names", "names"), encoding="utf-8")
     found = audited(tmp_path, name="names")
     first, second = found["splits"]
     assert first["classes"] == {"PER": 2, "LOC": 1}
@@ -147,9 +112,9 @@ def test_entities_of_a_token_task(tmp_path: Path) -> None:
 
 def test_tasks_beside_it_are_compared_if_they_are_of_its_kind(folder: Path) -> None:
     rows = texts(("gas they say, fell", "positive"), ("new, all of it", "negative"))
-    write(folder / "data/mr/train.jsonl", rows)
-    write(folder / "data/mr/test.jsonl", texts(("Café: prices!", "positive")))
-    write(folder / "data/conll03/train.jsonl", [sentence(("oil", "O"))])
+    write_rows(folder / "data/mr/train.jsonl", rows)
+    write_rows(folder / "data/mr/test.jsonl", texts(("Café: prices!", "positive")))
+    write_rows(folder / "data/conll03/train.jsonl", [sentence(("oil", "O"))])
     mr = {"task": "mr", "test_in_its_train": 1, "its_test_in_train": 1, "rows": 3}
     assert audited(folder)["others"] == [mr]
     assert audited(folder, "--against", "demo")["others"] == [
@@ -161,7 +126,7 @@ def test_tasks_beside_it_are_compared_if_they_are_of_its_kind(folder: Path) -> N
 def test_a_broken_task_beside_it_is_said_and_left_out(folder: Path, split: str) -> None:
     for name in ("train", "test"):
         label = "no such label" if name == split else "positive"
-        write(folder / f"data/mr/{name}.jsonl", texts(("a", label)))
+        write_rows(folder / f"data/mr/{name}.jsonl", texts(("a", label)))
     outcome = call("audit", folder / "prices.toml", "--data", folder / "data", "--json")
     assert outcome.code == 0
     assert json.loads(outcome.stdout)["others"] == []

@@ -14,12 +14,7 @@ QUICK = ("run", "--student", "tfidf", "--annotator", "oracle", "--rounds", "1", 
 NER = ("run", "--task", "demo-ner", "--annotator", "rules", "--out", str(OUT))
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty working folder, and nothing from the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def write_split(task: str, split: str, *rows: object) -> None:

@@ -32,6 +32,7 @@ from harness.config import Config
 from harness.report.tables import ROWS
 from harness.results import load_result
 from tests.commands import FOUND, PROGRAM, call, call_process, message, succeeded
+from tests.task_files import write_rows
 
 DEMO = Path(harness_tasks.__file__).parent / "data/demo"
 SIDES = ("transductive", "inductive")
@@ -68,7 +69,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
         row["label"] = "fault" if row["label"] != "fault" else "howto"
     # Under "label" it would be taken to be gold, and the runs marked supervised.
     rows = [{"text": row["text"], "llm_label": row["label"]} for row in rows]
-    recording.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_rows(recording, rows)
     oracle = call_process(*SMALL, "--annotator", "oracle", "--out", out, cwd=folder)
     replay = (*SMALL, "--annotator", f"replay:{recording}", "--out", out)
     replays = tuple(
@@ -77,13 +78,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(out, succeeded(oracle), replays, recording)
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty working folder, a wide terminal, and nothing else from the environment."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def folder_of(out: Path, result: Mapping[str, Any]) -> Path:

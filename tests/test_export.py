@@ -21,12 +21,7 @@ from tests.exporting import DEMO, SHIPPED, SMALL, exported, recorded_run, record
 NOT_KEPT = "the student was not kept; it is trained once more to be kept"
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 # --- labels --------------------------------------------------------------------------

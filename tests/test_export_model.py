@@ -17,13 +17,7 @@ from harness_tasks import DeclaredTask
 from tests.commands import call, succeeded
 from tests.exporting import SHIPPED, exported, recorded_run, run
 
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 LOADS = """

@@ -18,7 +18,7 @@ from harness.run.splits import Splits, load_splits
 from harness.specs import Spec
 from tests.commands import call, succeeded
 from tests.factories import plugin_file
-from tests.test_audit import TASK, texts, write
+from tests.task_files import TASK, texts, write_rows
 
 BY_ONE_WORD = """
 import numpy as np
@@ -51,9 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("A price rises", "down"),
         *((f"The {word} rises", "up") for word in words[:5]),
     )
-    write(tmp_path / "data/prices/train.jsonl", train)
-    write(tmp_path / "data/prices/test.jsonl", test)
-    (tmp_path / "prices.toml").write_text(TASK.format(name="prices"), encoding="utf-8")
+    write_rows(tmp_path / "data/prices/train.jsonl", train)
+    write_rows(tmp_path / "data/prices/test.jsonl", test)
+    (tmp_path / "prices.toml").write_text(TASK.replace("my-task", "prices"), encoding="utf-8")
     plugin_file(tmp_path / "by.py", BY_ONE_WORD)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -117,7 +117,7 @@ def test_nothing_is_added_unless_asked_for(folder: Path) -> None:
 
 def test_no_row_left_is_no_score(folder: Path) -> None:
     both = texts(("The price of oil rises", "up"), ("The price of gas falls", "down"))
-    write(folder / "data/prices/test.jsonl", both)
+    write_rows(folder / "data/prices/test.jsonl", both)
     result = result_of(*ASKED)
     assert result["leaked"] == 2
     assert [stage["inductive_without_leaked"] for stage in result["stages"]] == [None, None]

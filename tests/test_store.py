@@ -23,7 +23,7 @@ from harness_tasks import store as store_module
 from harness_tasks.reading import read_rows
 from harness_tasks.store import Rows, cache_folder
 from tests.factories import annotator, sequence_card
-from tests.test_audit import sentence, texts, write
+from tests.task_files import sentence, texts, write_rows
 
 CLASSES = ("up", "down")
 TAGS = ("O", "B-PER", "I-PER")
@@ -44,7 +44,7 @@ def text_file(folder: Path, n: int = 300) -> Path:
         (f"Zeile {i if i % 10 else 0} – naïve 価格 \U0001f600", CLASSES[i >= n // 2])
         for i in range(n)
     ]
-    write(folder / "train.jsonl", texts(*pairs))
+    write_rows(folder / "train.jsonl", texts(*pairs))
     return folder / "train.jsonl"
 
 
@@ -53,7 +53,7 @@ def token_file(folder: Path, n: int = 300) -> Path:
         sentence(("Ada", "B-PER"), ("L", "I-PER"), *((f"w{k}", "O") for k in range(i % 7)))
         for i in range(n)
     ]
-    write(folder / "train.jsonl", rows)
+    write_rows(folder / "train.jsonl", rows)
     return folder / "train.jsonl"
 
 

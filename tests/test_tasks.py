@@ -23,34 +23,12 @@ from harness.specs import Spec, parse_spec
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.task import DeclaredTask
 from tests.factories import gold_of, sequence_card, text_pool
+from tests.task_files import TASK, TOKEN_TASK, write_rows
 
 FOLDER = Path(harness_tasks.__file__).parent
 SHIPPED = sorted(FOLDER.glob("*.toml"))
 WITH_DATA = ("demo", "demo-ner")
 
-TASK = """schema = 1
-name = "my-task"
-title = "Mine"
-kind = "sequence"
-metric = "accuracy"
-
-[[labels]]
-name = "up"
-description = "Something rises."
-
-[[labels]]
-name = "down"
-description = "Something falls."
-"""
-TOKEN_TASK = """schema = 1
-name = "my-names"
-kind = "token"
-metric = "entity_f1"
-
-[[labels]]
-name = "PER"
-description = "A person."
-"""
 FILES = '[files]\ntrain = "rows/train.jsonl"\ntest = "rows/test.jsonl"\n'
 
 
@@ -71,12 +49,6 @@ def texts_of(task: DeclaredTask, split: str) -> Sequence[str]:
 
 def repeated(texts: Iterable[str]) -> list[str]:
     return [text for text, count in Counter(texts).items() if count > 1]
-
-
-def write_rows(file: Path, rows: Iterable[object]) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return file
 
 
 def rows_of(n: int, prefix: str = "text") -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from harness.run.splits import Splits, hold_out, load_splits
 from harness_tasks.task import DeclaredTask
 from tests.commands import Outcome, call, message, succeeded
 from tests.factories import gold_of, sequence_card, token_card
+from tests.task_files import texts, write_rows
 
 TASK = """schema = 1
 name = "mine"
@@ -26,10 +27,9 @@ labels = [
 """
 
 
-def rows(n: int, prefix: str) -> str:
+def rows(n: int, prefix: str) -> list[dict[str, object]]:
     """A quarter of the rows has the second label; sorted by it."""
-    made = [{"text": f"{prefix} {i}", "label": "b" if i < n // 4 else "a"} for i in range(n)]
-    return "".join(json.dumps(row) + "\n" for row in made)
+    return texts(*((f"{prefix} {i}", "b" if i < n // 4 else "a") for i in range(n)))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (tmp_path / "mine.toml").write_text(TASK, encoding="utf-8")
     for split, n in (("train", 200), ("test", 40)):
-        (folder / f"{split}.jsonl").write_text(rows(n, split), encoding="utf-8")
+        write_rows(folder / f"{split}.jsonl", rows(n, split))
     return folder
 
 
@@ -90,7 +90,7 @@ def test_limit_counts_for_each_split(data: Path) -> None:
 
 
 def test_the_tasks_own_split_is_used_where_there_is_one(data: Path) -> None:
-    (data / "dev.jsonl").write_text(rows(8, "dev"), encoding="utf-8")
+    write_rows(data / "dev.jsonl", rows(8, "dev"))
     found = splits(data)
     assert found.validation is not None
     assert sorted(found.validation.pool.texts) == [f"dev {i}" for i in range(8)]
