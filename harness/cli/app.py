@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -105,8 +106,10 @@ def _end(code: int) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # the terminal is gone
         _fail(f"{ENDED_BY[code]}; the same command goes on from what is recorded", code)
-        sys.stderr.flush()
         sys.stdout.flush()
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    atexit._run_exitfuncs()  # of multiprocessing: its children end, its semaphores go
     os._exit(code)
 
 
