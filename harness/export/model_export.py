@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import abilities
-from harness.errors import CommandError, HarnessError, PartError, RunError
+from harness.errors import CommandError, HarnessError, RunError
 from harness.export.model_card import model_card
 from harness.export.reproducing import command_of
 from harness.plugin_manager import Plugins
-from harness.protocols import FittedStudent, Student
 from harness.record import layout
 from harness.record.finished import FinishedRun
 from harness.record.folder import new_folder
 from harness.run.assembly import load_task, student_of
+from harness.run.contracts import blaming
 
 __all__ = ["check_empty", "export_model"]
 
@@ -53,7 +53,8 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
             "student.save=true trains it once more, asks nobody anything, and keeps it"
         )
     spec = run.config.student.spec
-    fitted = run.folder.read_folder(layout.STUDENT, lambda folder: _load(student, folder, spec))
+    with blaming(f"student {spec!r}"):
+        fitted = run.folder.read_folder(layout.STUDENT, student.load)
     export = abilities.exporter(fitted)
     if export is None:
         raise CommandError(
@@ -75,15 +76,3 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
         raise
     except OSError as error:
         raise RunError(f"{target}: cannot be written ({error.strerror or error})") from None
-
-
-def _load(student: Student, folder: Path, spec: str) -> FittedStudent:
-    try:
-        return student.load(folder)
-    except HarnessError:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise PartError(
-            f"student {spec!r} could not read {folder}: {type(error).__name__}: {said}"
-        ) from error
