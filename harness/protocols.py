@@ -560,7 +560,10 @@ class Described(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run, assembled."""
+    """The parts of one run, assembled.
+
+    ``identities``: hashes of what the parts read, by role; ``code``: of their source.
+    """
 
     task: Task
     annotator: AnyAnnotator
@@ -569,4 +572,5 @@ class Parts:
     demonstrations: DemonstrationSelector
     query: QuerySelector
     identities: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
     augmenter: AnyAugmenter | None = None

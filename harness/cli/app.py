@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from harness.cli import audit, export, inspect, plan, results, run
+from harness.cli.session import load_plugins, take_plugins, third_party
 from harness.errors import HarnessError
 from harness.plugin_manager import installed
 
@@ -20,10 +21,14 @@ EPILOG = (
     "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 3 stopped by budget, "
     "130 interrupted."
 )
+EPILOG_PLUGINS = (
+    "Also: --plugin X adds a plugin, a module or file.py; --no-plugin X leaves one out "
+    "(harness plugins lists them)."
+)
 
 
-def build_app() -> typer.Typer:
-    """All built-in commands, and those of plugins."""
+def build_app(*, plugins: bool = False) -> typer.Typer:
+    """All built-in commands, and those of plugins; ``plugins``: the command line names some."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
@@ -39,10 +44,10 @@ def build_app() -> typer.Typer:
     results.add_to(app)
     export.add_to(app)
     audit.add_to(app)
-    if any(True for _ in installed()):
-        from harness.cli.session import load_plugins
-
-        load_plugins(()).register_commands(app)
+    for command in app.registered_commands:
+        command.epilog = EPILOG_PLUGINS
+    if plugins or (third_party() and any(True for _ in installed())):
+        load_plugins().register_commands(app)
     return app
 
 
@@ -66,10 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        command = typer.main.get_command(build_app())
-        code = command.main(
-            args=arguments or ["--help"], prog_name="harness", standalone_mode=False
-        )
+        others = take_plugins(arguments)
+        command = typer.main.get_command(build_app(plugins=others != arguments))
+        code = command.main(args=others or ["--help"], prog_name="harness", standalone_mode=False)
         if code == 130:  # Typer turns an interruption into this code and says nothing
             raise KeyboardInterrupt
     except HarnessError as error:

@@ -76,8 +76,7 @@ def _folder() -> str:
 
 
 def _plugins(plugins: Plugins) -> str:
-    for kind in ("task", "annotator", "student", "selector", "augmenter", "table_format"):
-        plugins.parts(kind)
+    plugins.all_parts()
     if plugins.problems:
         raise RuntimeError("; ".join(str(problem) for problem in plugins.problems))
     return f"{len(plugins.infos())} plugins, no problem"

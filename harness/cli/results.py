@@ -25,10 +25,10 @@ def add_to(app: typer.Typer) -> None:
 
 def runs(out: OutOption = None) -> None:
     """List runs: finished ones with their scores, others with how far they are."""
-    from harness.cli.session import RUNS
+    from harness.cli.session import RUNS, load_plugins
     from harness.cli.show import print_runs
 
-    print_runs(out or RUNS)
+    print_runs(out or RUNS, load_plugins())
 
 
 def table(
@@ -43,16 +43,14 @@ def table(
     ] = "transductive",
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
     out: OutOption = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
 ) -> None:
     """Print the stages of all finished runs, seeds as mean ± standard deviation."""
     from harness.cli.session import RUNS, console, load_plugins, say
     from harness.errors import CommandError, RunError, UnknownNameError
+    from harness.record.provenance import outdated
     from harness.report.tables import FORMATS, make_table
 
-    plugins = load_plugins(plugin or ())
+    plugins = load_plugins()
     formats = dict(FORMATS)
     formats.update({n: part.factory for n, part in plugins.parts("table_format").items()})
     if format_ != "rich" and format_ not in formats:
@@ -60,7 +58,9 @@ def table(
     results = _finished(out or RUNS, task)
     if not results:
         raise RunError(f"{out or RUNS}: holds no finished run; make one with harness run")
-    made = make_table(results, rows=rows.split(",") if rows else None, metric=metric)
+    changed = {result.run_id for result in results if outdated(result, plugins)}
+    keys = rows.split(",") if rows else None
+    made = make_table(results, rows=keys, metric=metric, outdated=changed)
     if format_ == "rich":
         from harness.cli.screen.tables import table_picture
 

@@ -17,7 +17,7 @@ from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Account, FromGold, Parts, Paying
 from harness.record.folder import RunFolder
-from harness.record.provenance import provenance
+from harness.record.provenance import other_code, outdated, provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run.kept_student import keep_student
 from harness.run.ledger import Counting
@@ -57,7 +57,7 @@ def run(
     """
     if folder.has(RESULT):
         result = folder.read(RESULT, load_result)
-        watcher.noted("this run is finished and was not run again; --fresh begins it anew")
+        watcher.noted(_found(outdated(result, plugins)))
         for stage in result.stages:
             watcher.finished(stage)
         keep_student(Stages(parts, config, splits, folder, watcher, Counting()))
@@ -69,7 +69,7 @@ def run(
         with _paying(parts, Account(run_id, replies, budget, watcher.noted, record)):
             for note in splits.notes:
                 watcher.noted(note)
-            _begin(parts, config, folder, run_id, watcher)
+            _begin(parts, config, folder, run_id, watcher, plugins)
             plugins.notify("harness_run_started", config=config, folder=folder.path)
             stages = Stages(parts, config, splits, folder, watcher, counting)
             result = _result(stages, run_id, _rounds(stages, plugins))
@@ -106,7 +106,24 @@ def _rounds(stages: Stages, plugins: Plugins) -> list[StageResult]:
     return recorded
 
 
-def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher: Watcher) -> None:
+def _found(changed: Sequence[str]) -> str:
+    """What the user should know of a run that is finished."""
+    if not changed:
+        return "this run is finished and was not run again; --fresh begins it anew"
+    return (
+        f"this run is finished, but was made by other code than today's of {', '.join(changed)}; "
+        "--fresh makes it anew"
+    )
+
+
+def _begin(
+    parts: Parts,
+    config: Config,
+    folder: RunFolder,
+    run_id: str,
+    watcher: Watcher,
+    plugins: Plugins,
+) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
     current = provenance(parts)
     if not folder.has("config.toml"):
@@ -130,6 +147,11 @@ def _begin(parts: Parts, config: Config, folder: RunFolder, run_id: str, watcher
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
                 f"{_short(current[key])}); --fresh begins it anew"
             )
+    if changed := other_code(earlier, config.model_dump(), plugins):
+        watcher.noted(
+            f"this run was begun with other code of {', '.join(changed)}; what is recorded is "
+            "kept; --fresh begins it anew"
+        )
 
 
 def _supervised(parts: Parts) -> bool:

@@ -40,7 +40,13 @@ def harness_register_annotators(register: Register) -> None:
         config=LlmKeys,
     )
     for preset in PRESETS.values():
-        register(preset.name, PresetFactory(preset), summary=preset.summary, config=LlmKeys)
+        register(
+            preset.name,
+            PresetFactory(preset),
+            summary=preset.summary,
+            config=LlmKeys,
+            default=preset.name == "gpt-small",
+        )
 
 
 @dataclass(frozen=True, slots=True)
