@@ -92,8 +92,8 @@ class StudentConfig(PartConfig):
 
     manners: ClassVar[frozenset[str]] = frozenset({"save"})
 
-    spec: str = "minilm"
-    """Student spec."""
+    spec: str | None = None
+    """Student spec; unset: the default student."""
     augmenter: str | None = None
     """Augmenter spec: variants of the texts to train on, for students that use them."""
     save: bool = False
@@ -104,8 +104,8 @@ class StudentConfig(PartConfig):
 class SelectorConfig(_Frozen):
     """How the student's view becomes feedback."""
 
-    spec: str = "freeal"
-    """Preset: one selector for each role."""
+    spec: str | None = None
+    """Preset, one selector for each role; unset: the default one."""
     trust: str | None = None
     """Selector of trusted labels; unset: the preset's."""
     demonstrations: str | None = None
@@ -117,8 +117,8 @@ class SelectorConfig(_Frozen):
 class Config(_Frozen):
     """A run. Together with the data this decides every number in it."""
 
-    task: str = "demo"
-    """Task spec: a name, or the path of a TOML file."""
+    task: str | None = None
+    """Task spec: a name, or the path of a task file; unset: the default task."""
     rounds: int = Field(default=2, ge=1, strict=True)
     """Rounds of annotate, train, select."""
     seed: int = Field(default=0, ge=0, strict=True)

@@ -15,6 +15,7 @@ from typing import NoReturn
 import typer
 
 from harness.cli import audit, export, inspect, plan, run, runs, table
+from harness.cli.session import load_plugins, take_plugins, third_party
 from harness.errors import SIGNALS, HarnessError, interrupt
 from harness.plugin_manager import installed
 
@@ -27,10 +28,14 @@ EPILOG = (
     "three the same command goes on."
 )
 ENDED_BY = {130: "interrupted", 143: "terminated", 129: "hung up"}
+EPILOG_PLUGINS = (
+    "Also: --plugin X adds a plugin, a module or file.py; --no-plugin X leaves one out "
+    "(harness plugins lists them)."
+)
 
 
-def build_app() -> typer.Typer:
-    """All built-in commands, and those of plugins."""
+def build_app(*, plugins: bool = False) -> typer.Typer:
+    """All built-in commands, and those of plugins; ``plugins``: the command line names some."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
@@ -42,10 +47,10 @@ def build_app() -> typer.Typer:
     )
     for command in (run, plan, inspect, runs, table, export, audit):
         command.add_to(app)
-    if any(True for _ in installed()):
-        from harness.cli.session import load_plugins
-
-        load_plugins(()).register_commands(app)
+    for registered in app.registered_commands:
+        registered.epilog = EPILOG_PLUGINS
+    if plugins or (third_party() and any(True for _ in installed())):
+        load_plugins().register_commands(app)
     return app
 
 
@@ -111,9 +116,10 @@ def _end(code: int) -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     try:
+        others = take_plugins(arguments)
         # Not the command's own main, which makes exit code 130 of every interruption.
-        command = typer.main.get_command(build_app())
-        with command.make_context("harness", arguments or ["--help"]) as context:
+        command = typer.main.get_command(build_app(plugins=others != arguments))
+        with command.make_context("harness", others or ["--help"]) as context:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
         return ended.exit_code

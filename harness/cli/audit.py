@@ -34,9 +34,6 @@ def audit(
     json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON and nothing else.")
     ] = False,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
 ) -> None:
     """Repeated texts, conflicting labels, leaks from test to train, balance, lengths.
 
@@ -50,7 +47,7 @@ def audit(
     from harness.cli.session import data_folder, load_plugins, note
     from harness.run.assembly import load_task
 
-    plugins = load_plugins(plugin or ())
+    plugins = load_plugins()
     folder = data_folder(data)
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)

@@ -52,7 +52,7 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
             f"{path}: its student was not kept; the same harness run command with --set "
             "student.save=true trains it once more, asks nobody anything, and keeps it"
         )
-    spec = run.config.student.spec
+    spec = run.config.student.spec or ""
     with blaming(f"student {spec!r}"):
         fitted = run.folder.read_folder(layout.STUDENT, student.load)
     export = abilities.exporter(fitted)

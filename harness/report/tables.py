@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,11 @@ class Table:
 
 
 def make_table(
-    runs: Sequence[RunResult], *, rows: Sequence[str] | None = None, metric: str = "transductive"
+    runs: Sequence[RunResult],
+    *,
+    rows: Sequence[str] | None = None,
+    metric: str = "transductive",
+    outdated: Collection[str] = (),
 ) -> Table:
     """Put runs together.
 
@@ -110,6 +114,7 @@ def make_table(
         runs: finished runs.
         rows: names of ``ROWS``; None: task, annotator and student.
         metric: a name of ``METRICS``.
+        outdated: ids of runs that other code made than today's: they are marked.
 
     Raises:
         CommandError: for an unknown name.
@@ -126,6 +131,8 @@ def make_table(
         if run.supervised:
             # Said in every table: these runs have seen gold labels.
             names = (f"{names[0]} (supervised)", *names[1:])
+        if run.run_id in outdated:
+            names = (f"{names[0]} (other code)", *names[1:])
         groups.setdefault((*names, settings), []).append(run)
     if not any(names[-1] for names in groups):
         groups = {names[:-1]: group for names, group in groups.items()}

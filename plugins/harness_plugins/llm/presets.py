@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
 
 __all__ = [
+    "DEFAULT",
     "PRESETS",
     "Preset",
     "preset_named",
@@ -25,6 +26,9 @@ __all__ = [
     "user_config_file",
     "user_presets",
 ]
+
+DEFAULT = "gpt-small"
+"""Who is asked where a prompt is to be shown and nobody is named."""
 
 
 @dataclass(frozen=True, slots=True)
