@@ -21,7 +21,6 @@ PACKAGES = (
     "numpy",
     "scikit-learn",
     "sentencepiece",
-    "kmedoids",
     "seqeval",
     "datasets",
     "openai",
