@@ -25,7 +25,6 @@ PACKAGES = (
     "numpy",
     "scikit-learn",
     "sentencepiece",
-    "kmedoids",
     "seqeval",
     "datasets",
     "openai",
