@@ -736,10 +736,10 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
         "harness: note: this run is finished, but was made by other code than today's of student "
         "'packaged'; --fresh makes it anew\n"
     )
-    assert "demo (other code)" in harness_in_a_process("table", "--format", "markdown").stdout
+    assert "(other code)" in harness_in_a_process("table", "--format", "markdown").stdout
     assert "finished, other code" in harness_in_a_process("runs").stdout
     without = harness(tmp_path, "table", "--format", "markdown", *out)  # the part is not there
-    assert "demo (other code)" in without.stdout
+    assert "(other code)" in without.stdout
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
     resumed = harness_in_a_process("run", *quick)
