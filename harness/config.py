@@ -21,22 +21,6 @@ from pydantic import (
 
 from harness.errors import ConfigError, nearest
 
-__all__ = [
-    "AnnotatorConfig",
-    "Config",
-    "DemonstrationsConfig",
-    "PartConfig",
-    "Role",
-    "SelectorConfig",
-    "StudentConfig",
-    "config_hash",
-    "identifying",
-    "load_config",
-    "own_keys",
-    "to_toml",
-    "with_keys",
-]
-
 Keys = TypeVar("Keys", bound=BaseModel)
 Role: TypeAlias = Literal["annotator", "student"]
 """Parts with configuration keys of their own: below the table of that name."""

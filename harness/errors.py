@@ -28,27 +28,6 @@ import signal
 import time
 from collections.abc import Iterable
 
-__all__ = [
-    "SIGNALS",
-    "BudgetError",
-    "CommandError",
-    "ConfigError",
-    "CorruptRunError",
-    "DataError",
-    "HarnessError",
-    "Interrupted",
-    "NewerRunError",
-    "NotRecordedError",
-    "PartError",
-    "RunError",
-    "RunHeldError",
-    "ServiceError",
-    "TaskError",
-    "UnknownNameError",
-    "interrupt",
-    "nearest",
-]
-
 
 class HarnessError(Exception):
     """Base of all errors that are answered with one line and an exit code."""

@@ -19,7 +19,7 @@ from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
 from harness.progress import Silent
-from harness.protocols import AugmenterRequest, Described, Parts, no_progress
+from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
 from harness.report.tables import make_table
 from harness.results import RunResult
@@ -671,8 +671,7 @@ def test_a_part_brings_its_own_keys(tmp_path: Path) -> None:
         return assemble(load_config(None, ["student.spec=keyed", *settings]), plugins, None)
 
     config, parts = made("student.depth=5")
-    assert isinstance(parts.student, Described)
-    assert parts.student.describe() == {"depth": 5, "threads": 1}
+    assert abilities.describe(parts.student) == {"depth": 5, "threads": 1}
     assert config.model_dump()["student"]["depth"] == 5
     assert run_id(*made("student.depth=5")) != run_id(*made())
     assert run_id(*made("student.threads=5")) == run_id(*made())

@@ -19,8 +19,6 @@ from harness.cli.session import load_plugins, take_plugins, third_party
 from harness.errors import SIGNALS, HarnessError, interrupt
 from harness.plugin_manager import installed
 
-__all__ = ["build_app", "main"]
-
 EPILOG = (
     "A SPEC names a part: name, name:argument or name:argument,key=value. "
     "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 3 stopped by budget, "

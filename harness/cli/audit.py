@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

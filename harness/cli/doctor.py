@@ -13,8 +13,6 @@ from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
 from harness.record.provenance import versions
 
-__all__ = ["Check", "examine"]
-
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["add_to"]
-
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of data.")]
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness.protocols import Parts
     from harness.run.splits import Splits
 
-__all__ = ["OutOption", "RunOptions", "with_run_options"]
-
 Text = str | None
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")

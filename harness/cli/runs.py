@@ -6,8 +6,6 @@ import typer
 
 from harness.cli.options import OutOption
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from harness.config import Config
     from harness.plugin_manager import Part, Plugins
 
-__all__ = [
-    "print_config",
-    "print_part",
-    "print_parts",
-    "print_plugins",
-    "print_run",
-    "print_runs",
-    "print_task",
-]
-
 PAGE = 88
 """Columns of a page of text, on wider screens, too."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
-__all__ = ["print_prompt"]
-
 WIDTH = 80
 """Columns."""
 BEGINS, GOES_ON = "| ", ": "

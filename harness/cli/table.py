@@ -12,8 +12,6 @@ from harness.cli.options import OutOption
 if TYPE_CHECKING:
     from harness.results import RunResult
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

@@ -15,8 +15,6 @@ from harness.record.folder import new_folder
 from harness.run.assembly import load_task, student_of
 from harness.run.contracts import blaming
 
-__all__ = ["check_empty", "export_model"]
-
 
 def check_empty(target: Path) -> None:
     """Refuse a folder that holds something, before anything is read or computed.

@@ -13,8 +13,6 @@ from harness.plugin_manager import Plugins
 from harness.run.assembly import checked, resolve_selector
 from harness.specs import parse_spec
 
-__all__ = ["command_of", "portable"]
-
 OPTIONS = {
     "task": "--task",
     "annotator.spec": "--annotator",

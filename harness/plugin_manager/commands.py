@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["add_commands"]
-
 
 def add_commands(app: typer.Typer, own: typer.Typer) -> Iterator[str]:
     """Add a plugin's commands and groups to ``app``; what cannot be added is said."""

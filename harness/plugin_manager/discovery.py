@@ -12,8 +12,6 @@ from typing import Any
 
 from harness.errors import CommandError, nearest
 
-__all__ = ["BUILTINS", "BUILT_IN", "Found", "import_named", "installed", "left_out", "say"]
-
 BUILTINS = (
     "harness_tasks.plugin",
     "harness_plugins.annotators.plugin",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import typer
     from pydantic import BaseModel
 
-__all__ = ["PluginInfo", "Plugins", "Problem"]
-
 ORDER = ("tryfirst", "trylast", "hookwrapper", "wrapper")
 """Marks of pluggy's that change nothing here: each plugin is called by itself, in a fixed order."""
 

@@ -13,8 +13,6 @@ from harness.errors import nearest
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["BOTH", "KINDS", "ROLES", "HasDefaults", "Part", "wrong_with"]
-
 KINDS = (
     *("task", "service", "annotator", "student", "selector", "augmenter", "table_format", "check"),
 )

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["digest", "package_files", "room_files"]
-
 
 def digest(files: Sequence[Path]) -> str:
     """Sixteen hexadecimal digits of the files' content and of their names."""

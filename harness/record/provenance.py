@@ -16,8 +16,6 @@ from harness.plugin_manager import Plugins
 from harness.protocols import Parts
 from harness.results import RunResult
 
-__all__ = ["code_of", "other_code", "outdated", "provenance", "versions"]
-
 PACKAGES = (
     "torch",
     "transformers",

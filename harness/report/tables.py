@@ -13,8 +13,6 @@ from typing import Any
 from harness.errors import CommandError, nearest
 from harness.results import RunResult, StageResult
 
-__all__ = ["FORMATS", "METRICS", "SETTINGS", "Cell", "Table", "make_table"]
-
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "transductive": lambda stage: stage.transductive.score,
     "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,

@@ -34,16 +34,6 @@ from harness.protocols import (
 from harness.record.provenance import code_of
 from harness.specs import parse_spec
 
-__all__ = [
-    "annotator_of",
-    "assemble",
-    "checked",
-    "load_task",
-    "resolve_selector",
-    "run_id",
-    "student_of",
-]
-
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
     """The resolved configuration, and the parts that it names.

@@ -29,8 +29,6 @@ from harness.run.splits import Splits
 from harness.run.steps import Run
 from harness.run.training import train
 
-__all__ = ["run"]
-
 
 def run(
     parts: Parts,

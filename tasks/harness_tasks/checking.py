@@ -21,8 +21,6 @@ from harness_tasks.meaning import (
     renamed,
 )
 
-__all__ = ["Row", "Schema", "checked_rows"]
-
 _USUAL = frozenset(
     {"text", "sentence", "review", "label", "labels", "class", "category", "sentiment", "tokens"}
 )

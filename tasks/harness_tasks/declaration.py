@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_names
 from harness.errors import TaskError, nearest
 
-__all__ = ["Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
-
 SCHEMA = 1
 
 SplitName: TypeAlias = Literal["train", "validation", "test"]

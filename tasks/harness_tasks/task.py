@@ -15,8 +15,6 @@ from harness_tasks.hub import download_command
 from harness_tasks.sources import FileSource, Source, source_of
 from harness_tasks.store import Rows
 
-__all__ = ["DeclaredTask"]
-
 
 class DeclaredTask:
     """A task from a TOML file.

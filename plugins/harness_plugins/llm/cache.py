@@ -22,8 +22,6 @@ from types import TracebackType
 from harness.errors import CorruptRunError, NewerRunError, RunError
 from harness_plugins.llm.calls import Call, Reply
 
-__all__ = ["SCHEMA", "ReplyCache", "Spent", "Stored"]
-
 SCHEMA = 2
 """Version of the file's layout (``user_version``)."""
 APPLICATION = 0x66724C4D

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.cost.meter import Meter
     from harness_plugins.llm.sender import Sender
 
-__all__ = ["Engine"]
-
 PROGRESS_SECONDS = 0.1
 """Progress is told so often at most."""
 

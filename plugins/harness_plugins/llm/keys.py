@@ -14,8 +14,6 @@ from harness_plugins.llm.secrets import Secret, looks_like_key, setting
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["check_key_sources", "is_local", "is_under", "keys_for", "keys_of", "named_keys"]
-
 
 def keys_for(
     settings: LlmSettings, variable: str | None = None, hosts: Iterable[str] = ()

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.sender import Admit, Done, Sender
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["open_engine"]
-
 
 @contextmanager
 def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:

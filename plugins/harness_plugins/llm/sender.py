@@ -8,8 +8,6 @@ from typing import Protocol
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError
 
-__all__ = ["Admit", "Backend", "Done", "Sender"]
-
 
 class Admit(Protocol):
     """Asked before a call is sent; it reserves what the call may cost."""

@@ -11,8 +11,6 @@ from harness.protocols import Evidence, SelectorRequest
 from harness_plugins.selectors.medoids import medoids
 from harness_plugins.selectors.options import number_argument
 
-__all__ = ["KMedoids", "RandomDemonstrations", "quotas"]
-
 NUMBER = 100
 """Demonstrations altogether (FreeAL, section 3.3)."""
 MAX_CANDIDATES = 4000

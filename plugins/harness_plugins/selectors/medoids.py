@@ -12,8 +12,6 @@ import numpy as np
 
 from harness.data import BoolArray, FloatArray, IntArray
 
-__all__ = ["medoids"]
-
 BLOCK = 64
 """Candidates judged together; fewer make more products, more make stale judgements."""
 ALTERNATIONS = 5

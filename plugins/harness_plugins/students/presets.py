@@ -12,8 +12,6 @@ from harness.data import Kind
 from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
 
-__all__ = ["by_preset", "settings_of"]
-
 TOKEN: Mapping[str, Any] = {
     "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
 }  # fmt: skip

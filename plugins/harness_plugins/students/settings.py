@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
-__all__ = ["PRESETS", "EncoderKeys", "Head", "Settings"]
-
 Head: TypeAlias = Literal["cls", "mean"]
 Preset: TypeAlias = Literal["default", "paper", "plain"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)

@@ -10,8 +10,6 @@ from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
 
-__all__ = ["reply_of", "request_of"]
-
 MOST_TOKENS = 10**9
 """A usage above it is a mistake of the server."""
 

@@ -21,8 +21,6 @@ from harness_plugins.llm.send.refusals import Server, failure_of
 if TYPE_CHECKING:
     from harness_plugins.llm.secrets import Secret
 
-__all__ = ["NO_KEY", "ClientBackend"]
-
 NO_KEY = "no-key"
 """What the client is given for servers that need no key."""
 AZURE_API_VERSION = "2024-10-21"

@@ -34,8 +34,6 @@ from harness_plugins.llm.send.refusals import Server, failure_of
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-__all__ = ["HttpBackend"]
-
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
 KEEPALIVE_SECONDS = 30.0

@@ -28,8 +28,6 @@ from harness_plugins.llm.service import Service
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["LITELLM", "LitellmBackend"]
-
 NO_KEY = "no-key"
 """For servers that need none: without one litellm looks for the provider's itself."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.sender import Backend, Sender
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["AZURE_HOSTS", "OPENAI", "is_azure", "openai_keys", "server_of"]
-
 AZURE_HOSTS = ("openai.azure.com", "cognitiveservices.azure.com")
 ACCOUNT = (("OpenAI-Organization", "OPENAI_ORG_ID"), ("OpenAI-Project", "OPENAI_PROJECT_ID"))
 """Headers for the vendor alone, and the variables that set them, as in its own client."""

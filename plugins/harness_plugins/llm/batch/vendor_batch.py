@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from harness.protocols import Account
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["BatchSender"]
-
 OVER = ("completed", "expired", "cancelled", "failed")
 RESENDS = 2
 """How often a call is put into another batch after one that did not answer it."""

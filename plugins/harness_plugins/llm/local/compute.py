@@ -17,8 +17,6 @@ import numpy as np
 
 from harness.data import FloatArray
 
-__all__ = ["Computer", "Prefix", "Sampling", "common_prefix"]
-
 SHORTEST_PREFIX = 8
 """Tokens below which a common beginning is not worth a pass of its own."""
 TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 
 from harness.errors import REPEAT_SECONDS, SIGNALS, interrupt
 
-__all__ = ["deferred"]
-
 
 @contextmanager
 def deferred(stop: Callable[[], None]) -> Iterator[None]:

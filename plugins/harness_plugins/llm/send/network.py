@@ -25,8 +25,6 @@ from harness_plugins.llm.send.retries import Agenda, asked_pause, backoff
 from harness_plugins.llm.sender import Admit, Backend, Done
 from harness_plugins.llm.settings import Pace
 
-__all__ = ["NetworkSender"]
-
 GRACE_SECONDS = 9.0
 """How long replies in flight are waited for after a signal or a fatal error: ``docker stop``
 kills what has not ended after ten seconds."""

@@ -17,8 +17,6 @@ from harness_plugins.llm.failures import (
     UnsupportedError,
 )
 
-__all__ = ["Server", "failure_of", "pause_of", "unsupported_feature"]
-
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from harness_plugins.llm.failures import TransientError
 
-__all__ = ["Agenda", "Attempts", "asked_pause", "backoff"]
-
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 LONGEST_RETRY_AFTER = 600.0

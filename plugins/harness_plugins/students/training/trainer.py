@@ -30,8 +30,6 @@ from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.parallel import Alone, Team
 from harness_plugins.students.training.training_data import Begun, Lesson
 
-__all__ = ["Plan", "train", "train_together"]
-
 POLL = 0.1
 """Seconds between looks at how far the processes are."""
 
