@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from harness.errors import ServiceError
-from harness_plugins.llm.backends.litellm import LITELLM
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.send.network import NetworkSender
+from harness_plugins.llm.services.litellm import LITELLM
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, call_of, calls_for, engine_for, expected, settings_for, texts_of
 from tests.servers.answers import completion

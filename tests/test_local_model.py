@@ -24,8 +24,8 @@ from harness_plugins.llm.local.calibration import calibrated, with_content_free
 from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.local.model import LocalModel
-from harness_plugins.llm.local.service import TRANSFORMERS
 from harness_plugins.llm.open_engine import open_engine
+from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
 

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from harness import hookspecs
+from harness import abilities, hookspecs
 from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
@@ -732,7 +732,7 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
     found = harness_in_a_process("run", *quick)
     assert found.returncode == 0
     assert found.stderr == (
-        "harness: note: this run is finished, but was made by other code than today's of student "
+        "harness: note: this run is finished, but was made by other code of student "
         "'packaged'; --fresh makes it anew\n"
     )
     assert "(other code)" in harness_in_a_process("table", "--format", "markdown").stdout

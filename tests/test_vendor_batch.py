@@ -15,7 +15,6 @@ import pytest
 
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
-from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
 from harness_plugins.llm.cache import ReplyCache, Spent
@@ -23,6 +22,7 @@ from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import price_of
 from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings, Pace
 from tests.servers.answers import answer
 from tests.servers.batches import Batches

@@ -157,9 +157,12 @@ class Plugins:
         """A hash of the source of the package that a part comes from.
 
         Of a third party's: every file of it. Of a built-in part: the files of its room, and what
-        they import of the other rooms.
+        they import of the other rooms. An annotator's hash covers the service of its name.
         """
-        name = part.plugin
+        service = self.parts("service").get(part.name) if part.kind == "annotator" else None
+        return self._digest(part.plugin) + (self._digest(service.plugin) if service else "")
+
+    def _digest(self, name: str) -> str:
         if name not in self._digests:
             files = source.room_files if self._origins[name] == BUILT_IN else source.package_files
             self._digests[name] = source.digest(files(self._pm.get_plugin(name)))

@@ -12,9 +12,9 @@ import openai
 import orjson
 
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
-from harness_plugins.llm.backends.openai import is_azure
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError, TransientError
+from harness_plugins.llm.keys import is_azure
 from harness_plugins.llm.secrets import setting
 from harness_plugins.llm.send.refusals import Server, failure_of
 

@@ -24,7 +24,7 @@ from harness_plugins.llm.batch.batch_files import (
     rows_of,
 )
 from harness_plugins.llm.batch.book import BatchBook, Entry
-from harness_plugins.llm.batch.service import BatchService
+from harness_plugins.llm.batch.vendor_files import BatchService
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.failures import ClosedError, RejectedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of
