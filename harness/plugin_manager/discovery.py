@@ -77,8 +77,8 @@ def installed() -> Iterator[Found]:
                 problem = f"entry_points.txt is wrong: {say(error)}"
                 yield Found(name, name, (name,), problem=problem)
             continue
-        origin = f"{name} {distribution.version}"
         for entry in entries:
+            origin = f"{name} {distribution.version}"
             full = f"{entry.name} ({origin})"
             yield Found(full, origin, (full, entry.name, name), entry)
 

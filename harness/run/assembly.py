@@ -9,14 +9,12 @@ from harness import abilities
 from harness.config import (
     SECTIONS,
     Config,
-    Role,
     SelectorConfig,
     config_hash,
-    own_keys,
     with_keys,
 )
 from harness.data import Kind, TaskCard
-from harness.errors import CommandError, ConfigError, HarnessError, PartError
+from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
@@ -92,7 +90,8 @@ def checked(config: Config, plugins: Plugins) -> Config:
     for role in SECTIONS:
         spec = getattr(config, role).spec
         if spec is not None:
-            config = _held(config, role, plugins.find(role, spec)[0], plugins)
+            part, _ = plugins.find(role, spec)
+            config = with_keys(config, role, part.name, part.config, plugins.keys())
     return config
 
 
@@ -171,19 +170,6 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
         }
     )
     return checked(config, plugins)
-
-
-def _held(config: Config, role: Role, part: Part, plugins: Plugins) -> Config:
-    """The keys of one part held to its model; those of another part are named as such."""
-    for key in own_keys(config, role):
-        if part.config is None or key not in part.config.model_fields:
-            others = [one.config for one in plugins.parts(role).values() if one.config is not None]
-            if any(key in model.model_fields for model in others):
-                raise ConfigError(
-                    f"{role}.{key} has no effect: {role} {part.name!r} takes no such key; "
-                    f"leave it out or choose another --{role}"
-                )
-    return with_keys(config, role, part.config, f"harness show {role} {part.name}")
 
 
 def _naming(config: Config, role: str, spec: str) -> Config:
