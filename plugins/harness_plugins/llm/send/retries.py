@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness_plugins.llm.failures import TransientError
 
-__all__ = ["Agenda", "Attempts", "asked_pause", "backoff"]
+__all__ = ["Attempts", "CallQueue", "asked_pause", "backoff"]
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
@@ -37,7 +37,7 @@ class Attempts:
         return self.failed > retries or self.throttled > retries * PATIENCE
 
 
-class Agenda:
+class CallQueue:
     """Hands out calls: those whose pause is over first, then new ones."""
 
     def __init__(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
