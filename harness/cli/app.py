@@ -55,7 +55,7 @@ def build_app(*, plugins: bool = False) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
     # OpenMP's threads wait for each other without sleeping unless told so before torch is loaded:
-    # with one core busy, the demo took ten times as long (results/LOG.md).
+    # with one core busy the demo took ten times as long (results/LOG.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -21,7 +21,7 @@ from harness_plugins.llm.failures import (
 from harness_plugins.llm.send.breaker import Breaker
 from harness_plugins.llm.send.interruption import deferred
 from harness_plugins.llm.send.pacing import Lanes
-from harness_plugins.llm.send.retries import Agenda, asked_pause, backoff
+from harness_plugins.llm.send.retries import CallQueue, asked_pause, backoff
 from harness_plugins.llm.sender import Admit, Backend, Done
 from harness_plugins.llm.settings import Pace
 
@@ -29,9 +29,9 @@ GRACE_SECONDS = 9.0
 """How long replies in flight are waited for after a signal or a fatal error: ``docker stop``
 kills what has not ended after ten seconds."""
 SAY_SECONDS = 1.0
-"""A longer wait is said to the user."""
+"""The user is notified of a longer wait."""
 LONG_PAUSE_SECONDS = 20.0
-"""A pause that the user is told of."""
+"""The user is notified of a longer pause."""
 LOOK_AGAIN_SECONDS = 0.5
 """A call that the budget does not allow yet is looked at again at least so often."""
 
@@ -99,7 +99,7 @@ class _Dispatch:
     ) -> None:
         self._backend, self._pace, self._lanes, self._breaker = backend, pace, lanes, breaker
         self._calls, self._admit, self._done, self._note = calls, admit, done, note
-        self._agenda = Agenda(len(calls))
+        self._queue = CallQueue(len(calls))
         self._admitted: set[int] = set()
         self._sending = 0
         self._quiet_until = 0.0
@@ -109,7 +109,7 @@ class _Dispatch:
         self._why: Exception | None = None
 
     async def run(self) -> None:
-        """Return when all calls are told of; else raise why not, after those in flight."""
+        """Return when every call has its result; else raise why not, after those in flight."""
         width = min(self._pace.concurrency, len(self._calls))
         self._workers = [asyncio.create_task(self._work()) for _ in range(width)]
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -143,12 +143,12 @@ class _Dispatch:
 
     async def _send_on(self) -> None:
         while not self._stop.is_set():
-            index = self._agenda.take()
+            index = self._queue.take()
             if index is not None:
                 await self._attempt(index)
                 # Replies that have come in meanwhile are kept before anything else is sent.
                 await asyncio.sleep(0)
-            elif (pause := self._agenda.wait()) is not None:
+            elif (pause := self._queue.wait()) is not None:
                 await self._unless_stopped(asyncio.sleep(pause))
             else:
                 return
@@ -162,18 +162,19 @@ class _Dispatch:
         lane = self._lanes.take(tokens)
         if lane is None:
             lane = await self._unless_stopped(self._lanes.acquire(tokens))
-        if lane is None:
+        if self._stop.is_set():
+            if lane is not None:
+                self._lanes.release(lane, tokens, 0)
+        elif lane is None:
             self._halt(ServiceError("no key is left to ask with"))
-        elif self._stop.is_set():
-            self._lanes.release(lane, tokens, 0)
         else:
             self._settle(index, lane, await self._ask(call, lane, tokens))
 
     async def _may_go(self, index: int) -> bool:
         """Reserve what the call may cost, once.
 
-        Where the budget is short, those that are under way may turn out cheaper than what
-        is reserved for them: the call is put back until the last of them is told.
+        Where the budget is short, requests in flight may turn out cheaper than what is
+        reserved for them: the call is put back until the last of them has its reply.
         """
         try:
             self._admit(index)
@@ -183,7 +184,7 @@ class _Dispatch:
                 return False
             self._ended.clear()
             await self._unless_stopped(_wait_for(self._ended, LOOK_AGAIN_SECONDS))
-            self._agenda.postpone(index, 0.0)
+            self._queue.postpone(index, 0.0)
             return False
         except SendingError as error:
             self._done(index, error)
@@ -223,7 +224,7 @@ class _Dispatch:
             self._tell(index, result)
 
     def _failed(self, index: int, lane: int, error: TransientError) -> None:
-        attempts = self._agenda.attempts(index)
+        attempts = self._queue.attempts(index)
         if error.throttled:
             attempts.throttled += 1
         else:
@@ -239,12 +240,12 @@ class _Dispatch:
                 tried = f"{attempts.count} attempt{'s' if attempts.count > 1 else ''}"
                 self._tell(index, RejectedError(f"no reply after {tried}: {error}"))
         else:
-            self._agenda.postpone(index, pause)
+            self._queue.postpone(index, pause)
         if down is not None:
             self._halt(down)
 
     def _tell_of_pause(self, error: TransientError) -> None:
-        """Say once for each long pause why nothing happens."""
+        """Note once for each long pause why nothing happens."""
         pause, now = asked_pause(error), time.monotonic()
         if pause >= LONG_PAUSE_SECONDS and now >= self._quiet_until:
             self._quiet_until = now + pause
@@ -261,7 +262,7 @@ class _Dispatch:
                 others = self._lanes.open
                 go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
                 self._note(f"{error}; {go_on}")
-            self._agenda.postpone(index, 0.0)
+            self._queue.postpone(index, 0.0)
 
     def _halt(self, error: Exception) -> None:
         if self._why is None:

@@ -47,7 +47,7 @@ _SHORT = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a refusal is told with.
+    """What the message of a refusal names.
 
     Attributes:
         where: the server's address, or the vendor's name.

@@ -35,7 +35,7 @@ class Attempts:
         return self.failed > retries or self.throttled > retries * PATIENCE
 
 
-class Agenda:
+class CallQueue:
     """Hands out calls: those whose pause is over first, then new ones."""
 
     def __init__(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
