@@ -31,10 +31,10 @@ class FittedEncoder:
         """Probabilities, predictions and embeddings of a pool."""
         import torch
 
-        from harness_plugins.students.encoder.inference import look
+        from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = look(self.model, pieces, self.pad, progress)
+        logits, pooled = infer(self.model, pieces, self.pad, progress)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()

@@ -16,7 +16,7 @@ BATCH = 128
 """Rows looked at together; fewer where there is no memory for so many."""
 
 
-def look(
+def infer(
     model: Classifier,
     pieces: Pieces,
     pad: int,
@@ -33,14 +33,14 @@ def look(
     while True:
         try:
             with torch.inference_mode():
-                return _look(model, pieces, pad, size, progress, rows)
+                return _infer(model, pieces, pad, size, progress, rows)
         except RuntimeError as error:
             if not out_of_memory(error) or size == 1:
                 raise
             size //= 2
 
 
-def _look(
+def _infer(
     model: Classifier,
     pieces: Pieces,
     pad: int,
