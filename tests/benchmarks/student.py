@@ -241,7 +241,7 @@ def timed(work: Any) -> float:
 def show_gpu(one: Trainer, seconds: float, epochs: int) -> None:
     """Tokens per second, and the share of the card's rate (6 FLOP a weight and token)."""
     tokens = epochs * int(one.data.pieces.ids.size + one.data.variants.ids.size)
-    words = one.model.words.weight
+    words = one.model.base_model.get_input_embeddings().weight
     weights = sum(own.numel() for own in one.model.parameters()) - words.numel()
     share = 6 * weights * tokens / seconds / matrix_rate()
     print(f"ours: {tokens / seconds:,.0f} tokens/s, {100 * share:.1f} % of the matrix rate")

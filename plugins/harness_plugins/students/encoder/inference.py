@@ -1,4 +1,4 @@
-"""A model looks at a pool: no gradients, large batches."""
+"""Inference on a pool: no gradients, large batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.pieces import Pieces, collate
 
 BATCH = 128
-"""Rows looked at together; fewer where there is no memory for so many."""
+"""Rows of a batch; fewer where memory does not suffice."""
 
 
 def infer(
@@ -25,8 +25,8 @@ def infer(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
 
-    In evaluation mode, on the model's device. Where ``rows`` says which rows to look at, what
-    belongs to the others is left as it was in memory.
+    In evaluation mode, on the model's device. With ``rows`` the values of all other rows are
+    undefined.
     """
     model.eval()
     size = BATCH
