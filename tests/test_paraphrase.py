@@ -100,7 +100,7 @@ def test_a_token_task_is_refused_in_one_line() -> None:
 
 def test_it_is_opened_before_it_is_asked() -> None:
     part = augmenter("paraphrase:openai:m,base_url=http://127.0.0.1:9/v1")
-    with pytest.raises(PartError, match="opened"):
+    with pytest.raises(PartError, match="open it for an account"):
         part.augment(text_pool(TEXTS), None, 0, no_progress)
 
 
