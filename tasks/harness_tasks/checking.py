@@ -1,4 +1,4 @@
-"""From raw rows to checked ones: columns are found, labels named, tags put into IOB2."""
+"""From raw rows to checked ones: find the columns, name the labels, convert tags to IOB2."""
 
 from __future__ import annotations
 
@@ -13,30 +13,21 @@ from harness.files.jsonl import field, text_field, type_name
 from harness_tasks import tag_schemes
 from harness_tasks.declaration import HubSource
 from harness_tasks.formats import RawTable
-from harness_tasks.meaning import (
-    Meaning,
-    declared_integers,
-    hub_integers,
-    named_integers,
-    renamed,
-)
+from harness_tasks.meaning import Meaning, declared_integers, hub_integers, named_integers, renamed
 
 _USUAL = frozenset(
     {"text", "sentence", "review", "label", "labels", "class", "category", "sentiment", "tokens"}
 )
-"""What others call the columns; in the first row of a file these tell a header."""
+"""Usual names of columns; in the first row of a file they mean a header."""
 UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
-"""Unicode's categories of characters that show nothing."""
+"""Unicode's categories of invisible characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One checked example: a text with one label, or tokens with one tag each.
 
-    Attributes:
-        example: the text, or the tokens.
-        labels: class indices, one a unit.
-        where: where it stands, for messages.
+    ``labels`` are class indices, one for each unit; ``where`` is its place, for messages.
     """
 
     example: str | tuple[str, ...]
@@ -46,13 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What rows must be.
-
-    Attributes:
-        kind: kind of the task.
-        classes: class names in index order.
-        hub: how the hub's columns map to ours, where the task has a hub source.
-    """
+    """What rows must have: class names in index order; with a hub source also its columns."""
 
     kind: Kind
     classes: tuple[str, ...]
@@ -88,9 +73,9 @@ def checked_rows(
 
     Args:
         table: raw rows.
-        schema: what they must be.
-        notes: what the user should know of the conversion is added here.
-        hub: the table comes from the hub itself, so that its integers are the declared ones.
+        schema: what they must have.
+        notes: conversions add notes for the user here.
+        hub: the table comes from the hub itself, so its integers are the declared ones.
 
     Raises:
         DataError: naming the first wrong row and what was expected.
@@ -107,7 +92,7 @@ def checked_rows(
 
 
 def _first(table: RawTable) -> Mapping[str, Any]:
-    """The first row; empty if there is none or it is wrong: reading all rows says so."""
+    """The first row; empty if there is none or it is wrong, which reading all rows reports."""
     try:
         return next((row for _, row in table.rows()), {})
     except DataError:
@@ -140,12 +125,12 @@ def _meaning(table: RawTable, schema: Schema, columns: Columns, *, from_hub: boo
 
 
 def _same_order(schema: Schema) -> bool:
-    """Whether an integer means the same by the hub's order and by the declared labels'."""
+    """Whether integers mean the same in the hub's order and in that of the declared labels."""
     return schema.hub is None or hub_integers(schema.hub) == declared_integers(schema.classes)
 
 
 def _refuse_header(table: RawTable, schema: Schema, meaning: Meaning) -> None:
-    """Name a first row that was not known for a header, and is no example either."""
+    """Refuse a first row that is neither a known header nor an example."""
     if table.opening is None:
         return
     where, cells = table.opening
@@ -168,7 +153,7 @@ def _note_numbers(
     meaning: Meaning,
     notes: list[str],
 ) -> None:
-    """Add a note on how numbers are read that come without names."""
+    """Add a note on how numbers without names are read."""
     if table.values == "typed" or meaning.integers is None or not set(schema.own) <= set(first):
         return
     if schema.hub is not None and schema.hub.label_text in first:
@@ -176,8 +161,8 @@ def _note_numbers(
     value = first[schema.own[1]]
     cells = value if isinstance(value, list) else [value]
     if cells and all(str(cell).strip().isdecimal() for cell in cells):
-        said = ", ".join(f"{number} {name}" for number, name in meaning.integers.items())
-        notes.append(f"{table.name}: numbers are read as the declared {meaning.what}s: {said}")
+        known = ", ".join(f"{number} {name}" for number, name in meaning.integers.items())
+        notes.append(f"{table.name}: numbers are read as the declared {meaning.what}s: {known}")
 
 
 def _texts(table: RawTable, schema: Schema, columns: Columns, meaning: Meaning) -> Iterator[Row]:
@@ -215,11 +200,11 @@ def _sentences(
         changed += sum(before != after for before, after in zip(named, tags, strict=True))
         yield Row(tokens, tuple(index[tag] for tag in tags), where)
     if scheme != "IOB2":
-        notes.append(f"{table.name}: its tags are {scheme}; {changed} of them were put into IOB2")
+        notes.append(f"{table.name}: its tags are {scheme}; {changed} were converted to IOB2")
 
 
 def _known_tags(table: RawTable, columns: Columns, meaning: Meaning) -> Iterator[list[str]]:
-    """The tags of all rows up to the first wrong one, which is named when rows are checked."""
+    """The tags of all rows up to the first wrong one, which the check reports."""
     try:
         for where, row in table.rows():
             tags = row.get(columns[1])
@@ -251,7 +236,7 @@ def _units(
 
 
 def _visible(text: str) -> bool:
-    """Whether there is anything to see: more than spaces, zero-width and control characters."""
+    """Whether there are more than spaces, zero-width and control characters."""
     return any(category(character) not in UNSEEN for character in text)
 
 

@@ -1,10 +1,9 @@
-"""What the label values of a table mean: names first, integers only where it is certain.
+"""What the label values of a table mean: names, and integers only where their meaning is certain.
 
-Data sets number their labels differently: an integer says nothing until somebody says what
-it stands for. That is, in this order, the ``label_text`` beside it, the class names that the
-file keeps (ClassLabel), the declaration's ``[hub] label_names`` for a table with the hub's
-columns, or, in a file without a header, the order of the declared labels, as the reference
-implementation writes its files.
+Data sets number their labels differently. The meaning of an integer comes from, in this order, the
+``label_text`` of its row, the class names in the file (ClassLabel), the declaration's ``[hub]
+label_names`` for a table with the hub's columns, or, in a file without a header, the order of the
+declared labels, as in the files of the reference implementation.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ class Meaning:
     Attributes:
         classes: class names of the task, in index order.
         names: other names for them, such as the hub's.
-        integers: what integers stand for; None where that is not certain.
-        text: whether integers come as text (``"1"``), as in csv files.
+        integers: the meaning of integers; None where that is not certain.
+        text: whether integers are text (``"1"``), as in csv files.
         what: ``label`` or ``tag``.
     """
 
@@ -42,13 +41,13 @@ class Meaning:
         """The class name (or, of a tag in another scheme, the tag itself).
 
         Raises:
-            DataError: if the value is no name and no integer that is known.
+            DataError: if the value is neither a name nor a known integer.
         """
         if isinstance(value, int) and not isinstance(value, bool) and self.integers is not None:
             return self._integer(value, where)
         if not isinstance(value, str):
-            said = f"the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
-            raise DataError(f"{where}: {said}")
+            wrong = f"the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
+            raise DataError(f"{where}: {wrong}")
         if value in self.classes:
             return value
         if value in self.names:
@@ -93,14 +92,14 @@ class Meaning:
 
 
 def renamed(hub: HubSource | None) -> dict[str, str]:
-    """Our class name for each name that the hub uses."""
+    """Our class name for each of the hub's."""
     if hub is None:
         return {}
     return dict(zip(hub.names or hub.label_names, hub.label_names, strict=True))
 
 
 def hub_integers(hub: HubSource) -> dict[int, str]:
-    """What the hub's plain integers stand for, by the declaration."""
+    """The hub's plain integers, by the declaration."""
     return dict(enumerate(hub.label_names, start=hub.first_index))
 
 
@@ -112,7 +111,7 @@ def declared_integers(classes: Sequence[str]) -> dict[int, str]:
 def named_integers(
     found: Sequence[str], classes: Sequence[str], hub: HubSource | None, source: str
 ) -> dict[int, str]:
-    """What integers stand for by the class names that a table itself keeps.
+    """The integers of a table that has class names of its own.
 
     Raises:
         DataError: if these are not the declared ones.
