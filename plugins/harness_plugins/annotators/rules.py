@@ -171,8 +171,7 @@ def _regex(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
 
 def _words(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
     words = entry.get("words")
-    wrong = not isinstance(words, list) or not words
-    if wrong or not all(isinstance(word, str) and word.strip() for word in words):
+    if not (isinstance(words, list) and words and all(map(_is_word, words))):
         raise TaskError(f"{where}: 'words' must be a list of words, at least one")
     if task.kind == "token":
         return _phrase(words, before_capitals=bool(entry.get("before_capitals", False)))
@@ -182,6 +181,10 @@ def _words(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
 def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern:
     more = r"(?: \p{Lu}[\w'-]+)*" if before_capitals else ""
     return re.compile(rf"(?<!\S)(?:{_longest_first(words)}){more}(?!\S)")
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _longest_first(words: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ SHOWN = 1000
 """Examples between two updates of the progress."""
 
 Key = TypeVar("Key")
-Item = TypeVar("Item", str, tuple[str, ...])
+Item = TypeVar("Item", bound="str | tuple[str, ...]")
 Example = TypeVar("Example")
 
 
@@ -65,7 +65,7 @@ class Frequencies(Generic[Key, Item]):
     def draw_other(self, key: Key, item: Item, rng: np.random.Generator) -> Item:
         """Another item of a group; the item itself where there is none."""
         items, sums = self._items[key], self._sums[key]
-        at = bisect_left(items, item)
+        at = bisect_left(items, item)  # type: ignore[type-var]
         before = int(sums[at - 1]) if at else 0
         own = int(sums[at]) - before
         if own == sums[-1]:
