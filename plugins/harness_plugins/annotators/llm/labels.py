@@ -60,7 +60,7 @@ _ASIDE = re.compile(
     re.VERBOSE,
 )
 """Beginnings of words in keys whose value is not the answer."""
-_NUMBERED = re.compile(rf"\s*({MARK})\s{{0,3}}([.),])\s{{1,9}}[^\W{MARK[1:-1]}]")
+_NUMBERED = re.compile(rf"^[^\S\n]*({MARK})\s{{0,3}}([.),])[^\S\n]{{1,9}}(?=[^\W{MARK[1:-1]}])", re.M)
 _LISTED = re.compile(r"\d+|[A-Za-z]|[IVX]+")
 
 
@@ -165,7 +165,7 @@ class LabelReader:
                 return {label}
         if not isinstance(value, str):
             return set()
-        return set().union(*self._alone(settled(self._marker.marked(value))))
+        return self._alone(settled(self._marker.marked(value)))
 
     # -- text --------------------------------------------------------------------------
 
@@ -192,14 +192,12 @@ class LabelReader:
     def _in_announced(self, value: str) -> set[int]:
         """Labels in what follows "Answer:", or in the first sentence of it."""
         first = SENTENCE.match(value)
-        alone = set().union(*self._alone(value))
-        return alone or (stances(f"is {first[0]}", self._marker.plain).affirmed if first else set())
+        return self._alone(value) or (stances(f"is {first[0]}", self._marker.plain).affirmed if first else set())
 
-    def _alone(self, text: str) -> tuple[set[int], set[int]]:
+    def _alone(self, text: str) -> set[int]:
         """Labels that stand alone: first, last, or on a line of their own.
 
-        Each other label that stands alone anywhere is then meant, too. Apart: those that
-        may number what follows ("1. The text ...") or be a word of it ("I, for one, ...").
+        Each other label that stands alone anywhere is then meant, too.
         """
         whole = self._marker.clause
         lines = [
@@ -207,35 +205,40 @@ class LabelReader:
         ]
         lines = [line for line in lines if line]
         if not lines:
-            return set(), set()
+            return set()
         last = [one for one in map(stripped, _PART.split(text)) if one][-1:]
         leading = [lines[0][0], *last, *(line[0] for line in lines if len(line) == 1)]
         if all(whole(one) is None for one in leading):
-            return set(), set()
-        weak = {
-            label_of(found[1]) for line in text.splitlines() if (found := self._numbering(line))
-        }
-        alone = {whole(one) for line in lines for one in line} - {None}
-        return {one for one in alone if one is not None} - weak, weak
+            return set()
+        return {found for line in lines for one in line if (found := whole(one)) is not None}
 
-    def _numbering(self, line: str) -> re.Match[str] | None:
-        found = _NUMBERED.match(line)
-        if found is None:
-            return None
-        label = label_of(found[1])
-        if found[2] == ",":
-            return found if label in self._marker.short else None
-        return found if _LISTED.fullmatch(self._marker.names[label]) else None
+    def _unnumbered(self, text: str) -> tuple[str, set[int]]:
+        """The text without what may number its lines, or be a word of them; and those labels.
+
+        "1. The text ...", "I, for one, ...", "No, it is ...".
+        """
+        weak: set[int] = set()
+
+        def without(found: re.Match[str]) -> str:
+            label = label_of(found[1])
+            listed = found[2] != "," and _LISTED.fullmatch(self._marker.names[label])
+            if not listed and (found[2] != "," or label not in self._marker.short):
+                return found[0]
+            weak.add(label)
+            return ""
+
+        return _NUMBERED.sub(without, text), weak
 
     def _stated(self, text: str, part: Said) -> Reading:
         """By the labels that stand alone and the sentences about them."""
-        affirmed, denied, named = stances(text, self._marker.plain)
-        strong, weak = self._alone(text)
-        chosen = strong | affirmed if strong else affirmed or weak
+        unnumbered, weak = self._unnumbered(text)
+        affirmed, denied, named = stances(unnumbered, self._marker.plain)
+        alone = self._alone(unnumbered)
+        chosen = alone | affirmed or weak
         if chosen & denied:
             listed = self._marker.listed(chosen & denied)
             return _abstained(f"the reply both affirms and denies {listed}")
-        if strong or weak:
+        if alone or weak:
             return self._whole_reply(chosen, part, text)
         if part.cut:
             return _abstained(CUT)

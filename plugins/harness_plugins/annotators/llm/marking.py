@@ -57,6 +57,7 @@ _TAG = re.compile(r"</?[A-Za-z][\w -]{0,30}/?>")
 _BOXED = re.compile(r"\\(?:boxed|text|textbf|mathrm)\s{0,9}\{")
 _SEPARATOR = re.compile(r"(?<=\w)(?:[^\S\n]|[_-])+(?=\w)")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_SIGNS = "_❌✗✘☐¬≠"
 _LONGEST = 200
 """Characters of a reply that may be a label as a whole."""
 
@@ -223,4 +224,5 @@ def _joined(text: str) -> str:
 
 
 def _inner(char: str) -> bool:
-    return char.isalnum() or char == "_" or is_mark(char) or unicodedata.category(char)[0] == "M"
+    """Part of a word or a mention, or a sign that denies what it stands at."""
+    return char.isalnum() or char in _SIGNS or is_mark(char) or unicodedata.category(char)[0] == "M"

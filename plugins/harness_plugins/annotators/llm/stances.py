@@ -18,13 +18,13 @@ __all__ = ["CLAUSE", "NEGATES", "SENTENCE", "Stances", "settled", "stances"]
 SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?\n。！？؟।]*")
 CLAUSE = re.compile(
     r"[.,;:!?()\[\]{}<>|/\\\n\r•…=→，、；：。！？（）؟،؛।]+|\s[-–]+\s|[—―]|->"
-    r"|\b(?:(?<!anything )(?<!all )but|because|although|though|while|whereas|however|since"
+    r"|\b(?:(?<!anything )(?<!all )(?<!everything )but|because|although|though|while|whereas|however|since"
     r"|(?<!not )(?<!n't )so|and not|rather(?! than))\b",
     re.IGNORECASE,
 )
 _WORDS = r"""not no never neither nor none nothing nobody cannot without hardly barely scarcely
  rarely seldom non lacks? lacking unlikely opposite contrary isnt doesnt dont exclud\w+ reject\w*
- deny denies denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from anything\ but all\ but
+ deny denies denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from (?:any|every)thing\ but all\ but
  fails? if whether unless doubt\w* free\ (?:of|from) devoid absen\w+ wrong\w* incorrect\w* mistak\w+
  mislabel\w* misclassif\w+ false\w* untrue zero 0\s?% less least disagree\w* against except
  other\ than apart\ from short\ of impossible improbable implausible may might could perhaps maybe
@@ -98,11 +98,12 @@ _YES = re.compile(
 )
 _NUMBER = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s?(?:(%)|/\s?(\d{1,9}))?")
 _VERDICT = re.compile(
-    rf"({MARK})[)\]\"']{{0,2}}\s{{0,3}}([:=?：？]|\s[-–]|[—(]|->|(?<=[\s:=?—(])\n)[\s(]{{0,3}}"
+    rf"({MARK})[)\]\"']{{0,2}}\s{{0,3}}([:=?：？]|\s[-–]|[—(]|->|\n)[\s(]{{0,3}}"
     rf"(\d[\d.,]{{0,12}}\s?(?:%|/\s?\d{{1,9}})?(?![^\W_])|[^.,;!?()\n。{MARK[1:-1]}]{{1,60}})"
 )
 _BEFORE = re.compile(
-    rf"(?:☐|\[ \]|[❌✗✘¬≠]|(?:{NEGATES.pattern})(?: \w{{1,20}}){{0,1}}\s{{0,3}}[:(\[–—-])\s{{0,3}}({MARK})"
+    rf"(?:☐|\[ \]|[❌✗✘¬≠]|(?:{NEGATES.pattern})(?: \w{{1,20}}){{0,1}}"
+    rf"(?:(?: \w{{1,20}}){{0,4}} (?:is|be|label|answer|category|class))?\s{{0,3}}[:(\[–—-])\s{{0,3}}({MARK})"
     rf"|({MARK})\s{{0,3}}(?:[❌✗✘]|,\s?(?:no|not)(?=[.!]|\s*$))",
     re.IGNORECASE,
 )
@@ -202,7 +203,7 @@ def _verdict(found: re.Match[str]) -> str:
     mark, separator, answer = found.groups()
     answer = answer.strip()
     number = _NUMBER.fullmatch(answer)
-    strict = separator.strip() in (":", "=", "?", "：", "？", "")
+    strict = separator in ":=?：？"
     if number:
         value = float(number[1].replace(",", ".")) / (100 if number[2] else float(number[3] or 1) or 1)
         low = _other(mark, _NAMED if value else _DENIED)
