@@ -8,7 +8,7 @@ import re
 import warnings
 from typing import Any
 
-__all__ = ["json_values"]
+__all__ = ["json_values", "plain_key"]
 
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _TRIES = 64
@@ -33,6 +33,11 @@ def json_values(text: str) -> list[Any]:
         return whole
     blocks = [value for block in _FENCE.findall(text) for value in _block(block.strip())]
     return blocks or _block(text)
+
+
+def plain_key(key: Any) -> str:
+    """A key by its letters and digits alone, without case."""
+    return re.sub(r"[\W_]", "", str(key).casefold())
 
 
 def _block(block: str) -> list[Any]:

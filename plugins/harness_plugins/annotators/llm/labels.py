@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from harness.data import ABSTAINED
-from harness_plugins.annotators.llm.json_values import json_values
+from harness_plugins.annotators.llm.json_values import json_values, plain_key
 from harness_plugins.annotators.llm.marking import MARK, Marker, is_mark, label_of, stripped
 from harness_plugins.annotators.llm.replies import CUT, REFUSED, Said, is_apology, is_refusal, said
 from harness_plugins.annotators.llm.stances import CLAUSE, NEGATES, SENTENCE, settled, stances
@@ -124,7 +124,7 @@ class LabelReader:
 
     def _in_object(self, value: dict[Any, Any], depth: int) -> tuple[set[int], bool]:
         """By the keys that announce an answer, or that are labels; else by its texts."""
-        keys = {re.sub(r"[\W_]", "", str(key).casefold()): one for key, one in value.items()}
+        keys = {plain_key(key): one for key, one in value.items()}
         for tier in _KEYS:
             present = [keys[key] for key in tier if key in keys]
             if present:
