@@ -87,7 +87,7 @@ class LlmSettings:
         base_url: the address that was set, or None.
         sampling: request parameters as they are sent, without the limit of tokens.
         max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs: as in ``AnnotatorConfig``.
+        samples, structured, logprobs, repeats: as in ``AnnotatorConfig``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
         courier: connections belong to a process of their own, where that is possible.
@@ -103,6 +103,7 @@ class LlmSettings:
     samples: int = 1
     structured: bool | None = None
     logprobs: bool = False
+    repeats: Literal["all", "first"] = "all"
     optional: frozenset[str] = frozenset()
     pace: Pace = Pace()
     batch: bool = False
@@ -208,6 +209,7 @@ def settings_of(
         samples=config.samples,
         structured=config.structured,
         logprobs=config.logprobs,
+        repeats=config.repeats,
         optional=optional,
         pace=Pace(
             config.concurrency,

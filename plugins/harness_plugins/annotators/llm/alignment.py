@@ -48,9 +48,7 @@ class Aligned:
     overlapping: int
 
 
-def align(
-    tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats = "first"
-) -> Aligned:
+def align(tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats = "all") -> Aligned:
     """Place mentions in reading order.
 
     Each mention gets its first free place behind the one before it, else its first free
@@ -63,7 +61,8 @@ def align(
     Args:
         tokens: of the sentence.
         mentions: in the reply's order.
-        repeats: "all": words that the reply lists once are marked wherever they stand free.
+        repeats: "all": words that the reply lists once are marked wherever they stand free
+            (annotators rarely mark only some of them: results/LOG.md).
     """
     if not mentions:
         return Aligned((), (), 0)

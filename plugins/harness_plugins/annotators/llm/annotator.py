@@ -68,7 +68,7 @@ class LlmAnnotator:
         self._encoder, self._embed = encoder, _remembering(encoder_at(encoder))
         self._opener = opener or _open_engine
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels)
+        self._answers = answers_for(task.kind, labels, settings.repeats)
         structured = settings.structured
         self._chat = Chat(
             task, structured=knows_schemas(settings) if structured is None else structured

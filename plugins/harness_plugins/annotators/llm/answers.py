@@ -45,7 +45,7 @@ class Answers(Protocol):
         """The common answer of several samples for an example of so many units."""
 
 
-def answers_for(kind: Kind, labels: Sequence[str], repeats: Repeats = "first") -> Answers:
+def answers_for(kind: Kind, labels: Sequence[str], repeats: Repeats = "all") -> Answers:
     """What understands the answers of a task with these labels or entity types.
 
     Args:
@@ -97,7 +97,7 @@ class LabelAnswers:
 class MentionAnswers:
     """Mentions, aligned to the tokens."""
 
-    def __init__(self, types: Sequence[str], repeats: Repeats = "first") -> None:
+    def __init__(self, types: Sequence[str], repeats: Repeats = "all") -> None:
         self._read, self._repeats = MentionReader(types).read, repeats
 
     def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:

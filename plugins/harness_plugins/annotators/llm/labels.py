@@ -28,6 +28,9 @@ from harness_plugins.annotators.llm.stances import CLAUSE, NEGATES, SENTENCE, se
 __all__ = ["NO_LABEL", "LabelReader", "Reading"]
 
 NO_LABEL = "the reply names no label"
+LONG = "the reply is too long to be a label, and announces none at its end"
+_LONGEST = 20_000
+"""Characters of prose that are read; of a longer reply, the last ones, for an announced answer."""
 _KNOWN_REPLIES = 65_536
 _DEPTH = 4
 
@@ -60,7 +63,9 @@ _ASIDE = re.compile(
     re.VERBOSE,
 )
 """Beginnings of words in keys whose value is not the answer."""
-_NUMBERED = re.compile(rf"^[^\S\n]*({MARK})\s{{0,3}}([.),])[^\S\n]{{1,9}}(?=[^\W{MARK[1:-1]}])", re.M)
+_NUMBERED = re.compile(
+    rf"^[^\S\n]*({MARK})\s{{0,3}}([.),])[^\S\n]{{1,9}}(?=[^\W{MARK[1:-1]}])", re.M
+)
 _LISTED = re.compile(r"\d+|[A-Za-z]|[IVX]+")
 
 
@@ -147,7 +152,9 @@ class LabelReader:
 
     def _affirmed_by_form(self, text: str) -> set[int]:
         """Labels of lines ``label: yes``, ``label: 1``."""
-        lines = (re.fullmatch(rf"({MARK})(?:: (?:1|1\.0))?", one) for one in settled(text).split("\n"))
+        lines = (
+            re.fullmatch(rf"({MARK})(?:: (?:1|1\.0))?", one) for one in settled(text).split("\n")
+        )
         return {label_of(line[1]) for line in lines if line}
 
     def _in_scalar(self, value: Any) -> set[int]:
@@ -170,7 +177,7 @@ class LabelReader:
     # -- text --------------------------------------------------------------------------
 
     def _from_text(self, part: Said) -> Reading:
-        text = settled(self._marker.marked(part.text))
+        text = settled(self._marker.marked(part.text[-_LONGEST:]))
         for tier, announced in enumerate(_ANNOUNCED):
             values = [value for value in _values(announced, text) if value]
             labels = set().union(*(self._in_announced(value) for value in values))
@@ -178,9 +185,9 @@ class LabelReader:
                 return self._whole_reply(labels, part, text)
             if values and tier < _STRICT:
                 return _abstained(REFUSED if is_apology(part.text) else NO_LABEL)
-        if is_refusal(part.text):
+        if is_refusal(part.text[-_LONGEST:]):
             return _abstained(REFUSED)
-        return self._stated(text, part)
+        return _abstained(LONG) if len(part.text) > _LONGEST else self._stated(text, part)
 
     def _whole_reply(self, labels: set[int], part: Said, text: str) -> Reading:
         """One of them, unless the end is missing and could have changed it."""
@@ -192,7 +199,9 @@ class LabelReader:
     def _in_announced(self, value: str) -> set[int]:
         """Labels in what follows "Answer:", or in the first sentence of it."""
         first = SENTENCE.match(value)
-        return self._alone(value) or (stances(f"is {first[0]}", self._marker.plain).affirmed if first else set())
+        return self._alone(value) or (
+            stances(f"is {first[0]}", self._marker.plain).affirmed if first else set()
+        )
 
     def _alone(self, text: str) -> set[int]:
         """Labels that stand alone: first, last, or on a line of their own.
@@ -268,9 +277,9 @@ def _values(announced: re.Pattern[str], text: str) -> Iterator[str]:
     found = list(announced.finditer(text))
     ends = [*(one.start() for one in found[1:]), len(text)]
     for one, end in zip(found, ends, strict=False):
-        before = re.split(r"[.!?\n]", text[max(0, one.start() - 200) : one.start()])[-1]
+        before = re.split(r"[.!?\n]", text[max(0, one.start() - 60) : one.start()])[-1]
         value = text[one.end() : end].lstrip().partition("\n")[0].strip()
-        yield "" if NEGATES.search(before) else value
+        yield "" if value and NEGATES.search(before) else value
 
 
 def _aside(key: str) -> bool:

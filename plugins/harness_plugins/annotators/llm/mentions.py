@@ -30,19 +30,22 @@ _LIST_KEYS = {
 }
 _ASKED_FOR = {"text", "type"}
 _SPELLED_OUT = {
-    "person": "PER",
-    "people": "PER",
-    "organization": "ORG",
-    "organisation": "ORG",
-    "location": "LOC",
-    "miscellaneous": "MISC",
+    "person": "per",
+    "people": "per",
+    "organization": "org",
+    "organisation": "org",
+    "location": "loc",
+    "miscellaneous": "misc",
 }
 """What the abbreviations of CoNLL-2003 stand for; read where the task has the abbreviation."""
 _NONE = re.compile(r"(?:there (?:are|is|were) )?(?:no|none|nothing)\b", re.IGNORECASE)
-_OF_NONE = set(
-    "there are is were was no none nothing any named entity entities mention mentions name names "
-    "found present identified detected mentioned listed in this the given provided sentence text "
-    "passage input list relevant such of or and to here at all".split()
+_OF_NONE = frozenset(
+    re.findall(
+        r"\w+",
+        """there are is were was no none nothing any named entity entities mention mentions name
+        names found present identified detected mentioned listed in this the given provided
+        sentence text passage input list relevant such of or and to here at all""",
+    )
 )
 """Words that a reply without mentions is made of; the types of the task are others."""
 
@@ -72,6 +75,12 @@ class MentionReader:
 
     def __init__(self, types: Sequence[str]) -> None:
         self._types, self._names = tuple(types), Names(types)
+        folded = [name.casefold() for name in types]
+        self._aliases = {
+            long: folded.index(short)
+            for long, short in _SPELLED_OUT.items()
+            if folded.count(short) == 1
+        }
         self._only = 0 if len(types) == 1 else None
 
     def read(self, text: str, finish: str = "stop") -> Listed | str:
@@ -151,8 +160,8 @@ class MentionReader:
     def _type(self, name: str) -> int | None:
         """As it is written, by what it abbreviates, or behind the prefix of a tag."""
         found = self._names.find(name)
-        if found is None and name.strip().casefold() in _SPELLED_OUT:
-            found = self._names.find(_SPELLED_OUT[name.strip().casefold()])
+        if found is None:
+            found = self._aliases.get(name.strip().casefold())
         if found is None and re.match(r"\s*[BIESLU]-", name):
             found = self._type(name.partition("-")[2])
         return found

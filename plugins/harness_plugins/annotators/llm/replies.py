@@ -22,12 +22,14 @@ _THOUGHTS = (
 _REASONING = re.compile(
     rf"""(?P<close> <(?:/{_THOUGHTS}|channel\|)>|◁/think▷|\[/think\]
         |<\|(?:/think|end_?(?:of_)?(?:think|thinking|thought))\|>
-        |<\|channel\|>\s{{0,3}}final\b(?:[^<>|]{{0,40}})<\|message\|>|\bassistantfinal)
+        |<\|channel\|>\s{{0,3}}final\b(?:[^<>|]{{0,40}})<\|message\|>)
     | <{_THOUGHTS}(?:\s[^<>\n]{{0,80}})?>|◁think▷|\[think\]
         |<\|(?:think|(?:start|begin)_?(?:of_)?(?:think|thinking|thought))\|>
-        |<\|channel\|?>\s{{0,3}}(?:analysis|commentary|thought)\b|\Aanalysis(?=[A-Z])""",
+        |<\|channel\|?>\s{{0,3}}(?:analysis|commentary|thought)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
+_BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")
+"""What is left of channels whose marks the server removed: "analysisThe ...assistantfinal..."."""
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text)\|>|<end_of_turn>|</s>"
     r"|<｜end▁of▁sentence｜>"
@@ -108,6 +110,9 @@ def _without_reasoning(text: str) -> str | None:
 
     An end without a beginning, which the chat template had written, ends all before it.
     """
+    text = text.rpartition("assistantfinal")[2]
+    if _BARE_CHANNEL.match(text):
+        return None
     kept: list[str] = []
     position, thinking = 0, False
     for found in _REASONING.finditer(text):

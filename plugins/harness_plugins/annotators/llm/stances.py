@@ -18,14 +18,15 @@ __all__ = ["CLAUSE", "NEGATES", "SENTENCE", "Stances", "settled", "stances"]
 SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?\n。！？؟।]*")
 CLAUSE = re.compile(
     r"[.,;:!?()\[\]{}<>|/\\\n\r•…=→，、；：。！？（）؟،؛।]+|\s[-–]+\s|[—―]|->"
-    r"|\b(?:(?<!anything )(?<!all )(?<!everything )but|because|although|though|while|whereas|however|since"
-    r"|(?<!not )(?<!n't )so|and not|rather(?! than))\b",
+    r"|\b(?:(?<!anything )(?<!all )(?<!everything )but|because|although|though|while"
+    r"|whereas|however|since|(?<!not )(?<!n't )so|and not|rather(?! than))\b",
     re.IGNORECASE,
 )
 _WORDS = r"""not no never neither nor none nothing nobody cannot without hardly barely scarcely
  rarely seldom non lacks? lacking unlikely opposite contrary isnt doesnt dont exclud\w+ reject\w*
- deny denies denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from (?:any|every)thing\ but all\ but
- fails? if whether unless doubt\w* free\ (?:of|from) devoid absen\w+ wrong\w* incorrect\w* mistak\w+
+ deny denies denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from
+ (?:any|every)thing\ but all\ but fails? if whether unless doubt\w* free\ (?:of|from) devoid
+ absen\w+ wrong\w* incorrect\w* mistak\w+
  mislabel\w* misclassif\w+ false\w* untrue zero 0\s?% less least disagree\w* against except
  other\ than apart\ from short\ of impossible improbable implausible may might could perhaps maybe
  possibly potentially supposed\w* alleged\w* seeming\w* almost nearly partly tempt\w* would\ have
@@ -34,7 +35,10 @@ _WORDS = r"""not no never neither nor none nothing nobody cannot without hardly 
  niet geen nooit inte ingen ikke ei eivät nem не нет ни нельзя без вряд değil yok ليس ليست لا لم لن
  غير ما नहीं nein nej nope nee いいえ"""
 _ANY = "|".join(re.split(r"(?<!\\)\s+", _WORDS.replace(r"0\s?%", r"0\s{0,3}%")))
-_JOINED = "[不没沒无無未否别莫勿难難]|非(?!常)|如果|可能|也许|或许|怎么|ない|ません|아니|않|못|ไม่|มิ|หาก|ถ้า|อาจ"
+_JOINED = (
+    "[不没沒无無未否别莫勿难難]|非(?!常)|如果|可能|也许|或许|怎么|ない|ません|아니|않|못"
+    "|ไม่|มิ|หาก|ถ้า|อาจ"
+)
 NEGATES = re.compile(rf"\b(?:{_ANY})(?!\w)|n['’]t\b|\bn['’](?=\w)|{_JOINED}|☐|\[ \]|[❌✗✘¬≠]", re.I)
 _AFTER = re.compile(
     r"n['’]t\b|\b(?:not|never|cannot|wrong|incorrect|inappropriate|unlikely|ruled out|excluded"
@@ -75,8 +79,8 @@ _FRAME = re.compile(
     re.IGNORECASE,
 )
 _FRAME_AFTER = re.compile(
-    rf"{MARK}\s{{1,5}}(?:(?:is|seems|would be)\s{{1,5}}(?:(?:the|my)\s{{1,5}}(?:\w+ )?(?:answer|label"
-    r"|category|class|choice|one|sentiment)|correct|right)|fits|applies|it is|है)(?!\w)",
+    rf"{MARK}\s{{1,5}}(?:(?:is|seems|would be)\s{{1,5}}(?:(?:the|my)\s{{1,5}}(?:\w+ )?(?:answer"
+    r"|label|category|class|choice|one|sentiment)|correct|right)|fits|applies|it is|है)(?!\w)",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(
@@ -87,7 +91,8 @@ _UNSPACED = re.compile(rf"\s?[{UNSPACED}]")
 _PLAIN_END = re.compile(r"\s*(?:stars?|points?|out of \d+|(?:for|here)\b.*)?\W*$", re.IGNORECASE)
 _QUANTITY = re.compile(r"\s+(?!and\b|or\b|to\b|out\b|stars?\b)\w|\s*,\s*\w", re.IGNORECASE)
 _JOINS = re.compile(
-    rf"\s?(?:(?:or|and|to|und|oder|o|ou|y|e|et|или|и)\s|[&或和とか])[^{MARK[1:-1]}]{{0,20}}{MARK}", re.I
+    rf"\s?(?:(?:or|and|to|und|oder|o|ou|y|e|et|или|и)\s|[&或和とか])[^{MARK[1:-1]}]{{0,20}}{MARK}",
+    re.I,
 )
 _SCALE = re.compile(rf"\b(?:scale|range)\s(?:of\s|from\s){{0,2}}{MARK}\s?(?:to|-|–)\s?{MARK}", re.I)
 
@@ -103,8 +108,8 @@ _VERDICT = re.compile(
 )
 _BEFORE = re.compile(
     rf"(?:☐|\[ \]|[❌✗✘¬≠]|(?:{NEGATES.pattern})(?: \w{{1,20}}){{0,1}}"
-    rf"(?:(?: \w{{1,20}}){{0,4}} (?:is|be|label|answer|category|class))?\s{{0,3}}[:(\[–—-])\s{{0,3}}({MARK})"
-    rf"|({MARK})\s{{0,3}}(?:[❌✗✘]|,\s?(?:no|not)(?=[.!]|\s*$))",
+    rf"(?:(?: \w{{1,20}}){{0,4}} (?:is|be|label|answer|category|class))?\s{{0,3}}[:(\[–—-])"
+    rf"\s{{0,3}}({MARK})|({MARK})\s{{0,3}}(?:[❌✗✘]|,\s?(?:no|not)(?=[.!]|\s*$))",
     re.IGNORECASE,
 )
 _DENIED, _NAMED = 0x10000, 0x18000
@@ -205,7 +210,9 @@ def _verdict(found: re.Match[str]) -> str:
     number = _NUMBER.fullmatch(answer)
     strict = separator in ":=?：？"
     if number:
-        value = float(number[1].replace(",", ".")) / (100 if number[2] else float(number[3] or 1) or 1)
+        value = float(number[1].replace(",", ".")) / (
+            100 if number[2] else float(number[3] or 1) or 1
+        )
         low = _other(mark, _NAMED if value else _DENIED)
         return found[0] if value > 0.5 else found[0].replace(mark, low)
     if _YES.fullmatch(answer):
