@@ -98,7 +98,8 @@ class _Board:
         if not places:
             self.missing.append(text)
             return
-        place, evicted = self._free(text, self._cursor), []
+        place = self._free(text, self._cursor)
+        evicted: list[tuple[Span, str]] = []
         if place is None:
             place, evicted = self._longer(text, places)
         if place is None:

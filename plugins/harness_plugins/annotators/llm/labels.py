@@ -153,7 +153,8 @@ class LabelReader:
     def _affirmed_by_form(self, text: str) -> set[int]:
         """Labels of lines ``label: yes``, ``label: 1``."""
         lines = (
-            re.fullmatch(rf"({MARK})(?:: (?:1|1\.0))?", one) for one in settled(text).split("\n")
+            re.fullmatch(rf"({MARK})(?:: (?:1|1\.0))?", one)
+            for one in settled(text, self._marker.plain).split("\n")
         )
         return {label_of(line[1]) for line in lines if line}
 
@@ -172,12 +173,12 @@ class LabelReader:
                 return {label}
         if not isinstance(value, str):
             return set()
-        return self._alone(settled(self._marker.marked(value)))
+        return self._alone(settled(self._marker.marked(value), self._marker.plain))
 
     # -- text --------------------------------------------------------------------------
 
     def _from_text(self, part: Said) -> Reading:
-        text = settled(self._marker.marked(part.text[-_LONGEST:]))
+        text = settled(self._marker.marked(part.text[-_LONGEST:]), self._marker.plain)
         for tier, announced in enumerate(_ANNOUNCED):
             values = [value for value in _values(announced, text) if value]
             labels = set().union(*(self._in_announced(value) for value in values))

@@ -19,27 +19,35 @@ SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?\n。！？؟।]*")
 CLAUSE = re.compile(
     r"[.,;:!?()\[\]{}<>|/\\\n\r•…=→，、；：。！？（）؟،؛।]+|\s[-–]+\s|[—―]|->"
     r"|\b(?:(?<!anything )(?<!all )(?<!everything )but|because|although|though|while"
-    r"|whereas|however|since|(?<!not )(?<!n't )so|and not|rather(?! than))\b",
+    r"|whereas|however|since|(?<!not )(?<!n't )so|and(?= not\b)|rather(?! than))\b",
     re.IGNORECASE,
 )
-_WORDS = r"""not no never neither nor none nothing nobody cannot without hardly barely scarcely
- rarely seldom non lacks? lacking unlikely opposite contrary isnt doesnt dont exclud\w+ reject\w*
- deny denies denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from
- (?:any|every)thing\ but all\ but fails? if whether unless doubt\w* free\ (?:of|from) devoid
- absen\w+ wrong\w* incorrect\w* mistak\w+
- mislabel\w* misclassif\w+ false\w* untrue zero 0\s?% less least disagree\w* against except
- other\ than apart\ from short\ of impossible improbable implausible may might could perhaps maybe
- possibly potentially supposed\w* alleged\w* seeming\w* almost nearly partly tempt\w* would\ have
- should\ have at\ first initially ne pas jamais sans aucun\w* ni nicht kein\w* nie niemals weder
- ohne não nem sem nunca jamás tampoco nada nadie sin ningun\w* ningún senza mai né niente nessun\w*
- niet geen nooit inte ingen ikke ei eivät nem не нет ни нельзя без вряд değil yok ليس ليست لا لم لن
- غير ما नहीं nein nej nope nee いいえ"""
-_ANY = "|".join(re.split(r"(?<!\\)\s+", _WORDS.replace(r"0\s?%", r"0\s{0,3}%")))
+
+
+def _either(words: str) -> str:
+    return "|".join(re.split(r"(?<!\\)\s+", words.strip()))
+
+
+_WORDS = r"""
+not no never neither nor none nothing nobody cannot without hardly barely scarcely rarely seldom
+non lacks? lacking unlikely opposite contrary isnt doesnt dont exclud\w+ reject\w* deny denies
+denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from (?:any|every)thing\ but all\ but
+fails? if whether unless doubt\w* free\ (?:of|from) devoid absen\w+ wrong\w* incorrect\w*
+mistak\w+ mislabel\w* misclassif\w+ false\w* untrue zero 0\s{0,3}% less least disagree\w* against
+except other\ than apart\ from short\ of impossible improbable implausible may might could
+perhaps maybe possibly potentially supposed\w* pretend\w* used\ to alleged\w* seeming\w* almost
+nearly partly tempt\w* would\ have should\ have at\ first initially ne pas jamais sans aucun\w*
+ni nicht kein\w* nie niemals weder ohne não nem sem nunca jamás tampoco nada nadie sin ningun\w*
+ningún senza mai né niente nessun\w* niet geen nooit inte ingen ikke ei eivät nem не нет ни
+нельзя без вряд değil yok ليس ليست لا لم لن غير ما नहीं nein nej nope nee いいえ
+"""
 _JOINED = (
     "[不没沒无無未否别莫勿难難]|非(?!常)|如果|可能|也许|或许|怎么|ない|ません|아니|않|못"
     "|ไม่|มิ|หาก|ถ้า|อาจ"
 )
-NEGATES = re.compile(rf"\b(?:{_ANY})(?!\w)|n['’]t\b|\bn['’](?=\w)|{_JOINED}|☐|\[ \]|[❌✗✘¬≠]", re.I)
+NEGATES = re.compile(
+    rf"\b(?:{_either(_WORDS)})(?!\w)|n['’]t\b|\bn['’](?=\w)|{_JOINED}|☐|\[ \]|[❌✗✘¬≠]", re.I
+)
 _AFTER = re.compile(
     r"n['’]t\b|\b(?:not|never|cannot|wrong|incorrect|inappropriate|unlikely|ruled out|excluded"
     r"|rejected|false|absent|missing|doubtful|implausible|impossible|nicht|pas|niet|ikke|inte"
@@ -51,22 +59,23 @@ _OPEN = re.compile(
 )
 """A clause that ends like this denies the next one ("It is not, in my view, positive")."""
 
-_CUES = r"""(?<!there\ )(?:is|are|was|were) be (?<!such\ )as says? choose choosing chose picks?
- selects? gives?(?:\ it)? go(?:ing)?\ (?:with|for) went\ with opt(?:ing)?\ for settle\ on
- vote(?:\ for)? lean(?:s|ing)?\ towards? calls?(?:\ it|\ this)? label rate deem consider express\w*
- conveys? shows? indicates? suggests? reflects? ask(?:s|ing)?\ (?:for|about) about concerns?
- relate[sd]?\ to refers?\ to belongs?\ (?:to|in) falls?\ (?:under|into|in) fits? matches seems?
- appears? sounds? feels? remains? es está son est ist sind é è são это является dirais diría diria
- direi sage elijo choisis wähle scelgo escolho como comme als parece semble scheint sembra هو هي
- ال\w+"""
-_FILLERS = r"""an? the this that it its to be being as of in my one \w+ly very quite rather more
- most best likely overall mostly just also still then indeed category class label type sentiment
- tone answer option number under for both \w+\ and un una une uno ein eine einen el la le lo il um
- uma muy très sehr molto muito \w+mente \w+ment de du der die das"""
-
-
-def _either(words: str) -> str:
-    return "|".join(re.split(r"(?<!\\)\s+", words.strip()))
+_CUES = r"""
+(?<!there\ )(?:is|are|was|were) be (?<!such\ )as says? choose choosing chose picks? selects?
+gives?(?:\ it)? go(?:ing)?\ (?:with|for) went\ with opt(?:ing)?\ for settle\ on vote(?:\ for)?
+lean(?:s|ing)?\ towards? calls?(?:\ it|\ this)? label rate deem consider express\w* conveys?
+shows? indicates? suggests? reflects? ask(?:s|ing)?\ (?:for|about) about concerns?
+relate[sd]?\ to refers?\ to belongs?\ (?:to|in) falls?\ (?:under|into|in) fits? matches seems?
+looks? appears? sounds? feels? remains? es está son est ist sind é è são это является dirais
+diría diria direi sage elijo choisis wähle scelgo escolho como comme als parece semble scheint
+sembra هو هي ال\w+
+"""
+_FILLERS = r"""
+an? the this that it its to be being as of in my one \w+ly very quite rather more most best
+likely overall mostly just also still then indeed category class label type sentiment tone answer
+option number under rated labell?ed classified considered deemed marked called judged tagged for
+both \w+\ and un una une uno ein eine einen el la le lo il um uma muy très sehr molto muito
+\w+mente \w+ment de du der die das
+"""
 
 
 _FILLING = rf"(?:(?:{_either(_FILLERS)})\s{{1,5}}){{0,6}}"
@@ -75,7 +84,8 @@ _FILLERS_JOINED = "很|非常|比较|较为|更|最|一种|一个|一個|明显|
 _FRAME = re.compile(
     rf"(?:\b(?:{_either(_CUES)})(?!\w)|['’](?:s|re)\b|{_CUES_JOINED})\s{{0,5}}{_FILLING}"
     rf"(?:(?:{_FILLERS_JOINED})\s?){{0,4}}{MARK}"
-    rf"|^[^\w{MARK[1:-1]}]*(?:[\w ]{{1,20}}- )?{_FILLING}{MARK}(?=\W*$)",
+    rf"|^[^\w{MARK[1:-1]}]*(?:[\w ]{{1,20}}- )?{_FILLING}{MARK}"
+    rf"(?=(?:\s(?:stars?|points?|sentiment|tone|review|category|label|class))?\W*$)",
     re.IGNORECASE,
 )
 _FRAME_AFTER = re.compile(
@@ -104,7 +114,7 @@ _YES = re.compile(
 _NUMBER = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s?(?:(%)|/\s?(\d{1,9}))?")
 _VERDICT = re.compile(
     rf"({MARK})[)\]\"']{{0,2}}\s{{0,3}}([:=?：？]|\s[-–]|[—(]|->|\n)[\s(]{{0,3}}"
-    rf"(\d[\d.,]{{0,12}}\s?(?:%|/\s?\d{{1,9}})?(?![^\W_])|[^.,;!?()\n。{MARK[1:-1]}]{{1,60}})"
+    rf"(\d[\d.,]{{0,12}}\s?(?:%|/\s?\d{{1,9}})?(?![^\W_])|[^.,;!?()\n。{MARK[1:-1]}]{{1,60}}+(?!{MARK}))"
 )
 _BEFORE = re.compile(
     rf"(?:☐|\[ \]|[❌✗✘¬≠]|(?:{NEGATES.pattern})(?: \w{{1,20}}){{0,1}}"
@@ -124,15 +134,19 @@ class Stances(NamedTuple):
     named: set[int]
 
 
-def settled(text: str) -> str:
+def settled(text: str, plain: Set[int]) -> str:
     """The text after labels that a form, not a sentence, decides on.
 
     "▮: no", "▮? No.", "▮: 0 %", "❌ ▮" deny a label; "▮: yes", "▮? Yes." affirm it; one with a
     short remark of unknown meaning behind it ("▮: nej") or with a low score is only named.
     Questions and scales ("from 1 to 5") say nothing of their labels and are left out.
+
+    Args:
+        text: marked.
+        plain: as in ``stances``; a remark behind one of them is no verdict ("1: awful").
     """
     text = _BEFORE.sub(lambda found: _other(found[1] or found[2], _DENIED), text)
-    text = _SCALE.sub("", _VERDICT.sub(_verdict, text))
+    text = _SCALE.sub("", _VERDICT.sub(lambda found: _verdict(found, plain), text))
     if "?" not in text and "？" not in text and "؟" not in text:
         return text
     return "".join(
@@ -184,12 +198,14 @@ def _read_clause(
     denied_from = 0 if carried else first.end() if first else len(clause)
     denied_to = max((found.start() for found in _AFTER.finditer(clause)), default=-1)
     framed = {found.end() - 1 for found in _FRAME.finditer(clause)}
-    framed |= {found.start() for found in _FRAME_AFTER.finditer(clause)}
+    followed = {found.start() for found in _FRAME_AFTER.finditer(clause)}
     for mark in marks:
         label, after = label_of(mark[0]), clause[mark.end() : mark.end() + 80]
         if mark.start() >= denied_from or mark.start() < denied_to:
             made.denied.add(label)
-        elif mark.start() in framed and _ends_well(label, after, plain):
+        elif mark.start() in followed or (
+            mark.start() in framed and _ends_well(label, after, plain)
+        ):
             made.affirmed.add(label)
         elif not (label in plain and _QUANTITY.match(after)):
             made.named.add(label)
@@ -203,7 +219,7 @@ def _ends_well(label: int, after: str, plain: Set[int]) -> bool:
     return _UNSPACED.match(after) is None or _SUFFIX.match(after) is not None
 
 
-def _verdict(found: re.Match[str]) -> str:
+def _verdict(found: re.Match[str], plain: Set[int]) -> str:
     """What stands behind a label, separated from it, decides on it."""
     mark, separator, answer = found.groups()
     answer = answer.strip()
@@ -220,6 +236,8 @@ def _verdict(found: re.Match[str]) -> str:
     against = NEGATES.match(answer)
     if against and (strict or against.end() == len(answer)):
         return found[0].replace(mark, _other(mark, _DENIED))
+    if separator in ":=：" and len(answer.split()) <= 2 and label_of(mark) not in plain:
+        return found[0].replace(mark, _other(mark, _NAMED))
     return found[0]
 
 
