@@ -104,7 +104,8 @@ def garbled(text: str, other: str, rng: random.Random) -> str:
     "piece",
     ["label is ", "positive ", "positive: no. ", "is positive, ", "not ", "<think>", "</think>",
      "_", "*", "a_", "!", "\n", "[", "{", "```", "'", '"', "<", "answer: ", "1. ", "是",
-     "the most ", "~~", "\u00ad", '{"label": "', "[1,", "\nText:", "&amp;", "(", " - ", "?", "assistantfinal"],
+     "the most ", "~~", "\u00ad", '{"label": "', "[1,", "\nText:", "&amp;", "(", " - ", "?",
+     "assistantfinal"],
 )  # fmt: skip
 def test_a_reply_of_a_megabyte_is_read_within_a_second(piece: str) -> None:
     text = (piece * (1_000_000 // len(piece)))[:999_000]
