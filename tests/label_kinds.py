@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.label_replies import SENTIMENT, STARS, YES
+from tests.label_replies import LETTERS, SENTIMENT, STARS, YES
 
 __all__ = ["KINDS"]
 
@@ -23,6 +23,19 @@ EMOTION = ("joy", "anger", "fear", "none")
 TOXIC = ("toxic", "not toxic")
 HATE = ("hate", "offensive", "neither")
 URGENCY = ("urgent", "normal")
+ROMAN_4 = ("I", "II", "III", "IV")
+FRAUD = ("fraud", "legit")
+STANCE = ("pro", "con", "neutral")
+CHINESE_TOPICS = ("体育", "财经", "科技")
+SHI_FOU = ("是", "否")
+KATAKANA = ("ポジティブ", "ネガティブ")
+THAI_ADJECTIVES = ("เชิงบวก", "เชิงลบ")
+ARABIC_TOPICS = ("رياضة", "سياسة")
+RUSSIAN = ("положительный", "отрицательный")
+GERMAN = ("positiv", "negativ")
+FRENCH = ("positif", "négatif")
+POSITIVO_NEGATIVO = ("positivo", "negativo")
+HINDI = ("सकारात्मक", "नकारात्मक")
 ABC = ("A", "B", "C")
 
 KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
@@ -93,6 +106,131 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
         ("none", "some"): {
             "none": ["none", "None"],
         },
+        ("A+", "A", "A-", "B"): {
+            "A+": ["A+", "My grade: A+"],
+            "A": ["A"],
+            "A-": ["(A-)"],
+        },
+        ("C#", "C", "F#", "F"): {
+            "F#": ["F#"],
+            "C": ["Answer: C."],
+        },
+        ("Node", "Node.js"): {
+            "Node.js": ["Node.js", "node.js"],
+            "Node": ["It is about Node."],
+        },
+        ("p53", "P53"): {
+            "p53": ["p53"],
+            "P53": ["The label is P53."],
+        },
+        ("M/F", "M"): {
+            "M": ["M"],
+            "M/F": ["M/F"],
+        },
+        ("24/7", "24"): {
+            "24": ["24"],
+            "24/7": ["24/7"],
+        },
+        ("1", "10", "100"): {
+            "10": ["10"],
+            "100": ["100"],
+        },
+        ("v2", "v2.1"): {
+            "v2": ["v2."],
+            "v2.1": ["Label: v2.1"],
+        },
+        ("más", "mas"): {
+            "más": ["más"],
+            "mas": ["mas"],
+        },
+        ("Straße", "Strasse"): {
+            "Straße": ["Straße"],
+            "Strasse": ["Strasse"],
+        },
+        ("🙂", "🙁"): {
+            "🙁": ["🙁"],
+            "🙂": ["The emoji is 🙂"],
+        },
+        ("x*", "x"): {
+            "x*": ["x*"],
+            "x": ["x"],
+        },
+        ("+", "-"): {
+            "+": ["+"],
+            "-": ["-"],
+        },
+        ("dobre", "złe"): {
+            "złe": ["Odpowiedź: złe"],
+        },
+        ("goed", "slecht"): {
+            None: ["Dit is geenszins goed"],
+        },
+        ("bun", "rau"): {
+            None: ["Nu este bun"],
+        },
+        ("καλό", "κακό"): {
+            None: ["Δεν είναι καλό"],
+        },
+        ("טוב", "רע"): {
+            None: ["זה לא טוב"],
+        },
+        ("good", "bad"): {
+            None: ["Ini bukan good"],
+        },
+        ("<5", "5+"): {
+            "<5": ["&lt;5"],
+        },
+        ("it's ok", "bad"): {
+            "it's ok": ["it&#39;s ok"],
+        },
+        ("safe", "unsafe"): {
+            None: [
+                "Unsafe: no",
+                "Unsafe: 0 %",
+                "It is not unsafe.",
+                "unsafe is ruled out",
+                "devoid of anything unsafe",
+                "Nothing here is unsafe",
+                "Unsafe — unlikely",
+                "Unsafe, no.",
+                "Unsafe: nej",
+                "Unsafe: tidak",
+                "Unsafe? Tidak.",
+            ],
+            "safe": ["unsafe? no, safe", "The text is safe.", "Safety: safe"],
+        },
+        ("news", "opinion", "ad"): {
+            "news": ["1. The text reports an event. Therefore it is news."],
+            "opinion": [
+                "news, opinion or ad? I'd pick opinion.",
+                "I would label it opinion.",
+                "opinion rather than news",
+                "This is an opinion piece, not news.",
+                "Ad? No. Opinion.",
+            ],
+            None: ["It reads like an ad.", "ad-free"],
+            "ad": ["Neither news nor opinion; it is an ad.", "An ad."],
+        },
+        ("0", "1", "2"): {
+            "0": ["0", "1. First, it is hot. I choose 0."],
+            "1": ["Label: 1"],
+            "2": ["There are 0 errors, so the class is 2."],
+            None: ["2%", "1.5"],
+        },
+        ("IT", "HR", "PR"): {
+            "IT": ["IT", "it", "Department: IT"],
+            "HR": ["It is about payroll: HR"],
+            "PR": ["It belongs to PR."],
+            None: ["The ticket goes to IT."],
+        },
+        ("vero", "falso"): {
+            "vero": ["Vero.", "È vero."],
+        },
+        ("hot", "cold"): {
+            None: ["hot dog", "It is cold, isn't it?"],
+            "hot": ["It is hot.", "hot!", "HOT"],
+            "cold": ["The soup was not hot, it was cold.", "It isn't hot at all. Cold."],
+        },
     },
     "json": {
         GRADES: {
@@ -130,7 +268,7 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
         },
         YES: {
             "yes": ['{"label": true}'],
-            "no": ['{"label": false}'],
+            "no": ['{"label": false}', '{"answer": false}'],
         },
         ("true", "false"): {
             "true": ['{"label": true}'],
@@ -150,6 +288,29 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 '{"label": "positive", "alternatives": ["negative"]}',
                 '{"polarity": "positive"}',
             ],
+        },
+        ("C#", "C", "F#", "F"): {
+            "F": ['{"label":"F"}'],
+        },
+        FRAUD: {
+            None: ['{"fraud": false}', '{"fraud": "False"}'],
+        },
+        ("None", "Some"): {
+            "None": ['{"label": "None"}'],
+        },
+        ("null", "value"): {
+            "null": ['{"answer": null}'],
+        },
+        ("True", "False"): {
+            "True": ['{"label": true}'],
+        },
+        ("safe", "unsafe"): {
+            None: ['{"unsafe": false}'],
+            "unsafe": ['{"unsafe": true}'],
+        },
+        ("0", "1", "2"): {
+            "2": ['{"label": 2}'],
+            "1": ['{"class": 1.0}'],
         },
     },
     "denials": {
@@ -256,19 +417,31 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 "negative? I would say positive",
                 "Negative? I'd say positive.",
                 "negative? No, positive",
+                "Positive - no negative words.",
             ],
             None: [
                 "It is not, in my opinion, positive.",
                 "It is not so positive.",
                 "The tone may be positive.",
                 "It could be positive",
+                "positive? No: negative.",
+                "It's not that it is positive.",
             ],
-            "negative": ["negative, definitely not positive", "It is negative and not positive."],
+            "negative": [
+                "negative, definitely not positive",
+                "It is negative and not positive.",
+                "positive? I would go for negative",
+                "Is it positive or negative? It is negative.",
+                "Positive? Hmm. I'd choose negative.",
+                "Could this be positive? The answer: negative",
+                "Answer: **negative**\n\nThe text is not positive.",
+                "The answer isn't positive, it's negative",
+            ],
         },
         YES: {
-            "yes": ["No, I would say yes.", "Yes, no doubt."],
+            "yes": ["No, I would say yes.", "Yes, no doubt.", "Is it? Yes."],
             None: ["There is no doubt: yes"],
-            "no": ["Spam: no", "Is it spam? No.", "No."],
+            "no": ["Spam: no", "Is it spam? No.", "No.", "Yes or no? I say no."],
         },
         NEWS: {
             "Sports": ["World? No, it's Sports."],
@@ -280,6 +453,46 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
         HATE: {
             "neither": ["neither", "The answer is neither."],
             None: ["It is neither hate nor offensive."],
+        },
+        FRAUD: {
+            None: [
+                "Fraud: no",
+                "Fraud? None.",
+                "Fraud: 0.0%",
+                "fraud = 0",
+                "Fraud - none detected",
+                "This is free from fraud.",
+                "It seems devoid of any fraud.",
+                "Fraud seems unlikely here.",
+                "We can rule out fraud.",
+                "Fraud has been ruled out.",
+                "There's no indication of fraud.",
+                "I see no fraud.",
+                "fraud: not applicable",
+                "Fraud? Absolutely not.",
+                "Not fraud",
+                "Nothing suggests fraud.",
+                "I would not go with fraud.",
+                "The opposite of fraud.",
+                "Fraud (unlikely)",
+                "Fraud: ✗",
+                "fraud: ❌",
+                "fraud → no",
+                "| fraud | no |",
+                "Fraud probability: 0%",
+                "Fraud can be excluded.",
+                "Fraud is not present",
+                "Fraud is absent.",
+                "not a case of fraud",
+                "Far from being fraud",
+                "I refuse to call it fraud.",
+                "Fraud is the wrong label.",
+                "It's anything but fraud.",
+            ],
+            "fraud": ["Fraud: yes", "Fraud: ✅"],
+        },
+        STANCE: {
+            "con": ["pro or con? I would choose con."],
         },
     },
     "languages": {
@@ -385,6 +598,76 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
             ],
             "normal": ["Es ist normal.", "É normal."],
         },
+        POSITIVO_NEGATIVO: {
+            "negativo": ["No, es negativo", "El sentimiento es negativo."],
+            None: ["No creo que sea positivo", "No diría que es positivo", "Nada positivo"],
+        },
+        FRENCH: {
+            "négatif": ["Le sentiment est négatif.", "Non, c'est négatif."],
+            None: ["Ce n'est pas positif", "Il n'y a rien de positif."],
+        },
+        GERMAN: {
+            "negativ": ["Der Text ist negativ.", "Nein, es ist negativ"],
+            None: ["Das ist keineswegs positiv.", "kaum positiv", "alles andere als positiv"],
+        },
+        RUSSIAN: {
+            None: ["Отзыв отрицательный.", "Отзыв не положительный"],
+            "отрицательный": ["Это отрицательный отзыв."],
+            "положительный": ["Ответ: положительный"],
+        },
+        HINDI: {
+            "सकारात्मक": ["यह समीक्षा सकारात्मक है।"],
+            None: ["यह सकारात्मक नहीं है"],
+            "नकारात्मक": ["नकारात्मक"],
+        },
+        ("positif", "negatif"): {
+            None: ["Bu metin positif değil."],
+        },
+        ("dobre", "złe"): {
+            None: ["To nie jest dobre"],
+        },
+        ("bra", "dålig"): {
+            None: ["Det är inte bra"],
+        },
+        ("goed", "slecht"): {
+            None: ["Het is niet goed"],
+        },
+        ("hyvä", "huono"): {
+            None: ["Se ei ole hyvä"],
+        },
+        ("jó", "rossz"): {
+            None: ["Ez nem jó"],
+        },
+        CHINESE_TOPICS: {
+            "体育": ["体育。因为提到了球队。", "答案是体育。"],
+            "科技": ["这篇文章属于科技类。", "该文本的主题是科技"],
+            None: ["这篇文章不属于科技类。", "体育或财经", "这不是体育新闻"],
+            "财经": ["类别：财经", "不是体育，是财经。"],
+        },
+        SHI_FOU: {
+            "是": ["是"],
+            "否": ["否。", "答案：否"],
+            None: ["是的"],
+        },
+        KATAKANA: {
+            "ポジティブ": ["このレビューはポジティブです。"],
+            "ネガティブ": ["ネガティブ。理由:不満が多い。"],
+            None: ["ポジティブではありません。", "ポジティブとは言えない"],
+        },
+        THAI_ADJECTIVES: {
+            "เชิงบวก": ["ข้อความนี้เป็นเชิงบวก"],
+            None: ["ไม่เป็นเชิงบวก"],
+            "เชิงลบ": ["คำตอบคือเชิงลบ"],
+        },
+        ARABIC_TOPICS: {
+            "رياضة": ["الموضوع رياضة."],
+            None: ["الموضوع ليس رياضة"],
+            "سياسة": ["الإجابة: سياسة"],
+        },
+        ("vero", "falso"): {
+            None: ["Non è vero"],
+            "falso": ["No, è falso."],
+        },
     },
     "sentences": {
         SENTIMENT: {
@@ -417,14 +700,29 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 "positive | 0.98",
                 "Label 1: positive",
                 "the text is rated positive",
+                "Some might say negative, I say positive.",
+                "<|begin_of_thought|>negative<|end_of_thought|><|begin_of_solution|>positive<|end_of_solution|>",
+                "<unused94>thought\nnegative<unused95>positive",
+                "My final answer is positive.",
+                "I cannot find anything negative; positive.",
+                "positive=True",
+                "sentiment: 'positive' (not 'negative')",
+                "They said it was positive.",
             ],
             None: [
                 "Positive. Actually, it is negative.",
                 "The review has a positive tone.",
                 "Positive 0.98",
                 "I was going to say negative, but it is positive.",
+                "<reasoning>negative",
+                "I'd lean positive.",
+                "positive=False",
             ],
-            "negative": ["Not a positive word in it, so negative.", "negative (not positive)"],
+            "negative": [
+                "Not a positive word in it, so negative.",
+                "negative (not positive)",
+                "negative: yes, positive: no",
+            ],
         },
         NEWS: {
             "Sci/Tech": ["sci/tech", "Category: Sci/Tech"],
@@ -436,6 +734,10 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
             "none": ["none", "None."],
             "joy": ["The emotion is joy.", "joy, none of the others"],
             None: ["None of these"],
+        },
+        STANCE: {
+            "con": ["con"],
+            "neutral": ["neutral: neither pro nor con"],
         },
     },
     "reasoning": {
@@ -451,11 +753,19 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 "<|channel>thought\nnegative<channel|>positive",
                 "<|START_THINKING|>negative<|END_THINKING|>positive",
                 "<think>a</think>positive<|im_end|>\n<|im_start|>user\nnegative",
+                "<thinking>negative</thinking>\n\nPositive",
+                "<|channel|>analysis<|message|>negative<|end|><|start|>assistant<|channel|>final<|message|>positive",
+                "<seed:think>negative</seed:think>positive",
+                "analysisUser wants label. Negative?assistantfinal**Positive**",
+                "<think>\nnegative</think>\n<answer>positive</answer>",
             ],
         },
         ROMAN: {
             "III": ["I think it is III.", "III, I think."],
             "II": ["I think that II is correct."],
+        },
+        FRAUD: {
+            None: ["Fraud? I don't think so."],
         },
     },
     "short": {
@@ -464,6 +774,7 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 "1. The text complains. So the rating is 2.",
                 "1. The text complains. I would give it 2.",
                 "From 1 to 5: 2",
+                "3. The service was slow, so I would rate it 2.",
             ],
             "4": [
                 "On a scale of 1 to 5, I would give it a 4.",
@@ -484,9 +795,16 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
                 "#3",
                 "No. 3",
                 "３",
+                "2 or 3? I would go with 3.",
             ],
-            "5": ["1) It praises.\n2) It thanks.\nFinal answer: 5"],
-            "1": ["There are 2 complaints, so 1."],
+            "5": [
+                "1) It praises.\n2) It thanks.\nFinal answer: 5",
+                "The rating is 5 because of 3 reasons.",
+            ],
+            "1": [
+                "There are 2 complaints, so 1.",
+                "1. Bad food. 2. Rude staff. Therefore my score is 1.",
+            ],
         },
         ROMAN: {
             "II": ["I, on reflection, choose II.", "II", "II.", "Option II fits best."],
@@ -519,13 +837,36 @@ KINDS: dict[str, dict[Labels, dict[str | None, list[str]]]] = {
             ],
             "A": ["I'd pick A.", "A: a review", "Option A: a film review"],
         },
+        ROMAN_4: {
+            "IV": ["I, having read it, pick IV."],
+            "II": ["I believe the answer is II."],
+            "III": ["I'd say III"],
+        },
+        LETTERS: {
+            "D": ["A, C or D? My pick is D.", "D, not A"],
+            "C": ["A quick look suggests C."],
+            "A": ["I choose A."],
+        },
     },
     "invisible": {
         ("R&D", "sales"): {
             "R&D": ["R&amp;D", "The department is R&amp;D.", "R&D"],
         },
         SENTIMENT: {
-            "positive": ["posi\xadtive", "posi\u200btive", "\ufeffpositive", "p\u2060ositive."],
+            "positive": [
+                "posi\xadtive",
+                "posi\u200btive",
+                "\ufeffpositive",
+                "p\u2060ositive.",
+                "\u200bpositive\u200b",
+                "pos\xadi\xadtive.",
+            ],
+        },
+        ("AT&T", "Verizon"): {
+            "AT&T": ["AT&amp;T"],
+        },
+        ("sub-topic", "topic"): {
+            "sub-topic": ["sub\xad-topic"],
         },
     },
 }

@@ -17,13 +17,14 @@ LONGEST = 1_000_000
 
 _THOUGHTS = (
     r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection"
-    r"|reasoning_scratchpad)"
+    r"|reasoning_scratchpad|thought_process|chain_of_thought|inner_monologue|cot|rationale"
+    r"|explanation)"
 )
 _REASONING = re.compile(
-    rf"""(?P<close> <(?:/{_THOUGHTS}|channel\|)>|◁/think▷|\[/think\]
+    rf"""(?P<close> <(?:/{_THOUGHTS}|channel\||unused95)>|◁/think▷|\[/think\]
         |<\|(?:/think|end_?(?:of_)?(?:think|thinking|thought))\|>
         |<\|channel\|>\s{{0,3}}final\b(?:[^<>|]{{0,40}})<\|message\|>)
-    | <{_THOUGHTS}(?:\s[^<>\n]{{0,80}})?>|◁think▷|\[think\]
+    | <(?:{_THOUGHTS}|unused94)(?:\s[^<>\n]{{0,80}})?>|◁think▷|\[think\]
         |<\|(?:think|(?:start|begin)_?(?:of_)?(?:think|thinking|thought))\|>
         |<\|channel\|?>\s{{0,3}}(?:analysis|commentary|thought)\b""",
     re.VERBOSE | re.IGNORECASE,

@@ -34,15 +34,15 @@ non lacks? lacking unlikely opposite contrary isnt doesnt dont exclud\w+ reject\
 denied dismiss\w* rul\w+\ out rather\ than instead\ of far\ from (?:any|every)thing\ but all\ but
 fails? if whether unless doubt\w* free\ (?:of|from) devoid absen\w+ wrong\w* incorrect\w*
 mistak\w+ mislabel\w* misclassif\w+ false\w* untrue zero 0\s{0,3}% less least disagree\w* against
-except other\ than apart\ from short\ of impossible improbable implausible may might could
-perhaps maybe possibly potentially supposed\w* pretend\w* used\ to alleged\w* seeming\w* almost
-nearly partly tempt\w* would\ have should\ have at\ first initially ne pas jamais sans aucun\w*
-ni nicht kein\w* nie niemals weder ohne não nem sem nunca jamás tampoco nada nadie sin ningun\w*
-ningún senza mai né niente nessun\w* niet geen nooit inte ingen ikke ei eivät nem не нет ни
-нельзя без вряд değil yok ليس ليست لا لم لن غير ما नहीं nein nej nope nee いいえ
+except other\ than apart\ from short\ of alles\ andere impossible improbable implausible may
+might could perhaps maybe possibly potentially supposed\w* pretend\w* used\ to alleged\w*
+seeming\w* almost nearly partly tempt\w* would\ have should\ have at\ first initially ne pas
+jamais sans aucun\w* ni nicht kein\w* nie niemals weder ohne não nem sem nunca jamás tampoco nada
+nadie sin ningun\w* ningún senza mai né niente nessun\w* niet geen nooit inte ingen ikke ei eivät
+nem не нет ни нельзя без вряд değil yok ليس ليست لا لم لن غير ما नहीं nein nej nope nee いいえ
 """
 _JOINED = (
-    "[不没沒无無未否别莫勿难難]|非(?!常)|如果|可能|也许|或许|怎么|ない|ません|아니|않|못"
+    "[不没沒无無未否莫勿难難]|(?<![类類性特个分级])别|非(?!常)|如果|可能|也许|或许|怎么|ない|ません|아니|않|못"
     "|ไม่|มิ|หาก|ถ้า|อาจ"
 )
 NEGATES = re.compile(
@@ -66,8 +66,8 @@ lean(?:s|ing)?\ towards? calls?(?:\ it|\ this)? label rate deem consider express
 shows? indicates? suggests? reflects? ask(?:s|ing)?\ (?:for|about) about concerns?
 relate[sd]?\ to refers?\ to belongs?\ (?:to|in) falls?\ (?:under|into|in) fits? matches seems?
 looks? appears? sounds? feels? remains? es está son est ist sind é è são это является dirais
-diría diria direi sage elijo choisis wähle scelgo escolho como comme als parece semble scheint
-sembra هو هي ال\w+
+diría diria direi sage elijo choisis wähle scelgo escolho como comme parece semble scheint sembra
+هو هي ال\w+
 """
 _FILLERS = r"""
 an? the this that it its to be being as of in my one \w+ly very quite rather more most best
@@ -85,7 +85,8 @@ _FRAME = re.compile(
     rf"(?:\b(?:{_either(_CUES)})(?!\w)|['’](?:s|re)\b|{_CUES_JOINED})\s{{0,5}}{_FILLING}"
     rf"(?:(?:{_FILLERS_JOINED})\s?){{0,4}}{MARK}"
     rf"|^[^\w{MARK[1:-1]}]*(?:[\w ]{{1,20}}- )?{_FILLING}{MARK}"
-    rf"(?=(?:\s(?:stars?|points?|sentiment|tone|review|category|label|class))?\W*$)",
+    rf"(?=(?:\s(?:stars?|points?|sentiment|tone|review|category|label|class))?\W*$"
+    r"|\s(?:rather than|instead of)\b)",
     re.IGNORECASE,
 )
 _FRAME_AFTER = re.compile(
@@ -113,7 +114,7 @@ _YES = re.compile(
 )
 _NUMBER = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s?(?:(%)|/\s?(\d{1,9}))?")
 _VERDICT = re.compile(
-    rf"({MARK})[)\]\"']{{0,2}}\s{{0,3}}([:=?：？]|\s[-–]|[—(]|->|\n)[\s(]{{0,3}}"
+    rf"({MARK})[)\]\"']{{0,2}}\s{{0,3}}([:=?：？|→]|=>|->|\s[-–]|[—(]|\n)[\s(]{{0,3}}"
     rf"(\d[\d.,]{{0,12}}\s?(?:%|/\s?\d{{1,9}})?(?![^\W_])|[^.,;!?()\n。{MARK[1:-1]}]{{1,60}}+(?!{MARK}))"
 )
 _BEFORE = re.compile(
@@ -224,7 +225,7 @@ def _verdict(found: re.Match[str], plain: Set[int]) -> str:
     mark, separator, answer = found.groups()
     answer = answer.strip()
     number = _NUMBER.fullmatch(answer)
-    strict = separator in ":=?：？"
+    strict = separator in ":=?：？|→=>->"
     if number:
         value = float(number[1].replace(",", ".")) / (
             100 if number[2] else float(number[3] or 1) or 1
@@ -234,7 +235,7 @@ def _verdict(found: re.Match[str], plain: Set[int]) -> str:
     if _YES.fullmatch(answer):
         return f"\n{mark}\n"
     against = NEGATES.match(answer)
-    if against and (strict or against.end() == len(answer)):
+    if against and (strict or len(answer.split()) <= (1 if separator == "\n" else 3)):
         return found[0].replace(mark, _other(mark, _DENIED))
     if separator in ":=：" and len(answer.split()) <= 2 and label_of(mark) not in plain:
         return found[0].replace(mark, _other(mark, _NAMED))
