@@ -94,7 +94,9 @@ class _Board:
     def put(self, mention: Mention) -> None:
         """Place one, where need be instead of shorter ones."""
         text, kind = mention
-        places = self._places_of(text)
+        places = self._places.get(text)
+        if places is None:
+            places = self._places[text] = self._sentence.places(text)
         if not places:
             self.missing.append(text)
             return
@@ -118,25 +120,28 @@ class _Board:
 
     def repeat(self, mentions: Sequence[Mention]) -> None:
         """Words that are listed once mark all their places that are free."""
+        if all(len(places) < 2 for places in self._places.values()):
+            return
         counts = Counter(mention.text for mention in mentions)
         placed = {owner[1]: owner[0].type for owner in self._owner if owner}
-        for text in sorted(placed, key=len, reverse=True):
-            while counts[text] == 1 and (place := self._free(text, 0)) is not None:
+        once = [text for text in placed if counts[text] == 1]
+        for text in sorted(once, key=len, reverse=True):
+            while (place := self._free(text, 0)) is not None:
                 span = Span(*place, placed[text])
                 self._set(span, text, (span, text))
 
-    def _places_of(self, text: str) -> list[_Place]:
-        if text not in self._places:
-            self._places[text] = self._sentence.places(text)
-        return self._places[text]
-
     def _free(self, text: str, cursor: int) -> _Place | None:
         """The first free place behind the cursor, else the first free one."""
-        places = self._places_of(text)
+        places = self._places[text]
         if self._used[text] >= len(places):
             return None
-        free = [one for one in places if not any(self._owner[one[0] : one[1]])]
-        return next((one for one in free if one[0] >= cursor), free[0] if free else None)
+        first: _Place | None = None
+        for place in places:
+            if not any(self._owner[place[0] : place[1]]):
+                if place[0] >= cursor:
+                    return place
+                first = first or place
+        return first
 
     def _longer(
         self, text: str, places: Sequence[_Place]

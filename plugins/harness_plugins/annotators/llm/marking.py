@@ -90,6 +90,9 @@ class Names:
 
     def find(self, text: str) -> int | None:
         """The index of the name that a text is, by the strictest form in which it is one."""
+        exact = self._tables[0].get(text) if self._tables else None
+        if exact is not None:
+            return exact
         if len(text) <= _LONGEST:
             for table, key in zip(self._tables, self._forms(text.strip()), strict=True):
                 if key in table:

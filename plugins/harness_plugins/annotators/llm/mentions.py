@@ -149,10 +149,12 @@ class MentionReader:
         if item.keys() == _ASKED_FOR:
             return item["text"], item["type"]
         values = {plain_key(key): value for key, value in item.items()}
-        word = next((key for key in _TEXT_KEYS if key in values), "")
+        words = [key for key in _TEXT_KEYS if key in values]
         kind = next((key for key in _TYPE_KEYS if key in values), "")
-        if not kind and "entity" in values and word != "entity":
+        if not kind and len(words) > 1 and "entity" in words:
             kind = "entity"
+            words.remove(kind)
+        word = words[0] if words else ""
         if not kind and self._only is not None and values.keys() <= {word} | _PLACE_KEYS:
             return values.get(word), self._types[0]
         return values.get(word), values.get(kind)

@@ -37,6 +37,8 @@ _END = re.compile(
     r"|\n[^\S\n]*(?:Text|User):"
 )
 """What follows is a chat that a model without a stop token goes on with, in the prompt's form."""
+_MARKED = re.compile(r"[<◁]|\[/?(?:think|inst)|assistantfinal|analysis|text:|user:", re.I)
+"""Where none of it is, there is nothing to leave out."""
 _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]")
 
 _VERBS = (
@@ -83,14 +85,16 @@ def said(text: str, finish: str) -> Said | str:
     if len(text) > LONGEST:
         return TOO_LONG
     cut = finish == "length"
-    answer = _without_reasoning(text)
-    if answer is None:
-        return CUT
-    text = answer.strip()
-    end = _END.search(text)
-    if end and _CONTROL.sub("", text[: end.start()]).strip():
-        text, cut = text[: end.start()], False
-    text = _CONTROL.sub(" ", text).strip()
+    if _MARKED.search(text):
+        answer = _without_reasoning(text)
+        if answer is None:
+            return CUT
+        text = answer.strip()
+        end = _END.search(text)
+        if end and _CONTROL.sub("", text[: end.start()]).strip():
+            text, cut = text[: end.start()], False
+        text = _CONTROL.sub(" ", text)
+    text = text.strip()
     if not text:
         return CUT if cut else EMPTY
     return Said(text, cut)
