@@ -125,9 +125,10 @@ class Chat:
 
 
 def fenced(text: str) -> str:
-    """The text between two lines of backticks, three or more than it has in a row."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    """The text between two lines of backticks, three, or one more than it has in a row."""
+    fence = "```"
+    if fence in text:
+        fence = "`" * (max(map(len, re.findall("`+", text))) + 1)
     return f"{fence}\n{text}\n{fence}"
 
 
