@@ -129,7 +129,7 @@ class LlmSettings:
         base_url: the address that was set, or None.
         sampling: request parameters as they are sent, without the limit of tokens.
         max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs: as in ``LlmKeys``.
+        samples, structured, logprobs, repeats: as in ``LlmKeys``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
         price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
@@ -144,6 +144,7 @@ class LlmSettings:
     samples: int = 1
     structured: bool | None = None
     logprobs: bool = False
+    repeats: Literal["all", "first"] = "all"
     optional: frozenset[str] = frozenset()
     pace: Pace = Pace()
     batch: bool = False
@@ -242,6 +243,7 @@ def settings_of(
         samples=config.samples,
         structured=config.structured,
         logprobs=config.logprobs,
+        repeats=config.repeats,
         optional=optional,
         pace=replace(service.pace, **config.model_dump(include=_PACE, exclude_unset=True)),
         batch=config.batch,

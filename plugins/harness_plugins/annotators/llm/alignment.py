@@ -8,13 +8,20 @@ found: to widen or to drop it would be a choice between two answers.
 
 from __future__ import annotations
 
-import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from harness.iob2 import Span
+from harness_plugins.annotators.llm.marking import clean
+
+Repeats = Literal["first", "all"]
+"""What a mention that is listed once marks: its first place, or every place of its words."""
+
+
+_Place = tuple[int, int]
 
 
 class Mention(NamedTuple):
@@ -39,47 +46,114 @@ class Aligned:
     overlapping: int
 
 
-def align(tokens: Sequence[str], mentions: Sequence[Mention]) -> Aligned:
+def align(tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats = "all") -> Aligned:
     """Place mentions in reading order.
 
     Each mention gets its first free place behind the one before it, else its first free
     place at all. Where only taken places are left, the longer mention keeps the place
     and the other looks for one elsewhere. Places are looked for as written; if there is
     none, without regard to case and to the form of quotes, dashes and brackets; if there
-    is none, by letters and digits alone.
+    is none, by letters and digits alone. A short mention with capitals is not found in
+    words without ("US" in "us").
+
+    Args:
+        tokens: of the sentence.
+        mentions: in the reply's order.
+        repeats: "all": words that the reply lists once are marked wherever they stand free
+            (annotators rarely mark only some of them: results/LOG.md).
     """
     if not mentions:
         return Aligned((), (), 0)
-    sentence = _Sentence(tokens)
-    placed: list[tuple[Span, str]] = []
-    missing: list[str] = []
-    overlapping = 0
-    cursor = 0
-    for text, kind in mentions:
-        places = sentence.places(text)
+    board = _Board(tokens)
+    for mention in mentions:
+        board.put(mention)
+    if repeats == "all":
+        board.repeat(mentions)
+    return Aligned(tuple(sorted(board.spans)), tuple(board.missing), board.overlapping)
+
+
+class _Board:
+    """Which tokens are taken by which mention."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._sentence = _Sentence(tokens)
+        self._owner: list[tuple[Span, str] | None] = [None] * len(tokens)
+        self._places: dict[str, list[_Place]] = {}
+        self._used: Counter[str] = Counter()
+        self._cursor = 0
+        self.missing: list[str] = []
+        self.overlapping = 0
+
+    @property
+    def spans(self) -> set[Span]:
+        """Those placed so far."""
+        return {owner[0] for owner in self._owner if owner}
+
+    def put(self, mention: Mention) -> None:
+        """Place one, where need be instead of shorter ones."""
+        text, kind = mention
+        places = self._places.get(text)
+        if places is None:
+            places = self._places[text] = self._sentence.places(text)
         if not places:
-            missing.append(text)
-            continue
-        place = _free(places, placed, cursor)
+            self.missing.append(text)
+            return
+        place = self._free(text, self._cursor)
+        evicted: list[tuple[Span, str]] = []
         if place is None:
-            place, evicted = _longer(places, placed)
-            overlapping += 1 if place is None else len(evicted)
-            placed = [one for one in placed if one not in evicted]
-        else:
-            evicted = []
+            place, evicted = self._longer(text, places)
         if place is None:
-            continue
-        placed.append((Span(*place, kind), text))
-        cursor = place[1]
+            self.overlapping += 1
+            return
         for span, words in evicted:
-            other = _free(sentence.places(words), placed, 0)
-            if other is not None:
-                placed.append((Span(*other, span.type), words))
-                overlapping -= 1
-    return Aligned(tuple(sorted(span for span, _ in placed)), tuple(missing), overlapping)
+            self._set(span, words, None)
+        self._set(Span(*place, kind), text, (Span(*place, kind), text))
+        self._cursor = place[1]
+        for span, words in evicted:
+            other = self._free(words, 0)
+            if other is None:
+                self.overlapping += 1
+            else:
+                self._set(Span(*other, span.type), words, (Span(*other, span.type), words))
 
+    def repeat(self, mentions: Sequence[Mention]) -> None:
+        """Words that are listed once mark all their places that are free."""
+        if all(len(places) < 2 for places in self._places.values()):
+            return
+        counts = Counter(mention.text for mention in mentions)
+        placed = {owner[1]: owner[0].type for owner in self._owner if owner}
+        once = [text for text in placed if counts[text] == 1]
+        for text in sorted(once, key=len, reverse=True):
+            while (place := self._free(text, 0)) is not None:
+                span = Span(*place, placed[text])
+                self._set(span, text, (span, text))
 
-_Place = tuple[int, int]
+    def _free(self, text: str, cursor: int) -> _Place | None:
+        """The first free place behind the cursor, else the first free one."""
+        places = self._places[text]
+        if self._used[text] >= len(places):
+            return None
+        first: _Place | None = None
+        for place in places:
+            if not any(self._owner[place[0] : place[1]]):
+                if place[0] >= cursor:
+                    return place
+                first = first or place
+        return first
+
+    def _longer(
+        self, text: str, places: Sequence[_Place]
+    ) -> tuple[_Place | None, list[tuple[Span, str]]]:
+        """The first place where each mention in the way is shorter, and those mentions."""
+        for begin, end in places if self._used[text] < len(places) else ():
+            clashing = {owner for owner in self._owner[begin:end] if owner}
+            if all(span.end - span.begin < end - begin for span, _ in clashing):
+                return (begin, end), sorted(clashing)
+        return None, []
+
+    def _set(self, span: Span, text: str, owner: tuple[Span, str] | None) -> None:
+        self._owner[span.begin : span.end] = [owner] * (span.end - span.begin)
+        self._used[text] += 1 if owner else -1
 
 
 class _Sentence:
@@ -99,6 +173,8 @@ class _Sentence:
                 break
             words = form(text)
             found = self._find(words, number) if words else []
+            if number and len(words) < _SAFE:
+                found = [one for one in found if not self._loses_capitals(text, *one)]
         return found
 
     def _as_shown(self, text: str) -> list[_Place]:
@@ -111,6 +187,9 @@ class _Sentence:
             found.append((begin, begin + count))
             position = self._shown.find(f" {text} ", position + 1)
         return found
+
+    def _loses_capitals(self, text: str, begin: int, end: int) -> bool:
+        return _capitals(text) and not _capitals("".join(self._tokens[begin:end]))
 
     def _find(self, words: str, number: int) -> list[_Place]:
         if number not in self._forms:
@@ -143,35 +222,6 @@ def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:
     return "".join(forms), begins, ends
 
 
-def _free(
-    places: Sequence[_Place], placed: Sequence[tuple[Span, str]], cursor: int
-) -> _Place | None:
-    """The first free place behind the cursor, else the first free one."""
-    first: _Place | None = None
-    for place in places:
-        if not _clashes(place, placed):
-            if place[0] >= cursor:
-                return place
-            first = first or place
-    return first
-
-
-def _longer(
-    places: Sequence[_Place], placed: Sequence[tuple[Span, str]]
-) -> tuple[_Place | None, list[tuple[Span, str]]]:
-    """The first place where each mention in the way is shorter, and those mentions."""
-    for begin, end in places:
-        clashing = _clashes((begin, end), placed)
-        if all(span.end - span.begin < end - begin for span, _ in clashing):
-            return (begin, end), clashing
-    return None, []
-
-
-def _clashes(place: _Place, placed: Sequence[tuple[Span, str]]) -> list[tuple[Span, str]]:
-    begin, end = place
-    return [one for one in placed if one[0].begin < end and begin < one[0].end]
-
-
 _SAME = str.maketrans(
     {
         **dict.fromkeys("“”„«»″", '"'),
@@ -188,14 +238,25 @@ def _written(text: str) -> str:
 
 def _folded(text: str) -> str:
     """Without case; quotes, dashes and treebank brackets in one form."""
-    folded = _written(unicodedata.normalize("NFKC", text).casefold()).translate(_SAME)
+    folded = _written(clean(text).casefold()).translate(_SAME)
     for name, bracket in _BRACKETS.items():
         folded = folded.replace(name, bracket)
     return folded.replace("''", '"')
 
 
 def _letters(text: str) -> str:
-    return "".join(char for char in _folded(text) if char.isalnum())
+    """Without punctuation, but for signs that make another name ("C++", "CD4-")."""
+    folded = _folded(text)
+    if folded[-1:] in _SIGNS or folded[:1] in _SIGNS:
+        return folded
+    return "".join(char for char in folded if char.isalnum() or char in "+#*%")
 
 
+def _capitals(text: str) -> bool:
+    return any(map(str.isupper, text))
+
+
+_SIGNS = ("+", "-", "#", "*", "%")
+_SAFE = 5
+"""Letters from which a mention is hardly another word in capitals ("US", "May", "Will")."""
 _FORMS: tuple[Callable[[str], str], ...] = (_written, _folded, _letters)

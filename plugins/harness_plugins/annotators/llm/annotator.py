@@ -67,7 +67,7 @@ class LlmAnnotator:
         self._encoder, self._embed = encoder, _remembering(encoder_at(encoder))
         self._opener = opener or _open_engine
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels)
+        self._answers = answers_for(task.kind, labels, settings.repeats)
         asked, service = settings.structured, settings.service
         self._chat = Chat(task, structured=service.structured(settings) if asked is None else asked)
         self._choices = tuple(labels) if service.choices and task.kind == "sequence" else ()

@@ -7,11 +7,9 @@ labels decides, by naming one or, naming several, by abstaining:
 2. JSON with a label as value (``{"label": "x"}``), bare, fenced or in prose;
 3. an announced answer ("Final answer: x", "Answer: x", "The label is x");
 4. a label on a line, or before other words and punctuation, of its own ("x - because ...");
-5. prose in which one label alone is mentioned and is neither negated nor asked about.
+5. sentences that affirm one label alone (``stances``).
 
-Negation is taken widely: a label behind "not" in the same clause is denied, however many
-words are between. A reading that is lost in this way costs an answer; a wrong one would
-cost a label.
+A reading that is lost in this way costs an answer; a wrong one would cost a label.
 """
 
 from __future__ import annotations
@@ -22,32 +20,22 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from harness.data import ABSTAINED
-from harness_plugins.annotators.llm.json_values import json_values
-from harness_plugins.annotators.llm.marking import (
-    MARK,
-    Marker,
-    is_mark,
-    label_of,
-    squashed,
-    stripped,
-)
+from harness_plugins.annotators.llm.json_values import json_values, plain_key
+from harness_plugins.annotators.llm.marking import MARK, Marker, is_mark, label_of, stripped
 from harness_plugins.annotators.llm.replies import CUT, REFUSED, Said, is_apology, is_refusal, said
+from harness_plugins.annotators.llm.stances import CLAUSE, NEGATES, SENTENCE, settled, stances
 
 NO_LABEL = "the reply names no label"
+LONG = "the reply is too long to be a label, and announces none at its end"
+_LONGEST = 20_000
+"""Characters of prose that are read; of a longer reply, the last ones, for an announced answer."""
 _KNOWN_REPLIES = 65_536
 _DEPTH = 4
 
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]?")
-_PART = re.compile(r"[.!?:;()\[\]{}\n\r]+|\s[-–]+\s|[—―→]|->")
-_CLAUSE = re.compile(
-    r"[.,;:!?()\[\]{}<>|/\\\n\r•…=→]+|\s[-–]+\s|[—―]|->"
-    r"|\b(?:(?<!anything )but|because|although|though|while|whereas|however|since|so|and not"
-    r"|rather(?! than))\b",
-    re.IGNORECASE,
-)
+_PART = re.compile(r"[.!?:;()\[\]{}\n\r。！？：；]+|\s[-–]+\s|[—―→]|->")
 _THEN = (
-    r"[^\n.:\U000f0000-\U000ffffd]{0,60}?"
-    r"(?:\s*(?::|=+>?|->|→|[-–—]+)|\s(?:is|was|would\ be|should\ be)\b)+"
+    r"[^\n.:?!。\U000f0000-\U0010fffd]{0,60}?"
+    r"(?:\s{0,5}(?::|=+>?|->|→|[-–—]+)|\s(?:is|was|would\ be|should\ be)\b)+"
 )
 _ANNOUNCED = tuple(
     re.compile(rf"\b(?:{nouns})\b{_THEN}", re.IGNORECASE | re.VERBOSE)
@@ -56,7 +44,7 @@ _ANNOUNCED = tuple(
         r"|verdict|decision|sentiment|prediction)",
         r"answer",
         r"label|category|class|classification|sentiment|type|prediction|output|result|verdict"
-        r"|conclusion|choice|topic|decision",
+        r"|conclusion|choice|topic|decision|rating|score|grade",
     )
 )
 _STRICT = 2
@@ -66,15 +54,17 @@ _KEYS = (
     ("answer", "label", "labels", "category", "class", "classification", "prediction", "sentiment"),
     ("output", "result", "type", "topic", "choice", "verdict", "response", "value", "name"),
 )
-_NEGATES = re.compile(
-    r"""\b(?:not|no|never|neither|nor|none|nothing|cannot|without|hardly|barely|scarcely|non
-    |lacks?|lacking|unlikely|opposite|isnt|doesnt|dont|excludes?|excluded|excluding
-    |rather\ than|instead\ of|far\ from|anything\ but|fails?\ to|if|whether|doubt\w*)\b|n['’]t\b""",
-    re.VERBOSE | re.IGNORECASE,
+_ASIDE = re.compile(
+    r"""not|non|no|un|anti|reject|exclu|wrong|incorrect|opposite|false|other|alternative|second
+    |option|candidate|text|input|quote|example|reason|expla|rationale|thought|evidence|comment
+    |note|question|before|old""",
+    re.VERBOSE,
 )
-_NEGATED_AFTER = re.compile(
-    r"n['’]t\b|\b(?:not|cannot|wrong|incorrect|inappropriate|ruled out)\b", re.IGNORECASE
+"""Beginnings of words in keys whose value is not the answer."""
+_NUMBERED = re.compile(
+    rf"^[^\S\n]*({MARK})\s{{0,3}}([.),])[^\S\n]{{1,9}}(?=[^\W{MARK[1:-1]}])", re.M
 )
+_LISTED = re.compile(r"\d+|[A-Za-z]|[IVX]+")
 
 
 class Reading(NamedTuple):
@@ -89,6 +79,9 @@ class LabelReader:
 
     Args:
         labels: the label set, in class order.
+
+    Raises:
+        TaskError: if no reply could tell two of them apart.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -123,9 +116,9 @@ class LabelReader:
 
     def _in_value(self, value: Any, depth: int) -> tuple[set[int], bool]:
         """Labels in a JSON value, and whether it has a key that announces one."""
-        if isinstance(value, bool | int | float | str):
+        if not isinstance(value, list | dict):
             return self._in_scalar(value), False
-        if depth == 0 or not isinstance(value, list | dict):
+        if depth == 0:
             return set(), False
         if isinstance(value, dict):
             return self._in_object(value, depth)
@@ -133,40 +126,67 @@ class LabelReader:
         return set().union(*(labels for labels, _ in found)), any(told for _, told in found)
 
     def _in_object(self, value: dict[Any, Any], depth: int) -> tuple[set[int], bool]:
-        """By the keys that announce an answer; else by its texts, a number being a score."""
-        keys = {squashed(str(key)): one for key, one in value.items()}
+        """By the keys that announce an answer, or that are labels; else by its texts."""
+        keys = {plain_key(key): one for key, one in value.items()}
         for tier in _KEYS:
             present = [keys[key] for key in tier if key in keys]
             if present:
                 found = [self._in_value(one, depth - 1)[0] for one in present]
                 return set().union(*found), True
-        texts = [one for one in value.values() if isinstance(one, str | dict | list)]
+        by_label = {self._marker.whole(str(key)): one for key, one in value.items()}
+        if set(by_label) - {None}:
+            text = "\n".join(
+                f"{self._marker.marked(str(key))}: {one}"
+                for key, one in value.items()
+                if isinstance(one, bool | int | float | str)
+            )
+            return self._affirmed_by_form(text), True
+        texts = [
+            one
+            for key, one in value.items()
+            if isinstance(one, str | dict | list) and not _aside(str(key))
+        ]
         return set().union(*(self._in_value(one, depth - 1)[0] for one in texts)), False
 
-    def _in_scalar(self, value: bool | int | float | str) -> set[int]:
-        text = str(value).strip()
-        label = self._marker.whole(text)
-        if label is not None:
-            return {label}
-        return self._alone(self._marker.marked(text)) if isinstance(value, str) else set()
+    def _affirmed_by_form(self, text: str) -> set[int]:
+        """Labels of lines ``label: yes``, ``label: 1``."""
+        lines = (
+            re.fullmatch(rf"({MARK})(?:: (?:1|1\.0))?", one)
+            for one in settled(text, self._marker.plain).split("\n")
+        )
+        return {label_of(line[1]) for line in lines if line}
+
+    def _in_scalar(self, value: Any) -> set[int]:
+        """A text, a number, or a truth value where a label is called so, or yes and no."""
+        names = [str(value).strip()]
+        if value is None:
+            names = ["null"]
+        elif isinstance(value, bool):
+            names = ["true", "yes"] if value else ["false", "no"]
+        elif isinstance(value, float) and value.is_integer():
+            names.append(str(int(value)))
+        for name in names:
+            label = self._marker.whole(name)
+            if label is not None:
+                return {label}
+        if not isinstance(value, str):
+            return set()
+        return self._alone(settled(self._marker.marked(value), self._marker.plain))
 
     # -- text --------------------------------------------------------------------------
 
     def _from_text(self, part: Said) -> Reading:
-        text = self._marker.marked(part.text)
+        text = settled(self._marker.marked(part.text[-_LONGEST:]), self._marker.plain)
         for tier, announced in enumerate(_ANNOUNCED):
-            values = [value for value in map(_value_of, announced.finditer(text)) if value]
+            values = [value for value in _values(announced, text) if value]
             labels = set().union(*(self._in_announced(value) for value in values))
             if labels:
                 return self._whole_reply(labels, part, text)
             if values and tier < _STRICT:
                 return _abstained(REFUSED if is_apology(part.text) else NO_LABEL)
-        if is_refusal(part.text):
+        if is_refusal(part.text[-_LONGEST:]):
             return _abstained(REFUSED)
-        labels = self._alone(text)
-        if labels:
-            return self._whole_reply(labels, part, text)
-        return _abstained(CUT) if part.cut else self._in_prose(text, part.text)
+        return _abstained(LONG) if len(part.text) > _LONGEST else self._stated(text, part)
 
     def _whole_reply(self, labels: set[int], part: Said, text: str) -> Reading:
         """One of them, unless the end is missing and could have changed it."""
@@ -177,18 +197,19 @@ class LabelReader:
 
     def _in_announced(self, value: str) -> set[int]:
         """Labels in what follows "Answer:", or in the first sentence of it."""
-        first = _SENTENCE.match(value)
-        return self._alone(value) or (self._affirmed(first[0])[0] if first else set())
+        first = SENTENCE.match(value)
+        return self._alone(value) or (
+            stances(f"is {first[0]}", self._marker.plain).affirmed if first else set()
+        )
 
     def _alone(self, text: str) -> set[int]:
         """Labels that stand alone: first, last, or on a line of their own.
 
-        Each other label that stands alone anywhere is then meant, too, but for those
-        that are asked about ("negative? No, positive").
+        Each other label that stands alone anywhere is then meant, too.
         """
         whole = self._marker.clause
         lines = [
-            [one for one in map(stripped, _CLAUSE.split(line)) if one] for line in _lines(text)
+            [one for one in map(stripped, CLAUSE.split(line)) if one] for line in text.splitlines()
         ]
         lines = [line for line in lines if line]
         if not lines:
@@ -197,37 +218,49 @@ class LabelReader:
         leading = [lines[0][0], *last, *(line[0] for line in lines if len(line) == 1)]
         if all(whole(one) is None for one in leading):
             return set()
-        asked = {stripped(one) for one in _SENTENCE.findall(text) if one.endswith("?")}
-        alone = {one for line in lines for one in line if whole(one) is not None}
-        return {found for one in (alone - asked or alone) if (found := whole(one)) is not None}
+        return {found for line in lines for one in line if (found := whole(one)) is not None}
 
-    def _in_prose(self, text: str, raw: str) -> Reading:
-        affirmed, denied = self._affirmed(text)
-        if affirmed & denied:
-            return _abstained(
-                f"the reply both affirms and denies {self._marker.listed(affirmed & denied)}"
-            )
-        if affirmed:
-            short = {label_of(mark) for mark in re.findall(MARK, text)} & self._marker.short
-            return self._one_of(affirmed | short)
+    def _unnumbered(self, text: str) -> tuple[str, set[int]]:
+        """The text without what may number its lines, or be a word of them; and those labels.
+
+        "1. The text ...", "I, for one, ...", "No, it is ...".
+        """
+        weak: set[int] = set()
+
+        def without(found: re.Match[str]) -> str:
+            label = label_of(found[1])
+            listed = found[2] != "," and _LISTED.fullmatch(self._marker.names[label])
+            if not listed and (found[2] != "," or label not in self._marker.short):
+                return found[0]
+            weak.add(label)
+            return ""
+
+        return _NUMBERED.sub(without, text), weak
+
+    def _stated(self, text: str, part: Said) -> Reading:
+        """By the labels that stand alone and the sentences about them."""
+        unnumbered, weak = self._unnumbered(text)
+        affirmed, denied, named = stances(unnumbered, self._marker.plain)
+        alone = self._alone(unnumbered)
+        chosen = alone | affirmed or weak
+        if chosen & denied:
+            listed = self._marker.listed(chosen & denied)
+            return _abstained(f"the reply both affirms and denies {listed}")
+        if alone or weak:
+            return self._whole_reply(chosen, part, text)
+        if part.cut:
+            return _abstained(CUT)
+        chosen |= named - self._marker.short
+        if chosen:
+            chosen |= named
+        if len(chosen) > 1 or affirmed:
+            return self._one_of(chosen)
         if denied:
             return _abstained(f"the reply only denies {self._marker.listed(denied)}")
-        return _abstained(REFUSED if is_apology(raw) else NO_LABEL)
-
-    def _affirmed(self, text: str) -> tuple[set[int], set[int]]:
-        """Labels that the sentences of a text affirm, and those that they deny."""
-        affirmed: set[int] = set()
-        denied: set[int] = set()
-        told = (one for one in _SENTENCE.findall(text) if not one.endswith("?"))
-        for clause in (clause for sentence in told for clause in _CLAUSE.split(sentence)):
-            for match in re.finditer(MARK, clause):
-                label = label_of(match[0])
-                if label in self._marker.short:
-                    continue
-                before, after = clause[: match.start()], clause[match.end() :]
-                against = _NEGATES.search(before) or _NEGATED_AFTER.search(after)
-                (denied if against else affirmed).add(label)
-        return affirmed, denied
+        if is_apology(part.text):
+            return _abstained(REFUSED)
+        only = f": {self._marker.listed(chosen)} is mentioned but not affirmed" if chosen else ""
+        return _abstained(NO_LABEL + only)
 
     def _one_of(self, labels: set[int]) -> Reading:
         if len(labels) > 1:
@@ -235,20 +268,23 @@ class LabelReader:
         return Reading(next(iter(labels)), "")
 
 
-def _lines(text: str) -> Iterator[str]:
-    return (line for line in text.splitlines() if line.strip())
-
-
-def _value_of(announced: re.Match[str]) -> str:
-    """What follows an announcement: the rest of its line, or the next line.
+def _values(announced: re.Pattern[str], text: str) -> Iterator[str]:
+    """What follows each announcement up to the next one: the rest of its line, or the next line.
 
     "" where the announcement itself is denied or a condition ("I doubt that the label is").
     """
-    text = announced.string
-    before = re.split(r"[.!?\n]", text[: announced.start()])[-1]
-    if _NEGATES.search(before):
-        return ""
-    return text[announced.end() :].lstrip().partition("\n")[0].strip()
+    found = list(announced.finditer(text))
+    ends = [*(one.start() for one in found[1:]), len(text)]
+    for one, end in zip(found, ends, strict=False):
+        before = re.split(r"[.!?\n]", text[max(0, one.start() - 60) : one.start()])[-1]
+        value = text[one.end() : end].lstrip().partition("\n")[0].strip()
+        yield "" if value and NEGATES.search(before) else value
+
+
+def _aside(key: str) -> bool:
+    """A key that does not introduce the answer ("rejected_label", "reasoning")."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).casefold()
+    return any(_ASIDE.match(word) for word in re.split(r"[\W_]+", words))
 
 
 def _abstained(reason: str) -> Reading:

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness_plugins.annotators.llm.alignment import Mention
-from harness_plugins.annotators.llm.json_values import json_values
-from harness_plugins.annotators.llm.marking import squashed
+from harness_plugins.annotators.llm.json_values import json_values, plain_key
+from harness_plugins.annotators.llm.marking import Names
 from harness_plugins.annotators.llm.replies import CUT, REFUSED, is_apology, said
 
 _TEXT_KEYS = ("text", "mention", "entity", "name", "span", "word", "value")
-_TYPE_KEYS = ("type", "label", "entitytype", "category", "tag", "class", "entitylabel")
+_TYPE_KEYS = (
+    *("type", "label", "entitytype", "category", "tag", "class", "entitylabel", "entitygroup"),
+    *("nertag", "kind", "semantictype"),
+)
+_PLACE_KEYS = {
+    *("start", "end", "begin", "offset", "offsets", "index", "position", "score", "confidence"),
+    *("id", "context", "sentence"),
+}
+"""Keys that say nothing of the type, so that in a task of one type it need not be named."""
+_LIST_KEYS = {
+    *("mentions", "entities", "namedentities", "list", "items", "spans", "annotations", "results"),
+    *("result", "output", "answer", "answers", "data", "predictions", "response", "names"),
+}
 _ASKED_FOR = {"text", "type"}
 _SPELLED_OUT = {
     "person": "per",
@@ -24,11 +36,16 @@ _SPELLED_OUT = {
     "miscellaneous": "misc",
 }
 """What the abbreviations of CoNLL-2003 stand for; read where the task has the abbreviation."""
-_NONE_SAID = re.compile(
-    r"^(?:there (?:are|is) )?(?:no|none)\b[\w \-]{0,60}(?:mention|entit|name|found|sentence|list)?"
-    r"[\w \-]{0,40}\.?$",
-    re.IGNORECASE,
+_NONE = re.compile(r"(?:there (?:are|is|were) )?(?:no|none|nothing)\b", re.IGNORECASE)
+_OF_NONE = frozenset(
+    re.findall(
+        r"\w+",
+        """there are is were was no none nothing any named entity entities mention mentions name
+        names found present identified detected mentioned listed in this the given provided
+        sentence text passage input list relevant such of or and to here at all""",
+    )
 )
+"""Words that a reply without mentions is made of; the types of the task are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +66,19 @@ class MentionReader:
 
     Args:
         types: the entity types, in class order.
+
+    Raises:
+        TaskError: if no reply could tell two of them apart.
     """
 
     def __init__(self, types: Sequence[str]) -> None:
-        self._types = {squashed(name): index for index, name in enumerate(types)}
-        for long, short in _SPELLED_OUT.items():
-            if short in self._types:
-                self._types.setdefault(long, self._types[short])
+        self._types, self._names = tuple(types), Names(types)
+        folded = [name.casefold() for name in types]
+        self._aliases = {
+            long: folded.index(short)
+            for long, short in _SPELLED_OUT.items()
+            if folded.count(short) == 1
+        }
         self._only = 0 if len(types) == 1 else None
 
     def read(self, text: str, finish: str = "stop") -> Listed | str:
@@ -73,26 +96,23 @@ class MentionReader:
             return CUT
         if is_apology(part.text):
             return REFUSED
-        if "[" not in part.text and "{" not in part.text and _NONE_SAID.match(part.text):
+        if self._says_none(part.text):
             return Listed(())
         return "the reply holds no list of mentions that can be read whole"
 
     def listed(self, value: Any) -> Listed | None:
         """The mentions of a JSON value; None if it cannot be read whole."""
-        return self._value(value)
+        if isinstance(value, list):
+            return self._list(value)
+        return self._object(value) if isinstance(value, dict) else None
 
     def _lists(self, values: Sequence[Any]) -> list[Listed]:
         if len(values) > 1 and all(isinstance(value, dict) for value in values):
             whole = self._list(values)  # one object a line
             if whole is not None:
                 return [whole]
-        found = [self._value(value) for value in values]
+        found = [self.listed(value) for value in values]
         return [listed for listed in found if listed is not None]
-
-    def _value(self, value: Any) -> Listed | None:
-        if isinstance(value, list):
-            return self._list(value)
-        return self._object(value) if isinstance(value, dict) else None
 
     def _list(self, items: Sequence[Any]) -> Listed | None:
         """None if one item cannot be read: half a list is no answer."""
@@ -111,43 +131,88 @@ class MentionReader:
 
     def _item(self, item: Any) -> tuple[str, int | None] | None:
         """Words and type (None: not one of the task's); None if it is no mention."""
-        if isinstance(item, dict) and item.keys() == _ASKED_FOR:
-            text, kind = item["text"], item["type"]
-        elif isinstance(item, dict):
-            values = {squashed(str(key)): value for key, value in item.items()}
-            text = next((values[key] for key in _TEXT_KEYS if key in values), None)
-            kind = next((values[key] for key in _TYPE_KEYS if key in values), None)
-            if kind is None and "entity" in values and text is not values["entity"]:
-                kind = values["entity"]
+        kind: Any
+        if isinstance(item, dict):
+            text, kind = self._fields(item)
         elif isinstance(item, list | tuple) and len(item) == 2:
             text, kind = item
-        elif isinstance(item, str) and self._only is not None:
-            text, kind = item, None
         else:
+            text, kind = item, None if self._only is None else self._types[0]
+        if not isinstance(text, str) or not isinstance(kind, str) or not text.strip():
             return None
-        if not isinstance(text, str) or not text.strip():
-            return None
-        if kind is None:
-            return None if self._only is None else (text, self._only)
-        return (text, self._type(kind)) if isinstance(kind, str) else None
+        return text, self._type(kind)
+
+    def _fields(self, item: Mapping[Any, Any]) -> tuple[Any, Any]:
+        """Words and type as an object gives them."""
+        if item.keys() == _ASKED_FOR:
+            return item["text"], item["type"]
+        values = {plain_key(key): value for key, value in item.items()}
+        words = [key for key in _TEXT_KEYS if key in values]
+        kind = next((key for key in _TYPE_KEYS if key in values), "")
+        if not kind and len(words) > 1 and "entity" in words:
+            kind = "entity"
+            words.remove(kind)
+        word = words[0] if words else ""
+        if not kind and self._only is not None and values.keys() <= {word} | _PLACE_KEYS:
+            return values.get(word), self._types[0]
+        return values.get(word), values.get(kind)
 
     def _type(self, name: str) -> int | None:
-        bare = name.strip()
-        return self._types.get(squashed(bare[2:] if bare[:2] in ("B-", "I-") else bare))
+        """As it is written, by what it abbreviates, or behind the prefix of a tag."""
+        found = self._names.find(name)
+        if found is None:
+            found = self._aliases.get(name.strip().casefold())
+        if found is None and re.match(r"\s*[BIESLU]-", name):
+            found = self._type(name.partition("-")[2])
+        return found
+
+    def _type_of_key(self, key: str) -> int | None:
+        """Also in the plural: ``{"diseases": [...]}``."""
+        ends = (("", ""), ("s", ""), ("es", ""), ("ies", "y"))
+        singular = (key[: len(key) - len(s)] + y for s, y in ends if key.casefold().endswith(s))
+        return next((found for one in singular if (found := self._type(one)) is not None), None)
 
     def _object(self, value: Mapping[Any, Any]) -> Listed | None:
         """``{"mentions": [...]}``, one mention, lists by type, or types by mention."""
         one = self._list([value])
         if one is not None:
             return one
-        keys = [self._type(str(key)) for key in value]
-        if value and None not in keys and all(isinstance(texts, list) for texts in value.values()):
-            return self._list([[text, key] for key, texts in value.items() for text in texts])
-        lists = [one for one in value.values() if isinstance(one, list)]
+        lists = [
+            one
+            for key, one in value.items()
+            if isinstance(one, list) and plain_key(key) in _LIST_KEYS
+        ]
         if len(lists) == 1:
             return self._list(lists[0])
-        pairs = list(value.items())
-        if pairs and all(isinstance(kind, str) and self._type(kind) is not None
-                         for _, kind in pairs):  # fmt: skip
-            return self._list([list(pair) for pair in pairs])
+        kinds = [self._type(one) if isinstance(one, str) else None for one in value.values()]
+        if value and None not in kinds:
+            return self._list([list(pair) for pair in value.items()])
+        return self._by_type(value)
+
+    def _by_type(self, value: Mapping[Any, Any]) -> Listed | None:
+        """Words by type; those of a type that the task has not are unknown."""
+        known: list[Mention] = []
+        unknown, of_the_task = 0, False
+        for key, texts in value.items():
+            words = texts if isinstance(texts, list) else [texts]
+            if not all(isinstance(word, str) and word.strip() for word in words):
+                return None
+            kind = self._type_of_key(str(key))
+            if kind is None:
+                unknown += len(words) if isinstance(texts, list) else 0
+            else:
+                of_the_task = True
+                known += [Mention(word, kind) for word in words]
+        if of_the_task or (self._only is not None and unknown):
+            return Listed(tuple(known), unknown)
         return None
+
+    def _says_none(self, text: str) -> bool:
+        """There is no mention at all; "No LOC mentions found" tells nothing of the others."""
+        if len(text) > 500 or not _NONE.match(text):
+            return False
+        words = text.casefold()
+        named = [name for name in self._types if name.casefold() in words]
+        for name in named if len(named) == len(self._types) else ():
+            words = re.sub(rf"(?<!\w){re.escape(name.casefold())}(?:e?s)?(?!\w)", " ", words)
+        return set(re.findall(r"\w+", words)) <= _OF_NONE

@@ -9,23 +9,44 @@ EMPTY = "the reply is empty"
 FILTERED = "the server filtered the reply"
 REFUSED = "the model refused"
 CUT = "the reply was cut off before it gave an answer"
+TOO_LONG = "the reply is longer than 1 MB"
+LONGEST = 1_000_000
+"""Characters of a reply that is read."""
 
-_REASONING = "think|thinking|thought|reasoning|analysis|scratchpad|reflection"
-_CLOSED = re.compile(rf"<({_REASONING})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_OPENED = re.compile(rf"<(?:{_REASONING})>", re.IGNORECASE)
-_CLOSING = re.compile(rf"</(?:{_REASONING})>", re.IGNORECASE)
-_FINAL_CHANNEL = "<|channel|>final<|message|>"
+_THOUGHTS = (
+    r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection"
+    r"|reasoning_scratchpad|thought_process|chain_of_thought|inner_monologue|cot|rationale"
+    r"|explanation)"
+)
+_REASONING = re.compile(
+    rf"""(?P<close> <(?:/{_THOUGHTS}|channel\||unused95)>|◁/think▷|\[/think\]
+        |<\|(?:/think|end_?(?:of_)?(?:think|thinking|thought))\|>
+        |<\|channel\|>\s{{0,3}}final\b(?:[^<>|]{{0,40}})<\|message\|>)
+    | <(?:{_THOUGHTS}|unused94)(?:\s[^<>\n]{{0,80}})?>|◁think▷|\[think\]
+        |<\|(?:think|(?:start|begin)_?(?:of_)?(?:think|thinking|thought))\|>
+        |<\|channel\|?>\s{{0,3}}(?:analysis|commentary|thought)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")
+"""What is left of channels whose marks the server removed: "analysisThe ...assistantfinal..."."""
+_END = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text)\|>|<end_of_turn>|</s>"
+    r"|<｜end▁of▁sentence｜>"
+    r"|\n[^\S\n]*(?:Text|User):"
+)
+"""What follows is a chat that a model without a stop token goes on with, in the prompt's form."""
+_MARKED = re.compile(r"[<◁]|\[/?(?:think|inst)|assistantfinal|analysis|text:|user:", re.I)
+"""Where none of it is, there is nothing to leave out."""
 _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]")
-_RUN_ON = re.compile(r"\n\s*(?:Text|User):")
-"""A model without a stop token goes on with a chat of its own, in the form of the prompt."""
 
+_VERBS = (
+    r"(?:say|tell|determine|classif|label|categori|answer|assist|help|judge|decide|comply|provide"
+    r"|engage|fulfil|complete)"
+)
 _DECLINES = re.compile(
-    r"""\bas\ an\ ai\b
-    | \b(?:unable|not\ able|impossible|cannot\ be)\ (?:to\ )?(?:\w+ly\ )?
-      (?:say|tell|determine|classif|label|categori|answer|assist|help|judge|decide|comply|provide)
-    | \bcan(?:not|\ not|['’]t)\ (?:\w+ly\ )?
-      (?:say|tell|determine|classif|label|categori|answer|assist|help|judge|decide|comply|provide
-        |engage|fulfil|complete)
+    rf"""\bas\ an\ ai\b
+    | \b(?:unable|not\ able|impossible|cannot\ be)\ (?:to\ )?(?:\w+ly\ )?{_VERBS}
+    | \bcan(?:not|\ not|['’]t)\ (?:\w+ly\ )?{_VERBS}
     | \b(?:won['’]t|will\ not|must\ decline\ to|decline\ to|refuse\ to|have\ to\ decline)\b
     | \b(?:insufficient|not\ enough)\ (?:information|context)\b
     | \bagainst\ (?:my|the|our)\ (?:guidelines|policy|policies)\b""",
@@ -36,7 +57,7 @@ _APOLOGY = re.compile(r"\b(?:sorry|apologi[sz]e|i can(?:no|['’])t)\b", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a model said beside its reasoning.
+    """What a model said apart from its reasoning.
 
     Attributes:
         text: never empty, no white space around it.
@@ -50,27 +71,28 @@ class Said:
 def said(text: str, finish: str) -> Said | str:
     """The part that may hold an answer, or the reason why there is none.
 
-    Reasoning in tags, control tokens and a chat that the model goes on with by itself
-    are left out.
+    Reasoning in tags or channels, control tokens and a chat that the model goes on with
+    by itself are left out.
 
     Args:
         text: the raw reply.
         finish: as in ``Reply.finish``.
     """
-    if finish == "content_filter":
-        return FILTERED
-    if finish == "refusal":
-        return REFUSED
+    if finish in ("content_filter", "refusal"):
+        return FILTERED if finish == "content_filter" else REFUSED
+    if len(text) > LONGEST:
+        return TOO_LONG
     cut = finish == "length"
-    if "<" in text or "INST]" in text:
+    if _MARKED.search(text):
         answer = _without_reasoning(text)
         if answer is None:
             return CUT
-        text = answer
+        text = answer.strip()
+        end = _END.search(text)
+        if end and _CONTROL.sub("", text[: end.start()]).strip():
+            text, cut = text[: end.start()], False
+        text = _CONTROL.sub(" ", text)
     text = text.strip()
-    run_on = _RUN_ON.search(text)
-    if run_on:
-        text, cut = text[: run_on.start()].rstrip(), False
     if not text:
         return CUT if cut else EMPTY
     return Said(text, cut)
@@ -87,13 +109,22 @@ def is_apology(text: str) -> bool:
 
 
 def _without_reasoning(text: str) -> str | None:
-    """None where the reasoning never ends."""
-    if _FINAL_CHANNEL in text:
-        text = text.rpartition(_FINAL_CHANNEL)[2]
-    text = _CLOSED.sub("\n", text)
-    ends = list(_CLOSING.finditer(text))
-    if ends:  # the chat template had opened it
-        text = text[ends[-1].end() :]
-    if _OPENED.search(text):
+    """None where the reasoning never ends.
+
+    An end without a beginning, which the chat template had written, ends all before it.
+    """
+    text = text.rpartition("assistantfinal")[2]
+    if _BARE_CHANNEL.match(text):
         return None
-    return _CONTROL.sub(" ", text)
+    kept: list[str] = []
+    position, thinking = 0, False
+    for found in _REASONING.finditer(text):
+        if found["close"] is None:
+            if not thinking:
+                kept.append(text[position : found.start()])
+            thinking = True
+            continue
+        if not thinking:
+            kept.clear()
+        position, thinking = found.end(), False
+    return None if thinking else "\n".join([*kept, text[position:]])
