@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from harness.data import ABSTAINED
 from harness.errors import TaskError
-from harness_plugins.annotators.llm.labels import LabelReader
-from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.annotators.llm.reading.labels import LabelReader
+from harness_plugins.annotators.llm.reading.mentions import MentionReader
 from tests.label_kinds import KINDS
 from tests.label_replies import REPLIES, LabelReply
 

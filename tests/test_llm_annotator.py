@@ -445,7 +445,7 @@ def test_a_hundred_thousand_answers_are_understood_quickly(tmp_path: Path) -> No
     # The measurement with the cache is tests/benchmarks/understanding.py; this guards the order.
     import time
 
-    from harness_plugins.annotators.llm.answers import LabelAnswers
+    from harness_plugins.annotators.llm.reading.answers import LabelAnswers
 
     replies = [
         Reply(f"The label is {'positive' if i % 2 else 'negative'}. {i}") for i in range(2000)

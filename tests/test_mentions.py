@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from harness.data import offsets_of
 from harness.errors import TaskError
 from harness.iob2 import first_invalid, spans_of, tags_of
-from harness_plugins.annotators.llm.alignment import Mention, align
-from harness_plugins.annotators.llm.answers import answers_for
-from harness_plugins.annotators.llm.mentions import Listed, MentionReader
+from harness_plugins.annotators.llm.reading.alignment import Mention, align
+from harness_plugins.annotators.llm.reading.answers import answers_for
+from harness_plugins.annotators.llm.reading.mentions import Listed, MentionReader
 from harness_plugins.llm.calls import Reply
 from tests.factories import random_iob2
 

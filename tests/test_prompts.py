@@ -12,7 +12,7 @@ import pytest
 
 from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard
 from harness_plugins.annotators.llm.chat import Chat
-from harness_plugins.annotators.llm.labels import LabelReader
+from harness_plugins.annotators.llm.reading.labels import LabelReader
 from harness_plugins.llm.calls import Message
 from harness_tasks.declaration import read_declaration
 from tests.commands import call, message, succeeded

@@ -13,8 +13,8 @@ import time
 from collections import Counter
 
 from harness.data import ABSTAINED
-from harness_plugins.annotators.llm.alignment import Mention, align
-from harness_plugins.annotators.llm.labels import LabelReader
+from harness_plugins.annotators.llm.reading.alignment import Mention, align
+from harness_plugins.annotators.llm.reading.labels import LabelReader
 from tests.label_kinds import KINDS
 from tests.label_replies import REPLIES, SENTIMENT
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import get_args
 
 from harness.iob2 import Span, spans_of
-from harness_plugins.annotators.llm.alignment import Mention, Repeats, align
+from harness_plugins.annotators.llm.reading.alignment import Mention, Repeats, align
 
 Sentence = tuple[list[str], list[Span]]
 

@@ -70,6 +70,8 @@ class LlmKeys(BaseModel):
     """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
     logprobs: bool = False
     """Ask for log-probabilities: the confidence of a label."""
+    repeats: Literal["all", "first"] = "all"
+    """What a mention that is listed once marks: each place of its words, or the first one."""
     parameters: Mapping[str, Any] = {}
     """Further request parameters, sent as they are."""
     concurrency: int = Field(default=32, ge=1, strict=True)

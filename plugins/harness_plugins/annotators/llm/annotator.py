@@ -17,8 +17,8 @@ import numpy as np
 from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, Pool, TaskCard
 from harness.errors import PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
-from harness_plugins.annotators.llm.answers import Answer, answers_for
 from harness_plugins.annotators.llm.chat import Chat
+from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import Embed, encoder_at, retrieved
 from harness_plugins.llm.calls import Call, Message, Outcome, canonical
 from harness_plugins.llm.collecting import uncollected

@@ -11,7 +11,7 @@ import re
 from collections.abc import Set
 from typing import NamedTuple
 
-from harness_plugins.annotators.llm.marking import MARK, UNSPACED, label_of
+from harness_plugins.annotators.llm.reading.marking import MARK, UNSPACED, label_of
 
 SENTENCE = re.compile(r"[^.!?\n。！？؟।]+[.!?\n。！？؟।]*")
 CLAUSE = re.compile(

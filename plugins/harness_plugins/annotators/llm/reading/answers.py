@@ -10,9 +10,9 @@ from typing import Protocol
 
 from harness.data import ABSTAINED, Kind
 from harness.iob2 import Span, spans_of, tags_of
-from harness_plugins.annotators.llm.alignment import Repeats, align
-from harness_plugins.annotators.llm.labels import LabelReader
-from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.annotators.llm.reading.alignment import Repeats, align
+from harness_plugins.annotators.llm.reading.labels import LabelReader
+from harness_plugins.annotators.llm.reading.mentions import MentionReader
 from harness_plugins.llm.calls import Reply
 
 UNKNOWN = math.nan

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from harness.iob2 import Span
-from harness_plugins.annotators.llm.marking import clean
+from harness_plugins.annotators.llm.reading.marking import clean
 
 Repeats = Literal["first", "all"]
 """What a mention that is listed once marks: its first place, or every place of its words."""

@@ -20,10 +20,23 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from harness.data import ABSTAINED
-from harness_plugins.annotators.llm.json_values import json_values, plain_key
-from harness_plugins.annotators.llm.marking import MARK, Marker, is_mark, label_of, stripped
-from harness_plugins.annotators.llm.replies import CUT, REFUSED, Said, is_apology, is_refusal, said
-from harness_plugins.annotators.llm.stances import CLAUSE, NEGATES, SENTENCE, settled, stances
+from harness_plugins.annotators.llm.reading.json_values import json_values, plain_key
+from harness_plugins.annotators.llm.reading.marking import MARK, Marker, is_mark, label_of, stripped
+from harness_plugins.annotators.llm.reading.replies import (
+    CUT,
+    REFUSED,
+    Said,
+    is_apology,
+    is_refusal,
+    said,
+)
+from harness_plugins.annotators.llm.reading.stances import (
+    CLAUSE,
+    NEGATES,
+    SENTENCE,
+    settled,
+    stances,
+)
 
 NO_LABEL = "the reply names no label"
 LONG = "the reply is too long to be a label, and announces none at its end"

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness_plugins.annotators.llm.alignment import Mention
-from harness_plugins.annotators.llm.json_values import json_values, plain_key
-from harness_plugins.annotators.llm.marking import Names
-from harness_plugins.annotators.llm.replies import CUT, REFUSED, is_apology, said
+from harness_plugins.annotators.llm.reading.alignment import Mention
+from harness_plugins.annotators.llm.reading.json_values import json_values, plain_key
+from harness_plugins.annotators.llm.reading.marking import Names
+from harness_plugins.annotators.llm.reading.replies import CUT, REFUSED, is_apology, said
 
 _TEXT_KEYS = ("text", "mention", "entity", "name", "span", "word", "value")
 _TYPE_KEYS = (
