@@ -142,7 +142,7 @@ WRONG_CSV = {
     "header of four": ("id,x,Text,Label\n1,2,a,up\n", ":1: the first row looks like", "needed"),
     "lone CR": ("text,label\ra,up\r", ":1: a line break of a lone CR", "LF or CRLF"),
     "NUL": ("up,a\nup,b\0c\n", ":2: a NUL byte (column 5)", "damaged"),
-    "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "'é' in Windows-1252"),
+    "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "WINDOWS-1252 ('up,café')"),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.files.jsonl import read_jsonl, type_name
+from harness.files.jsonl import read_json, read_jsonl, type_name
 from harness.files.lines import read_lines
 from harness_tasks.formats.table import RawRow, RawTable
 
@@ -41,14 +41,14 @@ def open_array(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
 
 def _array(text: str, file: Path) -> list[object]:
     try:
-        values = json.loads(text)
+        values = read_json(text)
     except json.JSONDecodeError as error:
         hint = "; one object a line is a .jsonl file" if error.msg == "Extra data" else ""
         raise DataError(
             f"{file}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){hint}"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: not usable JSON ({str(error)[:80]})") from None
+        raise DataError(f"{file}: not usable JSON ({str(error)[:120]})") from None
     if not isinstance(values, list):
         raise DataError(f"{file}: holds {type_name(values)}, not an array of rows; use brackets")
     return values
