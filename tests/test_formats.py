@@ -127,9 +127,13 @@ WRONG_CSV = {
     "unknown label": ("up,a\nupp,b\n", ":2: the task has no label 'upp'", "'up'?"),
     "unknown number": ("1,a\n2,b\n", ":2: no label has the number 2", "0 down, 1 up"),
     "no gold label": ("1,a\n-1,b\n", ":2: no label has the number -1", "no gold label"),
-    "two signs": ("1,a\n+-1,b\n", ":2: the task has no label '+-1'", "known"),
+    "two signs": ("1,a\n+-1,b\n", ":2: the task has no label '+-1'", "known: down, up"),
     "two minus signs": ("1,a\n--1,b\n", ":2: the task has no label '--1'", "known"),
-    "endless number": (f"1,a\n{'9' * 5000},b\n", ":2: the task has no label '999", "known"),
+    "endless number": (
+        f"1,a\n{'9' * 5000},b\n",
+        ":2: the task has no label '999",
+        "it is one of 0, 1",
+    ),
     "empty text": ('up,a\nup,""\n', ":2: the text is empty", "remove the row or fill it"),
     "after two lines in one": ('up,"a\nb"\nno,c\n', ":3: the task has no label 'no'", "known"),
     "header only by half": ("text,klass\na,up\n", ":1: the first row looks like a header", "text"),
@@ -154,7 +158,7 @@ def test_wrong_csv(tmp_path: Path, content: str | bytes, begins: str, more: str)
 
 
 def test_a_first_row_of_an_example_is_no_header(tmp_path: Path) -> None:
-    rows = read(write(tmp_path, "train.csv", "up,text\n0,label\n"))
+    rows = read(write(tmp_path, "train.csv", "up,text\ndown,label\n"))
     assert list(rows.pool.texts) == ["text", "label"]
 
 

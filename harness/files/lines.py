@@ -52,7 +52,8 @@ def _wide(file: Path, encoding: str) -> Iterator[str]:
     line = 0
     with file.open(encoding=encoding, newline="\n") as handle:
         try:
-            for line, text in enumerate(handle, start=1):
+            for text in handle:
+                line += 1
                 yield text
         except UnicodeError as error:
             name = encoding.upper()

@@ -14,14 +14,15 @@ from harness.data import Pool
 from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
+from harness.files.label_values import LabelValues
 from harness.identity import occurrence, text_key
 
-__all__ = ["LabelNumber", "Record", "Recording", "open_recording", "open_variants"]
+__all__ = ["Record", "Recording", "open_recording", "open_variants"]
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Where JSONL rows keep the answer; the first of these that a file has counts for the whole
 file, so that a row without an answer does not fall back to its gold label."""
-CSV_COLUMNS = ("label", "text", "augmented")
+CSV_COLUMNS = (("label", "text"), ("label", "text", "augmented"))
 """The columns of a csv file without a header, as the reference implementation writes it."""
 REFERENCE_ANSWERS = "train_chat_bt"
 """Its file of LLM labels, named so: in this one ``label`` is no gold label."""
@@ -33,16 +34,6 @@ SUPERVISED = "supervised"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelNumber:
-    """A label by its place among the declared ones, counted from 0, as csv files have it."""
-
-    value: int
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """One recorded row.
 
@@ -51,7 +42,7 @@ class Record:
         place: which occurrence of its text it is, 1 for the first.
         key: ``encoding.text_key`` of the text.
         id: of the example, where it is recorded.
-        answer: a label, its number, a list of tags, or None (it abstained).
+        answer: a label, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
     """
 
@@ -98,15 +89,16 @@ def open_variants(file: Path) -> Recording:
         DataError: if the file is wrong, naming the line.
     """
     table = file.suffix.lower() in SEPARATORS
-    return (_from_csv if table else _from_jsonl)(file, answers=False)
+    return _from_csv(file, None) if table else _from_jsonl(file, answers=False)
 
 
-def open_recording(argument: str | None, round_: int) -> Recording:
+def open_recording(argument: str | None, round_: int, classes: Sequence[str]) -> Recording:
     """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
     Args:
         argument: what follows ``replay:``.
         round_: of a run, the round whose answers are meant.
+        classes: of the task, by whose order csv files may number their answers.
 
     Raises:
         CommandError: if there is no such file or run.
@@ -118,7 +110,8 @@ def open_recording(argument: str | None, round_: int) -> Recording:
         )
     path = Path(argument)
     if path.is_file():
-        return _from_csv(path) if path.suffix.lower() in SEPARATORS else _from_jsonl(path)
+        table = path.suffix.lower() in SEPARATORS
+        return _from_csv(path, classes) if table else _from_jsonl(path)
     runs = [path] if path.is_dir() else sorted(Path("results/runs").glob(f"*/{argument}"))
     if len(runs) != 1:
         raise CommandError(f"replay:{argument}: no such file, folder of a run or run id")
@@ -150,18 +143,23 @@ def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
     )
 
 
-def _from_csv(file: Path, *, answers: bool = True) -> Recording:
-    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer."""
-    names = {*CSV_COLUMNS, "llm_label"}
+def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
+    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer.
+
+    Without classes the answers are not read.
+    """
+    known = classes or ()
+    values = LabelValues({name: name for name in known}, dict(enumerate(known)), text=True)
     seen: Counter[str] = Counter()
     records = []
     from_gold = False
-    for line, row in read_records(file, names, CSV_COLUMNS):
+    for line, row in read_records(file, {*CSV_COLUMNS[-1], "llm_label"}, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
         seen[text] += 1
-        answer = _csv_answer(field(row, key, where)) if answers else None
+        cell = field(row, key, where)
+        answer = None if classes is None else _csv_answer(cell, values, classes, where)
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
@@ -171,11 +169,13 @@ def _from_csv(file: Path, *, answers: bool = True) -> Recording:
     return Recording(str(file), records, digest, from_gold=from_gold)
 
 
-def _csv_answer(cell: str) -> str | LabelNumber | None:
-    label = cell.strip()
-    if label in ("", "-1"):
+def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: str) -> str | None:
+    if cell.strip() in ("", "-1") and cell.strip() not in classes:
         return None
-    return LabelNumber(int(label)) if label.isdecimal() else label
+    name = values.name(cell, where)
+    if name not in classes:
+        raise values.refuse(name, where)
+    return name
 
 
 def _record(row: Mapping[str, Any], key: str | None, text: str, place: int, where: str) -> Record:

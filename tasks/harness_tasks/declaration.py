@@ -14,7 +14,7 @@ from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_na
 from harness.errors import TaskError, nearest
 from harness_tasks.toml_lines import KeyPath, key_lines, line_of
 
-__all__ = ["Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
+__all__ = ["Columns", "Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
 
 SCHEMA = 1
 
@@ -49,6 +49,30 @@ class PromptEntry(_Entry):
     question: str = ""
     answer: str = ""
     shots: int = Field(default=10, ge=1)
+
+
+class Columns(_Entry):
+    """What the columns of the user's own files are called, and how their labels are counted.
+
+    Attributes:
+        text: one column, or several, whose texts a line break joins.
+        label, tokens, tags: one column each; what is left out has that name itself.
+        names: the columns of csv and tsv files without a header, in order.
+        first_index: the number of the first label, where files number the labels in the
+            order in which they are declared.
+    """
+
+    text: str | tuple[str, ...] = ()
+    label: str | None = None
+    tokens: str | None = None
+    tags: str | None = None
+    names: tuple[str, ...] = ()
+    first_index: int | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether any column is given a name."""
+        return bool(self.text or self.label or self.tokens or self.tags)
 
 
 class HubSource(_Entry):
@@ -113,6 +137,7 @@ class Declaration(_Entry):
     student: str | None = None
     sizes: Sizes = Field(default_factory=dict)
     files: Mapping[SplitName, str] = Field(default_factory=dict)
+    columns: Columns = Columns()
     hub: HubSource | None = None
     prompt: PromptEntry = PromptEntry()
     labels: Sequence[LabelEntry] = Field(min_length=1)
@@ -219,8 +244,15 @@ def _inconsistencies(task: Declaration) -> Iterator[tuple[KeyPath, str]]:
         for position, label in enumerate(task.labels):
             if not label.generated:
                 yield ("labels", position), "generated texts for some labels but not for all"
+    yield from _column_inconsistencies(task)
     if task.hub is not None:
         yield from _hub_inconsistencies(task.hub, task)
+
+
+def _column_inconsistencies(task: Declaration) -> Iterator[tuple[KeyPath, str]]:
+    for key in ("tokens", "tags") if task.kind == "sequence" else ("text", "label"):
+        if getattr(task.columns, key):
+            yield ("columns", key), f"a {task.kind} task has no use for 'columns.{key}'"
 
 
 def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[tuple[KeyPath, str]]:
@@ -244,6 +276,7 @@ def _keys_beside(path: KeyPath) -> list[str]:
     table = ".".join(str(part) for part in path[:-1])
     models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,
+        "columns": Columns,
         "hub": HubSource,
         "labels": LabelEntry,
         "published": Published,

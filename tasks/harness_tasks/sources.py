@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.errors import DataError
-from harness_tasks.checking import Schema, checked_rows
+from harness_tasks.checking import checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
 from harness_tasks.files import find_files, same_bytes
 from harness_tasks.hub import HubData, load_hub, title
 from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
+from harness_tasks.roles import Schema
 from harness_tasks.store import Rows, store
 
 __all__ = ["FileSource", "RepositorySource", "Source", "source_of"]

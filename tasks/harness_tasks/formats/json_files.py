@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
 from harness.files.jsonl import read_json, read_jsonl, type_name
 from harness.files.lines import read_lines
-from harness_tasks.formats.table import RawRow, RawTable
+from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 __all__ = ["open_array", "open_lines"]
 
 
-def open_lines(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_lines(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.jsonl`` file."""
 
     def rows() -> Iterator[RawRow]:
@@ -25,7 +25,7 @@ def open_lines(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     return RawTable(str(file), rows)
 
 
-def open_array(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_array(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.json`` file: an array of objects. It is read whole; rows are counted from 1."""
 
     def rows() -> Iterator[RawRow]:

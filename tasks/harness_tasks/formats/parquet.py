@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness_tasks.formats.table import RawRow, RawTable
+from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 __all__ = ["class_names", "open_parquet"]
 
 BATCH = 1024
 
 
-def open_parquet(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_parquet(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.parquet`` file; rows are counted from 1."""
     return RawTable(str(file), lambda: _rows(file), class_names=_names_in(file))
 
