@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from harness.data import Kind
 from harness.errors import DataError
@@ -28,10 +29,10 @@ def open_csv(file: Path, kind: Kind, headers: Headers) -> RawTable:
     line, cells = _first(file, headers)
     headed = has_header(cells, headers.known)
     opening = None if headed or not cells else (f"{file}:{line}", tuple(cells))
-    positions = POSITIONS if kind == "sequence" else TOKENS
+    positions: Sequence[Sequence[str]] = POSITIONS if kind == "sequence" else TOKENS
     if headers.unheaded:
         positions = (headers.unheaded,)
-    form = "text" if headed or kind == "token" else "positional"
+    form: Literal["text", "positional"] = "text" if headed or kind == "token" else "positional"
     split = kind == "token"
     return RawTable(
         str(file), lambda: _rows(file, headers, positions, split), form, opening=opening
