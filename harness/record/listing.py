@@ -14,6 +14,8 @@ from harness.results import RunResult, load_result
 
 __all__ = ["ListedRun", "find_run", "list_runs"]
 
+FILES = frozenset({"config.toml", "result.json", "checksums.json"})
+
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
@@ -54,18 +56,28 @@ def find_run(name: str, out: Path) -> Path:
 
 
 def _folders(out: Path) -> list[Path]:
-    return sorted(path.parent for path in out.glob("*/*/config.toml"))
+    return sorted(path for path in out.glob("*/*") if path.is_dir() and _is_run(path))
+
+
+def _is_run(path: Path) -> bool:
+    """Whether any file of a run is left in a folder, even one that cannot be opened."""
+    try:
+        return not FILES.isdisjoint(entry.name for entry in path.iterdir())
+    except OSError:
+        return True
 
 
 def _listed(path: Path) -> ListedRun:
-    stages = path / "stages.jsonl"
-    count = stages.read_bytes().count(b"\n") if stages.exists() else 0
-    if not (path / "result.json").exists():
-        return ListedRun(path, "running" if _alive(path) else "stopped", count)
+    count = 0
     try:
+        stages = path / "stages.jsonl"
+        count = stages.read_bytes().count(b"\n") if stages.exists() else 0
+        if not (path / "result.json").exists():
+            return ListedRun(path, "running" if _alive(path) else "stopped", count)
         result = RunFolder(path).read("result.json", load_result)
-    except RunError as error:
-        return ListedRun(path, "damaged", count, problem=str(error))
+    except (RunError, OSError) as error:
+        said = str(error) if isinstance(error, RunError) else f"{path}: damaged ({error})"
+        return ListedRun(path, "damaged", count, problem=said)
     return ListedRun(path, "finished", count, result)
 
 
@@ -75,6 +87,8 @@ def _alive(path: Path) -> bool:
         if values["host"] != socket.gethostname():
             return True
         os.kill(int(values["pid"]), 0)
-    except (OSError, ValueError, KeyError):
+    except PermissionError:
+        return True  # somebody else's process
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return False
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
 from harness.files.label_values import LabelValues
 from harness.identity import occurrence, text_key
+from harness.record.folder import RunFolder
 
 __all__ = ["Record", "Recording", "open_recording", "open_variants"]
 
@@ -215,13 +215,15 @@ def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
 def _from_run(folder: Path, round_: int) -> Recording:
     import pyarrow.parquet as pq
 
+    run = RunFolder(folder)
     files = sorted((folder / f"rounds/{round_:02d}").glob("annotations*.parquet"))
     if not files:
         raise CommandError(f"replay:{folder}: the run has no annotations of round {round_}")
     digest, records = hashlib.sha256(), []
     for file in files:
         digest.update(file.read_bytes())
-        for row in pq.read_table(file).to_pylist():
+        name = file.relative_to(folder).as_posix()
+        for row in run.read(name, lambda path: pq.read_table(path).to_pylist()):
             confidence = row["confidence"]
             records.append(
                 Record(
@@ -235,16 +237,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     id=row["id"],
                 )
             )
-    supervised = _manifest(folder).get("supervised")
+    supervised = run.read_json("manifest.json").get("supervised")
     if not isinstance(supervised, bool):
         raise DataError(f"{folder / 'manifest.json'}: does not say whether the run was supervised")
     return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)
-
-
-def _manifest(folder: Path) -> Mapping[str, Any]:
-    file = folder / "manifest.json"
-    try:
-        values: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
-    return values

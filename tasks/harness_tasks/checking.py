@@ -17,6 +17,7 @@ from harness_tasks.roles import (
     Roles,
     Schema,
     find_roles,
+    listed,
     looks_like_header,
     missing_column,
     role_notes,
@@ -89,7 +90,7 @@ def _refuse_header(table: RawTable, schema: Schema, values: LabelValues) -> None
     named = " and ".join((*needed.example, needed.label))
     missing = ", ".join(repr(one) for one in (*needed.example, needed.label) if one not in cells)
     raise DataError(
-        f"{where}: the first row looks like a header ({', '.join(cells)}), but the columns needed "
+        f"{where}: the first row looks like a header ({listed(cells)}), but the columns needed "
         f"are {named}, and {missing} is missing; name it so, in small letters, or say under "
         "[columns] in the task's file what it is called"
     )

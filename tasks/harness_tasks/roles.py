@@ -16,7 +16,15 @@ from harness.errors import DataError
 from harness_tasks.declaration import Columns, HubSource
 from harness_tasks.formats import Headers, RawTable
 
-__all__ = ["Roles", "Schema", "find_roles", "looks_like_header", "missing_column", "role_notes"]
+__all__ = [
+    "Roles",
+    "Schema",
+    "find_roles",
+    "listed",
+    "looks_like_header",
+    "missing_column",
+    "role_notes",
+]
 
 _LABELS = frozenset(
     {"label", "labels", "class", "classes", "category", "categories", "sentiment", "target"}
@@ -98,11 +106,17 @@ def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False
 
 def missing_column(name: str, found: Iterable[str], where: str) -> DataError:
     """The error for a row without one of the columns."""
-    has = ", ".join(found) or "nothing"
+    has = listed(found) or "nothing"
     return DataError(
         f"{where}: there is no {name!r} in the row (it has: {has}); rename a column, or name the "
         "columns under [columns] in the task's file"
     )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Some names for a message of one line: the first twelve, cut where they are long."""
+    shown = [" ".join(name.split())[:40] for name in names]
+    return ", ".join(shown[:12]) + (", ..." if len(shown) > 12 else "")
 
 
 def role_notes(
@@ -121,7 +135,7 @@ def role_notes(
     if table.values != "positional":
         yield from _note_left_out(table.name, first, roles, schema)
     elif roles.left_out:
-        read, rest = ", ".join(first), ", ".join(roles.left_out)
+        read, rest = listed(first), listed(roles.left_out)
         yield (
             f"{table.name}: has no header; its columns are read as {read}, so {rest} is no part "
             f"of the {roles.example[0]}; if that is wrong, name the columns in a first row, or "
@@ -144,7 +158,7 @@ def _note_left_out(
         elif words & _TEXTS:
             like[column] = "texts"
     if like:
-        rest = ", ".join(f"{column} ({what}?)" for column, what in like.items())
+        rest = listed(f"{column} ({what}?)" for column, what in like.items())
         read = " and ".join((*roles.example, roles.label))
         yield (
             f"{name}: {read} are read, and left out: {rest}; if others are meant, name them "
