@@ -80,15 +80,21 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _guesses(sample: bytes) -> list[str]:
-    """At most two candidates, the likelier first; of those that read alike, the commoner one."""
+    """At most three candidates, the likelier first; of those equally likely, the commoner one."""
     from charset_normalizer import from_bytes
 
+    order = list(_CANDIDATES)
+    matches = [
+        (
+            match.chaos,
+            -match.coherence,
+            min(map(order.index, {*match.could_be_from_charset} & {*order})),
+        )
+        for match in from_bytes(sample, cp_isolation=order)
+    ]
+    found = [order[place] for *_, place in sorted(matches)]
     few = sum(byte > 127 for byte in sample) < FEW
-    found = ["cp1252"] if few else []
-    for match in from_bytes(sample, cp_isolation=list(_CANDIDATES)):
-        alike = {match.encoding, *match.could_be_from_charset}
-        found += [name for name in _CANDIDATES if name in alike][:1]
-    return list(dict.fromkeys(found))[:2]
+    return list(dict.fromkeys(["cp1252", *found] if few else found))[:3]
 
 
 def _quote(raw: bytes, encoding: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def checked_rows(
     _refuse_header(table, schema, values)
     notes += role_notes(table, first, roles, schema)
     if schema.kind == "sequence":
-        yield from _texts(table, schema, roles, values)
+        yield from _texts(table, schema, roles, values, notes)
     else:
         yield from _sentences(table, schema, roles, values, notes)
     if roles.source != "hub":
@@ -102,7 +103,9 @@ def _cell(row: Mapping[str, Any], column: str, where: str) -> Any:
     return row[column]
 
 
-def _texts(table: RawTable, schema: Schema, roles: Roles, values: LabelValues) -> Iterator[Row]:
+def _texts(
+    table: RawTable, schema: Schema, roles: Roles, values: LabelValues, notes: list[str]
+) -> Iterator[Row]:
     index = {name: position for position, name in enumerate(schema.classes)}
     beside = schema.hub.label_text if schema.hub else None
     for where, row in table.rows():
@@ -116,7 +119,22 @@ def _texts(table: RawTable, schema: Schema, roles: Roles, values: LabelValues) -
         name = values.name(value, where)
         if name not in index:
             raise values.refuse(name, where)
+        if table.values != "typed" and "\n" in text:
+            notes += _rows_within(text, schema, where)
         yield Row(text, (index[name],), where)
+
+
+def _rows_within(text: str, schema: Schema, where: str) -> list[str]:
+    """Say that a text over several lines may have taken in rows: a quote is left open."""
+    for line in text.split("\n"):
+        cells = re.split("[,;\t]", line.rstrip("\r"))
+        if len(cells) > 1 and {cells[0], cells[-1]} & set(schema.classes):
+            count = text.count("\n") + 1
+            return [
+                f"{where}: the text has {count} lines, of which one looks like a row of its own "
+                f"({line[:40]!r}); is a quote left open?"
+            ]
+    return []
 
 
 def _sentences(

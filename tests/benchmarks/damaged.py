@@ -34,10 +34,14 @@ def met(call: Callable[[], Any]) -> tuple[str, float]:
     return how, time.perf_counter() - begin
 
 
-def files(count: int, seed: int) -> None:
+Found = Counter[tuple[str, str]]
+
+
+def files(count: int, seed: int) -> tuple[Found, float]:
+    """How so many damaged files were met, and the seconds of the longest call."""
     from harness_tasks.reading import read_rows
 
-    found: Counter[tuple[str, str]] = Counter()
+    found: Found = Counter()
     longest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for file, kind in damaged_files(count, seed, Path(folder)):
@@ -46,28 +50,28 @@ def files(count: int, seed: int) -> None:
             )
             found[file.suffix, how] += 1
             longest = max(longest, seconds)
-    report(f"{count} files", found, longest)
+    return found, longest
 
 
-def folders(count: int, seed: int) -> None:
+def folders(count: int, seed: int) -> tuple[Found, float]:
+    """The same of run folders: the listing of all, and each one opened."""
     from harness.record.listing import list_runs
     from tests.commands import call
 
-    found: Counter[tuple[str, str]] = Counter()
+    found: Found = Counter()
     longest = 0.0
     with tempfile.TemporaryDirectory() as place:
         out = Path(place)
         call("run", "--student", "tfidf", "--limit", 40, "--rounds", 1, "--out", out / "sound")
         (sound,) = (path.parent for path in (out / "sound").glob("*/*/result.json"))
         made = list(damaged_folders(sound, count, seed, out / "runs"))
-        how, seconds = met(lambda: list_runs(out / "runs"))
-        found["runs", how] += 1
-        print(f"{len(list_runs(out / 'runs')) if how == 'read' else 0} listed in {seconds:.1f} s")
+        how, _ = met(lambda: found.update({("listed", "read"): len(list_runs(out / "runs"))}))
+        found["listing", how] += 1
         for folder in made:
             how, seconds = met(partial(opened, folder))
             found["open", how] += 1
             longest = max(longest, seconds)
-    report(f"{count} folders", found, longest)
+    return found, longest
 
 
 def opened(folder: Path) -> None:
@@ -85,7 +89,8 @@ def opened(folder: Path) -> None:
     open_recording(str(folder), 0, task.card.classes)
 
 
-def report(what: str, found: Counter[tuple[str, str]], longest: float) -> None:
+def report(what: str, found: Found, longest: float) -> None:
+    """Print a table."""
     print(f"{what}; the longest call {longest:.2f} s")
     for (kind, how), number in sorted(found.items()):
         print(f"  {kind:9} {how:20} {number}")
@@ -97,5 +102,5 @@ if __name__ == "__main__":
     parser.add_argument("--folders", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    files(options.files, options.seed)
-    folders(options.folders, options.seed)
+    report("files", *files(options.files, options.seed))
+    report("folders", *folders(options.folders, options.seed))
