@@ -47,7 +47,7 @@ def find_run(name: str, out: Path) -> Path:
     Raises:
         CommandError: if there is none.
     """
-    if (Path(name) / "config.toml").is_file():
+    if Path(name).is_dir() and _is_run(Path(name)):
         return Path(name)
     found = [path for path in _folders(out) if path.name == name]
     if not found:
