@@ -195,8 +195,8 @@ def test_a_declared_column_that_is_missing_is_named_with_those_that_are_there(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("train.csv", "text,label,text\na,up,b\n", ":1: two columns are named 'text'"),
-        ("train.tsv", "label\ttext\tlabel\nup\ta\tdown\n", ":1: two columns are named 'label'"),
+        ("train.csv", "text,label,text\na,up,b\n", ":1: 2 columns are named 'text'"),
+        ("train.tsv", "label\ttext\tlabel\nup\ta\tdown\n", ":1: 2 columns are named 'label'"),
         (
             "train.jsonl",
             '{"text": "a", "label": "up", "label": "down"}',
@@ -214,7 +214,7 @@ def test_a_column_given_twice_is_refused(
 def test_a_parquet_column_given_twice_is_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([["a"], ["up"], ["down"]], names=["text", "label", "label"])
     pq.write_table(table, tmp_path / "train.parquet")
-    assert "two columns are named 'label'" in refused(tmp_path / "train.parquet")
+    assert "2 columns are named 'label'" in refused(tmp_path / "train.parquet")
 
 
 # --- quotes, separators, sizes ---------------------------------------------------------

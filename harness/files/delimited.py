@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import NamedTuple
 from harness.errors import DataError
 from harness.files.lines import read_lines
 
-__all__ = ["SEPARATORS", "has_header", "read_cells", "read_records"]
+__all__ = ["SEPARATORS", "has_header", "read_cells", "read_records", "refuse_twice"]
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 """The separator of a file, by its suffix."""
@@ -136,10 +137,19 @@ def _form(file: Path, names: Collection[str]) -> _Form:
 
 def _headed(cells: Sequence[str], where: str) -> list[str]:
     columns = [cell.strip() for cell in cells]
-    for name in columns:
-        if name and columns.count(name) > 1:
-            raise DataError(f"{where}: two columns are named {name!r}; rename or remove one")
+    refuse_twice((name for name in columns if name), where)
     return columns
+
+
+def refuse_twice(columns: Iterable[str], where: str) -> None:
+    """Refuse a table with two columns of the same name, of which one would be lost.
+
+    Raises:
+        DataError: naming the column.
+    """
+    name, count = max(Counter(columns).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise DataError(f"{where}: {count} columns are named {name[:40]!r}; keep one")
 
 
 def _positional(cells: Sequence[str], positions: Sequence[Sequence[str]], where: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def read_json(text: str) -> Any:
         ValueError: if it is none; ``json.JSONDecodeError`` where the place is known.
         RecursionError: if it is nested too deeply.
     """
-    return json.loads(text, object_pairs_hook=_once)
+    return _DECODER.decode(text)
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> Any:
@@ -73,10 +74,12 @@ def type_name(value: object) -> str:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {twice[:40]!r} stands twice in an object; keep one of them")
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 
 def _object(text: str, where: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.data import Kind
 from harness.errors import DataError
+from harness.files.delimited import refuse_twice
 from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 __all__ = ["class_names", "open_parquet"]
@@ -32,9 +33,7 @@ def open_parquet(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """
     with _opened(file) as parquet:
         names = parquet.schema_arrow.names
-        for name in names:
-            if names.count(name) > 1:
-                raise DataError(f"{file}: two columns are named {name!r}; rename or remove one")
+        refuse_twice(names, str(file))
         wanted = [name for name in names if name in headers.known]
         leaves = [
             path
