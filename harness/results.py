@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import CorruptRunError, NewerRunError
 from harness.metrics import Score
@@ -112,7 +112,7 @@ class RunResult(_Record):
     provenance: Mapping[str, Any]
     seconds: float
     cost_usd: float
-    stages: Sequence[StageResult]
+    stages: Sequence[StageResult] = Field(min_length=1)
     leaked: int | None = None
 
     model_config = ConfigDict(
@@ -136,7 +136,7 @@ def load_result(file: Path) -> RunResult:
     """
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CorruptRunError(
             f"{file}: not a readable result ({error}); run the same command with --fresh"
         ) from None

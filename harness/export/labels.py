@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.data import Annotations, BoolArray, FloatArray, IntArray, Pool
+from harness.errors import CorruptRunError
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.results import StageResult
@@ -83,7 +84,11 @@ def _of_stage(
 ) -> tuple[IntArray, FloatArray, BoolArray]:
     """Labels ``[units]``, their confidence ``[n]``, and which are the student's ``[n]``."""
     said = run.annotations(stage.round, pool, task)
-    assert said is not None  # of the pool there always are
+    if said is None:  # of the pool there always are
+        raise CorruptRunError(
+            f"{run.folder.path}: has no record of round {stage.round}'s annotations of the pool; "
+            "run the same command with --fresh"
+        )
     if stage.actor == "annotator":
         return said.labels, said.confidence, run.carried(stage.round)
     view = run.view(stage.round)

@@ -59,10 +59,11 @@ class FinishedRun:
         """The annotations of a pool in a round; None where the annotator had none.
 
         Raises:
+            CorruptRunError: if they were recorded and are damaged or missing.
             DataError: if they were made for other examples than those of the pool.
         """
         name = layout.annotations_of(round_, pool.split)
-        if not self.folder.has(name):
+        if not self.folder.recorded(name):
             return None
         classes = task.card.classes
 

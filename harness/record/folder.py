@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
+from harness.errors import BudgetError, CorruptRunError, HarnessError, RunError, RunHeldError
 from harness.record import layout
 from harness.results import SCHEMA, check_schema
 
@@ -162,7 +162,19 @@ class RunFolder:
                 f"{path}: damaged (its checksum is not the one that was written); delete this "
                 "file to have it computed again, or run the same command with --fresh"
             )
-        return read(path)
+        try:
+            return read(path)
+        except HarnessError:
+            raise
+        except Exception as error:  # whatever a codec stumbles over
+            said = " ".join(str(error).split())[:120]
+            raise CorruptRunError(
+                f"{path}: cannot be understood ({said}); run the same command with --fresh"
+            ) from error
+
+    def recorded(self, name: str) -> bool:
+        """Whether a file of that name was written, be it there or not."""
+        return name in self._checksums
 
     def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
         """Read what ``write_folder`` wrote after checking every file of it.
@@ -290,7 +302,7 @@ def _read_checksums(file: Path) -> tuple[dict[str, str], dict[str, str]]:
         found = (values["sha256"], values.get("steps", {}))
         checksums, steps = ({str(k): str(v) for k, v in one.items()} for one in found)
         return checksums, steps
-    except (ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise CorruptRunError(
             f"{file}: damaged ({error}); run the same command with --fresh"
         ) from None
