@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.testing.service import ChatServer, running
 from tests.asking import calls_for, expected, settings_for
 from tests.killing import IN_FLIGHT, asking, kill_again_and_again, rows_of
-from tests.servers.chat import ChatServer, running
 from tests.servers.deliveries import RETURNED, DeliveryServer, delivering
 
 PRICE = (500.0, 1500.0)

@@ -26,7 +26,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.servers.answers import answer, completion, last_text
+from harness.testing.answers import answer, completion, last_text
 
 __all__ = ["CLOSED", "RETURNED", "UNREAD", "DeliveryServer", "delivering"]
 
