@@ -82,6 +82,8 @@ class Case(BaseModel):
     """Of an adaptation: the largest value that is taken; None: the parameter itself is refused."""
     says: str = ""
     """Of an abstention or a stop: words of the reason."""
+    within: int = 30
+    """Of a stop: most requests before it."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
