@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-__all__ = ["prompted"]
 
 WORDS = (
     *("river", "stone", "window", "lamp", "garden", "market", "letter", "cloud", "bridge"),
@@ -19,7 +18,7 @@ WORDS = (
 NAMES = ("Nadia", "Torvald", "Okafor", "Lindqvist", "Marchetti", "Delacroix", "Yamada", "Osei")
 
 
-def prompted(request: dict[str, Any]) -> str | None:
+def prompted(request: Mapping[str, Any]) -> str | None:
     """The answer, or None where the prompt is not one of the program's."""
     messages = request.get("messages") or [{}]
     system, last = str(messages[0].get("content", "")), str(messages[-1].get("content", ""))
