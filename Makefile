@@ -8,17 +8,22 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/harness run --rounds 2
 
-test: $(VENV)/.installed
+test: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Constraints pin the versions with which the suite passes.
+# Constraints pin the versions with which the suite passes: of what a user installs, and of what
+# development adds to the same environment.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; call make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.installed constraints-dev.txt
+	$(BIN)/pip install --quiet --constraint constraints-dev.txt --editable '.[dev]'
 	@touch $@
 
 clean:

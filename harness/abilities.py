@@ -9,31 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from harness.data import Demonstrations, Pool
 from harness.protocols import Account, Estimate, Progress, Written
 
-__all__ = [
-    "asks_service",
-    "at_hand",
-    "declared",
-    "describe",
-    "estimate",
-    "estimate_variants",
-    "estimate_writing",
-    "exporter",
-    "fingerprint",
-    "from_gold",
-    "messages",
-    "notes",
-    "opened",
-    "origin",
-    "reads_labels",
-    "uses_variants",
-    "writer",
-]
-
+T = TypeVar("T")
 Messages: TypeAlias = Sequence[Sequence[tuple[str, str]]]
 
 
@@ -42,8 +23,7 @@ Messages: TypeAlias = Sequence[Sequence[tuple[str, str]]]
 
 def describe(part: object) -> Mapping[str, object]:
     """``describe()``: with which settings it really works, for the run's provenance."""
-    own: Mapping[str, object] = _call(part, "describe", default={})
-    return own
+    return _call(part, "describe", default={})
 
 
 def fingerprint(part: object) -> str | None:
@@ -51,8 +31,7 @@ def fingerprint(part: object) -> str | None:
 
     It belongs to the run's identity.
     """
-    own: str | None = getattr(part, "fingerprint", None)
-    return own
+    return _own(part, "fingerprint", None)
 
 
 # --- annotators and augmenters whose answers come from a service -------------------------
@@ -71,8 +50,7 @@ def opened(part: object, account: Account) -> AbstractContextManager[None]:
         ServiceError: (also later) if the service refuses for good.
         BudgetError: (later) if the next request would pass the budget.
     """
-    own: AbstractContextManager[None] = _call(part, "open", account, default=nullcontext())
-    return own
+    return _call(part, "open", account, default=nullcontext())
 
 
 def estimate(annotator: object, pool: Pool, shots: int) -> Estimate | None:
@@ -80,20 +58,17 @@ def estimate(annotator: object, pool: Pool, shots: int) -> Estimate | None:
 
     None: it asks no language model.
     """
-    own: Estimate | None = _call(annotator, "estimate", pool, shots, default=None)
-    return own
+    return _call(annotator, "estimate", pool, shots, default=None)
 
 
 def estimate_writing(annotator: object, pool: Pool) -> Estimate | None:
     """``estimate_writing(pool)``: to write the demonstrations of stage R1."""
-    own: Estimate | None = _call(annotator, "estimate_writing", pool, default=None)
-    return own
+    return _call(annotator, "estimate_writing", pool, default=None)
 
 
 def estimate_variants(augmenter: object, pool: Pool) -> Estimate | None:
     """``estimate_variants(pool)``: to make a variant of each example."""
-    own: Estimate | None = _call(augmenter, "estimate_variants", pool, default=None)
-    return own
+    return _call(augmenter, "estimate_variants", pool, default=None)
 
 
 # --- annotators ------------------------------------------------------------------------
@@ -106,8 +81,7 @@ def writer(annotator: object) -> Callable[[Pool, int, Progress], Written] | None
     demonstrations is None: ``annotate`` retrieves, for each example, those nearest to it.
     Without it stage R1 shows what the task declares.
     """
-    own: Callable[[Pool, int, Progress], Written] | None = getattr(annotator, "write", None)
-    return own
+    return _own(annotator, "write", None)
 
 
 def messages(annotator: object) -> Callable[[Pool, Demonstrations | None], Messages] | None:
@@ -115,9 +89,7 @@ def messages(annotator: object) -> Callable[[Pool, Demonstrations | None], Messa
 
     None: it does not ask in words.
     """
-    own: Callable[[Pool, Demonstrations | None], Messages] | None
-    own = getattr(annotator, "messages", None)
-    return own
+    return _own(annotator, "messages", None)
 
 
 def from_gold(annotator: object) -> bool:
@@ -125,7 +97,7 @@ def from_gold(annotator: object) -> bool:
 
     A recording of a supervised run makes a supervised run.
     """
-    return bool(getattr(annotator, "from_gold", False))
+    return _own(annotator, "from_gold", False)
 
 
 # --- students and augmenters -------------------------------------------------------------
@@ -136,7 +108,7 @@ def uses_variants(student: object) -> bool:
 
     Where its settings leave variants unused, its factory refuses the key.
     """
-    return bool(getattr(student, "uses_variants", False))
+    return _own(student, "uses_variants", False)
 
 
 def exporter(fitted: object) -> Callable[[Path], None] | None:
@@ -148,13 +120,12 @@ def exporter(fitted: object) -> Callable[[Path], None] | None:
     the logits that the student gives. A ``CommandError`` where its architecture has no such
     form. None: it is no such model.
     """
-    own: Callable[[Path], None] | None = getattr(fitted, "export", None)
-    return own
+    return _own(fitted, "export", None)
 
 
 def reads_labels(augmenter: object) -> bool:
     """``reads_labels``: its variants depend on the labels, so they are made anew each round."""
-    return bool(getattr(augmenter, "reads_labels", False))
+    return _own(augmenter, "reads_labels", False)
 
 
 # --- tasks -----------------------------------------------------------------------------
@@ -162,27 +133,29 @@ def reads_labels(augmenter: object) -> bool:
 
 def notes(task: object) -> Sequence[str]:
     """``notes``: of what was loaded so far, one line each: conversions, unexpected sizes."""
-    own: Sequence[str] = getattr(task, "notes", ())
-    return own
+    return _own(task, "notes", ())
 
 
 def origin(task: object) -> Mapping[str, object]:
     """``origin()``: where its data comes from, for the provenance: files, or a repository."""
-    own: Mapping[str, object] = _call(task, "origin", default={})
-    return own
+    return _call(task, "origin", default={})
 
 
 def at_hand(task: object) -> bool:
     """``at_hand``: whether the data can be loaded without the network; else taken to be so."""
-    return bool(getattr(task, "at_hand", True))
+    return _own(task, "at_hand", True)
 
 
 def declared(task: object) -> Mapping[str, Any]:
     """``declared()``: all of a declaration in a file, for ``harness show task``."""
-    own: Mapping[str, Any] = _call(task, "declared", default={})
-    return own
+    return _call(task, "declared", default={})
 
 
-def _call(part: object, name: str, *arguments: object, default: Any) -> Any:
-    method = getattr(part, name, None)
+def _own(part: object, name: str, default: T) -> T:
+    found: T = getattr(part, name, default)
+    return found
+
+
+def _call(part: object, name: str, *arguments: object, default: T) -> T:
+    method: Callable[..., T] | None = getattr(part, name, None)
     return default if method is None else method(*arguments)

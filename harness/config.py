@@ -21,22 +21,6 @@ from pydantic import (
 
 from harness.errors import ConfigError, nearest
 
-__all__ = [
-    "AnnotatorConfig",
-    "Config",
-    "DemonstrationsConfig",
-    "PartConfig",
-    "Role",
-    "SelectorConfig",
-    "StudentConfig",
-    "config_hash",
-    "identifying",
-    "load_config",
-    "own_keys",
-    "to_toml",
-    "with_keys",
-]
-
 Keys = TypeVar("Keys", bound=BaseModel)
 Role: TypeAlias = Literal["annotator", "student"]
 """Parts with configuration keys of their own: below the table of that name."""
@@ -92,8 +76,8 @@ class StudentConfig(PartConfig):
 
     manners: ClassVar[frozenset[str]] = frozenset({"save"})
 
-    spec: str = "minilm"
-    """Student spec."""
+    spec: str | None = None
+    """Student spec; unset: the default student."""
     augmenter: str | None = None
     """Augmenter spec: variants of the texts to train on, for students that use them."""
     save: bool = False
@@ -104,8 +88,8 @@ class StudentConfig(PartConfig):
 class SelectorConfig(_Frozen):
     """How the student's view becomes feedback."""
 
-    spec: str = "freeal"
-    """Preset: one selector for each role."""
+    spec: str | None = None
+    """Preset, one selector for each role; unset: the default one."""
     trust: str | None = None
     """Selector of trusted labels; unset: the preset's."""
     demonstrations: str | None = None
@@ -117,8 +101,8 @@ class SelectorConfig(_Frozen):
 class Config(_Frozen):
     """A run. Together with the data this decides every number in it."""
 
-    task: str = "demo"
-    """Task spec: a name, or the path of a TOML file."""
+    task: str | None = None
+    """Task spec: a name, or the path of a task file; unset: the default task."""
     rounds: int = Field(default=2, ge=1, strict=True)
     """Rounds of annotate, train, select."""
     seed: int = Field(default=0, ge=0, strict=True)
@@ -176,20 +160,17 @@ def load_config(
     return config
 
 
-def own_keys(config: Config, role: Role) -> list[str]:
-    """The keys of an annotator or student that are set and that are not the core's."""
-    section: PartConfig = getattr(config, role)
-    return [key for key in section.model_fields_set if key not in SECTIONS[role].model_fields]
-
-
-def with_keys(config: Config, role: Role, model: type[BaseModel] | None, see: str) -> Config:
+def with_keys(
+    config: Config, role: Role, name: str, model: type[BaseModel] | None, others: Sequence[str] = ()
+) -> Config:
     """The configuration with a part's own keys held to the model that it registered.
 
     Args:
         config: with those keys as they were written, or held to another model before.
         role: the table.
+        name: of the part.
         model: None: the part takes no key.
-        see: the command that lists the part's keys, for the message.
+        others: dotted keys that other parts take.
 
     Raises:
         ConfigError: naming the key, and the file if it came from there.
@@ -197,12 +178,17 @@ def with_keys(config: Config, role: Role, model: type[BaseModel] | None, see: st
     section: PartConfig = getattr(config, role)
     joined = _joined(role, model)
     try:
-        checked = joined.model_validate(section.model_dump(exclude_unset=True))
+        held = joined.model_validate(section.model_dump(exclude_unset=True))
     except ValidationError as error:
         known = [f"{role}.{key}" for key in joined.model_fields]
-        key, message = _explained(error, [role], known, see)
+        key, message = _explained(error, [role], known, f"harness show {role} {name}")
+        if key in others and key not in known:
+            message = (
+                f"{key} has no effect: {role} {name!r} takes no such key; leave it out or choose "
+                f"another --{role}"
+            )
         raise ConfigError(config._files.get(key, "") + message) from None
-    return config.model_copy(update={role: checked})
+    return config.model_copy(update={role: held})
 
 
 @cache
@@ -239,40 +225,21 @@ def to_toml(config: Config) -> str:
     So do the keys of parts that nobody set, with their defaults: written as values they
     would overrule a preset's when the file is read back.
     """
-    import tomli_w
-
-    lines: list[str] = []
-    plain, tables = _split(config)
-    _write(lines, config, plain)
+    tables = [name for name in Config.model_fields if isinstance(getattr(config, name), BaseModel)]
+    lines = [_line(config, name) for name in Config.model_fields if name not in tables]
     for name in tables:
-        lines += ["", f"[{name}]"]
-        part = getattr(config, name)
-        _write(lines, part, _split(part)[0])
-    text = "\n".join(lines) + "\n"
-    parts = {"annotator": config.annotator, "student": config.student}
-    left_out = {name: set(filter(one.unset, type(one).model_fields)) for name, one in parts.items()}
-    assert tomllib.loads(text) == tomllib.loads(
-        tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude=left_out))
-    )
-    return text
+        table = getattr(config, name)
+        lines += ["", f"[{name}]", *(_line(table, key) for key in type(table).model_fields)]
+    return "\n".join(lines) + "\n"
 
 
-def _split(model: BaseModel) -> tuple[list[str], list[str]]:
-    names = list(type(model).model_fields)
-    tables = [name for name in names if isinstance(getattr(model, name), BaseModel)]
-    return [name for name in names if name not in tables], tables
-
-
-def _write(lines: list[str], model: BaseModel, names: Sequence[str]) -> None:
-    for name in names:
-        value = getattr(model, name)
-        comment = " ".join((type(model).model_fields[name].description or "").split())
-        if value is None:
-            lines.append(f"# {name} =  # {comment}")
-        elif isinstance(model, PartConfig) and model.unset(name):
-            lines.append(f"# {_assignment(name, value)}  # {comment}")
-        else:
-            lines.append(f"{_assignment(name, value)}  # {comment}")
+def _line(model: BaseModel, name: str) -> str:
+    value = getattr(model, name)
+    comment = " ".join((type(model).model_fields[name].description or "").split())
+    if value is None:
+        return f"# {name} =  # {comment}"
+    mark = "# " if isinstance(model, PartConfig) and model.unset(name) else ""
+    return f"{mark}{_assignment(name, value)}  # {comment}"
 
 
 def _assignment(name: str, value: Any) -> str:

@@ -16,29 +16,6 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "ABSTAINED",
-    "OUTSIDE",
-    "Annotations",
-    "BoolArray",
-    "Column",
-    "Demonstrations",
-    "FloatArray",
-    "Gold",
-    "IntArray",
-    "Kind",
-    "Label",
-    "Pool",
-    "Prompt",
-    "Selection",
-    "StudentView",
-    "TaskCard",
-    "class_names",
-    "merge",
-    "offsets_of",
-    "take_units",
-]
-
 Kind: TypeAlias = Literal["sequence", "token"]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]

@@ -15,6 +15,8 @@
         ├── CorruptRunError               a file is damaged
         └── NewerRunError                 written by a newer harness
 
+    Interrupted                  exit 130, 143 or 129: SIGINT, SIGTERM or SIGHUP
+
 Each message is one line: what is wrong, where, and what to do. The command line
 prints it without a traceback.
 """
@@ -22,25 +24,9 @@ prints it without a traceback.
 from __future__ import annotations
 
 import difflib
+import signal
+import time
 from collections.abc import Iterable
-
-__all__ = [
-    "BudgetError",
-    "CommandError",
-    "ConfigError",
-    "CorruptRunError",
-    "DataError",
-    "HarnessError",
-    "NewerRunError",
-    "NotRecordedError",
-    "PartError",
-    "RunError",
-    "RunHeldError",
-    "ServiceError",
-    "TaskError",
-    "UnknownNameError",
-    "nearest",
-]
 
 
 class HarnessError(Exception):
@@ -113,6 +99,39 @@ class CorruptRunError(RunError):
 
 class NewerRunError(RunError):
     """A file of a run folder was written by a newer version of the program."""
+
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that end a command in order; Windows has no SIGHUP."""
+REPEAT_SECONDS = 0.2
+"""The same signal again within this time is the same request: ``timeout`` and a terminal that
+closes send theirs twice."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asks the command to end; what is recorded stays, and the same command goes on.
+
+    Args:
+        number: of the signal. The exit code is 128 more.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(signal.Signals(number).name)
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Handle a signal as the command line does: raise ``Interrupted``."""
+    came = time.monotonic()
+
+    def again(number: int, frame: object) -> None:
+        if time.monotonic() - came > REPEAT_SECONDS:
+            raise Interrupted(number)
+
+    signal.signal(number, again)
+    raise Interrupted(number)
 
 
 LISTED = 12

@@ -49,8 +49,9 @@ hookspec = pluggy.HookspecMarker("harness")
 class Register(Protocol):
     """What a registration hook calls, once for each part it offers.
 
-    A name that is already taken is refused: the first plugin keeps it, and the
-    second is named in a warning.
+    What cannot be used is refused at once, and the plugin named in a warning: a name that is
+    taken or that no spec can write, an unknown kind of task, a factory that does not take one
+    argument, a model that is none.
     """
 
     def __call__(
@@ -61,11 +62,13 @@ class Register(Protocol):
         summary: str = "",
         kinds: Sequence[str] = ...,
         config: type[BaseModel] | None = None,
+        default: bool = False,
+        reads: str = "",
     ) -> None:
         """Offer a part.
 
         Args:
-            name: what users write; letters, digits and hyphens.
+            name: what users write; letters, digits, ``-``, ``_``, ``.`` and ``+``.
             factory: called with one request when the part is used, never before. Do
                 heavy imports inside it.
             summary: one line for ``harness list``.
@@ -76,6 +79,11 @@ class Register(Protocol):
                 request has them as ``request.config``, and ``harness show KIND NAME`` lists
                 them. The class variable ``manners`` names those that say only how answers are
                 fetched, paid for or computed, and so make no other run.
+            default: the part is taken where a run names none (the first one registered so). Of
+                annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
+                its task's.
+            reads: the ending of files that the part reads; a spec that ends so needs no name
+                (``--task my.toml``).
         """
 
 
@@ -147,7 +155,7 @@ def harness_register_selectors(register: Register) -> None:
     Runs when a command first needs the names of selectors. The name says the role:
     ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a factory that takes a
     ``SelectorRequest`` and returns a ``TrustSelector``, ``DemonstrationSelector`` or
-    ``QuerySelector``; ``preset/NAME`` with a ``SelectorPreset`` in place of a factory.
+    ``QuerySelector``; the factory of ``preset/NAME`` returns a ``SelectorPreset``.
     All plugins' selectors are put together.
     """
 

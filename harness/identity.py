@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["digest", "example_ids", "occurrence", "text_key"]
-
 CHUNK = 1024
 """Items of a sequence that are hashed together."""
 PAID = frozenset({"requests", "tokens", "cost_usd"})

@@ -9,8 +9,6 @@ import numpy as np
 
 from harness.data import OUTSIDE, IntArray
 
-__all__ = ["Span", "fault", "first_invalid", "spans_of", "tags_of"]
-
 
 class Span(NamedTuple):
     """A mention: tokens ``begin`` to ``end`` (exclusive) and the index of its entity type."""

@@ -22,8 +22,6 @@ from harness.data import (
     TaskCard,
 )
 
-__all__ = ["LabelScore", "Score", "right_examples", "score"]
-
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from harness.results import StageResult
 
-__all__ = ["Silent", "Watcher"]
-
 
 class Watcher(Protocol):
     """Watches a run."""

@@ -35,34 +35,6 @@ if TYPE_CHECKING:
 
     from harness.config import DemonstrationsConfig
 
-__all__ = [
-    "Account",
-    "Aids",
-    "Annotator",
-    "AnnotatorRequest",
-    "AnyAnnotator",
-    "Augmenter",
-    "AugmenterRequest",
-    "DemonstrationSelector",
-    "Estimate",
-    "Evidence",
-    "FittedStudent",
-    "Parts",
-    "Progress",
-    "QuerySelector",
-    "SelectorPreset",
-    "SelectorRequest",
-    "Student",
-    "StudentRequest",
-    "SupervisedAnnotator",
-    "Task",
-    "TaskRequest",
-    "TrustSelector",
-    "Variants",
-    "Written",
-    "no_progress",
-]
-
 
 class Progress(Protocol):
     """Called by a part as its work goes on."""

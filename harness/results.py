@@ -12,16 +12,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import CorruptRunError, NewerRunError
 from harness.metrics import Score
 
-__all__ = [
-    "SCHEMA",
-    "RunResult",
-    "SelectionResult",
-    "Spending",
-    "StageResult",
-    "check_schema",
-    "load_result",
-]
-
 SCHEMA = 1
 """Version of the run folder's files. Fields may be added within a version."""
 

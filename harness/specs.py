@@ -9,8 +9,6 @@ from typing import TypeVar
 
 from harness.errors import CommandError, nearest
 
-__all__ = ["Spec", "parse_spec"]
-
 T = TypeVar("T")
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_.-]*=)")

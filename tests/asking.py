@@ -11,13 +11,13 @@ from typing import Any
 from harness.protocols import Account, AnnotatorRequest
 from harness.testing.answers import answer
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
-from harness_plugins.llm.backends.litellm import LITELLM
-from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.local.service import TRANSFORMERS
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.presets import Preset
+from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services.openai import OPENAI
+from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings, Pace
 from harness_plugins.llm.settings import settings_of as settings_with
 

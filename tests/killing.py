@@ -1,183 +1,132 @@
-"""Kills processes that ask, at random moments, and says what became of every reply."""
+"""Ends runs by signals, at random moments, while replies are on their way."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.asking import calls_for, settings_for
-from tests.servers.deliveries import CLOSED, RETURNED, UNREAD, DeliveryServer
+from tests.commands import PROGRAM
+from tests.servers.deliveries import DeliveryServer
 
-__all__ = ["IN_FLIGHT", "Killed", "asking", "kill_again_and_again", "kill_and_go_on", "rows_of"]
+__all__ = [
+    "IN_FLIGHT",
+    "Ended",
+    "begin",
+    "end_again_and_again",
+    "finish",
+    "group_lives",
+    "numbers",
+    "rows",
+    "until",
+]
 
-IN_FLIGHT = 16
-ASK = f"""
-import json, sys
-from pathlib import Path
-from tests.asking import calls_for, engine_for, settings_for, texts_of
-url, path, count, changes, record = sys.argv[1:]
-class Notes(list):
-    def append(self, line):
-        super().append(line)
-        print("note:", line, flush=True)
-notes = Notes()
-given = {{"concurrency": {IN_FLIGHT}, **json.loads(changes)}}
-settings = settings_for(url, **given)
-try:
-    with engine_for(settings, Path(path), notes=notes, record=record) as engine:
-        print("asking", flush=True)
-        outcomes = engine.ask(calls_for(settings, int(count)))
-        paid = sum(outcome.reply.cost_usd for outcome in outcomes if outcome.paid)
-        print(json.dumps({{"texts": texts_of(outcomes), "paid": paid, "notes": notes}}))
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-    sys.exit(130)
-"""
+IN_FLIGHT = 20
 
 
-@dataclass(slots=True)
-class Killed:
-    """What several kills left.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that a signal ended.
 
     Attributes:
-        kept: texts whose replies are in the file, with the requests that the server had seen
-            of each when it was first found there.
-        returned: replies after which the client had come back, and which are not in the file.
-        read: replies that a killed client had read and not kept.
-        unread: replies that lay in the kernel's buffers when the client died.
+        code, out, err: its exit code, and what it printed.
+        seconds: from the signal to its end.
+        lost: requests so far whose replies are not in the file, beyond those lost before.
+        unkept: replies so far that the server has sent and that are not in the file.
     """
 
-    kept: dict[str, int]
-    returned: int = 0
-    read: int = 0
-    unread: int = 0
+    code: int
+    out: str
+    err: str
+    seconds: float
+    lost: int
+    unkept: int
 
 
-def asking(
-    url: str, replies: Path, count: int, *, record: str = "", begun: bool = True, **changes: Any
-) -> subprocess.Popen[str]:
-    """A process that asks for ``count`` texts and then prints answers, costs and notes.
-
-    Args:
-        record: of the run, which counts what is bought.
-        begun: return when it has opened its engine.
-        changes: of its settings, as for ``settings_for``.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", ASK, url, str(replies), str(count), json.dumps(changes), record],
+def begin(url: str, out: Path, *options: str) -> subprocess.Popen[str]:
+    """``harness run`` with a model's annotations, in a process group of its own."""
+    return subprocess.Popen(
+        [
+            *(str(PROGRAM), "run", "--annotator", "gpt35", "--student", "tfidf", "--json"),
+            *("--rounds", "1", "--out", str(out), "--set", f"annotator.base_url={url}"),
+            *("--set", f"annotator.concurrency={IN_FLIGHT}", *options),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    assert process.stdout is not None
-    while begun and (line := process.stdout.readline()) != "asking\n":
-        assert line.startswith("note: "), line
-    return process
 
 
-def kill_and_go_on(
-    server: DeliveryServer, replies: Path, count: int, kills: int, longest: float, **options: Any
-) -> dict[str, Any]:
-    """Ask for ``count`` texts; ``kills`` processes are killed by SIGKILL, the last one ends.
-
-    Nobody waits between a kill and the next process.
+def end_again_and_again(
+    server: DeliveryServer, out: Path, number: int, times: int, longest: float, *options: str
+) -> Iterator[Ended]:
+    """Begin the same run so often, and send it a signal while it asks.
 
     Args:
-        longest: seconds from the opening of an engine to the kill at most; from a process's
-            start, every third time.
-        options: for ``asking``.
-
-    Returns:
-        What the last process printed.
+        number: of the signal.
+        longest: seconds from a process's first request to the signal, at most.
+        options: for ``begin``.
     """
-    rng = random.Random(7)
-    for number in range(kills):
-        process = asking(server.url, replies, count, begun=number % 3 != 2, **options)
-        time.sleep(rng.uniform(0.0, longest))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    process = asking(server.url, replies, count, **options)
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, "")
-    printed: dict[str, Any] = json.loads(out)
-    return printed
+    draw = random.Random(number)
+    lost = 0
+    for _ in range(times):
+        seen = server.requests
+        process = begin(server.url, out, *options)
+        until(lambda seen=seen: server.requests > seen)  # type: ignore[misc]
+        time.sleep(draw.uniform(0.0, longest))
+        process.send_signal(number)
+        start = time.monotonic()
+        said = process.communicate(timeout=60)
+        seconds = time.monotonic() - start
+        until(lambda process=process: not group_lives(process.pid))  # type: ignore[misc]
+        kept = rows(out)
+        yield Ended(
+            process.returncode, *said, seconds, server.requests - kept - lost, server.sent - kept
+        )
+        lost = server.requests - kept
 
 
-def kill_again_and_again(
-    server: DeliveryServer,
-    replies: Path,
-    count: int,
-    kills: int,
-    longest: float,
-    **options: Any,
-) -> Killed:
-    """Ask for ``count`` texts in ``kills`` processes, each killed by SIGKILL.
-
-    After each kill the connections' end is waited for: then every reply's fate is known.
-
-    Args:
-        longest: seconds from a process's first request to its end at most.
-        options: for ``asking``.
-    """
-    rng = random.Random(7)
-    texts = {
-        call.key: call.messages[-1].content for call in calls_for(settings_for(server.url), count)
-    }
-    found = Killed({})
-    for _ in range(kills):
-        before = {text: len(fates) for text, fates in server.fates.items()}
-        seen = server.requests.total()
-        process = asking(server.url, replies, count, **options)
-        _until(partial(_asked_more, server, seen))
-        time.sleep(rng.uniform(0.0, longest))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        _until(lambda: server.connections == 0)
-        rows = {texts[key] for key in rows_of(replies)}
-        _note_lost(found, server, rows, before)
-        for text in rows - found.kept.keys():
-            found.kept[text] = server.requests[text]
-    return found
+def finish(url: str, out: Path, *options: str) -> dict[str, Any]:
+    """Begin a run and let it end; what it measured, without the time it took."""
+    out_text, err = begin(url, out, *options).communicate(timeout=120)
+    assert out_text, err
+    return numbers(json.loads(out_text))
 
 
-def rows_of(replies: Path) -> set[str]:
-    """Keys in the file."""
-    with closing(sqlite3.connect(replies)) as connection:
-        return {key for (key,) in connection.execute("SELECT key FROM replies")}
+def numbers(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without times, addresses and paths."""
+    stages = [{**stage, "seconds": 0} for stage in result["stages"]]
+    return {"stages": stages, "cost_usd": result["cost_usd"]}
 
 
-def _note_lost(
-    found: Killed, server: DeliveryServer, rows: set[str], before: dict[str, int]
-) -> None:
-    """Count this kill's replies that are not in the file, by their fates."""
-    lost: Counter[str] = Counter()
-    for text, fates in server.fates.items():
-        if text not in rows:
-            lost.update(fates[before.get(text, 0) :])
-    found.returned += lost[RETURNED]
-    found.read += lost[CLOSED]
-    found.unread += lost[UNREAD]
+def rows(out: Path) -> int:
+    """Number of replies in the file."""
+    with closing(sqlite3.connect(out / "replies.sqlite")) as connection:
+        return int(connection.execute("SELECT count(*) FROM replies").fetchone()[0])
 
 
-def _asked_more(server: DeliveryServer, seen: int) -> bool:
-    return server.requests.total() > seen
+def group_lives(group: int) -> bool:
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
-def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something to come true."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
-        time.sleep(0.001)
+        time.sleep(0.002)

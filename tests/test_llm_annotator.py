@@ -332,7 +332,7 @@ def test_what_the_user_sets_wins_over_a_preset_even_where_it_is_the_default(
         config = load_config(None, ("annotator.spec=mine", *said))
         if read_back:
             file = tmp_path / "config.toml"
-            file.write_text(to_toml(with_keys(config, "annotator", LlmKeys, "")))
+            file.write_text(to_toml(with_keys(config, "annotator", "mine", LlmKeys)))
             config = load_config(file)
         keys = config.annotator.keys(LlmKeys)
         return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, keys, 0), preset)

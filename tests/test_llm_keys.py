@@ -20,11 +20,11 @@ from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
 from harness.testing.faults import KINDS
 from harness.testing.service import ChatServer, running
-from harness_plugins.llm.backends.litellm import LITELLM, LitellmBackend
-from harness_plugins.llm.backends.openai import OPENAI, openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import keys_of
 from harness_plugins.llm.secrets import Redactor, Secret
+from harness_plugins.llm.services.litellm import LITELLM, LitellmBackend
+from harness_plugins.llm.services.openai import OPENAI, openai_keys
 from harness_plugins.llm.settings import LlmKeys, LlmSettings
 from tests.asking import call_of, settings_for, settings_of
 from tests.commands import call, message
@@ -299,7 +299,7 @@ def test_a_misplaced_key_is_neither_printed_nor_written(
 FAIL_IN_EVERY_WAY = """
 import logging, sys, traceback
 from pathlib import Path
-from harness_plugins.llm.backends.litellm import LITELLM
+from harness_plugins.llm.services.litellm import LITELLM
 from tests.asking import ask, calls_for, settings_for
 url, folder, kinds = sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(",")
 logging.basicConfig(level=logging.DEBUG)

@@ -1,64 +1,102 @@
-"""Killed or interrupted at any moment: nothing that was answered is asked for again."""
+"""Ended by a signal at any moment: what was recorded is not asked for again, and nobody is left."""
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from harness.testing.faults import Faults
 from harness.testing.service import ChatServer, running
-from tests.asking import calls_for, expected, settings_for
-from tests.killing import IN_FLIGHT, asking, kill_again_and_again, rows_of
-from tests.servers.deliveries import RETURNED, DeliveryServer, delivering
+from tests.killing import IN_FLIGHT, begin, end_again_and_again, finish, group_lives, rows, until
+from tests.servers.deliveries import DeliveryServer, delivering
 
-PRICE = (500.0, 1500.0)
+TIMES = 3
+ENDS = {
+    signal.SIGINT: (130, "interrupted"),
+    signal.SIGTERM: (143, "terminated"),
+    signal.SIGHUP: (129, "hung up"),
+}
+UNSHOWN = ("--set", "demonstrations.generated=false")
+"""The pool is annotated at once, without demonstrations that the model writes."""
+GOES_ON = "the same command goes on from what is recorded"
+
+
+def line(number: signal.Signals) -> str:
+    return f"harness: {ENDS[number][1]}; {GOES_ON}\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_replies_in_flight_are_taken_in_before_a_signal_ends_the_run(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with delivering(DeliveryServer(latency=0.1)) as server:
+        for ended in end_again_and_again(server, tmp_path, number, TIMES, 0.6, *UNSHOWN):
+            assert (ended.code, ended.out, ended.err) == (ENDS[number][0], "", line(number))
+            assert (ended.lost, ended.unkept) == (0, 0)
+        assert IN_FLIGHT < rows(tmp_path) < 700
 
 
 @pytest.mark.slow
-def test_only_what_was_in_flight_is_asked_again_after_a_kill(tmp_path: Path) -> None:
-    """``tests.servers.deliveries`` says what *successfully answered* means."""
-    count, path = 400, tmp_path / "replies.sqlite"
+def test_a_kill_loses_what_was_in_flight_at_most(tmp_path: Path) -> None:
     with delivering(DeliveryServer(latency=0.1)) as server:
-        killed = kill_again_and_again(server, path, count, kills=3, longest=0.5)
-        assert 10 < len(killed.kept) < count
-        assert killed.returned == 0  # of those that the server knows to be delivered, none is lost
-        process = asking(server.url, path, count)
-        out, err = process.communicate(timeout=60)
-        calls = calls_for(settings_for(server.url), count)
-        assert (json.loads(out)["texts"], err) == (expected(calls), "")
-        assert all(server.requests[text] == seen for text, seen in killed.kept.items())
-        assert all(fates.count(RETURNED) <= 1 for fates in server.fates.values())
-        bought_again = sum(server.sent.values()) - count
-        assert bought_again == killed.read + killed.unread <= 3 * IN_FLIGHT
+        kills = end_again_and_again(server, tmp_path / "a", signal.SIGKILL, TIMES, 0.6, *UNSHOWN)
+        lost = [ended.lost for ended in kills]
+        assert max(lost) <= IN_FLIGHT
+        result = finish(server.url, tmp_path / "a", *UNSHOWN)
+        assert server.requests == rows(tmp_path / "a") + sum(lost)
+        assert result == finish(server.url, tmp_path / "b", *UNSHOWN)
 
 
-def test_ctrl_c_keeps_every_reply_and_shows_no_trace(tmp_path: Path) -> None:
-    path = tmp_path / "replies.sqlite"
-    with running(ChatServer(latency=0.2)) as server:
-        process = asking(server.url, path, 500)
-        time.sleep(0.7)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-        assert (process.returncode, out.splitlines()[-1:], err) == (130, ["interrupted"], "")
-        assert len(rows_of(path)) == len(server.seen.answered) == len(server.seen.requests) > 0
-    assert [entry.name for entry in tmp_path.iterdir()] == ["replies.sqlite"]
+def test_ctrl_c_while_demonstrations_are_written(tmp_path: Path) -> None:
+    with delivering(DeliveryServer(latency=0.3)) as server:
+        (ended,) = end_again_and_again(server, tmp_path, signal.SIGINT, 1, 0.2)
+        assert (ended.code, ended.out, ended.err) == (130, "", line(signal.SIGINT))
+        assert (ended.lost, ended.unkept) == (0, 0) and 0 < server.sent < 100
 
 
-def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
-    path = tmp_path / "replies.sqlite"
-    with running(ChatServer(latency=0.05)) as server:
-        server.faults.marked = {"text 2": "hang", "text 3": "hang"}
-        process = asking(server.url, path, 60)
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    with running(ChatServer(latency=0.05, faults=Faults(0.3, ("hang",)))) as server:
+        process = begin(server.url, tmp_path, *UNSHOWN)
+        until(lambda: len(server.seen.answered) > 20)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # as ``timeout`` does: the same request
         time.sleep(0.5)
+        assert process.poll() is None
         start = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        assert time.monotonic() - start < 5
-        assert (process.returncode, out.splitlines()[-1:], err) == (130, ["interrupted"], "")
-        assert len(rows_of(path)) > 0
-    assert [entry.name for entry in tmp_path.iterdir()] == ["replies.sqlite"]
+        assert time.monotonic() - start < 3
+    assert (process.returncode, out, err) == (143, "", line(signal.SIGTERM))
+    assert rows(tmp_path) == len(server.seen.answered) and not group_lives(process.pid)
+
+
+def test_waiting_for_a_limit_does_not_delay_the_end(tmp_path: Path) -> None:
+    with running(ChatServer()) as server:
+        slow = ("--set", "annotator.requests_per_minute=6")
+        process = begin(server.url, tmp_path, *UNSHOWN, *slow)
+        until(lambda: len(server.seen.requests) > 0)
+        time.sleep(0.3)
+        start = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        assert time.monotonic() - start < 3
+    assert (process.returncode, out, err) == (143, "", line(signal.SIGTERM))
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    """As ``nohup`` asks for; and replies go on coming in."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with delivering(DeliveryServer(latency=0.1)) as server:
+            process = begin(server.url, tmp_path, *UNSHOWN)
+            until(lambda: server.requests > 0)
+            process.send_signal(signal.SIGHUP)
+            until(lambda: server.requests > 2 * IN_FLIGHT)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 143
+            process.communicate()
+    finally:
+        signal.signal(signal.SIGHUP, before)

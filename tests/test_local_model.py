@@ -24,8 +24,8 @@ from harness_plugins.llm.local.calibration import calibrated, with_content_free
 from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.local.model import LocalModel
-from harness_plugins.llm.local.service import TRANSFORMERS
 from harness_plugins.llm.open_engine import open_engine
+from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
 
@@ -165,7 +165,7 @@ def test_the_common_beginning_is_computed_once_and_changes_nothing(
     shared, whole = (LocalModel(str(folders["llama"]), share_prefix=on) for on in (True, False))
     lengths: list[int] = []
     for model in (shared, whole):
-        network = model.loaded[1]._model
+        network = model.loaded[1].network
         network.register_forward_pre_hook(
             lambda _, __, kwargs: lengths.append(kwargs["input_ids"].numel()), with_kwargs=True
         )
@@ -241,7 +241,7 @@ def test_draws_follow_the_model_s_probabilities(folders: dict[str, Path]) -> Non
     drawn = computer.generate([prompt] * n, range(n), Sampling(1, temperature=2.0))
     counts = np.bincount([row[0] for row in drawn], minlength=512)
     with torch.inference_mode():
-        logits = computer._model(input_ids=torch.tensor([prompt])).logits[0, -1].double()
+        logits = computer.network(input_ids=torch.tensor([prompt])).logits[0, -1].double()
     wanted = (logits / 2).softmax(-1).numpy()
     likely = np.argsort(-wanted)[:20]
     spread = np.sqrt(wanted[likely] * (1 - wanted[likely]) / n)
@@ -303,7 +303,7 @@ def test_less_memory_means_smaller_batches(folders: dict[str, Path]) -> None:
         if sizes[-1] > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    model.loaded[1]._model.register_forward_pre_hook(scarce, with_kwargs=True)
+    model.loaded[1].network.register_forward_pre_hook(scarce, with_kwargs=True)
     found = replies(model, asked)
     assert sizes[:4] == [15, 7, 3, 3]
     assert max(sizes[2:]) == 3
@@ -319,7 +319,7 @@ def test_a_prompt_for_which_there_is_no_memory_is_given_up_alone(folders: dict[s
         if kwargs["input_ids"].numel() > most:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried ...")
 
-    model.loaded[1]._model.register_forward_pre_hook(scarce, with_kwargs=True)
+    model.loaded[1].network.register_forward_pre_hook(scarce, with_kwargs=True)
     found = results(model, calls(16))
     assert all(isinstance(one, Reply) for one in found[:10])
     assert all("out of memory" in str(one) for one in found[10:])
@@ -339,7 +339,7 @@ def test_an_interruption_keeps_the_batches_before_it(folders: dict[str, Path]) -
         if len(passes) > 5:  # prefix, then two passes a batch
             raise KeyboardInterrupt
 
-    model.loaded[1]._model.register_forward_pre_hook(interrupted)
+    model.loaded[1].network.register_forward_pre_hook(interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.send(calls(16), lambda index: None, done)
     assert len(told) == 8
@@ -452,7 +452,7 @@ def test_few_tokens_are_computed_together(
     monkeypatch.setattr(local_module, "TOKENS", 200)
     model = LocalModel(str(folders["llama"]), share_prefix=False)
     sizes: list[int] = []
-    model.loaded[1]._model.register_forward_pre_hook(
+    model.loaded[1].network.register_forward_pre_hook(
         lambda _, __, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
     replies(model, calls(16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,19 +14,20 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from harness import hookspecs
-from harness.config import load_config
+from harness import abilities, hookspecs
+from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
 from harness.progress import Silent
-from harness.protocols import AugmenterRequest, no_progress
+from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
 from harness.report.tables import make_table
 from harness.results import RunResult
-from harness.run.assembly import assemble
+from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
 from harness.run.splits import load_splits
 from harness.specs import parse_spec
+from tests.commands import call, succeeded
 from tests.factories import HOOKIMPL, install, plugin_file, text_pool
 
 EVERY_HOOK = '''
@@ -154,7 +156,7 @@ def harness_register_selectors(register):
     register("trust/agreeing", lambda request: agreeing)
     register("demonstrations/first-two", lambda request: FirstTwo())
     register("query/others", lambda request: others)
-    register("preset/mine", SelectorPreset("agreeing", "first-two", "others"))
+    register("preset/mine", lambda request: SelectorPreset("agreeing", "first-two", "others"))
 
 
 @hookimpl
@@ -392,13 +394,13 @@ def test_an_observer_that_raises_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_of_two_parts_with_one_name_the_first_is_kept(tmp_path: Path) -> None:
-    body = "@hookimpl\ndef harness_register_{kind}(register): register('{name}', '{who}')\n"
+    body = "@hookimpl\ndef harness_register_students(register):\n    register('twin', {})\n"
     paths = [
-        plugin_file(tmp_path / f"{who}.py", body.format(kind="students", name="twin", who=who))
+        plugin_file(tmp_path / f"{who}.py", body.format(f"lambda request: '{who}'"))
         for who in ("first", "second")
     ]
     plugins = Plugins(paths, third_party=False)
-    assert plugins.part("student", "twin").factory == "first"
+    assert plugins.part("student", "twin").factory(None) == "first"
     message = f"plugin {paths[1]}: student 'twin' is already registered by {paths[0]}"
     assert [str(problem) for problem in plugins.problems] == [message]
     plugins.parts("student")
@@ -575,6 +577,208 @@ def test_an_annotator_is_held_to_its_protocol(
     assert (tmp_path / "run").exists() == message.startswith("student")
 
 
+# --- registrations that cannot be used -----------------------------------------------
+
+WRONG_PARTS = {
+    "argument in the name": ("student", "'my part:x', one", "'my part:x': no spec can name it"),
+    "no name": ("student", "'', one", "'': no spec can name it"),
+    "comma": ("task", "'a,b', one", "'a,b': no spec can name it"),
+    "no text": ("task", "3, one", "3: no spec can name it"),
+    "kind": ("student", "'x', one, kinds=['sequnce']", "'sequnce'; did you mean 'sequence'"),
+    "kinds as one text": ("student", "'x', one, kinds='token'", "kinds='token': a list is expec"),
+    "no kinds": ("student", "'x', one, kinds=[]", "a list is expected, of 'sequence' and 'token'"),
+    "no role": ("selector", "'x', one", "the name must say the role, ROLE/NAME; roles are trust"),
+    "role": ("selector", "'trusts/x', one", "the name must say the role"),
+    "value": ("augmenter", "'x', 3", "a factory is expected, a callable that takes one request"),
+    "two arguments": ("annotator", "'x', lambda a, b: 0", "one argument, the request; it takes (a"),
+    "no argument": ("annotator", "'x', lambda: 0", "one argument, the request; it takes ()"),
+    "config": ("annotator", "'x', one, config=dict", "a pydantic model is expected"),
+    "an instance": ("student", "'x', one, config=Keys()", "a pydantic model is expected"),
+    "config of a task": ("task", "'x', one, config=Keys", "only annotator and student have keys"),
+    "key of the core": ("student", "'x', one, config=Core", "the key 'save' is the core's own"),
+    "key without default": ("student", "'x', one, config=Bare", "the key 'a' needs a default"),
+    "manners": ("student", "'x', one, config=Rude", "manners names no key of it: b"),
+}
+MODELS = """
+from typing import ClassVar
+from pydantic import BaseModel
+class Keys(BaseModel): a: int = 1
+class Core(BaseModel): save: bool = True
+class Bare(BaseModel): a: int
+class Rude(BaseModel):
+    manners: ClassVar[frozenset[str]] = frozenset({"a", "b"})
+    a: int = 1
+def one(request): return None
+"""
+
+
+@pytest.mark.parametrize(("kind", "call", "message"), WRONG_PARTS.values(), ids=WRONG_PARTS)
+def test_what_cannot_be_used_is_refused_when_it_is_registered(
+    tmp_path: Path, kind: str, call: str, message: str
+) -> None:
+    hook = f"@hookimpl\ndef harness_register_{kind}s(register):\n"
+    body = f"{MODELS}{hook}    register({call})\n    register(ROLE + 'fine', one)\n"
+    role = "trust/" if kind == "selector" else ""
+    path = plugin_file(tmp_path / "wrong.py", body.replace("ROLE", repr(role)))
+    plugins = Plugins([path], third_party=False)
+    assert plugins.part(kind, f"{role}fine").plugin == path
+    (problem,) = plugins.problems
+    assert str(problem).startswith(f"plugin {path}: {kind} ") and message in str(problem)
+    assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("mark", ["tryfirst", "trylast", "hookwrapper", "wrapper"])
+def test_a_mark_of_order_that_has_no_effect_is_named(tmp_path: Path, mark: str) -> None:
+    body = f"@hookimpl({mark}=True)\ndef harness_run_finished(result): yield\n"
+    with pytest.raises(CommandError, match=f"harness_run_finished: {mark} has no effect") as caught:
+        Plugins([plugin_file(tmp_path / "order.py", body)], third_party=False)
+    assert "order.py" in str(caught.value)
+
+
+# --- keys of a part's own ------------------------------------------------------------
+
+KEYED = """
+from typing import ClassVar
+from pydantic import BaseModel, ConfigDict
+from harness_plugins.students.tfidf import TfidfStudent
+
+class Keys(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+    manners: ClassVar[frozenset[str]] = frozenset({"threads"})
+    depth: int = 3
+    \"\"\"How deep it goes.\"\"\"
+    threads: int = 1
+    \"\"\"How many at once.\"\"\"
+
+class Keyed(TfidfStudent):
+    def __init__(self, request):
+        super().__init__(len(request.task.classes))
+        assert type(request.config) is Keys
+        self.keys = request.config
+    def describe(self):
+        return self.keys.model_dump()
+
+@hookimpl
+def harness_register_students(register):
+    register("keyed", Keyed, kinds=["sequence"], config=Keys)
+"""
+
+
+def test_a_part_brings_its_own_keys(tmp_path: Path) -> None:
+    plugins = Plugins([plugin_file(tmp_path / "keyed.py", KEYED)], third_party=False)
+
+    def made(*settings: str) -> tuple[Config, Parts]:
+        return assemble(load_config(None, ["student.spec=keyed", *settings]), plugins, None)
+
+    config, parts = made("student.depth=5")
+    assert abilities.describe(parts.student) == {"depth": 5, "threads": 1}
+    assert config.model_dump()["student"]["depth"] == 5
+    assert run_id(*made("student.depth=5")) != run_id(*made())
+    assert run_id(*made("student.threads=5")) == run_id(*made())
+    with pytest.raises(
+        CommandError, match=r"key 'student\.depth' = 'x': input should be a valid in"
+    ):
+        made("student.depth=x")
+    with pytest.raises(CommandError, match=r"'student\.dept'; did you mean 'student\.depth'"):
+        made("student.dept=1")
+    with pytest.raises(CommandError, match=r"epochs has no effect: student 'keyed' takes no such"):
+        made("student.epochs=1")
+
+
+def test_the_keys_of_a_part_are_shown(tmp_path: Path) -> None:
+    path = plugin_file(tmp_path / "keyed.py", KEYED)
+    shown = succeeded(call("show", "student", "keyed", "--plugin", path))
+    assert "  depth    3\n      How deep it goes.\n  threads  1\n" in shown
+    config = succeeded(
+        call("show", "config", "--plugin", path, "--set", "student.spec=keyed", "--set",
+             "student.depth=4")
+    )  # fmt: skip
+    assert "depth = 4  # How deep it goes." in config
+
+
+def test_the_keys_of_an_encoder_are_shown_by_preset() -> None:
+    lines = succeeded(call("show", "student", "minilm")).splitlines()
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines if line.strip()}
+    assert rows["default"].split() == ["paper", "plain"]
+    assert re.split(r"  +", rows["epochs"]) == ["4 / 3-12", "50", "2-3 / 3-10"]
+    assert re.split(r"  +", rows["learning_rate"]) == [
+        "0.0001 / 0.0003",
+        "3e-05",
+        "0.0001 / 0.0003",
+    ]
+    assert re.split(r"  +", rows["clean"]) == ["auto / mixture", "mixture", "all"]
+
+
+# --- the code that made a run --------------------------------------------------------
+
+
+def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
+    package = tmp_path / "mine_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "inner.py").write_text("VALUE = 1\n")
+    body = KEYED.replace('"keyed"', '"packaged"')
+    plugin_file(package / "plugin.py", body)
+    quick = ("--student", "packaged", "--annotator", "oracle", "--rounds", "1", "--limit", "60")
+    out = ("--out", str(tmp_path / "runs"))
+
+    def harness_in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return harness(tmp_path, *arguments, "--plugin", "mine_package.plugin", *out)
+
+    assert harness_in_a_process("run", *quick).returncode == 0
+    assert "was not run again" in harness_in_a_process("run", *quick).stderr
+    assert "other code" not in harness_in_a_process("table", "--format", "markdown").stdout
+    (package / "inner.py").write_text("VALUE = 2\n")
+    found = harness_in_a_process("run", *quick)
+    assert found.returncode == 0
+    assert found.stderr == (
+        "harness: note: this run is finished, but was made by other code of student "
+        "'packaged'; --fresh makes it anew\n"
+    )
+    assert "(other code)" in harness_in_a_process("table", "--format", "markdown").stdout
+    assert "finished, other code" in harness_in_a_process("runs").stdout
+    without = harness(tmp_path, "table", "--format", "markdown", *out)  # the part is not there
+    assert "(other code)" in without.stdout
+    (folder,) = (tmp_path / "runs" / "demo").iterdir()
+    (folder / "result.json").unlink()
+    resumed = harness_in_a_process("run", *quick)
+    assert "begun with other code of student 'packaged'; what is recorded is kept" in resumed.stderr
+    assert harness_in_a_process("run", *quick, "--fresh").stderr == ""
+    assert "other code" not in harness_in_a_process("runs").stdout
+
+
+def test_a_built_in_part_is_known_by_the_source_of_its_room(tmp_path: Path) -> None:
+    import harness_plugins
+
+    plugins = Plugins(third_party=False)
+    student = plugins.fingerprint(plugins.part("student", "minilm"))
+    assert student == plugins.fingerprint(plugins.part("student", "tfidf"))  # of one room
+    assert student != plugins.fingerprint(plugins.part("selector", "trust/all"))
+    copied = tmp_path / "harness_plugins"
+    shutil.copytree(Path(harness_plugins.__file__).parent, copied)
+    ask = (
+        "from harness.plugin_manager import Plugins\np = Plugins(third_party=False)\n"
+        "print(*(p.fingerprint(p.part(*one)) for one in"
+        " [('student', 'minilm'), ('selector', 'trust/all'), ('annotator', 'rules')]))"
+    )
+
+    def fingerprints() -> list[str]:
+        paths = os.pathsep.join([str(tmp_path), *sys.path[1:]])
+        environment = {**os.environ, "PYTHONPATH": paths}
+        done = subprocess.run([sys.executable, "-P", "-c", ask], env=environment, check=True,
+                              capture_output=True, text=True)  # fmt: skip
+        return done.stdout.split()
+
+    before = fingerprints()
+    assert before[0] == student
+    with (copied / "students" / "training" / "terms.py").open("a") as file:
+        file.write("# edited\n")
+    assert [a == b for a, b in zip(before, fingerprints(), strict=True)] == [False, True, True]
+    with (copied / "encoders.py").open("a") as file:  # which students and annotators share
+        file.write("# edited\n")
+    assert [a == b for a, b in zip(before, fingerprints(), strict=True)] == [False, True, False]
+
+
 # --- installed distributions ---------------------------------------------------------
 
 GOOD = (
@@ -627,12 +831,16 @@ def test_third_party_plugins_can_be_left_out(
     assert Plugins(third_party=False).problems == []
 
 
-def harness(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def harness(site: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The program, in a process in which the distributions of ``site`` are installed."""
     code = "from harness.cli import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(site), *sys.path]),
+            **environment,
+        },
         capture_output=True,
         text=True,
         timeout=60,
@@ -744,6 +952,50 @@ def test_a_plugin_cannot_reach_the_commands_of_the_program(tmp_path: Path) -> No
     path = plugin_file(tmp_path / "rude.py", body)
     Plugins([path], third_party=False).register_commands(app)
     assert CliRunner().invoke(app, ["other"]).stdout == "kept\n"
+
+
+def test_third_party_plugins_are_switched_off_by_the_environment(tmp_path: Path) -> None:
+    site = site_with(tmp_path, hp_good=GOOD, hp_bad="raise RuntimeError('out of order')")
+    listed = harness(site, "list", "annotators", HARNESS_PLUGINS="off")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "from a distribution" not in listed.stdout and "rules" in listed.stdout
+    assert "No such command 'hello'" in harness(site, "hello", HARNESS_PLUGINS="off").stderr
+    refused = harness(site, "list", HARNESS_PLUGINS="no")
+    assert refused.returncode == 2 and "HARNESS_PLUGINS=no: write off" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["hp_bad-entry", "hp_bad-dist", "hp_bad-entry (hp_bad-dist 1.0)"])
+def test_an_installed_plugin_can_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    site = site_with(tmp_path, hp_good=GOOD, hp_bad="raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(str(site))
+    plugins = Plugins(without=[name])
+    assert plugins.problems == []
+    assert plugins.part("annotator", "installed")
+
+
+def test_a_built_in_plugin_can_be_left_out(tmp_path: Path) -> None:
+    listed = harness(tmp_path, "list", "--no-plugin", "harness_plugins.students.plugin", "students")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "students:\n  (none)\n", "")
+    refused = harness(tmp_path, "list", "--no-plugin=harness_plugins.student.plugin")
+    assert refused.returncode == 2
+    assert "did you mean 'harness_plugins.students.plugin'" in refused.stderr
+
+
+@pytest.mark.parametrize("front", [True, False])
+def test_a_command_of_a_plugin_that_is_named_exists_in_that_call(
+    tmp_path: Path, *, front: bool
+) -> None:
+    body = (
+        "print('imported')\n@hookimpl\ndef harness_register_commands(app):\n"
+        "    @app.command('hello')\n    def hello(name: str): print('hello', name)\n"
+    )
+    option = ["--plugin", plugin_file(tmp_path / "mine.py", body)]
+    arguments = [*option, "hello", "you"] if front else ["hello", "you", *option]
+    said = harness(tmp_path, *arguments)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "imported\nhello you\n", "")
+    assert harness(tmp_path, "hello", "you").returncode == 2
 
 
 # --- the reference documentation -----------------------------------------------------

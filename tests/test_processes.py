@@ -22,6 +22,8 @@ from harness_plugins.students.settings import Settings
 from harness_plugins.students.training import checkpoints
 from harness_plugins.students.training.trainer import Plan, train_together
 from harness_plugins.students.training.training_data import Begun
+from tests.commands import PROGRAM
+from tests.killing import group_lives, until
 from tests.test_training import EVERYTHING, labels_of, student, texts
 from tests.tiny_encoders import write_bert
 
@@ -126,20 +128,37 @@ def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) 
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         end = time.monotonic() + 20
-        while _group_lives(parent.pid) and time.monotonic() < end:
+        while group_lives(parent.pid) and time.monotonic() < end:
             time.sleep(0.1)
-        lives = _group_lives(parent.pid)
+        lives = group_lives(parent.pid)
         if lives:
             os.killpg(parent.pid, signal.SIGKILL)
     assert not lives
 
 
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+@pytest.mark.slow
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_signal_ends_a_run_with_its_processes(whole_group: bool, tmp_path: Path) -> None:
+    """A signal to the command alone (``docker stop``), or to all processes (a batch queue)."""
+    command = (
+        *(str(PROGRAM), "run", "--annotator", "noisy:0.2", "--rounds", "1", "--limit", "60"),
+        *("--set", "student.processes=2", "--set", "student.epochs=1000", "--set"),
+        *("student.preset=plain", "--out", str(tmp_path)),
+    )
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        kept = f"demo/*/*/**/{checkpoints.FILE}"
+        until(lambda: any(tmp_path.glob(kept)) or run.poll() is not None, 120)
+        if whole_group:
+            os.killpg(run.pid, signal.SIGTERM)
+        else:
+            run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=30)
+    assert (run.returncode, out) == (143, "")
+    assert err == "harness: terminated; the same command goes on from what is recorded\n"
+    assert any(tmp_path.glob(kept))
+    until(lambda: not group_lives(run.pid), 20)
 
 
 @pytest.mark.parametrize(

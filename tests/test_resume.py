@@ -274,7 +274,7 @@ def test_a_run_of_the_embedding_annotator_resumes_to_the_same_numbers(
 
 
 @pytest.mark.slow
-def test_an_interruption_is_said_in_one_line_and_the_run_goes_on(tmp_path: Path) -> None:
+def test_an_interruption_is_said_in_one_line(tmp_path: Path) -> None:
     command = [str(HARNESS), "run", "--set", "student.epochs=9", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(600):

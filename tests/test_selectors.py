@@ -13,6 +13,7 @@ from harness.errors import CommandError
 from harness.protocols import Evidence
 from harness_plugins.selectors import demonstrations
 from harness_plugins.selectors.demonstrations import quotas
+from harness_plugins.selectors.medoids import medoids
 from tests.factories import random_evidence, selector
 
 NONE = np.zeros(0, dtype=np.int64)
@@ -242,6 +243,27 @@ def test_medoids_are_the_best_of_all_choices(seed: int) -> None:
     chosen = selector("demonstrations", "k-medoids:6").choose(evidence, np.arange(30), rng(seed))
     first, second = best_medoids(embeddings[:15], 3), best_medoids(embeddings[15:], 3)
     assert chosen.tolist() == first + [15 + row for row in second]
+
+
+@pytest.mark.parametrize(("size", "count"), [(200, 1), (200, 7), (500, 40), (130, 129)])
+def test_no_single_swap_of_a_medoid_lowers_the_loss(size: int, count: int) -> None:
+    draw = rng(size + count)
+    vectors = draw.normal(size=(size, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = medoids(vectors, count, rng()).tolist()
+    distances = 1 - vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    loss = distances[found].min(axis=0).sum()
+    assert len(set(found)) == count
+    for medoid in range(count):
+        kept = [row for at, row in enumerate(found) if at != medoid]
+        near = distances[kept].min(axis=0) if kept else np.full(size, np.inf)
+        assert np.minimum(distances, near).sum(axis=1).min() > loss - 1e-4
+
+
+def test_medoids_of_repeated_texts_are_different_rows() -> None:
+    vectors = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
+    for count in (2, 3, 12):
+        assert len(set(medoids(vectors, count, rng()).tolist())) == count
 
 
 def test_a_large_class_is_thinned_before_medoids_are_sought() -> None:

@@ -17,7 +17,6 @@ from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
 from harness.testing.answers import answer
 from harness.testing.service import ChatServer, running
-from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
 from harness_plugins.llm.cache import ReplyCache, Spent
@@ -25,6 +24,7 @@ from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import price_of
 from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings, Pace
 from tests.servers.batches import Batches
 
@@ -55,18 +55,16 @@ class Desk:
 
     def __init__(self, url: str, folder: Path, budget: float | None = None) -> None:
         self.url, self.notes = url, list[str]()
-        self._account = Account("run", folder / "replies.sqlite", budget, self.notes.append)
+        self.account = Account("run", folder / "replies.sqlite", budget, self.notes.append)
 
     def ask(self, asked: Sequence[Call], **limits: int) -> list[Outcome]:
         chosen = settings(self.url)
-        with ReplyCache(self._account.replies) as cache:
+        with ReplyCache(self.account.replies) as cache:
             spent = cache.spent("run")
-            meter = Meter(self._account.budget_usd, price_of(chosen), spent, MODEL)
-            sender = BatchSender(chosen, self._account, poll=POLL, **limits)
+            meter = Meter(self.account.budget_usd, price_of(chosen), spent, MODEL)
+            sender = BatchSender(chosen, self.account, poll=POLL, **limits)
             try:
-                return Engine(sender, cache, meter, run_id="run", note=self._account.note).ask(
-                    asked
-                )
+                return Engine(sender, cache, meter, run_id="run", note=self.account.note).ask(asked)
             finally:
                 sender.close()
 
@@ -132,7 +130,7 @@ def test_a_kill_between_upload_and_collection_pays_nothing_twice(
         )
         try:
             until = time.monotonic() + 60
-            while not (batches._looked if moment == "polling" else batches.creations):
+            while not (batches.looked if moment == "polling" else batches.creations):
                 assert process.poll() is None
                 assert time.monotonic() < until
                 time.sleep(0.02)
@@ -193,14 +191,14 @@ def _interrupted(
 ) -> list[str]:
     """Ask until Ctrl-C comes, which it does as soon as a batch was looked at."""
     desk = Desk(url, folder)
-    retrieve = batches._looked
+    retrieve = batches.looked
 
     def on_second_look(line: str) -> None:
         desk.notes.append(line)
         if "of" in line and "answered" in line:
             signal.raise_signal(signal.SIGINT)
 
-    desk._account = Account("run", folder / "replies.sqlite", budget, on_second_look)
+    desk.account = Account("run", folder / "replies.sqlite", budget, on_second_look)
     with pytest.raises(KeyboardInterrupt):
         desk.ask(asked)
     assert retrieve

@@ -10,16 +10,14 @@ from harness.errors import ServiceError
 from harness.testing.answers import answer
 from harness.testing.cases import Case, Dialect
 from harness.testing.service import ChatServer, Seen
-from harness_plugins.llm.backends.litellm import LITELLM
-from harness_plugins.llm.backends.openai import OPENAI
 from harness_plugins.llm.calls import Call, Outcome, Reply
 from harness_plugins.llm.failures import TransientError
 from harness_plugins.llm.sender import Backend
 from harness_plugins.llm.service import Service
+from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings
 from tests.asking import ask, calls_for, settings_for
-
-__all__ = ["BACKENDS", "KEYS", "backends_of", "mistake", "play"]
 
 BACKENDS = ("thin", "client", "litellm")
 """JSON over HTTP, the vendor's client, and the router of providers."""

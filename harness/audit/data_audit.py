@@ -22,22 +22,6 @@ import numpy.typing as npt
 from harness.audit.duplicates import Keys, exact_key, keys_of, near_key
 from harness.data import OUTSIDE, Gold, IntArray, Kind, Pool, TaskCard
 
-__all__ = [
-    "SCHEMA",
-    "Audited",
-    "Lengths",
-    "Mentions",
-    "OtherTask",
-    "Overlap",
-    "Repeats",
-    "Shared",
-    "SplitAudit",
-    "TaskAudit",
-    "audit_task",
-    "compare_tasks",
-    "read_split",
-]
-
 SCHEMA = 1
 """Version of the object that ``harness audit --json`` prints. Fields may be added."""
 ORDER = ("test", "validation", "train")

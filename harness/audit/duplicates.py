@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from harness.data import BoolArray, Pool
 
-__all__ = ["Keys", "exact_key", "keys_of", "leaked", "near_key"]
-
 Keys = npt.NDArray[np.uint64]
 
 

@@ -1,29 +1,39 @@
-"""The application: commands are put together, errors become one line and an exit code."""
+"""The application: commands are put together, errors and signals become a line and a code."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import typer
 
 from harness.cli import audit, export, inspect, plan, run, runs, table
-from harness.errors import HarnessError
+from harness.cli.session import load_plugins, take_plugins, third_party
+from harness.errors import SIGNALS, HarnessError, interrupt
 from harness.plugin_manager import installed
-
-__all__ = ["build_app", "main"]
 
 EPILOG = (
     "A SPEC names a part: name, name:argument or name:argument,key=value. "
     "Exit codes: 0 done, 1 the run failed, 2 the command is wrong, 3 stopped by budget, "
-    "130 interrupted."
+    "130 interrupted (Ctrl-C), 143 terminated (SIGTERM), 129 hung up (SIGHUP); after the last "
+    "three the same command goes on."
+)
+ENDED_BY = {130: "interrupted", 143: "terminated", 129: "hung up"}
+EPILOG_PLUGINS = (
+    "Also: --plugin X adds a plugin, a module or file.py; --no-plugin X leaves one out "
+    "(harness plugins lists them)."
 )
 
 
-def build_app() -> typer.Typer:
-    """All built-in commands, and those of plugins."""
+def build_app(*, plugins: bool = False) -> typer.Typer:
+    """All built-in commands, and those of plugins; ``plugins``: the command line names some."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
@@ -35,24 +45,25 @@ def build_app() -> typer.Typer:
     )
     for command in (run, plan, inspect, runs, table, export, audit):
         command.add_to(app)
-    if any(True for _ in installed()):
-        from harness.cli.session import load_plugins
-
-        load_plugins(()).register_commands(app)
+    for registered in app.registered_commands:
+        registered.epilog = EPILOG_PLUGINS
+    if plugins or (third_party() and any(True for _ in installed())):
+        load_plugins().register_commands(app)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
     # OpenMP's threads wait for each other without sleeping unless told so before torch is loaded:
-    # beside one busy core the demo took ten times as long (results/LOG.md).
+    # with one core busy the demo took ten times as long (results/LOG.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no en dash
     try:
-        code = _run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
+        with _signals_interrupt():
+            code = _run(sys.argv[1:] if arguments is None else list(arguments))
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader went away (`harness list | head`): nothing is wrong here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,31 +71,67 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Let signals raise ``Interrupted``; those that are ignored (``nohup``) stay ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handled = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
+    try:
+        for number in handled:
+            signal.signal(number, interrupt)
+        yield
+    except BaseException as error:
+        if interruption := _interruption(error):
+            _end(getattr(interruption, "exit_code", 130))
+        raise
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+def _interruption(error: BaseException | None) -> BaseException | None:
+    """The interruption that an error is, or during which it arose."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
+
+
+def _end(code: int) -> NoReturn:
+    """Say what ended the command, and end at once, whatever its threads are waiting for."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # the terminal is gone
+        _fail(f"{ENDED_BY[code]}; the same command goes on from what is recorded", code)
+        sys.stdout.flush()
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    atexit._run_exitfuncs()  # of multiprocessing: its children end, its semaphores go
+    os._exit(code)
+
+
 def _run(arguments: list[str]) -> int:
     try:
-        command = typer.main.get_command(build_app())
-        code = command.main(
-            args=arguments or ["--help"], prog_name="harness", standalone_mode=False
-        )
-        if code == 130:  # Typer turns an interruption into this code and says nothing
-            raise KeyboardInterrupt
-    except HarnessError as error:
-        if os.environ.get("HARNESS_TRACEBACK"):
-            raise
-        return _fail(str(error), error.exit_code)
+        others = take_plugins(arguments)
+        # Not the command's own main, which makes exit code 130 of every interruption.
+        command = typer.main.get_command(build_app(plugins=others != arguments))
+        with command.make_context("harness", others or ["--help"]) as context:
+            return int(command.invoke(context) or 0)
+    except typer.Exit as ended:  # of --help
+        return ended.exit_code
     except typer.TyperException as error:
         said = error.format_message().replace("Value error, ", "").rstrip(".")
         return _fail(f"{said} (see harness --help)", 2)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; the same command goes on from what is recorded", 130)
-    except BrokenPipeError:
-        raise
     except Exception as error:
-        if os.environ.get("HARNESS_TRACEBACK"):
+        passed_on = isinstance(error, BrokenPipeError) or _interruption(error)
+        if passed_on or os.environ.get("HARNESS_TRACEBACK"):
             raise
+        if isinstance(error, HarnessError):
+            return _fail(str(error), error.exit_code)
         said = f"{type(error).__name__}: {error}"
         return _fail(f"unforeseen error: {said} (HARNESS_TRACEBACK=1 shows where)", 1)
-    return int(code or 0)
 
 
 def _fail(message: str, code: int) -> int:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -34,9 +32,6 @@ def audit(
     json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON and nothing else.")
     ] = False,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
 ) -> None:
     """Repeated texts, conflicting labels, leaks from test to train, balance, lengths.
 
@@ -50,7 +45,7 @@ def audit(
     from harness.cli.session import data_folder, load_plugins, note
     from harness.run.assembly import load_task
 
-    plugins = load_plugins(plugin or ())
+    plugins = load_plugins()
     folder = data_folder(data)
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)
@@ -59,7 +54,7 @@ def audit(
     others = (
         [_named(name, loaded, plugins, folder) for name in against]
         if against
-        else _beside(loaded, plugins, folder)
+        else _with_data(loaded, plugins, folder)
     )
     shared = [compare_tasks(splits, name, theirs) for name, theirs in others]
     made = replace(audit_task(loaded.card, splits), others=shared)
@@ -100,7 +95,7 @@ def _named(
 
     Raises:
         CommandError: if it is the audited task.
-        DataError: if it cannot be read: it was asked for.
+        DataError: if it cannot be read, since the user named it.
     """
     from harness.errors import CommandError
     from harness.run.assembly import load_task
@@ -114,12 +109,12 @@ def _named(
     return other.card.name, _read(other)
 
 
-def _beside(
+def _with_data(
     task: Task, plugins: Plugins, folder: Path | None
 ) -> Iterator[tuple[str, Mapping[str, Audited]]]:
     """Name and splits of registered tasks of the same kind that have a folder in ``--data``.
 
-    Nobody asked for any of them, so one that cannot be read is said and left out.
+    Nobody named them: one that cannot be read is left out with a warning.
     """
     from harness.cli.session import warn
     from harness.errors import HarnessError

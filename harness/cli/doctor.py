@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness.plugin_manager import KINDS, Plugins
+from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
 from harness.record.provenance import versions
-
-__all__ = ["Check", "examine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,7 @@ def _folder() -> str:
 
 
 def _plugins(plugins: Plugins) -> str:
-    for kind in KINDS:
-        plugins.parts(kind)
+    plugins.all_parts()
     if plugins.problems:
         raise RuntimeError("; ".join(str(problem) for problem in plugins.problems))
     return f"{len(plugins.infos())} plugins, no problem"

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -41,9 +39,6 @@ def export(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
     ] = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
 ) -> None:
     """Take from a run its model, its labels, or a recording of its annotator.
 
@@ -66,7 +61,7 @@ def export(
     if to is not None:
         check_new(to)
     opened = FinishedRun.open(find_run(run, out or RUNS))
-    plugins = load_plugins(plugin or ())
+    plugins = load_plugins()
     if model is not None:
         say(_model(opened, plugins, model))
     if to is not None:

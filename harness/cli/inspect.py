@@ -8,11 +8,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["add_to"]
-
-PluginOption = Annotated[
-    list[str] | None, typer.Option("--plugin", metavar="X", help="A plugin: module or file.py.")
-]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of data.")]
 
 
@@ -51,13 +46,12 @@ def add_to(app: typer.Typer) -> None:
 
 def list_parts(
     kind: Annotated[Kind | None, typer.Argument(help="One kind of part; all if left out.")] = None,
-    plugin: PluginOption = None,
 ) -> None:
     """List the names of parts, with one line on each."""
     from harness.cli.session import load_plugins
     from harness.cli.show import print_parts
 
-    found = load_plugins(plugin or ())
+    found = load_plugins()
     for one in [kind] if kind else list(Kind):
         print_parts(found, one.value)
 
@@ -75,7 +69,6 @@ def show(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="K=V", help="One key (config, prompt).")
     ] = None,
-    plugin: PluginOption = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="SPEC", help="Whose prompt to show.")
     ] = None,
@@ -95,7 +88,7 @@ def show(
         from harness.cli.show_prompt import print_prompt
         from harness.config import load_config
 
-        found = load_plugins(plugin or ())
+        found = load_plugins()
         options = {"task": task or name or None, "annotator.spec": annotator}
         wanted = load_config(config, set_ or (), options, found.keys())
         if kind is Shown.config:
@@ -110,28 +103,28 @@ def show(
     if kind is Shown.run:
         show.print_run(name, out or RUNS)
         return
-    found = load_plugins(plugin or ())
+    found = load_plugins()
     if kind is Shown.task:
         show.print_task(name, found, data_folder(data))
     else:
         show.print_part(kind.value, name, found)
 
 
-def plugins(plugin: PluginOption = None) -> None:
+def plugins() -> None:
     """List plugins with the hooks that they implement, and what is wrong with any."""
     from harness.cli.session import load_plugins
     from harness.cli.show import print_plugins
 
-    print_plugins(load_plugins(plugin or ()))
+    print_plugins(load_plugins())
 
 
-def doctor(plugin: PluginOption = None) -> None:
+def doctor() -> None:
     """Check this installation: versions, device, packaged encoder, folders, plugins."""
     from harness.cli.doctor import examine
     from harness.cli.session import hanging, load_plugins
 
     problems = 0
-    for check in examine(load_plugins(plugin or ())):
+    for check in examine(load_plugins()):
         problems += not check.good
         hanging(f"{'ok  ' if check.good else 'BAD '} {check.name}: ", check.finding)
     if problems:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from harness.protocols import Parts
     from harness.run.splits import Splits
 
-__all__ = ["RunOptions", "with_run_options"]
-
 Text = str | None
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")
+]
 
 
 def _options(
@@ -51,9 +52,6 @@ def _options(
         list[str] | None,
         typer.Option("--set", metavar="K=V", help="One key, e.g. student.epochs=3."),
     ] = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
 ) -> None:
     """Never called: its signature is what typer reads."""
 
@@ -78,8 +76,7 @@ class RunOptions:
 
     Attributes:
         values: keys of the configuration, dotted; None where not given.
-        data, out, config, settings, plugins: of ``--data``, ``--out``, ``--config``,
-            ``--set`` and ``--plugin``.
+        data, out, config, settings: of ``--data``, ``--out``, ``--config`` and ``--set``.
     """
 
     values: Mapping[str, Any]
@@ -87,7 +84,6 @@ class RunOptions:
     out: Path
     config: Path | None
     settings: tuple[str, ...]
-    plugins: tuple[str, ...]
 
     def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
         """The resolved configuration, the plugins, the parts and the data of the run.
@@ -100,7 +96,7 @@ class RunOptions:
         from harness.run.assembly import assemble
         from harness.run.splits import splits_of
 
-        plugins = load_plugins(self.plugins)
+        plugins = load_plugins()
         config = load_config(self.config, self.settings, self.values, plugins.keys())
         config, parts = assemble(config, plugins, data_folder(self.data))
         return config, plugins, parts, splits_of(config, parts.task)
@@ -120,7 +116,6 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
             out=shared["out"] or RUNS,
             config=shared["config"],
             settings=tuple(shared["set_"] or ()),
-            plugins=tuple(shared["plugin"] or ()),
         )
         command(options, **given)
 

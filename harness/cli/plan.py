@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from harness.protocols import Estimate
     from harness.run.planning import PlannedStep
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from harness.progress import Watcher
     from harness.results import RunResult
 
-__all__ = ["add_to"]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-__all__ = ["add_to"]
+from harness.cli.options import OutOption
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,13 +12,9 @@ def add_to(app: typer.Typer) -> None:
     app.command("runs")(runs)
 
 
-def runs(
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
-    ] = None,
-) -> None:
+def runs(out: OutOption = None) -> None:
     """List runs: finished ones with their scores, others with how far they are."""
-    from harness.cli.session import RUNS
+    from harness.cli.session import RUNS, load_plugins
     from harness.cli.show import print_runs
 
-    print_runs(out or RUNS)
+    print_runs(out or RUNS, load_plugins())

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ __all__ = [
     "load_plugins",
     "note",
     "say",
+    "take_plugins",
+    "third_party",
     "warn",
 ]
 
@@ -34,12 +37,57 @@ WIDE = 200
 NARROW = 20
 """Columns that a text is given at least, on however narrow a terminal."""
 
+PLUGIN_OPTIONS = ("--plugin", "--no-plugin")
+
 _said: set[str] = set()
+_named: list[tuple[str, str]] = []
 
 
-def load_plugins(extra: Sequence[str]) -> Plugins:
-    """All plugins; what is wrong with one is said on stderr, once."""
-    return Plugins(extra, warn=_warn)
+def take_plugins(arguments: Sequence[str]) -> list[str]:
+    """Read ``--plugin X`` and ``--no-plugin X``, wherever they stand; the other arguments.
+
+    Before the command line is parsed, since a plugin may add the command that it calls.
+
+    Raises:
+        CommandError: if one of them has no value.
+    """
+    from harness.errors import CommandError
+
+    _named.clear()
+    load_plugins.cache_clear()
+    given, others = list(arguments), list[str]()
+    while given:
+        option, equals, value = given.pop(0).partition("=")
+        if option == "--":
+            return [*others, option, *given]
+        if option not in PLUGIN_OPTIONS:
+            others.append(option + equals + value)
+        elif equals or given:
+            _named.append((option, value if equals else given.pop(0)))
+        else:
+            raise CommandError(f"{option} requires an argument: the module or file of a plugin")
+    return others
+
+
+def third_party() -> bool:
+    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out.
+
+    Raises:
+        CommandError: for any other value.
+    """
+    from harness.errors import CommandError
+
+    said = os.environ.get("HARNESS_PLUGINS", "")
+    if said not in ("", "off"):
+        raise CommandError(f"HARNESS_PLUGINS={said}: write off, or leave it unset")
+    return not said
+
+
+@cache
+def load_plugins() -> Plugins:
+    """The plugins of this call; what is wrong with one is said on stderr, once."""
+    extra, without = ([name for option, name in _named if option == one] for one in PLUGIN_OPTIONS)
+    return Plugins(extra, without=without, warn=_warn, third_party=third_party())
 
 
 def data_folder(option: Path | None) -> Path | None:

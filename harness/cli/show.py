@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.session import console, hanging, note, say, warn
 from harness.errors import UnknownNameError
-from harness.plugin_manager import KINDS
+from harness.plugin_manager import HasDefaults
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from harness.config import Config
     from harness.plugin_manager import Part, Plugins
-
-__all__ = [
-    "print_config",
-    "print_part",
-    "print_parts",
-    "print_plugins",
-    "print_run",
-    "print_runs",
-    "print_task",
-]
 
 PAGE = 88
 """Columns of a page of text, on wider screens, too."""
@@ -42,6 +35,8 @@ def print_parts(plugins: Plugins, kind: str) -> None:
 def print_part(kind: str, name: str, plugins: Plugins) -> None:
     """One part: where it comes from and what its documentation says."""
     from harness import abilities
+    from harness.protocols import SelectorRequest
+    from harness.specs import Spec
 
     for part in _find(kind, name, plugins):
         say(f"{kind} {part.name}")
@@ -49,13 +44,50 @@ def print_part(kind: str, name: str, plugins: Plugins) -> None:
         say(f"  serves: {', '.join(part.serves)} tasks")
         say(f"  plugin: {part.plugin}")
         if kind == "selector" and part.name.startswith("preset/"):
-            preset = part.factory
+            preset = part.factory(SelectorRequest(Spec(part.name.partition("/")[2]), shots=1))
             say(f"  trust = {preset.trust}")
             say(f"  demonstrations = {preset.demonstrations}")
             say(f"  query = {preset.query}")
         elif not isinstance(part.factory, type):
             for key, value in abilities.describe(part.factory).items():
                 say(f"  {key} = {value}")
+        if part.config is not None:
+            _print_keys(part, part.config)
+
+
+def _print_keys(part: Part, model: type[BaseModel]) -> None:
+    """The keys of a part: what each means, and its value where nobody sets it."""
+    columns = _columns(part, model)
+    differ = any(" / " in text for cells in columns.values() for text in cells.values())
+    kinds = f" ({' / '.join(part.serves)} tasks, where they differ)" if differ else ""
+    say(f"  keys: --set {part.kind}.KEY=VALUE; where it is not set, the value is{kinds}:")
+    keys = ([key, *(cells[key] for cells in columns.values())] for key in model.model_fields)
+    rows = [["", *columns], *keys]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
+        say("  " + "  ".join(cells).rstrip())
+        if row[0]:
+            hanging("      ", " ".join((model.model_fields[row[0]].description or "").split()))
+
+
+def _columns(part: Part, model: type[BaseModel]) -> Mapping[str, Mapping[str, str]]:
+    """For each set of defaults the text of each key: two values where kinds of task differ."""
+    usual = {"default": {"": {key: field.default for key, field in model.model_fields.items()}}}
+    found = part.factory.defaults() if isinstance(part.factory, HasDefaults) else usual
+
+    def text(key: str, kinds: Mapping[str, Mapping[str, object]]) -> str:
+        return " / ".join(dict.fromkeys(_value(values.get(key)) for values in kinds.values()))
+
+    keys = model.model_fields
+    return {name: {key: text(key, kinds) for key in keys} for name, kinds in found.items()}
+
+
+def _value(value: object) -> str:
+    """As it is written in TOML; a dash where there is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "-" if value is None or value == {} else str(value)
 
 
 def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
@@ -112,13 +144,14 @@ def print_run(name: str, out: Path) -> None:
     console().print(stages_table(result))
 
 
-def print_runs(out: Path) -> None:
-    """One line a run."""
+def print_runs(out: Path, plugins: Plugins) -> None:
+    """One line a run; finished ones that other code made than today's are marked."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     from harness.record.listing import list_runs
+    from harness.record.provenance import outdated
 
     runs = list_runs(out)
     if not runs:
@@ -133,7 +166,7 @@ def print_runs(out: Path) -> None:
         test = last.inductive if last else None
         picture.add_row(
             Text(f"{run.path.parent.name}/{run.path.name}"),
-            run.state,
+            run.state + (", other code" if run.result and outdated(run.result, plugins) else ""),
             str(run.stages),
             last.stage if last else "–",
             f"{100 * last.transductive.score:.1f}" if last else "–",
@@ -151,8 +184,7 @@ def print_plugins(plugins: Plugins) -> None:
         say(f"{info.name}  ({info.origin})")
         for hook in info.hooks:
             say(f"  {hook}")
-    for kind in KINDS:
-        plugins.parts(kind)
+    plugins.all_parts()
     for problem in plugins.problems:
         say(f"PROBLEM {problem}")
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
-__all__ = ["print_prompt"]
-
-ASKED = "gpt-small"
-"""Who is asked where neither the user nor the task names an annotator that asks in words."""
 WIDTH = 80
 """Columns."""
 BEGINS, GOES_ON = "| ", ": "
@@ -59,12 +55,12 @@ def print_prompt(
     from harness.run.assembly import annotator_of
 
     task, shown = _task_and_example(config, plugins, data, number)
-    config, annotator = annotator_of(config, task, plugins, fallback=ASKED)
+    config, annotator = annotator_of(config, task, plugins)
     messages_of = abilities.messages(annotator)
     if messages_of is None:
         raise CommandError(
             f"annotator {config.annotator.spec!r} asks nobody in words; pass --annotator, "
-            f"for instance {ASKED}"
+            f"for instance {plugins.default('annotator')}"
         )
     described = abilities.describe(annotator)
     messages = messages_of(shown.pool, shown.demonstrations)[0]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import OutOption
+
 if TYPE_CHECKING:
     from harness.results import RunResult
-
-__all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,19 +29,15 @@ def table(
         str, typer.Option(metavar="M", help="transductive, inductive, answered, ...")
     ] = "transductive",
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
-    ] = None,
-    plugin: Annotated[
-        list[str] | None, typer.Option(metavar="X", help="A plugin: module or file.py.")
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     """Print the stages of all finished runs, seeds as mean ± standard deviation."""
     from harness.cli.session import RUNS, console, load_plugins, say
     from harness.errors import CommandError, RunError, UnknownNameError
+    from harness.record.provenance import outdated
     from harness.report.tables import FORMATS, make_table
 
-    plugins = load_plugins(plugin or ())
+    plugins = load_plugins()
     formats = dict(FORMATS)
     formats.update({n: part.factory for n, part in plugins.parts("table_format").items()})
     if format_ != "rich" and format_ not in formats:
@@ -49,7 +45,9 @@ def table(
     results = _finished(out or RUNS, task)
     if not results:
         raise RunError(f"{out or RUNS}: holds no finished run; make one with harness run")
-    made = make_table(results, rows=rows.split(",") if rows else None, metric=metric)
+    changed = {result.run_id for result in results if outdated(result, plugins)}
+    keys = rows.split(",") if rows else None
+    made = make_table(results, rows=keys, metric=metric, outdated=changed)
     if format_ == "rich":
         from harness.cli.screen.tables import table_picture
 

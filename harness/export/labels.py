@@ -19,8 +19,6 @@ from harness.results import StageResult
 from harness.run.feedback import evidence
 from harness.run.splits import splits_of
 
-__all__ = ["label_rows", "replay_rows"]
-
 
 def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Mapping[str, Any]]:
     """The pool's labels as a stage left them, those that its transductive score is of.

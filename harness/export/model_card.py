@@ -11,8 +11,6 @@ from harness.export.reproducing import portable
 from harness.metrics import Score
 from harness.results import RunResult
 
-__all__ = ["model_card"]
-
 PIPELINES = {"sequence": "text-classification", "token": "token-classification"}
 METRICS = {"accuracy": "accuracy", "entity_f1": "entity F1 (IOB2, exact spans)"}
 LOADING = {

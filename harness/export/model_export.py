@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import abilities
-from harness.errors import CommandError, HarnessError, PartError, RunError
+from harness.errors import CommandError, HarnessError, RunError
 from harness.export.model_card import model_card
 from harness.export.reproducing import command_of
 from harness.plugin_manager import Plugins
-from harness.protocols import FittedStudent, Student
 from harness.record import layout
 from harness.record.finished import FinishedRun
 from harness.record.folder import new_folder
 from harness.run.assembly import load_task, student_of
-
-__all__ = ["check_empty", "export_model"]
+from harness.run.contracts import blaming
 
 
 def check_empty(target: Path) -> None:
@@ -52,8 +50,9 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
             f"{path}: its student was not kept; the same harness run command with --set "
             "student.save=true trains it once more, asks nobody anything, and keeps it"
         )
-    spec = run.config.student.spec
-    fitted = run.folder.read_folder(layout.STUDENT, lambda folder: _load(student, folder, spec))
+    spec = run.config.student.spec or ""
+    with blaming(f"student {spec!r}"):
+        fitted = run.folder.read_folder(layout.STUDENT, student.load)
     export = abilities.exporter(fitted)
     if export is None:
         raise CommandError(
@@ -75,15 +74,3 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
         raise
     except OSError as error:
         raise RunError(f"{target}: cannot be written ({error.strerror or error})") from None
-
-
-def _load(student: Student, folder: Path, spec: str) -> FittedStudent:
-    try:
-        return student.load(folder)
-    except HarnessError:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split())
-        raise PartError(
-            f"student {spec!r} could not read {folder}: {type(error).__name__}: {said}"
-        ) from error

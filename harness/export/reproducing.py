@@ -13,8 +13,6 @@ from harness.plugin_manager import Plugins
 from harness.run.assembly import checked, resolve_selector
 from harness.specs import parse_spec
 
-__all__ = ["command_of", "portable"]
-
 OPTIONS = {
     "task": "--task",
     "annotator.spec": "--annotator",
@@ -38,11 +36,14 @@ def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
         card: of its task, which has defaults of its own.
         plugins: that know the selector's preset.
     """
-    selector = resolve_selector(SelectorConfig(spec=config.selector.spec), plugins)
     shots = {"shots": card.prompt.shots}
+    spec = SelectorConfig(spec=config.selector.spec)
+    selector = resolve_selector(spec, plugins, card.prompt.shots)
     default = Config().model_copy(
         update={
-            "selector": selector.model_copy(update={"spec": SelectorConfig().spec}),
+            "selector": selector.model_copy(
+                update={"spec": plugins.default("selector", "preset/")}
+            ),
             "demonstrations": Config().demonstrations.model_copy(update=shots),
         }
     )

@@ -13,8 +13,6 @@ from harness.errors import CommandError, HarnessError, RunError
 from harness.files.delimited import SEPARATORS
 from harness.record.folder import new_file
 
-__all__ = ["check_new", "write_rows"]
-
 CHUNK = 8192
 """Rows of a row group."""
 TYPES = {"tokens": "list", "tags": "list", "confidence": "float",

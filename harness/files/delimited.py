@@ -17,8 +17,6 @@ from pathlib import Path
 from harness.errors import DataError
 from harness.files.lines import read_lines
 
-__all__ = ["SEPARATORS", "has_header", "read_cells", "read_records"]
-
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 """The separator of a file, by its suffix."""
 _OTHERS: Mapping[str, str] = {";": "semicolons", "\t": "tabs"}

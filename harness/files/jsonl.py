@@ -10,8 +10,6 @@ from typing import Any
 from harness.errors import DataError
 from harness.files.lines import decode, read_raw_lines
 
-__all__ = ["field", "read_jsonl", "text_field", "type_name"]
-
 
 def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The objects of a file with their line numbers.

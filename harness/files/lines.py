@@ -7,8 +7,6 @@ from pathlib import Path
 
 from harness.errors import DataError
 
-__all__ = ["decode", "read_lines", "read_raw_lines"]
-
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 

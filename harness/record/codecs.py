@@ -29,20 +29,6 @@ from harness.identity import text_key
 from harness.protocols import Variants, Written
 from harness.results import SCHEMA, check_schema
 
-__all__ = [
-    "SELECTION",
-    "VIEWS",
-    "Codec",
-    "annotations_codec",
-    "read_annotations",
-    "read_ids",
-    "read_views",
-    "variants_codec",
-    "write_annotations",
-    "write_views",
-    "written_codec",
-]
-
 T = TypeVar("T")
 
 CHUNK = 65_536

@@ -15,8 +15,6 @@ from harness.record import codecs, layout
 from harness.record.folder import RunFolder
 from harness.results import RunResult, StageResult, load_result
 
-__all__ = ["FinishedRun"]
-
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:

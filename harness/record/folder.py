@@ -21,8 +21,6 @@ from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
 from harness.record import layout
 from harness.results import SCHEMA, check_schema
 
-__all__ = ["RunFolder", "holder", "new_file", "new_folder"]
-
 T = TypeVar("T")
 
 

@@ -17,31 +17,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = [
-    "CHECKSUMS",
-    "CONFIG",
-    "HOLDER",
-    "LOCK",
-    "MANIFEST",
-    "REPLIES",
-    "RESULT",
-    "ROUNDS",
-    "RUNS",
-    "STAGES",
-    "STUDENT",
-    "WRITTEN",
-    "annotations_of",
-    "annotator_stage",
-    "checkpoints",
-    "recorded_annotations",
-    "run_folder",
-    "run_folders",
-    "selection",
-    "student_stage",
-    "variants",
-    "view",
-]
-
 RUNS = Path("results/runs")
 """Where runs are kept unless ``--out`` says otherwise."""
 REPLIES = "replies.sqlite"

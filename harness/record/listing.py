@@ -13,8 +13,6 @@ from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.results import RunResult, load_result
 
-__all__ = ["ListedRun", "find_run", "list_runs"]
-
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:

@@ -11,9 +11,10 @@ from typing import Any
 
 import harness
 from harness import abilities
+from harness.errors import HarnessError
+from harness.plugin_manager import Plugins
 from harness.protocols import Parts
-
-__all__ = ["provenance", "versions"]
+from harness.results import RunResult
 
 PACKAGES = (
     "torch",
@@ -22,7 +23,6 @@ PACKAGES = (
     "numpy",
     "scikit-learn",
     "sentencepiece",
-    "kmedoids",
     "seqeval",
     "datasets",
     "openai",
@@ -45,11 +45,67 @@ def provenance(parts: Parts) -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": versions(),
         "identities": dict(parts.identities),
+        "code": dict(parts.code),
         "resolved": {
             role: dict(settings)
             for role, part in _described(parts).items()
             if (settings := abilities.describe(part))
         },
+    }
+
+
+def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
+    """A hash of the source of each part that a configuration names, by role.
+
+    A part that is no longer there has none.
+    """
+    found = {}
+    for role, (kind, text) in _named(config).items():
+        try:
+            part, _ = plugins.find(kind, text)
+        except HarnessError:
+            continue
+        found[role] = plugins.fingerprint(part)
+    return found
+
+
+def other_code(
+    recorded: Mapping[str, Any], config: Mapping[str, Any], plugins: Plugins
+) -> list[str]:
+    """The parts of a run whose source is not what it was: ``student 'minilm'``.
+
+    Args:
+        recorded: the run's provenance.
+        config: the run's configuration, as recorded.
+        plugins: of today.
+    """
+    then, now = recorded.get("code", {}), code_of(config, plugins)
+    return [
+        f"{role} {text.removeprefix(f'{role}/')!r}"
+        for role, (_, text) in _named(config).items()
+        if then.get(role) is None or then[role] != now.get(role)
+    ]
+
+
+def outdated(result: RunResult, plugins: Plugins) -> list[str]:
+    """The parts of a finished run whose source is not what it was when it was made."""
+    return other_code(result.provenance, result.config, plugins)
+
+
+def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Kind and spec of the parts that a configuration names, by role."""
+    roles = ("trust", "demonstrations", "query")
+    named = {
+        "task": ("task", config.get("task")),
+        "annotator": ("annotator", config["annotator"].get("spec")),
+        "student": ("student", config["student"].get("spec")),
+        "augmenter": ("augmenter", config["student"].get("augmenter")),
+        **{role: ("selector", config["selector"].get(role)) for role in roles},
+    }
+    return {
+        role: (kind, f"{role}/{text}" if kind == "selector" else text)
+        for role, (kind, text) in named.items()
+        if text is not None
     }
 
 

@@ -6,14 +6,12 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CommandError, nearest
 from harness.results import RunResult, StageResult
-
-__all__ = ["FORMATS", "METRICS", "SETTINGS", "Cell", "Table", "make_table"]
 
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "transductive": lambda stage: stage.transductive.score,
@@ -102,7 +100,11 @@ class Table:
 
 
 def make_table(
-    runs: Sequence[RunResult], *, rows: Sequence[str] | None = None, metric: str = "transductive"
+    runs: Sequence[RunResult],
+    *,
+    rows: Sequence[str] | None = None,
+    metric: str = "transductive",
+    outdated: Collection[str] = (),
 ) -> Table:
     """Put runs together.
 
@@ -110,6 +112,7 @@ def make_table(
         runs: finished runs.
         rows: names of ``ROWS``; None: task, annotator and student.
         metric: a name of ``METRICS``.
+        outdated: ids of runs that other code made than today's: they are marked.
 
     Raises:
         CommandError: for an unknown name.
@@ -126,6 +129,8 @@ def make_table(
         if run.supervised:
             # Said in every table: these runs have seen gold labels.
             names = (f"{names[0]} (supervised)", *names[1:])
+        if run.run_id in outdated:
+            names = (f"{names[0]} (other code)", *names[1:])
         groups.setdefault((*names, settings), []).append(run)
     if not any(names[-1] for names in groups):
         groups = {names[:-1]: group for names, group in groups.items()}

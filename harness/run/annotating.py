@@ -18,8 +18,6 @@ from harness.run.feedback import Feedback
 from harness.run.splits import Split
 from harness.run.steps import Run, Step, recorded
 
-__all__ = ["Annotated", "Start", "annotate", "start_of"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:

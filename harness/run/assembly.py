@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import abilities
-from harness.config import Config, Role, SelectorConfig, config_hash, own_keys, with_keys
+from harness.config import (
+    SECTIONS,
+    Config,
+    SelectorConfig,
+    config_hash,
+    with_keys,
+)
 from harness.data import Kind, TaskCard
-from harness.errors import CommandError, ConfigError, HarnessError, PartError
+from harness.errors import CommandError, HarnessError, PartError
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     AnnotatorRequest,
@@ -24,27 +29,15 @@ from harness.protocols import (
     Task,
     TaskRequest,
 )
-from harness.specs import Spec, parse_spec
-
-__all__ = [
-    "annotator_of",
-    "assemble",
-    "checked",
-    "load_task",
-    "resolve_selector",
-    "run_id",
-    "student_of",
-]
-
-
-ROLES: tuple[Role, ...] = ("annotator", "student")
+from harness.record.provenance import code_of
+from harness.specs import parse_spec
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
     """The resolved configuration, and the parts that it names.
 
     Raises:
-        CommandError: for an unknown name, a wrong option, or a part that does not
+        CommandError: for an unknown name, a wrong key or option, or a part that does not
             serve the task's kind.
     """
     config = checked(config, plugins)
@@ -57,25 +50,24 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
         if (content := abilities.fingerprint(part)) is not None:
             identities[role] = content
-    identities |= _plugin_identities(config, plugins)
-    selector = _selector_builder(config, plugins)
     return config, Parts(
         task=task,
         annotator=annotator,
         student=student,
-        trust=selector("trust", config.selector.trust),
-        demonstrations=selector("demonstrations", config.selector.demonstrations),
-        query=selector("query", config.selector.query),
+        trust=_selector("trust", config, plugins),
+        demonstrations=_selector("demonstrations", config, plugins),
+        query=_selector("query", config, plugins),
         identities=identities,
+        code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
     )
 
 
 def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     """The student that the configuration names."""
-    spec = parse_spec(config.student.spec)
-    part = _serving(plugins.part("student", spec.name), card.kind, plugins)
-    config = _checked(config, "student", part, plugins)
+    config = checked(config, plugins)
+    part, spec = plugins.find("student", config.student.spec or "")
+    _check_serves(part, card.kind, plugins)
     keys = None if part.config is None else config.student.keys(part.config)
     augmented = config.student.augmenter is not None
     student: Student = _build(part, StudentRequest(spec, card, keys, augmented))
@@ -83,48 +75,48 @@ def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
 
 
 def checked(config: Config, plugins: Plugins) -> Config:
-    """The configuration with the keys of the annotator and the student that it names.
+    """The configuration with the default parts named, and each key held to its part.
 
     Raises:
         ConfigError: for a key that the named part does not take, or a wrong value.
-        UnknownNameError: if there is no such part.
+        CommandError: if there is no such part.
     """
-    for role in ROLES:
+    if config.task is None:
+        config = config.model_copy(update={"task": plugins.default("task")})
+    if config.student.spec is None:
+        config = _naming(config, "student", plugins.default("student"))
+    if config.selector.spec is None:
+        config = _naming(config, "selector", plugins.default("selector", "preset/"))
+    for role in SECTIONS:
         spec = getattr(config, role).spec
         if spec is not None:
-            part = plugins.part(role, parse_spec(spec).name)
-            config = _checked(config, role, part, plugins)
+            part, _ = plugins.find(role, spec)
+            config = with_keys(config, role, part.name, part.config, plugins.keys())
     return config
 
 
-def annotator_of(
-    config: Config, task: Task, plugins: Plugins, *, fallback: str
-) -> tuple[Config, AnyAnnotator]:
+def annotator_of(config: Config, task: Task, plugins: Plugins) -> tuple[Config, AnyAnnotator]:
     """The resolved configuration, and its annotator alone: one that asks in words.
 
-    Args:
-        config: as the user wrote it.
-        task: loaded.
-        plugins: where the annotator comes from.
-        fallback: the annotator where the user names none and the task's own asks nobody.
+    Where the user names none and the task's own asks nobody, it is the default annotator.
     """
-    named = config.annotator.spec
-    if named is None and task.default_annotator is None:
-        config = _asking(config, fallback)
+    config = checked(config, plugins)
+    if config.annotator.spec is None and task.default_annotator is None:
+        config = _naming(config, "annotator", plugins.default("annotator"))
     resolved = _resolve(config, task, plugins)
     annotator = _annotator(resolved, task, plugins)
-    if named is None and abilities.messages(annotator) is None:
-        resolved = _asking(resolved, fallback)
+    if config.annotator.spec is None and abilities.messages(annotator) is None:
+        config = _naming(config, "annotator", plugins.default("annotator"))
+        resolved = _resolve(config, task, plugins)
         annotator = _annotator(resolved, task, plugins)
     return resolved, annotator
 
 
 def run_id(config: Config, parts: Parts) -> str:
     """A readable name with a hash of the configuration and of the data it reads."""
+    named = (config.annotator.spec, config.student.spec, config.selector.spec)
     names = [
-        parse_spec(config.annotator.spec or "").name,
-        parse_spec(config.student.spec).name,
-        parse_spec(config.selector.spec).name,
+        *(parse_spec(spec or "").name for spec in named),
         f"r{config.rounds}",
         f"s{config.seed}",
         config_hash(config, *parts.identities.values()),
@@ -133,30 +125,26 @@ def run_id(config: Config, parts: Parts) -> str:
 
 
 def load_task(
-    text: str, plugins: Plugins, data: Path | None, *, declaration_only: bool = False
+    text: str | None, plugins: Plugins, data: Path | None, *, declaration_only: bool = False
 ) -> Task:
-    """A task by its name, or from a TOML file; only to be shown, its data may be missing."""
-    spec = parse_spec(text)
-    if text.endswith(".toml") and spec.name != "file":
-        spec = Spec("file", text)
-    task: Task = _build(plugins.part("task", spec.name), TaskRequest(spec, data, declaration_only))
+    """A task by its name or its file; None: the default one.
+
+    ``declaration_only``: it is only to be shown, its data may be missing.
+    """
+    part, spec = plugins.find("task", plugins.default("task") if text is None else text)
+    task: Task = _build(part, TaskRequest(spec, data, declaration_only))
     return task
 
 
-def resolve_selector(config: SelectorConfig, plugins: Plugins) -> SelectorConfig:
+def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> SelectorConfig:
     """The selector configuration with each role filled in from its preset.
 
     Raises:
         CommandError: if the preset is unknown.
     """
-    parts = plugins.parts("selector")
-    presets = {name.removeprefix("preset/"): part for name, part in parts.items()
-               if name.startswith("preset/")}  # fmt: skip
-    if config.spec not in presets:
-        from harness.errors import UnknownNameError
-
-        raise UnknownNameError("selector", config.spec, presets)
-    preset: SelectorPreset = presets[config.spec].factory
+    spec = parse_spec(config.spec or "")
+    part = plugins.part("selector", f"preset/{spec.name}")
+    preset: SelectorPreset = _build(part, SelectorRequest(spec, shots))
     return config.model_copy(
         update={
             "trust": config.trust or preset.trust,
@@ -169,45 +157,29 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins) -> SelectorConfig
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
     spec = task.default_annotator if config.annotator.spec is None else config.annotator.spec
     if spec is None:
-        without = set() if task.card.rules else {"rules"}  # they are the task's own
-        known = ", ".join(sorted(set(_names(plugins, "annotator", task.card.kind)) - without))
         raise CommandError(
-            f"task {task.card.name!r} has no default annotator; pass --annotator, one of {known}"
+            f"task {task.card.name!r} has no default annotator; pass --annotator SPEC "
+            "(harness list annotators prints them)"
         )
-    annotator = config.annotator.model_copy(update={"spec": spec})
+    config = _naming(config, "annotator", spec)
     shots = config.demonstrations.shots or task.card.prompt.shots
     config = config.model_copy(
         update={
-            "annotator": annotator,
             "demonstrations": config.demonstrations.model_copy(update={"shots": shots}),
-            "selector": resolve_selector(config.selector, plugins),
+            "selector": resolve_selector(config.selector, plugins, shots),
         }
     )
     return checked(config, plugins)
 
 
-def _checked(config: Config, role: Role, part: Part, plugins: Plugins) -> Config:
-    """The keys of one part held to its model; those of another part are named as such."""
-    for key in own_keys(config, role):
-        if part.config is None or key not in part.config.model_fields:
-            takers = [name for name, other in plugins.parts(role).items()
-                      if other.config is not None and key in other.config.model_fields]  # fmt: skip
-            if takers:
-                raise ConfigError(
-                    f"{role}.{key} has no effect: {role} {part.name!r} takes no such key; "
-                    f"leave it out or choose another --{role}"
-                )
-    return with_keys(config, role, part.config, f"harness show {role} {part.name}")
-
-
-def _asking(config: Config, spec: str) -> Config:
-    annotator = config.annotator.model_copy(update={"spec": spec})
-    return config.model_copy(update={"annotator": annotator})
+def _naming(config: Config, role: str, spec: str) -> Config:
+    section = getattr(config, role).model_copy(update={"spec": spec})
+    return config.model_copy(update={role: section})
 
 
 def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
-    spec = parse_spec(config.annotator.spec or "")
-    part = _serving(plugins.part("annotator", spec.name), task.card.kind, plugins)
+    part, spec = plugins.find("annotator", config.annotator.spec or "")
+    _check_serves(part, task.card.kind, plugins)
     keys = None if part.config is None else config.annotator.keys(part.config)
     annotator: AnyAnnotator = _build(
         part, AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
@@ -228,67 +200,26 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
             f"student.augmenter has no effect: student {config.student.spec!r} does not train on "
             "variants; leave the key out or choose another --student"
         )
-    spec = parse_spec(config.student.augmenter)
-    part = _serving(plugins.part("augmenter", spec.name), task.card.kind, plugins)
+    part, spec = plugins.find("augmenter", config.student.augmenter)
+    _check_serves(part, task.card.kind, plugins)
     augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
     return augmenter
 
 
-def _plugin_identities(config: Config, plugins: Plugins) -> dict[str, str]:
-    """Hashes of the third-party plugins whose parts a run uses, by role."""
-    used = {
-        "task": config.task,
-        "annotator": config.annotator.spec,
-        "student": config.student.spec,
-        "augmenter": config.student.augmenter,
-        "trust": config.selector.trust,
-        "demonstrations": config.selector.demonstrations,
-        "query": config.selector.query,
-    }
-    found = {}
-    for role, text in used.items():
-        if text is None:
-            continue
-        name = parse_spec(text).name
-        kind = role if role in ("task", "annotator", "student", "augmenter") else "selector"
-        part = plugins.parts(kind).get(name if kind == role else f"{role}/{name}")
-        digest = plugins.fingerprint(part) if part is not None else None
-        if digest is not None:
-            found[f"{role} plugin"] = digest
-    return found
-
-
-def _selector_builder(config: Config, plugins: Plugins) -> Callable[[str, str | None], Any]:
+def _selector(role: str, config: Config, plugins: Plugins) -> Any:
     shots = config.demonstrations.shots
     assert shots is not None
-
-    def build(role: str, text: str | None) -> Any:
-        spec = parse_spec(text or "")
-        names = {
-            name.removeprefix(f"{role}/"): part
-            for name, part in plugins.parts("selector").items()
-            if name.startswith(f"{role}/")
-        }
-        if spec.name not in names:
-            from harness.errors import UnknownNameError
-
-            raise UnknownNameError(f"{role} selector", spec.name, names)
-        return _build(names[spec.name], SelectorRequest(spec, shots))
-
-    return build
+    spec = parse_spec(getattr(config.selector, role) or "")
+    return _build(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
 
 
-def _names(plugins: Plugins, kind: str, task_kind: Kind) -> list[str]:
-    return [name for name, part in plugins.parts(kind).items() if task_kind in part.serves]
-
-
-def _serving(part: Part, kind: Kind, plugins: Plugins) -> Part:
+def _check_serves(part: Part, kind: Kind, plugins: Plugins) -> None:
     if kind not in part.serves:
-        others = ", ".join(sorted(_names(plugins, part.kind, kind)))
+        parts = plugins.parts(part.kind).values()
+        others = ", ".join(sorted(one.name for one in parts if kind in one.serves))
         raise CommandError(
             f"{part.kind} {part.name!r} does not serve {kind} tasks; these do: {others}"
         )
-    return part
 
 
 def _build(part: Part, request: object) -> Any:

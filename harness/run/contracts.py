@@ -12,8 +12,6 @@ from harness import iob2
 from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
 from harness.errors import HarnessError, PartError
 
-__all__ = ["blaming", "check_annotations", "check_variants", "check_view"]
-
 
 @contextmanager
 def blaming(part: str) -> Iterator[None]:

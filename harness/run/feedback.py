@@ -23,8 +23,6 @@ from harness.data import (
 )
 from harness.protocols import DemonstrationSelector, Evidence
 
-__all__ = ["Feedback", "believe", "evidence", "groups"]
-
 TARGETS = 65_536
 """Rows whose embeddings are copied at a time to find demonstrations for them."""
 

@@ -11,8 +11,6 @@ from harness.record import codecs, layout
 from harness.run.steps import Run
 from harness.run.training import fit
 
-__all__ = ["keep_student"]
-
 
 def keep_student(run: Run) -> None:
     """Train and keep the last round's student, where it is wanted and was not kept.

@@ -19,7 +19,7 @@ from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
-from harness.record.provenance import provenance
+from harness.record.provenance import other_code, outdated, provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
@@ -28,8 +28,6 @@ from harness.run.selecting import select
 from harness.run.splits import Splits
 from harness.run.steps import Run
 from harness.run.training import train
-
-__all__ = ["run"]
 
 
 def run(
@@ -60,7 +58,7 @@ def run(
     """
     whole = Run(parts, config, splits, folder, watcher)
     if folder.has(layout.RESULT):
-        result = _found(whole)
+        result = _found(whole, plugins)
     else:
         budget, record = config.budget_usd, lambda: whole.ledger.record
         account = Account(run_id, replies, budget, watcher.noted, record)
@@ -73,10 +71,15 @@ def run(
     return result
 
 
-def _found(run: Run) -> RunResult:
+def _found(run: Run, plugins: Plugins) -> RunResult:
     """The result of a run that is finished."""
     result = run.folder.read(layout.RESULT, load_result)
-    run.watcher.noted("this run is finished and was not run again; --fresh begins it anew")
+    changed = ", ".join(outdated(result, plugins))
+    run.watcher.noted(
+        f"this run is finished, but was made by other code of {changed}; --fresh makes it anew"
+        if changed
+        else "this run is finished and was not run again; --fresh makes it anew"
+    )
     for stage in result.stages:
         run.watcher.finished(stage)
     keep_student(run)
@@ -87,7 +90,7 @@ def _done(run: Run, account: Account, plugins: Plugins) -> RunResult:
     with _opened(run.parts, account):
         for note in run.splits.notes:
             run.watcher.noted(note)
-        _begin(run, account.run_id)
+        _begin(run, account.run_id, plugins)
         plugins.notify("harness_run_started", config=run.config, folder=run.folder.path)
         scorer = Scorer(run.task, run.splits, without_leaked=run.config.without_leaked)
         stages = _rounds(run, scorer, plugins)
@@ -119,7 +122,7 @@ def _opened(parts: Parts, account: Account) -> Iterator[None]:
         yield
 
 
-def _begin(run: Run, run_id: str) -> None:
+def _begin(run: Run, run_id: str, plugins: Plugins) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
     folder, current = run.folder, provenance(run.parts)
     if not folder.has(layout.CONFIG):
@@ -143,6 +146,11 @@ def _begin(run: Run, run_id: str) -> None:
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
                 f"{_short(current[key])}); --fresh begins it anew"
             )
+    if changed := other_code(earlier, run.config.model_dump(), plugins):
+        run.watcher.noted(
+            f"this run was begun with other code of {', '.join(changed)}; what is recorded is "
+            "kept; --fresh begins it anew"
+        )
 
 
 def _supervised(parts: Parts) -> bool:

@@ -11,8 +11,6 @@ from harness.protocols import Estimate, Parts
 from harness.record import layout
 from harness.run.splits import Splits
 
-__all__ = ["PlannedStep", "plan", "total"]
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:

@@ -17,8 +17,6 @@ from harness.run.feedback import Feedback
 from harness.run.splits import Splits
 from harness.run.training import Trained
 
-__all__ = ["Scorer"]
-
 
 class _Scores(TypedDict):
     """The scores of a ``StageResult``, by the names of its fields."""

@@ -13,8 +13,6 @@ from harness.run.feedback import Feedback, believe, evidence
 from harness.run.steps import Run, recorded
 from harness.run.training import Trained
 
-__all__ = ["select", "select_from"]
-
 ROLES = ("trust", "demonstrations", "query")
 
 

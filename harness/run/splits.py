@@ -19,8 +19,6 @@ from harness.run.feedback import groups
 if TYPE_CHECKING:
     from harness.config import Config
 
-__all__ = ["Split", "Splits", "hold_out", "load_splits", "splits_of"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:

@@ -19,8 +19,6 @@ from harness.record.folder import RunFolder
 if TYPE_CHECKING:
     from harness.run.splits import Splits
 
-__all__ = ["Ledger", "Run", "Step", "recorded"]
-
 T = TypeVar("T")
 Kind: TypeAlias = Literal["written", "annotations", "variants", "view", "selection"]
 

@@ -17,8 +17,6 @@ from harness.results import Spending
 from harness.run.contracts import blaming, check_variants, check_view
 from harness.run.steps import Run, recorded
 
-__all__ = ["Trained", "fit", "train", "variants_of"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Varied:

@@ -8,8 +8,6 @@ from zlib import crc32
 
 from harness.testing.prompted import prompted
 
-__all__ = ["LABELS", "answer", "completion", "last_text"]
-
 LABELS = ("negative", "positive")
 
 

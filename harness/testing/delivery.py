@@ -9,8 +9,6 @@ from aiohttp import web
 
 from harness.testing.cases import Case
 
-__all__ = ["arrived", "deliver"]
-
 TRICKLE_SECONDS = 0.05
 PIECE_BYTES = 7
 """Of a chunked body: small, so that characters of several bytes are torn apart, too."""

@@ -9,8 +9,6 @@ from typing import Any
 from harness.testing.answers import last_text
 from harness.testing.cases import Case, dialect
 
-__all__ = ["chat_of", "played", "share_of"]
-
 CHAT_PATH = "chat/completions"
 
 

@@ -13,19 +13,6 @@ import numpy as np
 from harness.data import FloatArray, IntArray
 from harness.protocols import Progress
 
-__all__ = [
-    "FINAL",
-    "PACKAGED",
-    "SentenceEncoder",
-    "bf16_pays",
-    "cores",
-    "device",
-    "length_batches",
-    "packaged_folder",
-    "quiet_transformers",
-    "sentence_encoder",
-]
-
 PACKAGED = "all-MiniLM-L6-v2"
 BATCH = 32
 """Texts embedded together, always so many: a product of another shape rounds differently."""

@@ -17,8 +17,6 @@ from harness.files.jsonl import field, read_jsonl, text_field, type_name
 from harness.identity import occurrence, text_key
 from harness.record import layout
 
-__all__ = ["LabelNumber", "Record", "Recording", "open_recording", "open_variants"]
-
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Where JSONL rows keep the answer; the first of these that a file has counts for the whole
 file, so that a row without an answer does not fall back to its gold label."""

@@ -21,8 +21,6 @@ from harness_tasks.meaning import (
     renamed,
 )
 
-__all__ = ["Row", "Schema", "checked_rows"]
-
 _USUAL = frozenset(
     {"text", "sentence", "review", "label", "labels", "class", "category", "sentiment", "tokens"}
 )
@@ -109,7 +107,7 @@ def checked_rows(
 
 
 def _first(table: RawTable) -> Mapping[str, Any]:
-    """The first row; empty if there is none, or if it is wrong, which is said later."""
+    """The first row; empty if there is none or it is wrong: reading all rows says so."""
     try:
         return next((row for _, row in table.rows()), {})
     except DataError:
@@ -170,7 +168,7 @@ def _note_numbers(
     meaning: Meaning,
     notes: list[str],
 ) -> None:
-    """Say how numbers without any name beside them are read."""
+    """Add a note on how numbers are read that come without names."""
     if table.values == "typed" or meaning.integers is None or not set(schema.own) <= set(first):
         return
     if schema.hub is not None and schema.hub.label_text in first:
@@ -184,14 +182,14 @@ def _note_numbers(
 
 def _texts(table: RawTable, schema: Schema, columns: Columns, meaning: Meaning) -> Iterator[Row]:
     index = {name: position for position, name in enumerate(schema.classes)}
-    beside = schema.hub.label_text if schema.hub else None
+    named = schema.hub.label_text if schema.hub else None
     for where, row in table.rows():
         text = _text(field(row, columns[0], where), "the text", where)
         if not _visible(text):
             raise DataError(f"{where}: the text is empty; remove the row or fill it")
         value = field(row, columns[1], where)
-        if beside is not None and beside in row:
-            value = row[beside]
+        if named is not None and named in row:
+            value = row[named]
         name = meaning.name(value, where)
         if name not in index:
             raise meaning.refuse(name, where)

@@ -9,8 +9,6 @@ import numpy as np
 
 from harness.data import Column, IntArray
 
-__all__ = ["ArrowColumn", "IdColumn"]
-
 T = TypeVar("T")
 
 BLOCK = 4096

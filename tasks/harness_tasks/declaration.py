@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.data import Demonstrations, Label, Pool, Prompt, TaskCard, class_names
 from harness.errors import TaskError, nearest
 
-__all__ = ["Declaration", "HubSource", "LabelEntry", "Sizes", "read_declaration"]
-
 SCHEMA = 1
 
 SplitName: TypeAlias = Literal["train", "validation", "test"]
@@ -42,7 +40,7 @@ class LabelEntry(_Entry):
 
 
 class PromptEntry(_Entry):
-    """What an LLM annotator is told; ``shots`` is the number of demonstrations."""
+    """The words of a prompt; ``shots``: demonstrations in each."""
 
     system: str = ""
     question: str = ""
@@ -60,7 +58,7 @@ class HubSource(_Entry):
             which commit it got.
         data_dir: the folder of the repository that holds this data set.
         text, label, tokens, tags: the hub's columns.
-        label_text: a column with the label's name beside its number.
+        label_text: a column with the label's name where ``label`` holds its number.
         label_names: our class names in the order of the hub's integers, from
             ``first_index`` on.
         names: what the hub calls these, in the same order; empty: the same.
@@ -186,7 +184,7 @@ def _first_error(error: ValidationError) -> str:
     if not key:
         return message
     if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {nearest(key, _keys_beside(path))}"
+        return f"unknown key {key!r}; {nearest(key, _siblings(path))}"
     if key == "schema" and first["type"] == "less_than_equal":
         newer = f"written for a newer harness (schema {first['input']}, this one reads {SCHEMA})"
         return f"{newer}; update harness"
@@ -227,8 +225,8 @@ def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[str]:
         yield "hub.names must give one name for each of hub.label_names"
 
 
-def _keys_beside(path: Sequence[str]) -> list[str]:
-    """The keys that may stand where an unknown one stands, in full."""
+def _siblings(path: Sequence[str]) -> list[str]:
+    """The full paths of all keys that the table of this key may hold."""
     table = ".".join(path[:-1])
     models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,

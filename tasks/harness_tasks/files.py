@@ -16,8 +16,6 @@ from harness.errors import DataError
 from harness_tasks.declaration import HubSource
 from harness_tasks.formats import SUFFIXES
 
-__all__ = ["SPLITS", "find_files", "same_bytes", "split_named"]
-
 Files = dict[str, tuple[Path, ...]]
 
 SPLITS: Mapping[str, tuple[str, ...]] = {

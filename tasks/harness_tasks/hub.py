@@ -20,8 +20,6 @@ from harness_tasks.formats import RawTable
 from harness_tasks.formats.parquet import class_names
 from harness_tasks.formats.table import RawRow
 
-__all__ = ["HubData", "download_command", "load_hub", "title"]
-
 SECONDS = 3.0
 """How long to wait for the hub to answer at all."""
 _COMMIT = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")

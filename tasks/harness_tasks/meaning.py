@@ -17,8 +17,6 @@ from harness.errors import DataError, nearest
 from harness.files.jsonl import type_name
 from harness_tasks.declaration import HubSource
 
-__all__ = ["Meaning", "declared_integers", "hub_integers", "named_integers", "renamed"]
-
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 

@@ -21,8 +21,10 @@ FOLDER = Path(__file__).parent
 def harness_register_tasks(register: Register) -> None:
     """The shipped tasks, by the names of their files."""
     for file in sorted(FOLDER.glob("*.toml")):
-        register(file.stem, partial(_shipped, file), summary=_title(file))
-    register("file", _from_file, summary="a task of your own: --task path/to/task.toml")
+        make, default = partial(_shipped, file), file.stem == "demo"
+        register(file.stem, make, summary=_title(file), default=default)
+    summary = "a task of your own: --task path/to/task.toml"
+    register("file", _from_file, summary=summary, reads=".toml")
 
 
 def _shipped(file: Path, request: TaskRequest) -> DeclaredTask:

@@ -14,9 +14,6 @@ from harness_tasks.declaration import HubSource
 from harness_tasks.formats import RawTable, open_table
 from harness_tasks.store import Rows, store
 
-__all__ = ["READING", "key_of_files", "key_of_table", "read_rows", "rows_of_files"]
-
-
 READING = 2
 """Version of how files are read. Raise it when the same file gives other examples."""
 

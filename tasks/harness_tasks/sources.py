@@ -19,8 +19,6 @@ from harness_tasks.hub import HubData, load_hub, title
 from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
 from harness_tasks.store import Rows, store
 
-__all__ = ["FileSource", "RepositorySource", "Source", "source_of"]
-
 _PINNED = re.compile(r"[0-9a-f]{40}")
 
 

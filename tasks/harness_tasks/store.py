@@ -36,8 +36,6 @@ from harness.identity import example_ids, text_key
 from harness_tasks.checking import Row
 from harness_tasks.columns import ArrowColumn, IdColumn
 
-__all__ = ["IN_MEMORY", "Rows", "cache_folder", "store"]
-
 IN_MEMORY = 50_000
 """Splits of fewer rows stay in memory and leave no file behind."""
 BATCH = 16_384

@@ -14,8 +14,6 @@ from typing import Literal, TypeAlias
 
 from harness import iob2
 
-__all__ = ["Fit", "Scheme", "alone", "detect", "fault", "to_iob2"]
-
 Scheme: TypeAlias = Literal["IOB2", "IOB1", "IOBES", "BILOU"]
 
 _LETTERS: dict[Scheme, str] = {"IOB2": "BI", "IOB1": "BI", "IOBES": "BIES", "BILOU": "BILU"}

@@ -15,8 +15,6 @@ from harness_tasks.hub import download_command
 from harness_tasks.sources import FileSource, Source, source_of
 from harness_tasks.store import Rows
 
-__all__ = ["DeclaredTask"]
-
 
 class DeclaredTask:
     """A task from a TOML file.
@@ -82,7 +80,7 @@ class DeclaredTask:
 
         Defaults stand where the file leaves a key out, so that a hub source that is not
         pinned says so by its ``revision``; what is empty is left out.
-        The hub source has ``fetch`` beside: the command that downloads it.
+        The hub source has one key more, ``fetch``: the command that downloads it.
         """
         dumped = self.declaration.model_dump(mode="json", by_alias=True, exclude_none=True)
         values: dict[str, Any] = _without_empty(dumped)

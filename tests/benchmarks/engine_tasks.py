@@ -9,10 +9,12 @@ All of them without arguments.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,7 @@ from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Message, Reply
 from tests.asking import ask, calls_for, expected, settings_for, texts_of
 from tests.benchmarks.annotate import MODEL, chats
-from tests.killing import kill_again_and_again
+from tests.killing import end_again_and_again, finish, rows
 from tests.servers.deliveries import DeliveryServer, delivering
 
 
@@ -105,15 +107,23 @@ def commits(folder: Path) -> None:
 
 
 def kills(folder: Path) -> None:
-    """What fifty kills lose, 16 in flight, 100 ms latency."""
+    """Twenty moments each at which SIGTERM, SIGHUP and SIGKILL end a run, 20 in flight."""
+    options = ("--set", "demonstrations.generated=false", "--set", "annotator.samples=3")
     with delivering(DeliveryServer(latency=0.1)) as server:
-        found = kill_again_and_again(server, folder / "kills.sqlite", 20_000, 50, 0.9)
-        twice = sum(times > 1 for times in server.sent.values())
+        undisturbed = finish(server.url, folder / "undisturbed", *options)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        out = folder / number.name
+        with delivering(DeliveryServer(latency=0.1)) as server:
+            ended = list(end_again_and_again(server, out, number, 20, 0.8, *options))
+            kept = rows(out)
+            equal = finish(server.url, out, *options) == undisturbed
+        said = Counter((one.code, one.err.strip()) for one in ended)
         print(
-            f"kills: of {server.sent.total()} replies sent {len(found.kept)} kept; lost: "
-            f"{found.returned} after which the client came back, {found.read} read and not kept, "
-            f"{found.unread} not read by the client that was killed; {twice} texts answered more "
-            "than once so far"
+            f"kills: {number.name}: {len(ended)} runs ended {dict(said)}, after "
+            f"{max(one.seconds for one in ended):.2f} s at most; {kept} replies kept; sent and "
+            f"not kept {ended[-1].unkept}; requests lost by each: "
+            f"{[one.lost for one in ended]}; the result is that of an undisturbed run: {equal}",
+            flush=True,
         )
 
 

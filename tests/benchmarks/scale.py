@@ -133,8 +133,7 @@ def view_of(annotations: Annotations, width: int) -> StudentView:
 
 def work(folder: Path, way: str, width: int) -> None:
     """Every step, in this process."""
-    import kmedoids  # noqa: F401 - part of the baseline, as is what follows
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet  # noqa: F401 - part of the baseline, as is what follows
     import safetensors.numpy  # noqa: F401
 
     if way == "in memory":

@@ -54,7 +54,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._looked: Counter[str] = Counter()
+        self.looked: Counter[str] = Counter()
 
     @property
     def routes(self) -> list[web.RouteDef]:
@@ -133,11 +133,11 @@ class Batches:
         if name not in self.batches:
             return _error(404, "No such Batch object")
         batch = self.batches[name]
-        self._looked[name] += 1
+        self.looked[name] += 1
         if self.looks is not None and batch["status"] == "in_progress":
             total = batch["request_counts"]["total"]
-            batch["request_counts"]["completed"] = total * self._looked[name] // (self.looks + 1)
-            if self._looked[name] > self.looks:
+            batch["request_counts"]["completed"] = total * self.looked[name] // (self.looks + 1)
+            if self.looked[name] > self.looks:
                 self._end(batch)
         return web.json_response(batch)
 

@@ -11,8 +11,6 @@ from rich.text import Text
 
 from harness.audit.data_audit import OtherTask, Overlap, SplitAudit, TaskAudit
 
-__all__ = ["audit_picture"]
-
 DASH = "–"
 
 

@@ -21,8 +21,6 @@ from rich.text import Text
 from harness.cli.screen.tables import percent_of, stage_row
 from harness.results import StageResult
 
-__all__ = ["LiveWatcher"]
-
 
 class LiveWatcher:
     """Draws finished stages with their scores, and a bar for the current activity."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness.report.tables import Table
     from harness.results import RunResult, StageResult
 
-__all__ = ["percent_of", "stage_row", "stages_table", "table_picture"]
-
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
 LONG = 12
 """Letters of a key that has a column as wide as itself."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from harness.data import TaskCard
     from harness.protocols import Task
 
-__all__ = ["task_page"]
-
 SPLITS = ("train", "validation", "test")
 UNWORDED = "(the annotator's wording; harness show prompt prints it)"
 """For a part of the prompt that the task leaves open."""

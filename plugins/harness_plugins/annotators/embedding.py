@@ -32,8 +32,6 @@ from harness.errors import CommandError
 from harness.protocols import AnnotatorRequest, Progress, no_progress
 from harness_plugins.encoders import FINAL, PACKAGED, sentence_encoder
 
-__all__ = ["EmbeddingAnnotator", "confidences", "ridge_scores", "vote"]
-
 MIDDLE = 3
 """The middle one of the encoder's six layers."""
 RIDGE = 1.0

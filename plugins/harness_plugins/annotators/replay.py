@@ -26,8 +26,6 @@ from harness.errors import DataError, NotRecordedError, nearest
 from harness.protocols import AnnotatorRequest, Progress
 from harness_plugins.recordings import LabelNumber, Record, Recording, open_recording
 
-__all__ = ["ReplayAnnotator"]
-
 
 class ReplayAnnotator:
     """Repeats a recording; never sees gold labels, unless somebody recorded those."""

@@ -34,8 +34,6 @@ from harness.errors import CommandError, TaskError, nearest
 from harness.iob2 import spans_of
 from harness.protocols import AnnotatorRequest, Progress
 
-__all__ = ["Rule", "RulesAnnotator"]
-
 _KEYS = {"patterns": ("label", "pattern"), "lists": ("label", "words", "before_capitals")}
 
 

@@ -18,8 +18,6 @@ from harness.errors import CommandError, DataError
 from harness.iob2 import spans_of
 from harness.protocols import AnnotatorRequest, Progress, SupervisedAnnotator
 
-__all__ = ["NoisyAnnotator", "NoisyMentions", "OracleAnnotator", "noisy_from_request"]
-
 REPLY = "simulated"
 
 

@@ -20,8 +20,6 @@ from harness.specs import Spec
 from harness_plugins.augmenters.translator import Decoding, Translator, arithmetic, found
 from harness_plugins.llm.local.files import LocalFiles
 
-__all__ = ["BackTranslation", "models_of"]
-
 PIVOT = "fr"
 BEAMS = 4
 BIG = frozenset({"fr"})

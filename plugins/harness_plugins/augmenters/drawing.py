@@ -9,8 +9,6 @@ import numpy as np
 from harness.errors import CommandError
 from harness.specs import Spec
 
-__all__ = ["generator", "rate_of"]
-
 
 def generator(seed: int, id_: str) -> np.random.Generator:
     """Seeded by the example, so that its variant is the same in every pool and order."""

@@ -20,8 +20,6 @@ from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 from harness_plugins.augmenters.token_edits import OutsideWords, sentences
 
-__all__ = ["Gazetteer", "MentionReplacement"]
-
 RATE = 0.5
 """Share of the mentions that is replaced; Dai & Adel try 0.1 to 0.7 and choose by task."""
 SHOWN = 1000

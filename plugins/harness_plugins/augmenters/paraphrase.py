@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["ParaphraseAugmenter"]
-
 SYSTEM = (
     "You rewrite texts in other words. The new text says the same, in the same tone and at about "
     "the same length, and it belongs to the same category as the old one. The categories:"

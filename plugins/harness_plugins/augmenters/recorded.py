@@ -10,8 +10,6 @@ from harness.errors import CommandError, DataError
 from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.recordings import Recording, open_variants
 
-__all__ = ["RecordedAugmenter"]
-
 
 class RecordedAugmenter:
     """Reads the ``augmented`` key of ``recorded:FILE.jsonl``, or that column of a csv file."""

@@ -19,8 +19,6 @@ from harness.data import OUTSIDE, Annotations, IntArray, Pool
 from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 
-__all__ = ["OutsideWords", "TokenEdits", "sentences"]
-
 RATE = 0.1
 SHORTEST = 4
 """Letters: shorter words are mostly those that hold a sentence together."""

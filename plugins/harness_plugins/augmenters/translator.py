@@ -12,8 +12,6 @@ from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, length_batches, quiet_transformers
 from harness_plugins.llm.local.files import LocalFiles, locate
 
-__all__ = ["Decoding", "Translator", "arithmetic", "found", "parts_of"]
-
 BATCH = {"cuda": 128, "cpu": 16}
 """Texts translated together, of similar length."""
 LONGEST_PART = 160

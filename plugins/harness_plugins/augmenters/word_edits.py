@@ -19,8 +19,6 @@ from harness.errors import CommandError, nearest
 from harness.protocols import AugmenterRequest, Progress, Variants
 from harness_plugins.augmenters.drawing import generator, rate_of
 
-__all__ = ["RATE", "WordEdits"]
-
 RATE = 0.1
 """Share of a text's words that is edited: EDA's alpha for most sizes of data (table 3)."""
 EDITS = ("delete", "swap", "typo")

@@ -22,8 +22,6 @@ from types import TracebackType
 from harness.errors import CorruptRunError, NewerRunError, RunError
 from harness_plugins.llm.calls import Call, Reply
 
-__all__ = ["SCHEMA", "ReplyCache", "Spent", "Stored"]
-
 SCHEMA = 2
 """Version of the file's layout (``user_version``)."""
 APPLICATION = 0x66724C4D
@@ -216,11 +214,14 @@ class ReplyCache:
 
     def _repeat(self, row: Row) -> Stored:
         """Another process was faster: its reply holds, ours is remembered as paid."""
-        tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
-        self._connection.execute(
-            "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)", (row[0], tokens, row[7], row[12], row[13])
-        )
-        return self._stored(self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone())
+        held: Row = self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
+        if held != row:  # else it is ours, and a signal came right after its commit
+            tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
+            self._connection.execute(
+                "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)",
+                (row[0], tokens, row[7], row[12], row[13]),
+            )
+        return self._stored(held)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -14,8 +14,6 @@ from typing import Any, Literal
 
 import orjson
 
-__all__ = ["KEY_VERSION", "Call", "Message", "Outcome", "Reply", "canonical"]
-
 KEY_VERSION = 1
 """Part of every key: raised when the meaning of a field changes, so that no old row is served."""
 

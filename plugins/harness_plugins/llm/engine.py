@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from harness_plugins.llm.cost.meter import Meter
     from harness_plugins.llm.sender import Sender
 
-__all__ = ["Engine"]
-
 PROGRESS_SECONDS = 0.1
-"""Progress is told so often at most."""
+"""Least time between two reports of progress."""
 
 
 class Engine:
@@ -70,7 +68,7 @@ class Engine:
             ServiceError: if the service refuses for good.
             BudgetError: if the next request would pass the budget.
             RunError: if the cache cannot be used.
-            KeyboardInterrupt: as it comes. In each case every reply received is kept.
+            KeyboardInterrupt: by a signal. In each case every reply received is kept.
         """
         answers: dict[str, Stored | SendingError] = {}
         asked = [self._simplified(call) for call in calls]
@@ -123,15 +121,14 @@ class Engine:
             else:
                 kept = replace(reply, cost_usd=cost) if cost else reply
                 self._cache.put(key, call, kept, self._run_id, self._record())
-                # At once, not with the next ones: 10 microseconds more, and a process that is
-                # killed has this reply (tests.benchmarks.engine_tasks kills).
+                # Not with the next ones: for 10 microseconds more a killed process has it.
                 answers.update(self._cache.commit())
             pulse.beat()
 
         self._meter.catch_up(self._cache.spent(self._run_id).cost_usd)
         try:
             self._sender.send(calls, admit, done)
-        finally:  # Ctrl-C may have come between the two
+        finally:  # a signal may have come between the two
             answers.update(self._cache.commit())
 
     def _learn(self, failure: object, call: Call) -> None:
@@ -154,7 +151,7 @@ class Engine:
             return Outcome(None, str(answer))
         paid = (
             answer.run_id == self._run_id
-            and answer.record in ("", self._record())  # another has told of it
+            and answer.record in ("", self._record())  # else another record counts it
             and key not in self._counted
         )
         self._counted.add(key)
@@ -162,7 +159,7 @@ class Engine:
 
 
 class _Pulse:
-    """Tells progress as replies come in, not more often than an eye can see."""
+    """Reports progress as replies come in, not more often than an eye can see."""
 
     def __init__(self, progress: Progress, total: int, missing: int) -> None:
         self._progress, self._total = progress, total

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ClosedError", "RejectedError", "SendingError", "TransientError", "UnsupportedError"]
-
 
 class SendingError(Exception):
     """A call got no reply; the message is one line, without any key or header."""

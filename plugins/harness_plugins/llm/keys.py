@@ -14,7 +14,7 @@ from harness_plugins.llm.secrets import Secret, looks_like_key, setting
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["check_key_sources", "is_local", "is_under", "keys_for", "keys_of", "named_keys"]
+AZURE_HOSTS = ("openai.azure.com", "cognitiveservices.azure.com")
 
 
 def keys_for(
@@ -141,3 +141,8 @@ def _checked(values: Sequence[str], source: str) -> list[Secret]:
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise CommandError(f"{source}: key {number} holds characters that no key has")
     return [Secret(key) for key in dict.fromkeys(keys)]
+
+
+def is_azure(url: str | None) -> bool:
+    """Whether an address is of Azure's OpenAI service."""
+    return is_under(url, AZURE_HOSTS)

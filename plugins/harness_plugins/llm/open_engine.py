@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.sender import Admit, Done, Sender
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["open_engine"]
-
 
 @contextmanager
 def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
@@ -31,7 +29,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
     price = price_of(settings)
     sender = _Later(lambda: settings.service.open_sender(settings, account))
     if not account.replies.exists():
-        # Nothing is recorded: what is wrong is said before any file is made.
+        # Nothing is recorded: errors are raised before any file is made.
         Meter(account.budget_usd, price, Spent(0, 0, 0.0), settings.model)
         sender.made()
     with ExitStack() as stack:

@@ -17,14 +17,8 @@ from harness_plugins.llm.settings import LlmKeys
 if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
 
-__all__ = [
-    "PRESETS",
-    "Preset",
-    "preset_named",
-    "refuse_ambiguous",
-    "user_config_file",
-    "user_presets",
-]
+DEFAULT = "gpt-small"
+"""Who is asked where a prompt is to be shown and nobody is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,6 @@ from typing import Any
 
 from harness.errors import CommandError, ConfigError
 
-__all__ = [
-    "Redactor",
-    "Secret",
-    "check_no_secret",
-    "dotenv_setting",
-    "environment_secrets",
-    "is_secret_name",
-    "looks_like_key",
-    "setting",
-]
-
 HIDDEN = "[key]"
 SHORTEST = 8
 """Shorter values of the environment are not taken for secrets: they may be common words."""

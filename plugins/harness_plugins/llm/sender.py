@@ -8,8 +8,6 @@ from typing import Protocol
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError
 
-__all__ = ["Admit", "Backend", "Done", "Sender"]
-
 
 class Admit(Protocol):
     """Asked before a call is sent; it reserves what the call may cost."""
@@ -24,29 +22,29 @@ class Admit(Protocol):
 
         Raises:
             BudgetError: if it would pass the budget, also when calls in flight cost all
-                that is reserved for them; once they are told, it may go after all.
+                that is reserved for them; once they have their replies, it may go after all.
             UnsupportedError: if the server is known by now to lack a feature that it uses:
-                not to be sent; ``done`` is told of this error.
+                the call is not sent, and ``done`` gets this error.
         """
 
 
 class Done(Protocol):
-    """Told of each reply as soon as it is there."""
+    """Called with each reply as soon as it is read."""
 
     def __call__(self, index: int, result: Reply | SendingError) -> None:
-        """Call ``index`` was answered, or finally was not."""
+        """Take the result of call ``index``: its reply, or why there is none."""
 
 
 class Sender(Protocol):
     """Gets replies for calls that are not in the cache, each once."""
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
-        """Return when ``done`` was told of every call.
+        """Return when ``done`` has the result of every call.
 
         Raises:
-            ServiceError: if the service refuses for good; replies received before were told.
-            BudgetError: from ``admit``; calls in flight are waited for and told first.
-            KeyboardInterrupt: likewise.
+            ServiceError: if the service refuses for good; ``done`` has all earlier replies.
+            BudgetError: from ``admit``, after the replies of all calls in flight.
+            KeyboardInterrupt: by a signal, after those replies that come within seconds.
         """
 
     def close(self) -> None:

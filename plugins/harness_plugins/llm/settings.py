@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.presets import Preset
     from harness_plugins.llm.service import Service
 
-__all__ = ["LlmKeys", "LlmSettings", "Pace", "reasons", "settings_of"]
-
 ANSWER_TOKENS = {"sequence": 64, "token": 512}
 """Most tokens of an answer: a label with a sentence around it; a list of mentions."""
 REASONING_TOKENS = 4096

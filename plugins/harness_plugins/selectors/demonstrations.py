@@ -8,9 +8,8 @@ import numpy as np
 
 from harness.data import FloatArray, IntArray
 from harness.protocols import Evidence, SelectorRequest
+from harness_plugins.selectors.medoids import medoids
 from harness_plugins.selectors.options import number_argument
-
-__all__ = ["KMedoids", "RandomDemonstrations", "quotas"]
 
 NUMBER = 100
 """Demonstrations altogether (FreeAL, section 3.3)."""
@@ -27,7 +26,7 @@ class KMedoids:
 
     FreeAL, section 3.3: ``number``/C medoids a class form the demonstration pool, and
     each example is shown its shots/C nearest of each class, classes in label order.
-    Medoids are found by FasterPAM (Schubert & Rousseeuw 2021) on cosine distances. The
+    Medoids are those of cosine distances (``medoids``). The
     paper leaves open what happens where C does not divide: remainders go to the first
     classes (pool), or to the classes with the nearest demonstrations (shots).
 
@@ -142,16 +141,7 @@ def _medoids(
         return rows[:count]
     if len(rows) > MAX_CANDIDATES:
         rows = np.sort(rng.choice(rows, MAX_CANDIDATES, replace=False))
-    import kmedoids
-
-    vectors = _unit(embeddings[rows])
-    distances = vectors @ vectors.T
-    np.subtract(1, distances, out=distances)  # in place: it is the largest array of all
-    np.clip(distances, 0, 2, out=distances)
-    found = kmedoids.fasterpam(
-        distances, count, init="random", random_state=int(rng.integers(2**31)), n_cpu=1
-    )
-    return np.asarray(rows[np.asarray(found.medoids, dtype=np.int64)])
+    return np.asarray(rows[medoids(_unit(embeddings[rows]), count, rng)])
 
 
 def _balanced_nearest(similarity: FloatArray, groups: IntArray, shots: int) -> IntArray:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from harness.errors import CommandError
 from harness.specs import Spec
 
-__all__ = ["fraction_argument", "number_argument"]
-
 
 def fraction_argument(spec: Spec, default: float) -> float:
     """The argument as a share in (0, 1].

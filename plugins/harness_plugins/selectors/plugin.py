@@ -38,16 +38,20 @@ def harness_register_selectors(register: Register) -> None:
     register("query/all", _query_all, summary="everything again")
     register("query/random", _query_random, summary="a random share of the untrusted: :FRACTION")
     register("query/none", _query_none, summary="nothing")
-    freeal = SelectorPreset("small-loss", "k-medoids", "untrusted")
-    register("preset/freeal", freeal, summary="FreeAL: small loss, k-medoids, ask the untrusted")
+    register(
+        "preset/freeal",
+        lambda request: SelectorPreset("small-loss", "k-medoids", "untrusted"),
+        summary="FreeAL: small loss, k-medoids, ask the untrusted",
+        default=True,
+    )
     register(
         "preset/all",
-        SelectorPreset("all", "k-medoids", "untrusted"),
+        lambda request: SelectorPreset("all", "k-medoids", "untrusted"),
         summary="believe the student everywhere (plain self-training)",
     )
     register(
         "preset/random",
-        SelectorPreset("random", "random", "untrusted"),
+        lambda request: SelectorPreset("random", "random", "untrusted"),
         summary="random trust, random demonstrations: what selection is worth",
     )
 

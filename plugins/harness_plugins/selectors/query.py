@@ -10,9 +10,6 @@ from harness.data import IntArray
 from harness.protocols import Evidence, SelectorRequest
 from harness_plugins.selectors.options import fraction_argument
 
-__all__ = ["QueryAll", "QueryNone", "RandomQuery", "Untrusted"]
-
-
 FRACTION = 0.1
 """Share of a round of the low-budget variant (FreeAL, Table 8)."""
 

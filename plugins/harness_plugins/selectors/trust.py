@@ -10,8 +10,6 @@ from harness.data import ABSTAINED, IntArray
 from harness.protocols import Evidence, SelectorRequest
 from harness_plugins.selectors.options import fraction_argument
 
-__all__ = ["RandomTrust", "SmallLoss", "TrustAll"]
-
 FRACTION = 0.2
 """Share of each class (FreeAL, section 3.3)."""
 

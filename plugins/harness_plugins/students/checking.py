@@ -12,8 +12,6 @@ from harness_plugins.encoders import cores, quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
-__all__ = ["check_encoder", "check_length", "check_used"]
-
 ABSOLUTE = ("bert", "electra", "albert", "distilbert")
 """Types with one position vector a word piece, from 0 on."""
 ABSOLUTE_AFTER_PAD = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from harness.data import Kind
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
-
-__all__ = ["settings_of"]
 
 TOKEN: Mapping[str, Any] = {
     "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
@@ -89,3 +87,20 @@ def settings_of(
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
     return replace(settings, **own)
+
+
+def by_preset(source: Source) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+    """For each preset and each kind of task the value of every key, with an encoder's own rates."""
+    return {
+        preset: {
+            kind: _shown(settings_of(EncoderKeys(preset=preset), kind, source)) | {"preset": preset}
+            for kind in get_args(Kind)
+        }
+        for preset in PRESETS
+    }
+
+
+def _shown(settings: Settings) -> dict[str, object]:
+    few, many = settings.fewest_epochs, settings.most_epochs
+    epochs = settings.epochs or (few if few == many else f"{few}-{many}")
+    return asdict(settings) | {"epochs": epochs}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
-__all__ = ["EncoderKeys", "Head", "Settings"]
-
 Head: TypeAlias = Literal["cls", "mean"]
+Preset: TypeAlias = Literal["default", "paper", "plain"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 DOCUMENTED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
@@ -127,7 +127,7 @@ def _unset(field: FieldInfo) -> Any:
 class _Preset(BaseModel):
     model_config = ConfigDict(frozen=True, **DOCUMENTED)
 
-    preset: Literal["default", "paper", "plain"] = "default"
+    preset: Preset = "default"
     """Training settings: ours; those of the FreeAL paper and its code; cross-entropy alone."""
 
 

@@ -14,9 +14,6 @@ from harness.protocols import StudentRequest
 from harness_plugins.encoders import PACKAGED, packaged_folder
 from harness_plugins.students.settings import Head
 
-__all__ = ["HUB", "Source", "from_hub", "named_source", "packaged"]
-
-
 RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
 """Of encoders of the usual size: FreeAL's; for tokens what BERT's authors recommend at most."""
 SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}

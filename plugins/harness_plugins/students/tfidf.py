@@ -12,8 +12,6 @@ import numpy as np
 from harness.data import Annotations, FloatArray, Pool, StudentView
 from harness.protocols import Aids, Progress, StudentRequest
 
-__all__ = ["FittedTfidf", "TfidfStudent"]
-
 ABSENT = -30.0
 """Logit of a class without a training example (probability about 1e-13)."""
 C = 10.0

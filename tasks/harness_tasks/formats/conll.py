@@ -10,8 +10,6 @@ from harness.errors import DataError
 from harness.files.lines import read_lines
 from harness_tasks.formats.table import RawRow, RawTable
 
-__all__ = ["open_conll"]
-
 DOCUMENT = "-DOCSTART-"
 
 

@@ -17,8 +17,6 @@ from harness.files.delimited import has_header, read_cells, read_records
 from harness_tasks.formats.conll import open_conll
 from harness_tasks.formats.table import RawRow, RawTable
 
-__all__ = ["open_csv", "open_tsv"]
-
 POSITIONS = ("label", "text", "augmented")
 
 

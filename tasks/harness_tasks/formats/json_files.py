@@ -12,8 +12,6 @@ from harness.files.jsonl import read_jsonl, type_name
 from harness.files.lines import read_lines
 from harness_tasks.formats.table import RawRow, RawTable
 
-__all__ = ["open_array", "open_lines"]
-
 
 def open_lines(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     """A ``.jsonl`` file."""

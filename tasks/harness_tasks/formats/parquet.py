@@ -11,8 +11,6 @@ from harness.data import Kind
 from harness.errors import DataError
 from harness_tasks.formats.table import RawRow, RawTable
 
-__all__ = ["class_names", "open_parquet"]
-
 BATCH = 1024
 
 

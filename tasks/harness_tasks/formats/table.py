@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["RawRow", "RawTable"]
-
 RawRow: TypeAlias = tuple[str, Mapping[str, Any]]
 """``file:line`` (or ``file: row n``) and the row's columns."""
 

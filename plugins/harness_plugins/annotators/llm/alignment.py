@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 from harness.iob2 import Span
 
-__all__ = ["Aligned", "Mention", "align"]
-
 
 class Mention(NamedTuple):
     """What a reply says: the words and the index of their entity type."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["LlmAnnotator", "Opener"]
-
 WRITTEN = 100
 """Demonstrations of stage R1 where the request does not say how many (FreeAL, section 3.2)."""
 

@@ -15,8 +15,6 @@ from harness_plugins.annotators.llm.labels import LabelReader
 from harness_plugins.annotators.llm.mentions import MentionReader
 from harness_plugins.llm.calls import Reply
 
-__all__ = ["Answer", "Answers", "LabelAnswers", "MentionAnswers", "answers_for"]
-
 UNKNOWN = math.nan
 
 

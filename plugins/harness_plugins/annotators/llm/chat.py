@@ -24,8 +24,6 @@ from harness.data import Demonstrations, Pool, TaskCard
 from harness.iob2 import spans_of
 from harness_plugins.llm.calls import Message, canonical
 
-__all__ = ["Chat", "names_in_words", "system_of"]
-
 
 class Chat:
     """Builds the messages of a task.

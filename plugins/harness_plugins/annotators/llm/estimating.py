@@ -14,8 +14,6 @@ from harness_plugins.llm.cost.prices import price_of
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["annotating", "rewriting", "stand_ins", "writing"]
-
 SAMPLE = 200
 """Examples whose prompts are counted; the rest is scaled up."""
 LABEL_MARGIN = 4

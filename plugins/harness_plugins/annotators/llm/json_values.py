@@ -8,8 +8,6 @@ import re
 import warnings
 from typing import Any
 
-__all__ = ["json_values"]
-
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _TRIES = 64
 """Opening brackets at which a value is looked for: prose may be full of them."""

@@ -33,8 +33,6 @@ from harness_plugins.annotators.llm.marking import (
 )
 from harness_plugins.annotators.llm.replies import CUT, REFUSED, Said, is_apology, is_refusal, said
 
-__all__ = ["NO_LABEL", "LabelReader", "Reading"]
-
 NO_LABEL = "the reply names no label"
 _KNOWN_REPLIES = 65_536
 _DEPTH = 4

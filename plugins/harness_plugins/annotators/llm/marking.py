@@ -13,8 +13,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-__all__ = ["MARK", "Marker", "is_mark", "label_of", "squashed", "stripped"]
-
 _FIRST = 0xF0000
 MARK = "[\U000f0000-\U000ffffd]"
 """A regular expression for a mention."""

@@ -12,8 +12,6 @@ from harness_plugins.annotators.llm.json_values import json_values
 from harness_plugins.annotators.llm.marking import squashed
 from harness_plugins.annotators.llm.replies import CUT, REFUSED, is_apology, said
 
-__all__ = ["Listed", "MentionReader"]
-
 _TEXT_KEYS = ("text", "mention", "entity", "name", "span", "word", "value")
 _TYPE_KEYS = ("type", "label", "entitytype", "category", "tag", "class", "entitylabel")
 _ASKED_FOR = {"text", "type"}

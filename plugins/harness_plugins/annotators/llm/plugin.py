@@ -21,11 +21,17 @@ def harness_register_annotators(register: Register, services: Mapping[str, Servi
 
     Those of the user come last: a mistake in that file is reported and costs no other annotator.
     """
-    from harness_plugins.llm.presets import PRESETS, user_presets
+    from harness_plugins.llm.presets import DEFAULT, PRESETS, user_presets
     from harness_plugins.llm.settings import LlmKeys
 
     def offer(name: str, summary: str, preset: Preset | None = None) -> None:
-        register(name, LlmFactory(services, preset), summary=summary, config=LlmKeys)
+        register(
+            name,
+            LlmFactory(services, preset),
+            summary=summary,
+            config=LlmKeys,
+            default=name == DEFAULT,
+        )
 
     for service in services.values():
         offer(service.name, service.summary)

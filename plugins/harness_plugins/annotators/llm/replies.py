@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["CUT", "EMPTY", "FILTERED", "REFUSED", "Said", "is_apology", "is_refusal", "said"]
-
 EMPTY = "the reply is empty"
 FILTERED = "the server filtered the reply"
 REFUSED = "the model refused"

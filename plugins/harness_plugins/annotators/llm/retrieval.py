@@ -11,8 +11,6 @@ import numpy as np
 from harness.data import Demonstrations, FloatArray, IntArray, Pool
 from harness.protocols import Progress, no_progress
 
-__all__ = ["Embed", "encoder_at", "nearest", "retrieved"]
-
 Embed = Callable[[Sequence[str], Progress], FloatArray]
 """Texts to float32 ``[n, width]``, rows of Euclidean length 1."""
 

@@ -26,8 +26,6 @@ from harness_plugins.annotators.llm.chat import names_in_words, system_of
 from harness_plugins.annotators.llm.written_parsing import Manuscript, Reader
 from harness_plugins.llm.calls import Message, Reply
 
-__all__ = ["REPLY_TOKENS", "TEMPERATURE", "Author", "Order"]
-
 PER_ORDER = 10
 """Texts a request."""
 PROTOTYPES = 8

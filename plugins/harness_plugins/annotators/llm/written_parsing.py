@@ -17,8 +17,6 @@ from harness_plugins.annotators.llm.mentions import MentionReader
 from harness_plugins.annotators.llm.replies import said
 from harness_plugins.llm.calls import Reply
 
-__all__ = ["Manuscript", "Reader", "Tokenizer"]
-
 SEEN = 500
 """Sentences of the pool from which its tokenisation is told."""
 _TEXT_KEYS = ("text", "sentence", "example", "content")

@@ -11,8 +11,6 @@ from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
 
-__all__ = ["reply_of", "request_of"]
-
 FAILED = frozenset({"error", "abort", "insufficient_system_resource", "network_error"})
 """``finish_reason`` of a generation that the server itself gave up: there is no answer."""
 MOST_TOKENS = 10**9

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
-from harness_plugins.llm.backends.openai import is_azure
 from harness_plugins.llm.backends.responses import body_of
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError, TransientError
+from harness_plugins.llm.keys import is_azure
 from harness_plugins.llm.secrets import setting
 
 if TYPE_CHECKING:
     from harness_plugins.llm.secrets import Secret
     from harness_plugins.llm.send.refusals import Server
-
-__all__ = ["NO_KEY", "ClientBackend"]
 
 NO_KEY = "no-key"
 """What the client is given for servers that need no key."""

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from harness_plugins.llm.send.refusals import Server
 
-__all__ = ["HttpBackend"]
-
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
 KEEPALIVE_SECONDS = 30.0

@@ -1,4 +1,4 @@
-"""The service ``litellm``: every provider that litellm knows, by ``litellm.acompletion``."""
+"""Every provider that litellm knows, by ``litellm.acompletion``."""
 
 from __future__ import annotations
 
@@ -10,25 +10,20 @@ from urllib.parse import urlsplit
 
 from harness.errors import CommandError, ConfigError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
-from harness_plugins.llm.backends.openai import AZURE_HOSTS
 from harness_plugins.llm.backends.responses import body_of
 from harness_plugins.llm.calls import Call, Reply
-from harness_plugins.llm.cost.prices import Price, listed_price
 from harness_plugins.llm.failures import (
     ClosedError,
     SendingError,
     TransientError,
     UnsupportedError,
 )
-from harness_plugins.llm.keys import is_local, is_under, keys_of, named_keys
+from harness_plugins.llm.keys import AZURE_HOSTS, is_local, is_under, keys_of, named_keys
 from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting
 from harness_plugins.llm.send.refusals import Server, unsupported_feature
-from harness_plugins.llm.service import Service
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
-
-__all__ = ["LITELLM", "LitellmBackend"]
 
 NO_KEY = "no-key"
 """For servers that need none: without one litellm looks for the provider's itself."""
@@ -224,20 +219,3 @@ def _quiet_litellm() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return litellm
-
-
-def _price(settings: LlmSettings) -> Price | None:
-    model = settings.model
-    bare = model.removeprefix("openai/") if settings.base_url else model.partition("/")[2]
-    return listed_price(model, bare, batch=settings.batch)
-
-
-LITELLM = Service(
-    "litellm",
-    "litellm:PROVIDER/MODEL, any provider that litellm knows",
-    backend=LitellmBackend,
-    price=_price,
-    # All that its presets use; of others it is not known.
-    structured=lambda settings: settings.model.startswith(("anthropic/", "gemini/")),
-    logprobs=True,
-)

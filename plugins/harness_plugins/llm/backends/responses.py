@@ -15,8 +15,6 @@ import orjson
 from harness_plugins.llm.failures import TransientError
 from harness_plugins.llm.send.refusals import Server, failure_of
 
-__all__ = ["MOST_BYTES", "OversizeError", "body_of"]
-
 MOST_BYTES = 1_000_000
 """A larger body is no answer to a question about a label: it is given up, and never kept."""
 DONE = "data: [DONE]"

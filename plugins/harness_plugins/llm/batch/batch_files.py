@@ -12,16 +12,6 @@ from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError, TransientError
 from harness_plugins.llm.send.refusals import Server, failure_of
 
-__all__ = [
-    "MOST_BYTES",
-    "MOST_REQUESTS",
-    "files_of",
-    "request_line",
-    "result_of",
-    "rows_of",
-    "write",
-]
-
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
 """Limits of one file (platform.openai.com, "Batch API")."""

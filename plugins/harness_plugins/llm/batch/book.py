@@ -17,8 +17,6 @@ from pathlib import Path
 
 from harness.errors import RunError
 
-__all__ = ["BatchBook", "Entry"]
-
 BUSY_SECONDS = 60.0
 CHUNK = 500
 """Keys looked up together."""

@@ -24,7 +24,7 @@ from harness_plugins.llm.batch.batch_files import (
     rows_of,
 )
 from harness_plugins.llm.batch.book import BatchBook, Entry
-from harness_plugins.llm.batch.service import BatchService
+from harness_plugins.llm.batch.vendor_files import BatchService
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.failures import ClosedError, RejectedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from harness.protocols import Account
     from harness_plugins.llm.settings import LlmSettings
-
-__all__ = ["BatchSender"]
 
 OVER = ("completed", "expired", "cancelled", "failed")
 RESENDS = 2

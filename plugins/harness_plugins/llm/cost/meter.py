@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.calls import Call, Reply
     from harness_plugins.llm.cost.prices import Price
 
-__all__ = ["Meter"]
-
 MARGIN = 1.1
 """On the counted prompt: a server may put more around a chat, or count by other tokens."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.calls import Reply
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["FREE", "Price", "listed_price", "price_of"]
-
 TABLE = "model_prices_and_context_window_backup.json"
 BATCH_DISCOUNT = 0.5
 """Of the vendor's batch API, where the table has no batch price."""

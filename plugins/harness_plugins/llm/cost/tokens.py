@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from harness_plugins.llm.calls import Call
 
-__all__ = ["prompt_tokens", "quick_tokens", "reply_limit", "text_tokens"]
-
 PER_MESSAGE = 4
 """Tokens around each message of a chat (OpenAI cookbook, "How to count tokens with tiktoken")."""
 PRIMING = 3

@@ -11,8 +11,6 @@ import numpy as np
 from harness.data import FloatArray
 from harness_plugins.llm.calls import Call, canonical
 
-__all__ = ["CONTENT_FREE", "calibrated", "normalised", "with_content_free"]
-
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Texts without content (ibid., section 5)."""
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from harness_plugins.llm.calls import Message
 
-__all__ = ["Chat"]
-
 PLAIN = {"user": "User: ", "assistant": "Assistant: "}
 TAIL = 32
 """Characters before an answer that are tokenised with it: enough for any merge at the border."""

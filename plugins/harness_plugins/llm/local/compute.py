@@ -17,8 +17,6 @@ import numpy as np
 
 from harness.data import FloatArray
 
-__all__ = ["Computer", "Prefix", "Sampling", "common_prefix"]
-
 SHORTEST_PREFIX = 8
 """Tokens below which a common beginning is not worth a pass of its own."""
 TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}
@@ -59,12 +57,16 @@ class Computer:
     Args:
         model: a causal language model of ``transformers``, in evaluation mode.
         pad: any valid token id.
+
+    Attributes:
+        network: the model.
+        shares: whether prompts share the computation of their common beginning.
     """
 
     def __init__(self, model: Any, pad: int, ends: Sequence[int]) -> None:
         from transformers import GenerationConfig
 
-        self._model, self._pad, self._ends = model, pad, tuple(dict.fromkeys(ends))
+        self.network, self._pad, self._ends = model, pad, tuple(dict.fromkeys(ends))
         self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
         # A vendor's own sampling defaults would change answers without being in a call's key.
         model.generation_config = GenerationConfig()
@@ -87,8 +89,8 @@ class Computer:
         if not self.shares or len(ids) < SHORTEST_PREFIX:
             return None
         with torch.inference_mode():
-            row = torch.tensor([list(ids)], device=self._model.device)
-            out = self._model(input_ids=row, use_cache=True, **self._keep(1))
+            row = torch.tensor([list(ids)], device=self.network.device)
+            out = self.network(input_ids=row, use_cache=True, **self._keep(1))
         return Prefix(tuple(ids), out.past_key_values)
 
     def score(
@@ -120,7 +122,7 @@ class Computer:
         rows = self._rows(pairs, 0)
         longest = max(len(answer) for answer in answers)
         with torch.inference_mode():
-            out = self._model(**self._inputs(rows), **self._keep(longest))
+            out = self.network(**self._inputs(rows), **self._keep(longest))
             logs = out.logits[:, -longest:].float().log_softmax(-1)
         found = np.empty((len(prompts), len(answers)))
         for row in range(len(pairs)):
@@ -152,7 +154,7 @@ class Computer:
             ids = torch.cat([before, ids], dim=1)
             shared = {"past_key_values": self._copies(prefix, len(prompts))}
         with torch.inference_mode():
-            out = self._model.generate(
+            out = self.network.generate(
                 ids,
                 attention_mask=rows.mask,
                 do_sample=False,
@@ -177,7 +179,7 @@ class Computer:
 
         rows = self._rows(prompts, len(prefix.ids) if prefix else 0)
         cache = self._copies(prefix, len(prompts)) if prefix else None
-        out = self._model(
+        out = self.network(
             **self._inputs(rows), past_key_values=cache, use_cache=True, **self._keep(1)
         )
         first = out.logits[:, -1].float().log_softmax(-1)
@@ -206,9 +208,9 @@ class Computer:
         sees = (own[:, None] == own[None]) & (order[:, None] >= order[None])
         prompt = rows.mask.bool()[:, None, :].expand(-1, len(fed), -1)
         allowed = torch.cat([prompt, sees.expand(count, -1, -1)], dim=2)[:, None]
-        zero = torch.zeros((), dtype=self._model.dtype, device=device)
-        mask = torch.where(allowed, zero, torch.finfo(self._model.dtype).min)
-        out = self._model(
+        zero = torch.zeros((), dtype=self.network.dtype, device=device)
+        mask = torch.where(allowed, zero, torch.finfo(self.network.dtype).min)
+        out = self.network(
             input_ids=torch.tensor(fed, device=device).expand(count, -1),
             attention_mask=mask,
             position_ids=rows.mask.sum(1, keepdim=True) + depth,
@@ -228,11 +230,11 @@ class Computer:
             ids[row, length - own :] = torch.tensor(list(prompt[skip:]))
             mask[row, skip : skip + length - own] = 0
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, skip:]
-        return _Rows(*(part.to(self._model.device) for part in (ids, mask, positions)))
+        return _Rows(*(part.to(self.network.device) for part in (ids, mask, positions)))
 
     def _inputs(self, rows: _Rows) -> dict[str, Any]:
         inputs = {"input_ids": rows.ids, "attention_mask": rows.mask}
-        known = "position_ids" in inspect.signature(self._model.forward).parameters
+        known = "position_ids" in inspect.signature(self.network.forward).parameters
         return {**inputs, "position_ids": rows.positions} if known else inputs
 
     def _keep(self, count: int) -> dict[str, int]:
@@ -251,7 +253,7 @@ class Computer:
         return ids[:ended]
 
     def _config(self) -> Any:
-        return self._model.config.get_text_config()
+        return self.network.config.get_text_config()
 
     def _plain_attention(self) -> bool:
         """Whether every layer keeps all keys and values, and is told positions.
@@ -263,9 +265,9 @@ class Computer:
         from transformers.cache_utils import DynamicLayer
 
         config = self._config()
-        if "position_ids" not in inspect.signature(self._model.forward).parameters:
+        if "position_ids" not in inspect.signature(self.network.forward).parameters:
             return False
-        if getattr(config, "alibi", False) or getattr(self._model, "_is_stateful", False):
+        if getattr(config, "alibi", False) or getattr(self.network, "_is_stateful", False):
             return False
         layers = DynamicCache(config=config).layers
         return all(type(layer) is DynamicLayer for layer in layers)
@@ -283,7 +285,7 @@ class Computer:
         with torch.inference_mode():
             one = self._score_shared(prompts, answers, self.prefix(start))
         gap = float(np.abs(one - self.score_plainly(prompts, answers)).max())
-        return gap < TOLERANCE[str(self._model.dtype).removeprefix("torch.")]
+        return gap < TOLERANCE[str(self.network.dtype).removeprefix("torch.")]
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:

@@ -13,8 +13,6 @@ from typing import Any
 from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 
-__all__ = ["Loaded", "LocalFiles", "identity_of", "locate"]
-
 DECIDING = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt", "*.safetensors", "*.bin")
 """Files that can change an answer: configuration, tokenizer, chat template, weights."""
 IDENTITY_DIGITS = 12

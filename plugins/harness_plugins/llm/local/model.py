@@ -25,8 +25,6 @@ from harness_plugins.llm.local.compute import Computer, Prefix, Sampling, common
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.sender import Admit, Done
 
-__all__ = ["LocalModel"]
-
 ROWS = 32
 """Prompts computed together at most."""
 TOKENS = 16_384

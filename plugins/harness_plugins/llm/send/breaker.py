@@ -5,8 +5,6 @@ from __future__ import annotations
 from harness.errors import ServiceError
 from harness_plugins.llm.failures import TransientError
 
-__all__ = ["Breaker"]
-
 UNREACHABLE = 4
 """Failed connections in a row, where none has ever succeeded, until we give up."""
 FAILED = 60

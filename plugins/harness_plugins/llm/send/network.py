@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from harness.errors import BudgetError, ServiceError
@@ -19,17 +19,19 @@ from harness_plugins.llm.failures import (
     TransientError,
 )
 from harness_plugins.llm.send.breaker import Breaker
+from harness_plugins.llm.send.interruption import deferred
 from harness_plugins.llm.send.pacing import Lanes
-from harness_plugins.llm.send.retries import Agenda, asked_pause, backoff
+from harness_plugins.llm.send.retries import CallQueue, asked_pause, backoff
 from harness_plugins.llm.sender import Admit, Backend, Done
 from harness_plugins.llm.settings import Pace
 
-__all__ = ["NetworkSender"]
-
-GRACE_SECONDS = 10.0
-"""How long replies that are paid for are waited for after Ctrl-C or a fatal error."""
+GRACE_SECONDS = 9.0
+"""How long replies in flight are waited for after a signal or a fatal error: ``docker stop``
+kills what has not ended after ten seconds."""
+SAY_SECONDS = 1.0
+"""The user is notified of a longer wait."""
 LONG_PAUSE_SECONDS = 20.0
-"""A pause that the user is told of."""
+"""The user is notified of a longer pause."""
 LOOK_AGAIN_SECONDS = 0.5
 """A call that the budget does not allow yet is looked at again at least so often."""
 
@@ -58,7 +60,13 @@ class NetworkSender:
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
         """Send every call; see ``Sender``."""
-        _run_anywhere(lambda: self._runner.run(self._drive(calls, admit, done)))
+        if self._lanes is None:
+            self._lanes = Lanes(self._backend.lanes, self._pace)
+        dispatch = _Dispatch(
+            self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
+        )
+        with deferred(lambda: self._from_outside(dispatch.stop)):
+            _run_anywhere(lambda: self._runner.run(dispatch.run()))
 
     def close(self) -> None:
         """Close connections and the event loop."""
@@ -66,18 +74,13 @@ class NetworkSender:
 
     def _close(self) -> None:
         try:
-            self._runner.run(_cancel_others())  # left over by a second Ctrl-C
+            self._runner.run(_cancel_others())  # left over by a second signal
             self._runner.run(self._backend.close())
         finally:
             self._runner.close()
 
-    async def _drive(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
-        if self._lanes is None:
-            self._lanes = Lanes(self._backend.lanes, self._pace)
-        dispatch = _Dispatch(
-            self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
-        )
-        await dispatch.run()
+    def _from_outside(self, work: Callable[[], None]) -> None:
+        self._runner.get_loop().call_soon_threadsafe(work)
 
 
 class _Dispatch:
@@ -96,68 +99,56 @@ class _Dispatch:
     ) -> None:
         self._backend, self._pace, self._lanes, self._breaker = backend, pace, lanes, breaker
         self._calls, self._admit, self._done, self._note = calls, admit, done, note
-        self._agenda = Agenda(len(calls))
+        self._queue = CallQueue(len(calls))
         self._admitted: set[int] = set()
         self._sending = 0
         self._quiet_until = 0.0
         self._ended = asyncio.Event()
-        self._stop = asyncio.Event()
+        self._stop, self._hurried = asyncio.Event(), False
+        self._workers: list[asyncio.Task[None]] = []
         self._why: Exception | None = None
 
     async def run(self) -> None:
-        """Return when all calls are told of; else raise why not, after those in flight."""
+        """Return when every call has its result; else raise why not, after those in flight."""
         width = min(self._pace.concurrency, len(self._calls))
-        workers = [asyncio.create_task(self._work()) for _ in range(width)]
-        try:
-            await self._watch(workers)
-        except asyncio.CancelledError:
-            self._stop.set()
-            await self._interrupted(workers)
-            raise
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(width)]
+        await asyncio.gather(*self._workers, return_exceptions=True)
         if self._why is not None:
             raise self._why
 
-    async def _watch(self, workers: Sequence[asyncio.Task[None]]) -> None:
-        """Wait for all; once there is a reason to stop, not much longer."""
-        stop = asyncio.create_task(self._stop.wait())
-        waiting: set[asyncio.Task[Any]] = {*workers, stop}
-        try:
-            while len(waiting) > 1 and not stop.done():
-                finished, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                self._check(finished - {stop})
-            patience = None if isinstance(self._why, BudgetError) else GRACE_SECONDS
-            if rest := waiting - {stop}:
-                finished, _ = await asyncio.wait(rest, timeout=patience)
-                self._check(finished)
-        finally:
-            stop.cancel()
+    def stop(self) -> None:
+        """Send nothing more; what is in flight has a few seconds to come in."""
+        self._stop.set()
+        if not self._hurried:
+            self._hurried, loop = True, asyncio.get_running_loop()
+            loop.call_later(SAY_SECONDS, self._say_waiting)
+            loop.call_later(GRACE_SECONDS, self._give_up)
 
-    def _check(self, workers: Iterable[asyncio.Task[Any]]) -> None:
-        """One that failed by what nobody foresaw is a reason to stop, not to drop the others."""
-        for worker in workers:
-            if isinstance(error := worker.exception(), Exception):
-                self._halt(error)
-
-    async def _interrupted(self, workers: Sequence[asyncio.Task[None]]) -> None:
+    def _say_waiting(self) -> None:
         if self._sending:
             self._note(
-                f"interrupted: {self._sending} replies on their way are waited for, "
-                f"{GRACE_SECONDS:.0f} s at most (Ctrl-C again: not at all)"
+                f"waiting for {self._sending} replies on their way, {GRACE_SECONDS:.0f} s at most; "
+                "the same command asks again for those that do not come"
             )
-            await asyncio.wait(workers, timeout=GRACE_SECONDS)
+
+    def _give_up(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
 
     async def _work(self) -> None:
+        try:
+            await self._send_on()
+        except Exception as error:  # nobody foresaw it: a reason to stop, not to drop the others
+            self._halt(error)
+
+    async def _send_on(self) -> None:
         while not self._stop.is_set():
-            index = self._agenda.take()
+            index = self._queue.take()
             if index is not None:
                 await self._attempt(index)
                 # Replies that have come in meanwhile are kept before anything else is sent.
                 await asyncio.sleep(0)
-            elif (pause := self._agenda.wait()) is not None:
+            elif (pause := self._queue.wait()) is not None:
                 await self._unless_stopped(asyncio.sleep(pause))
             else:
                 return
@@ -171,18 +162,19 @@ class _Dispatch:
         lane = self._lanes.take(tokens)
         if lane is None:
             lane = await self._unless_stopped(self._lanes.acquire(tokens))
-        if lane is None:
+        if self._stop.is_set():
+            if lane is not None:
+                self._lanes.release(lane, tokens, 0)
+        elif lane is None:
             self._halt(ServiceError("no key is left to ask with"))
-        elif self._stop.is_set():
-            self._lanes.release(lane, tokens, 0)
         else:
             self._settle(index, lane, await self._ask(call, lane, tokens))
 
     async def _may_go(self, index: int) -> bool:
         """Reserve what the call may cost, once.
 
-        Where the budget is short, those that are under way may turn out cheaper than what
-        is reserved for them: the call is put back until the last of them is told.
+        Where the budget is short, requests in flight may turn out cheaper than what is
+        reserved for them: the call is put back until the last of them has its reply.
         """
         try:
             self._admit(index)
@@ -192,7 +184,7 @@ class _Dispatch:
                 return False
             self._ended.clear()
             await self._unless_stopped(_wait_for(self._ended, LOOK_AGAIN_SECONDS))
-            self._agenda.postpone(index, 0.0)
+            self._queue.postpone(index, 0.0)
             return False
         except SendingError as error:
             self._done(index, error)
@@ -232,7 +224,7 @@ class _Dispatch:
             self._tell(index, result)
 
     def _failed(self, index: int, lane: int, error: TransientError) -> None:
-        attempts = self._agenda.attempts(index)
+        attempts = self._queue.attempts(index)
         if error.throttled:
             attempts.throttled += 1
         else:
@@ -248,12 +240,12 @@ class _Dispatch:
                 tried = f"{attempts.count} attempt{'s' if attempts.count > 1 else ''}"
                 self._tell(index, RejectedError(f"no reply after {tried}: {error}"))
         else:
-            self._agenda.postpone(index, pause)
+            self._queue.postpone(index, pause)
         if down is not None:
             self._halt(down)
 
     def _tell_of_pause(self, error: TransientError) -> None:
-        """Say once for each long pause why nothing happens."""
+        """Note once for each long pause why nothing happens."""
         pause, now = asked_pause(error), time.monotonic()
         if pause >= LONG_PAUSE_SECONDS and now >= self._quiet_until:
             self._quiet_until = now + pause
@@ -270,12 +262,15 @@ class _Dispatch:
                 others = self._lanes.open
                 go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
                 self._note(f"{error}; {go_on}")
-            self._agenda.postpone(index, 0.0)
+            self._queue.postpone(index, 0.0)
 
     def _halt(self, error: Exception) -> None:
         if self._why is None:
             self._why = error
-        self._stop.set()
+        if isinstance(error, BudgetError):
+            self._stop.set()  # what is in flight is waited for
+        else:
+            self.stop()
 
     async def _unless_stopped(self, waiting: Coroutine[Any, Any, Any]) -> Any:
         """Wait, but not beyond the reason to stop; None where that came first."""

@@ -10,8 +10,6 @@ from collections.abc import Callable
 
 from harness_plugins.llm.settings import Pace
 
-__all__ = ["Bucket", "Lane", "Lanes"]
-
 MINUTE = 60.0
 BURST_SECONDS = 1.0
 """So much of a limit may be used at once; it is taken off the rate, so that no minute

@@ -17,8 +17,6 @@ from harness_plugins.llm.failures import (
     UnsupportedError,
 )
 
-__all__ = ["Server", "failure_of", "pause_of", "unsupported_feature"]
-
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
 
@@ -49,7 +47,7 @@ _SHORT = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a refusal is told with.
+    """What the message of a refusal names.
 
     Attributes:
         where: the server's address, or the vendor's name.

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from harness_plugins.llm.failures import TransientError
 
-__all__ = ["Agenda", "Attempts", "asked_pause", "backoff"]
-
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
 LONGEST_RETRY_AFTER = 600.0
@@ -37,7 +35,7 @@ class Attempts:
         return self.failed > retries or self.throttled > retries * PATIENCE
 
 
-class Agenda:
+class CallQueue:
     """Hands out calls: those whose pause is over first, then new ones."""
 
     def __init__(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -6,8 +6,6 @@ import numpy as np
 
 from harness.data import FloatArray, IntArray
 
-__all__ = ["decode_iob2"]
-
 IMPOSSIBLE = -1e9
 LEAST = -1e4
 """Log-probability below which all are alike."""

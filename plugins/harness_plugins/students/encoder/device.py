@@ -9,8 +9,6 @@ import torch
 
 from harness_plugins.encoders import bf16_pays
 
-__all__ = ["autocast", "mover", "out_of_memory"]
-
 
 @contextmanager
 def autocast(device: torch.device) -> Iterator[None]:

@@ -26,8 +26,6 @@ import torch
 from harness.errors import CommandError, PartError
 from harness_plugins.students.encoder.heads import MeanPooled
 
-__all__ = ["export_model", "standard_form"]
-
 DOWN = 2.0**12
 UP = 2.0**6
 SMALL = 2.0**-12

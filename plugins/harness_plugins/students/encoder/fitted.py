@@ -14,8 +14,6 @@ from harness_plugins.students.encoder.decoding import decode_iob2
 from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.settings import Settings
 
-__all__ = ["FittedEncoder"]
-
 
 class FittedEncoder:
     """A fine-tuned encoder."""

@@ -20,8 +20,6 @@ from torch import nn
 
 from harness.data import FloatArray, Kind
 
-__all__ = ["Classifier", "Encoded", "Head", "MeanPooled", "Standard", "load_classifier"]
-
 Head: TypeAlias = Literal["cls", "mean"]
 DROPOUT = 0.1
 EPSILON = 1e-12

@@ -12,8 +12,6 @@ from harness_plugins.students.encoder.device import autocast, mover, out_of_memo
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.pieces import Pieces, collate
 
-__all__ = ["look"]
-
 BATCH = 128
 """Rows looked at together; fewer where there is no memory for so many."""
 

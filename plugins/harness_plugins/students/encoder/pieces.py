@@ -11,8 +11,6 @@ import numpy as np
 
 from harness.data import IntArray, Pool, offsets_of, take_units
 
-__all__ = ["Pieces", "collate", "cut_texts", "epoch_batches", "make_pieces"]
-
 SORTED_BATCHES = 50
 """Batches that are sorted by length together: little padding, and still a random order."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from harness_plugins.students.encoder.fitted import FittedEncoder
     from harness_plugins.students.encoder.heads import Classifier
 
-__all__ = ["EncoderStudent"]
-
 
 class EncoderStudent:
     """Fine-tunes an encoder, from its pretrained weights each time.

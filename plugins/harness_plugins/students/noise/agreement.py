@@ -17,8 +17,6 @@ import numpy as np
 from harness.data import OUTSIDE, BoolArray, IntArray, Pool
 from harness.iob2 import spans_of
 
-__all__ = ["contradicted"]
-
 OVERLOOKED = 1 / 2
 """Share of the other occurrences that are mentions above which an occurrence outside is doubted:
 one mention elsewhere is enough where there is no other occurrence, as mentions are the

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 from harness_plugins.students.settings import Settings
 
-__all__ = ["FORESEEN", "LITTLE", "judged", "said_of"]
-
 LITTLE = 0.15
 """Share of wrong labels, as estimated, under which labels are not corrected for: a weak probe
 sees about a tenth where there is none (results/LOG.md)."""

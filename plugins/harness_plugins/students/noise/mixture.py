@@ -8,8 +8,6 @@ import numpy as np
 
 from harness.data import BoolArray, FloatArray, IntArray
 
-__all__ = ["FEWEST", "clean_by_group", "clean_by_mixture"]
-
 FEWEST = 10
 """Fewer losses than this say nothing of two components: all of them count as clean."""
 

@@ -18,8 +18,6 @@ from harness_plugins.students.noise.auto_clean import LITTLE
 from harness_plugins.students.noise.transition import estimate_transition
 from harness_plugins.students.training import terms
 
-__all__ = ["Beginning", "begin", "linear_probe"]
-
 FOLDS = 5
 MOST = 20_000
 """Examples at most that a probe is fitted on, drawn by the seed."""

@@ -6,8 +6,6 @@ import numpy as np
 
 from harness.data import FloatArray, IntArray
 
-__all__ = ["estimate_transition"]
-
 SHARE = 0.5
 """Share of the labels of a class whose number of examples stands for it."""
 FEWEST = 10

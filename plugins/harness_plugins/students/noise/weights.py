@@ -6,8 +6,6 @@ import numpy as np
 
 from harness.data import FloatArray
 
-__all__ = ["confidence_weights"]
-
 LEAST = 0.05
 """Weight, before they are scaled, of a label that was given as if by chance."""
 

@@ -6,8 +6,6 @@ import torch
 
 from harness_plugins.students.encoder.heads import Classifier
 
-__all__ = ["Averaged"]
-
 
 class Averaged:
     """Exponential moving average of a model's weights.

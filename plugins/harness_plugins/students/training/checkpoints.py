@@ -17,8 +17,6 @@ from harness_plugins.students.settings import Settings
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import Begun, Lesson
 
-__all__ = ["Checkpoints", "Found", "lesson_key"]
-
 FILE = "training.safetensors"
 SECONDS = 20.0
 """Training since the last checkpoint that is worth writing one."""

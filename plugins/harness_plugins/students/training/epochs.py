@@ -26,8 +26,6 @@ from harness_plugins.students.training.loss import BatchLoss, Whole
 from harness_plugins.students.training.parallel import Alone
 from harness_plugins.students.training.training_data import Begun, Lesson
 
-__all__ = ["Trainer"]
-
 LARGEST_GRADIENT = 1.0
 """Euclidean norm above which gradients are scaled down."""
 

@@ -15,8 +15,6 @@ from harness_plugins.students.settings import Settings
 from harness_plugins.students.training import terms
 from harness_plugins.students.training.training_data import Lesson
 
-__all__ = ["BatchLoss", "Whole"]
-
 
 @dataclass(frozen=True, slots=True)
 class Whole:

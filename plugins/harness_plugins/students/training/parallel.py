@@ -10,8 +10,6 @@ import torch
 
 from harness.data import FloatArray
 
-__all__ = ["Alone", "Team"]
-
 Item = TypeVar("Item")
 
 

@@ -9,15 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = [
-    "consistency",
-    "cross_entropy",
-    "forward_cross_entropy",
-    "mixed",
-    "ramp_up",
-    "sharpened",
-]
-
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """``-sum_c t_c log softmax(z)_c`` (FreeAL, equation of the loss on clean examples).

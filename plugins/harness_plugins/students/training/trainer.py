@@ -30,8 +30,6 @@ from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.parallel import Alone, Team
 from harness_plugins.students.training.training_data import Begun, Lesson
 
-__all__ = ["Plan", "train", "train_together"]
-
 POLL = 0.1
 """Seconds between looks at how far the processes are."""
 
@@ -113,7 +111,12 @@ def train_together(
         launched = PrepareForLaunch(_work, "MULTI_GPU" if cuda else "MULTI_CPU")
         with patch_environment(**_environment(size)):
             processes = start_processes(  # type: ignore[no-untyped-call]
-                launched, args=(room, counts), nprocs=size, join=False, start_method="spawn"
+                launched,
+                args=(room, counts),
+                nprocs=size,
+                join=False,
+                daemon=True,  # they end with this process, also while the others are started
+                start_method="spawn",
             )
         _wait(processes, counts, progress, room)
         model.load_state_dict(torch.load(room / "done.pt", weights_only=True))

@@ -13,8 +13,6 @@ from harness_plugins.students.noise.agreement import contradicted
 from harness_plugins.students.noise.weights import confidence_weights
 from harness_plugins.students.settings import Settings
 
-__all__ = ["Begun", "Lesson", "make_lesson"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:

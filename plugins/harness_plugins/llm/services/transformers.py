@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from harness_plugins.llm.sender import Sender
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["TRANSFORMERS"]
-
 
 def _sender(settings: LlmSettings, account: Account) -> Sender:
     from harness_plugins.llm.local.model import LocalModel

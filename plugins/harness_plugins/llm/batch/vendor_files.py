@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from harness_plugins.llm.settings import LlmSettings
 
-__all__ = ["BatchService"]
-
 TAG = "harness"
 """Name of our entry in a batch's metadata."""
 RECENT = 1000

@@ -1,59 +1,33 @@
-"""The one class that touches pluggy: finds plugins, asks them for parts, tells observers."""
+"""The one class that touches pluggy: asks plugins for parts and tells observers."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from harness import hookspecs
 from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
+from harness.plugin_manager import source
+from harness.plugin_manager.discovery import (
+    BUILT_IN,
+    built_in,
+    import_named,
+    installed,
+    left_out,
+    say,
+)
+from harness.plugin_manager.registration import ASKING, BOTH, KINDS, Part, wrong_with
+from harness.specs import Spec, parse_spec
 
 if TYPE_CHECKING:
     import typer
     from pydantic import BaseModel
 
-__all__ = ["BUILTINS", "Installed", "Part", "PluginInfo", "Plugins", "Problem", "installed"]
-
-BUILTINS = (
-    "harness_tasks.plugin",
-    "harness_plugins.annotators.plugin",
-    "harness_plugins.llm.plugin",
-    "harness_plugins.annotators.llm.plugin",
-    "harness_plugins.students.plugin",
-    "harness_plugins.selectors.plugin",
-    "harness_plugins.augmenters.plugin",
-    "harness_plugins.checks",
-)
-"""Modules of the built-in plugins; they go through the same hooks as any other."""
-
-ENTRY_POINTS = "harness"
-KINDS = (
-    *("task", "service", "annotator", "student", "selector", "augmenter", "table_format", "check"),
-)
-ASKING = ("annotator", "augmenter")
-"""Kinds whose registration is given the services."""
-BOTH: tuple[str, ...] = ("sequence", "token")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One registered part: its name, its factory, and where it comes from."""
-
-    kind: str
-    name: str
-    factory: Any
-    summary: str
-    serves: tuple[str, ...]
-    plugin: str
-    config: type[BaseModel] | None = None
+ORDER = ("tryfirst", "trylast", "hookwrapper", "wrapper")
+"""Marks of pluggy's that change nothing here: each plugin is called by itself, in a fixed order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +55,21 @@ class Plugins:
 
     Args:
         extra: modules or files named by ``--plugin``.
+        without: names of plugins that ``--no-plugin`` leaves out.
         warn: told of each problem once, as it is found.
         third_party: False leaves out the entry points of installed distributions.
 
     Raises:
-        CommandError: if an ``extra`` plugin cannot be found or imported. (What the
-            user names on the command line must work; what is merely installed is
-            only warned about.)
+        CommandError: if an ``extra`` plugin cannot be found or imported, or one to leave out is
+            not there. (What the user names on the command line must work; what is merely
+            installed is only warned about.)
     """
 
     def __init__(
         self,
         extra: Sequence[str] = (),
         *,
+        without: Sequence[str] = (),
         warn: Callable[[Problem], None] | None = None,
         third_party: bool = True,
     ) -> None:
@@ -102,24 +78,36 @@ class Plugins:
         self._warn = warn
         self._origins: dict[str, str] = {}
         self._parts: dict[str, dict[str, Part]] = {}
+        self._digests: dict[str, str] = {}
         self.problems: list[Problem] = []
-        for module in BUILTINS:
-            self._add(importlib.import_module(module), module, "built in")
-        if third_party:
-            self._add_entry_points()
+        found = [*built_in(), *(installed() if third_party else ())]
+        refused = left_out(found, extra, without)
+        for one in found:
+            if one.name in refused:
+                continue
+            if one.problem is not None:
+                self._problem(one.name, one.problem)
+                continue
+            try:
+                plugin = one.load()
+            except (Exception, SystemExit) as error:
+                self._problem(one.name, f"cannot be imported: {say(error)}")
+            else:
+                self._add(plugin, one.name, one.origin)
         for name in extra:
-            self.add(name)
+            if name not in refused:
+                self.add(name)
 
     # -- finding plugins ---------------------------------------------------------------
 
     def add(self, name: str) -> None:
         """Add a plugin by module name or file; one that is there already is not added twice."""
         try:
-            plugin = _import(name)
+            plugin = import_named(name)
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
-            raise CommandError(f"--plugin {name}: cannot be imported: {_say(error)}") from error
+            raise CommandError(f"--plugin {name}: cannot be imported: {say(error)}") from error
         if name in self._origins or self._pm.is_registered(plugin):
             return
         warn, self._warn = self._warn, None  # what is wrong becomes the error, said once
@@ -129,29 +117,24 @@ class Plugins:
         if len(self.problems) > before:
             raise CommandError(str(self.problems[-1]))
 
-    def _add_entry_points(self) -> None:
-        for found in installed():
-            if found.problem is not None:
-                self._problem(found.name, found.problem)
-                continue
-            try:
-                plugin = found.entry.load()
-            except (Exception, SystemExit) as error:
-                self._problem(found.name, f"cannot be imported: {_say(error)}")
-            else:
-                self._add(plugin, found.name, found.origin)
-
     def _add(self, plugin: object, name: str, origin: str) -> None:
         try:
             self._pm.register(plugin, name)
         except Exception as error:
-            self._problem(name, _say(error))
+            self._problem(name, say(error))
             return
         self._origins[name] = origin
         for caller in self._pm.get_hookcallers(plugin) or ():
             if not caller.has_spec():
                 hint = nearest(caller.name, hookspecs.HOOKS)
                 self._problem(name, f"there is no hook {caller.name!r}; {hint}")
+            for mark in ORDER:
+                if any(getattr(i, mark) for i in caller.get_hookimpls() if i.plugin is plugin):
+                    self._problem(
+                        name,
+                        f"{caller.name}: {mark} has no effect, since plugins are called one by one "
+                        "in the order of their registration; leave it out",
+                    )
 
     def _problem(self, plugin: str, message: str) -> None:
         problem = Problem(plugin, message)
@@ -170,17 +153,20 @@ class Plugins:
             infos.append(PluginInfo(name, self._origins[name], hooks))
         return infos
 
-    def fingerprint(self, part: Part) -> str | None:
-        """A hash of the source file of a part's plugin; None for built-ins.
+    def fingerprint(self, part: Part) -> str:
+        """A hash of the source of the package that a part comes from.
 
-        A changed plugin must not find the finished runs of its earlier self.
+        Of a third party's: every file of it. Of a built-in part: the files of its room, and what
+        they import of the other rooms. An annotator's hash covers the service of its name.
         """
-        plugin = self._pm.get_plugin(part.plugin)
-        file = getattr(plugin, "__file__", None)
-        if self._origins.get(part.plugin) == "built in" or plugin is None:
-            return None
-        source = Path(file).read_bytes() if file and Path(file).is_file() else repr(plugin).encode()
-        return hashlib.sha256(self._origins[part.plugin].encode() + source).hexdigest()
+        service = self.parts("service").get(part.name) if part.kind == "annotator" else None
+        return self._digest(part.plugin) + (self._digest(service.plugin) if service else "")
+
+    def _digest(self, name: str) -> str:
+        if name not in self._digests:
+            files = source.room_files if self._origins[name] == BUILT_IN else source.package_files
+            self._digests[name] = source.digest(files(self._pm.get_plugin(name)))
+        return self._digests[name]
 
     # -- parts -------------------------------------------------------------------------
 
@@ -193,16 +179,49 @@ class Plugins:
                 self._guard(name, call, register=self._register(kind, name), **services)
         return self._parts[kind]
 
+    def all_parts(self) -> list[Part]:
+        """The parts of every kind; what is wrong with any is then in ``problems``."""
+        return [part for kind in KINDS for part in self.parts(kind).values()]
+
     def part(self, kind: str, name: str) -> Part:
-        """The part of a kind with a name.
+        """The part of a kind with a name; of selectors, ``role/name``.
 
         Raises:
             UnknownNameError: naming the nearest ones.
         """
         parts = self.parts(kind)
-        if name not in parts:
+        if name in parts:
+            return parts[name]
+        role, slash, bare = name.partition("/")
+        if kind != "selector" or not slash:
             raise UnknownNameError(kind, name, parts)
-        return parts[name]
+        known = [one.partition("/")[2] for one in parts if one.startswith(f"{role}/")]
+        raise UnknownNameError(kind if role == "preset" else f"{role} selector", bare, known)
+
+    def find(self, kind: str, text: str) -> tuple[Part, Spec]:
+        """The part that a spec names, and the spec as its factory takes it.
+
+        A text with the ending of a file that a part reads needs no name (``my.toml``).
+
+        Raises:
+            CommandError: if it names none (``UnknownNameError``: or none that there is).
+        """
+        spec = parse_spec(text)
+        for part in self.parts(kind).values():
+            if part.reads and text.endswith(part.reads) and spec.name != part.name:
+                return part, Spec(part.name, text)
+        return self.part(kind, spec.name), spec
+
+    def default(self, kind: str, role: str = "") -> str:
+        """The name of the part that is taken where a run names none; of selectors, of a role.
+
+        Raises:
+            CommandError: if no part is registered as the default.
+        """
+        for name, part in self.parts(kind).items():
+            if part.default and name.startswith(role):
+                return name.removeprefix(role)
+        raise CommandError(f"no {kind} is the default; pass --{kind}")
 
     def keys(self) -> list[str]:
         """The configuration keys that annotators and students take, dotted."""
@@ -223,13 +242,17 @@ class Plugins:
             summary: str = "",
             kinds: Sequence[str] = BOTH,
             config: type[BaseModel] | None = None,
+            default: bool = False,
+            reads: str = "",
         ) -> None:
-            if name in parts:
-                self._problem(
-                    plugin, f"{kind} {name!r} is already registered by {parts[name].plugin}"
-                )
-                return
-            parts[name] = Part(kind, name, factory, summary, tuple(kinds), plugin, config)
+            part = Part(kind, name, factory, summary, tuple(kinds), plugin, config, default, reads)
+            wrong = wrong_with(part, kinds)
+            if wrong is None and name in parts:
+                wrong = f"{kind} {name!r} is already registered by {parts[name].plugin}"
+            if wrong is None:
+                parts[name] = part
+            else:
+                self._problem(plugin, wrong)
 
         def register_service(service: Any) -> None:
             register(service.name, service, summary=service.summary)
@@ -242,21 +265,13 @@ class Plugins:
         """Let plugins add their commands; a name that is taken is refused."""
         import typer
 
+        from harness.plugin_manager.commands import add_commands
+
         for name, call in self._callers("harness_register_commands"):
             own = typer.Typer()
             self._guard(name, call, app=own)
-            taken = {command_name(info) for info in app.registered_commands}
-            taken |= {group_name(info) for info in app.registered_groups}
-            for command in own.registered_commands:
-                if command_name(command) in taken:
-                    self._problem(name, f"command {command_name(command)!r} is already there")
-                else:
-                    app.registered_commands.append(command)
-            for group in own.registered_groups:
-                if group_name(group) in taken:
-                    self._problem(name, f"command {group_name(group)!r} is already there")
-                else:
-                    app.registered_groups.append(group)
+            for wrong in add_commands(app, own):
+                self._problem(name, wrong)
 
     def notify(self, hook: str, **arguments: object) -> None:
         """Tell every plugin of an event; one that fails is warned about."""
@@ -280,74 +295,4 @@ class Plugins:
         try:
             call(**arguments)
         except Exception as error:
-            self._problem(plugin, f"{call.name} failed: {_say(error)}")
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An entry point of an installed distribution, or what is wrong with it."""
-
-    name: str
-    origin: str
-    entry: Any = None
-    problem: str | None = None
-
-
-def installed() -> Iterator[Installed]:
-    """The entry points of group ``harness``, one a distribution and name.
-
-    A distribution that is found twice on the path counts once, as it does for imports.
-    """
-    from importlib.metadata import distributions
-
-    seen: set[str] = set()
-    for distribution in distributions():
-        metadata = distribution.metadata
-        name = (metadata["Name"] if metadata is not None else None) or "a nameless distribution"
-        key = name.lower().replace("_", "-")
-        if key in seen:
-            continue
-        seen.add(key)
-        try:
-            entries = [one for one in distribution.entry_points if one.group == ENTRY_POINTS]
-        except Exception as error:
-            if ENTRY_POINTS in (distribution.read_text("entry_points.txt") or ""):
-                yield Installed(name, name, problem=f"entry_points.txt is wrong: {_say(error)}")
-            continue
-        for entry in entries:
-            origin = f"{name} {distribution.version}"
-            yield Installed(f"{entry.name} ({origin})", origin, entry)
-
-
-def command_name(info: Any) -> str:
-    """The name under which a command is called."""
-    return str(info.name or info.callback.__name__.lower().replace("_", "-"))
-
-
-def group_name(info: Any) -> str:
-    """The name of a group of commands: given where it is added, or its own."""
-    given = info.name if isinstance(info.name, str) else None
-    own = info.typer_instance.info.name if info.typer_instance is not None else None
-    return given or (own if isinstance(own, str) else "")
-
-
-def _import(name: str) -> object:
-    path = Path(name)
-    if path.suffix != ".py":
-        # A module in the working folder is what `--plugin mymodule` most often means.
-        if str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
-        return importlib.import_module(name)
-    if not path.is_file():
-        raise CommandError(f"--plugin {name}: no such file")
-    # A name of its own, so that plugin json.py does not become the module json.
-    spec = importlib.util.spec_from_file_location(f"harness_plugin_file_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self._problem(plugin, f"{call.name} failed: {say(error)}")

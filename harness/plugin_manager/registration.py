@@ -1,0 +1,121 @@
+"""What a plugin registers, held to what can be used: checked at once, one line each."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from harness.errors import nearest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+KINDS = (
+    *("task", "service", "annotator", "student", "selector", "augmenter", "table_format", "check"),
+)
+"""Kinds of part, each with a registration hook."""
+ASKING = ("annotator", "augmenter")
+"""Kinds whose registration is given the services."""
+BOTH: tuple[str, ...] = ("sequence", "token")
+ROLES = ("trust", "demonstrations", "query", "preset")
+"""What a selector's name begins with."""
+
+_NAME = re.compile(r"\w[\w.+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One registered part: what ``hookspecs.Register`` was given, and by which plugin."""
+
+    kind: str
+    name: str
+    factory: Any
+    summary: str
+    serves: tuple[str, ...]
+    plugin: str
+    config: type[BaseModel] | None = None
+    default: bool = False
+    reads: str = ""
+
+
+@runtime_checkable
+class HasDefaults(Protocol):
+    """A factory whose keys have other defaults than the model says, or several sets of them."""
+
+    def defaults(self) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+        """For each set by its name, and each kind of task, the value of each key."""
+
+
+def wrong_with(part: Part, kinds: object) -> str | None:
+    """Why a part cannot be registered; None where all is well.
+
+    Args:
+        part: as registered.
+        kinds: as written, which may be no sequence of names at all.
+    """
+    checks = (_name(part), _kinds(kinds), _factory(part), _config(part))
+    found = next((check for check in checks if check is not None), None)
+    return None if found is None else f"{part.kind} {part.name!r}: {found}"
+
+
+def _name(part: Part) -> str | None:
+    name = part.name
+    if part.kind == "selector" and isinstance(name, str):
+        role, _, name = name.partition("/")
+        if role not in ROLES:
+            return f"the name must say the role, ROLE/NAME; roles are {', '.join(ROLES)}"
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return None
+    return "no spec can name it: a name is of letters, digits, '-', '_', '.' and '+'"
+
+
+def _kinds(kinds: object) -> str | None:
+    if isinstance(kinds, str) or not isinstance(kinds, Sequence) or not kinds:
+        return f"kinds={kinds!r}: a list is expected, of 'sequence' and 'token'"
+    for kind in kinds:
+        if kind not in BOTH:
+            return f"kinds={list(kinds)!r}: no kind of task is {kind!r}; {nearest(str(kind), BOTH)}"
+    return None
+
+
+def _factory(part: Part) -> str | None:
+    factory = part.factory
+    if part.kind == "service":  # the value itself
+        return None
+    if not callable(factory):
+        said = type(factory).__name__
+        return f"a factory is expected, a callable that takes one request; this is of type {said}"
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # of some built-in functions nobody knows
+        return None
+    try:
+        signature.bind(None)
+    except TypeError:
+        return f"its factory must take one argument, the request; it takes {signature}"
+    return None
+
+
+def _config(part: Part) -> str | None:
+    model = part.config
+    if model is None:
+        return None
+    from pydantic import BaseModel
+
+    from harness.config import SECTIONS
+
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return f"config={model!r}: a pydantic model is expected (a class)"
+    if part.kind not in SECTIONS:
+        return f"config has no effect: only {' and '.join(SECTIONS)} have keys of their own"
+    core = SECTIONS[part.kind]  # type: ignore[index]
+    for key, field in model.model_fields.items():
+        if hasattr(core, key) or key in core.model_fields:
+            return f"config: the key {key!r} is the core's own; choose another name"
+        if field.is_required():
+            return f"config: the key {key!r} needs a default"
+    unknown = sorted(getattr(model, "manners", frozenset()) - set(model.model_fields))
+    return f"config: manners names no key of it: {', '.join(unknown)}" if unknown else None

@@ -1,0 +1,62 @@
+"""The service ``openai``: the vendor, Azure, and every server that speaks chat completions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import CommandError
+from harness_plugins.llm.backends.openai import openai_backend
+from harness_plugins.llm.cost.prices import Price, listed_price
+from harness_plugins.llm.keys import is_azure
+from harness_plugins.llm.service import Service
+from harness_plugins.llm.settings import reasons
+
+if TYPE_CHECKING:
+    from harness.protocols import Account
+    from harness_plugins.llm.sender import Sender
+    from harness_plugins.llm.settings import LlmSettings
+
+WITHOUT_SCHEMAS = ("gpt-3.5", "gpt-4-", "gpt-4o-2024-05", "o1-mini", "o1-preview", "ft:gpt-3.5")
+"""How the names of the vendor's models before gpt-4o-2024-08-06 begin; and ``gpt-4`` itself."""
+
+
+def _batch(settings: LlmSettings, account: Account) -> Sender:
+    if is_azure(settings.base_url):
+        raise CommandError("annotator.batch: Azure's batch API is another; unset it")
+    from harness_plugins.llm.batch.vendor_batch import BatchSender
+
+    return BatchSender(settings, account)
+
+
+def _price(settings: LlmSettings) -> Price | None:
+    model = settings.model
+    names = [f"azure/{model}"] if is_azure(settings.base_url) else []
+    tuned = model.startswith("ft:")  # ft:gpt-4o-mini-2024-07-18:organisation::id
+    names += [model, ":".join(model.split(":")[:2]) if tuned else model.removeprefix("openai/")]
+    return listed_price(*names, batch=settings.batch)
+
+
+def _limit_name(settings: LlmSettings) -> str:
+    vendor = settings.base_url is None or is_azure(settings.base_url)
+    return "max_completion_tokens" if vendor or reasons(settings.model) else "max_tokens"
+
+
+def _structured(settings: LlmSettings) -> bool:
+    """The vendor's own; a compatible server is asked for it by ``annotator.structured=true``."""
+    name = settings.model.rpartition("/")[2]
+    old = name == "gpt-4" or name.startswith(WITHOUT_SCHEMAS)
+    return settings.base_url is None and not old
+
+
+OPENAI = Service(
+    "openai",
+    "openai:MODEL, from the vendor or any compatible server (annotator.base_url)",
+    backend=openai_backend,
+    batch=_batch,
+    endpoint="https://api.openai.com/v1",
+    key_env="OPENAI_API_KEY",
+    price=_price,
+    limit_name=_limit_name,
+    structured=_structured,
+    logprobs=True,
+)
