@@ -20,7 +20,7 @@ from harness_plugins.llm.failures import (
 )
 from harness_plugins.llm.keys import AZURE_HOSTS, is_local, is_under, keys_of, named_keys
 from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting
-from harness_plugins.llm.send.refusals import Server, unsupported_feature
+from harness_plugins.llm.send.refusals import Server, failure_of, unsupported_feature
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings
@@ -149,13 +149,16 @@ class LitellmBackend:
             feature = unsupported_feature(said) or "a parameter"
             return UnsupportedError(feature, f"the model does not know {feature} ({redacted})")
         if (response := _response(error)) is not None:
-            status, raw, headers = response.status_code, response.content, response.headers
+            raw, headers = response.content, response.headers
             try:
-                body_of(self._server, status, raw, headers, lane)
+                body_of(self._server, response.status_code, raw, headers, lane)
             except SendingError as failure:
                 return failure
-        if name in ("APIConnectionError", "APIError", "InternalServerError"):
+        status = getattr(error, "status_code", None)  # of an error that came with HTTP 200
+        if name in ("APIConnectionError", "InternalServerError"):
             return _broken(error, redacted)
+        if isinstance(status, int):
+            return failure_of(self._server, status, {"error": {"message": said}}, {}, lane)
         return ClosedError(f"litellm failed: {name}: {redacted}")
 
 
