@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import DataOption, data_folder, load_plugins
+from harness.cli.screen.output import console, note, say, warn
+from harness.errors import CommandError, DataError, HarnessError
+
 if TYPE_CHECKING:
     from harness.audit.data_audit import Audited
     from harness.plugin_manager import Plugins
     from harness.protocols import Task
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("audit")(audit)
-
-
 def audit(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A task, or a TOML file.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of data.")] = None,
+    data: DataOption = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,22 +34,21 @@ def audit(
 ) -> None:
     """Repeated texts, conflicting labels, leaks from test to train, balance, lengths.
 
-    Also what the task shares with other tasks: a student must not learn from one and be
-    tested on the other. Gold labels are read; no part of a run sees any.
+    Also what the task shares with other tasks: a student must not train on one and be tested on
+    the other. The audit reads gold labels; no part of a run sees any.
     """
     from dataclasses import replace
 
     from harness import abilities
     from harness.audit.data_audit import audit_task, compare_tasks
-    from harness.cli.session import data_folder, load_plugins, note
     from harness.run.assembly import load_task
 
     plugins = load_plugins()
     folder = data_folder(data)
     loaded = load_task(task, plugins, folder)
     splits = _read(loaded)
-    for said in abilities.notes(loaded):
-        note(said)
+    for line in abilities.notes(loaded):
+        note(line)
     others = (
         [_named(name, loaded, plugins, folder) for name in against]
         if against
@@ -59,14 +57,11 @@ def audit(
     shared = [compare_tasks(splits, name, theirs) for name, theirs in others]
     made = replace(audit_task(loaded.card, splits), others=shared)
     if json:
-        from harness.cli.session import say
-
         say(made.to_json())
         return
-    from harness.cli.screen.audit import audit_picture
-    from harness.cli.session import console
+    from harness.cli.screen.audit import audit_tables
 
-    console().print(audit_picture(made))
+    console().print(audit_tables(made))
 
 
 def _read(task: Task) -> Mapping[str, Audited]:
@@ -76,7 +71,6 @@ def _read(task: Task) -> Mapping[str, Audited]:
         DataError: if it has none.
     """
     from harness.audit.data_audit import read_split
-    from harness.errors import DataError
 
     found = {}
     for split in ("train", "validation", "test"):
@@ -97,15 +91,11 @@ def _named(
         CommandError: if it is the audited task.
         DataError: if it cannot be read, since the user named it.
     """
-    from harness.errors import CommandError
     from harness.run.assembly import load_task
 
     other = load_task(name, plugins, folder)
     if other.card.name == task.card.name:
-        raise CommandError(
-            f"--against {name}: is the audited task itself, which shares all of its texts; "
-            "name another task"
-        )
+        raise CommandError(f"--against {name}: is the audited task itself; name another task")
     return other.card.name, _read(other)
 
 
@@ -114,10 +104,8 @@ def _with_data(
 ) -> Iterator[tuple[str, Mapping[str, Audited]]]:
     """Name and splits of registered tasks of the same kind that have a folder in ``--data``.
 
-    Nobody named them: one that cannot be read is left out with a warning.
+    One that cannot be read is left out with a warning, since the user did not name it.
     """
-    from harness.cli.session import warn
-    from harness.errors import HarnessError
     from harness.run.assembly import load_task
 
     for name in sorted(plugins.parts("task")):

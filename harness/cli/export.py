@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import OutOption, data_folder, load_plugins
+from harness.cli.screen.output import say
+from harness.errors import CommandError
+from harness.record.layout import RUNS
+
 if TYPE_CHECKING:
     from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(export)
 
 
 def export(
@@ -36,9 +36,7 @@ def export(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="--to: the data with which the run was made.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     """Take from a run its model, its labels, or a recording of its annotator.
 
@@ -46,8 +44,6 @@ def export(
     transformers loads, with a model card. --to writes the pool's labels as the last stage left
     them; with --replay what the annotator answered in its first stage, or in that of --stage.
     """
-    from harness.cli.session import RUNS, load_plugins, say
-    from harness.errors import CommandError
     from harness.export.rows import check_new
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
@@ -85,7 +81,6 @@ def _labels(
     *,
     replay: bool,
 ) -> str:
-    from harness.cli.session import data_folder
     from harness.export.labels import label_rows, replay_rows
     from harness.export.rows import write_rows
     from harness.run.assembly import load_task
