@@ -24,34 +24,15 @@ if TYPE_CHECKING:
     from harness.config import Config
     from harness.results import RunResult, StageResult
 
-__all__ = [
-    "HOOKS",
-    "Register",
-    "RegisterService",
-    "harness_register_annotators",
-    "harness_register_augmenters",
-    "harness_register_checks",
-    "harness_register_commands",
-    "harness_register_selectors",
-    "harness_register_services",
-    "harness_register_students",
-    "harness_register_table_formats",
-    "harness_register_tasks",
-    "harness_round_finished",
-    "harness_run_failed",
-    "harness_run_finished",
-    "harness_run_started",
-]
-
 hookspec = pluggy.HookspecMarker("harness")
 
 
 class Register(Protocol):
     """What a registration hook calls, once for each part it offers.
 
-    What cannot be used is refused at once, and the plugin named in a warning: a name that is
-    taken or that no spec can write, an unknown kind of task, a factory that does not take one
-    argument, a model that is none.
+    A part that cannot be used is refused at once, with a warning that names the plugin: its name
+    is taken or cannot stand in a spec, the kind of task is unknown, the factory does not take one
+    argument, ``config`` is no pydantic model.
     """
 
     def __call__(
@@ -69,21 +50,21 @@ class Register(Protocol):
 
         Args:
             name: what users write; letters, digits, ``-``, ``_``, ``.`` and ``+``.
-            factory: called with one request when the part is used, never before. Do
-                heavy imports inside it.
+            factory: takes one request, and is called only when the part is used. Do heavy
+                imports inside it.
             summary: one line for ``harness list``.
             kinds: kinds of task that it serves, of ``sequence`` and ``token``.
             config: of an annotator or a student: its own configuration keys, a pydantic model
                 in which each key has a default and a docstring (``use_attribute_docstrings``).
-                ``annotator.KEY`` or ``student.KEY`` of a run are held to it, the factory's
-                request has them as ``request.config``, and ``harness show KIND NAME`` lists
-                them. The class variable ``manners`` names those that say only how answers are
-                fetched, paid for or computed, and so make no other run.
-            default: the part is taken where a run names none (the first one registered so). Of
+                It checks ``annotator.KEY`` or ``student.KEY`` of a run; the factory finds an
+                instance in ``request.config``, and ``harness show KIND NAME`` lists the keys.
+                The class variable ``not_identifying`` names keys that change only how answers
+                are fetched, paid for or computed: they do not make another run.
+            default: a run that names no such part takes this one (the first registered so). Of
                 annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
                 its task's.
-            reads: the ending of files that the part reads; a spec that ends so needs no name
-                (``--task my.toml``).
+            reads: the suffix of files that the part reads; a spec with that suffix needs no
+                name (``--task my.toml``).
         """
 
 
@@ -95,8 +76,8 @@ class RegisterService(Protocol):
 
         Args:
             service: a value with a ``name``, which specs write before the model's name, and a
-                one-line ``summary``, such as ``harness_plugins.llm.service.Service``. It
-                imports nothing heavy before it is asked.
+                one-line ``summary``, such as ``harness_plugins.llm.service.Service``. Heavy
+                imports wait for the first request.
         """
 
 
@@ -104,9 +85,8 @@ class RegisterService(Protocol):
 def harness_register_commands(app: typer.Typer) -> None:
     """Add commands to the command line.
 
-    Runs once at every start of ``harness``, before the command line is read, so it
-    must be fast. Each plugin adds to the same ``app``; built-in commands cannot be
-    replaced.
+    Runs at every start of ``harness``, before the command line is read, so it must be fast.
+    The commands of all plugins are put together; a name that is taken is refused.
     """
 
 
@@ -123,7 +103,7 @@ def harness_register_tasks(register: Register) -> None:
 def harness_register_services(register: RegisterService) -> None:
     """Offer services: language models that annotators and augmenters ask.
 
-    Runs before annotators or augmenters are offered, and for ``harness list services``. All
+    Runs before annotators or augmenters register, and for ``harness list services``. All
     plugins' services are put together; each of them becomes an annotator ``NAME:MODEL`` and a
     model for ``paraphrase:NAME:MODEL``, with no further registration.
     """
@@ -202,7 +182,7 @@ def harness_run_started(config: Config, folder: Path) -> None:
 
 @hookspec
 def harness_round_finished(round: int, stages: Sequence[StageResult]) -> None:
-    """Observe that a round (0 first) was annotated, trained and selected.
+    """Observe that a round (the first is 0) is complete: annotated, trained, selected.
 
     ``stages`` are the stages of that round, annotator first. Runs for a resumed
     round, too. Nothing is returned; an exception stops nothing.
@@ -226,4 +206,4 @@ def harness_run_failed(error: BaseException, folder: Path) -> None:
     """
 
 
-HOOKS = tuple(name for name in __all__ if name.startswith("harness_"))
+HOOKS = tuple(name for name in globals() if name.startswith("harness_"))

@@ -1,4 +1,4 @@
-"""What a run tells those who watch it."""
+"""Those who watch a run, and what they learn of it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Watcher(Protocol):
 
 
 class Silent:
-    """Watches and says nothing."""
+    """Watches and prints nothing."""
 
     def began(self, stage: str, actor: str, activity: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def advanced(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def finished(self, stage: StageResult) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def noted(self, message: str) -> None:
-        """Say nothing."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""What a run found, as it stands in ``stages.jsonl`` and ``result.json``."""
+"""The results of a run, as in ``stages.jsonl`` and ``result.json``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import CorruptRunError, NewerRunError
@@ -21,14 +22,14 @@ class _Record(BaseModel):
 
 
 class SelectionResult(_Record):
-    """How good a selection is, measured against gold labels that it never saw.
+    """How good a selection is, compared with gold labels that the selector never saw.
 
     Attributes:
         trusted: number of trusted examples.
-        trusted_precision: share of them whose believed label is right; None if none.
+        trusted_precision: share of them with a right label; None if none.
         trusted_coverage: share of the pool that is trusted.
         demonstrations: number of demonstrations.
-        demonstrations_accuracy: share of them whose label is right; None if none.
+        demonstrations_accuracy: share of them with a right label; None if none.
         requested: number of examples to annotate next.
     """
 
@@ -54,25 +55,42 @@ class Spending(_Record):
     cost_usd: float = 0.0
 
 
+def paid(costs: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a ``StageResult`` about what it paid.
+
+    Args:
+        costs: by what was paid for, values with ``requests``, ``tokens`` and ``cost_usd``,
+            numbers or an array of them; None and what was free are left out.
+    """
+    fields = tuple(Spending.model_fields)
+    sums = {
+        name: Spending(**{field: np.sum(getattr(value, field)).item() for field in fields})
+        for name, value in costs.items()
+        if value is not None
+    }
+    spending = {name: one for name, one in sums.items() if one.requests or one.cost_usd}
+    totals = {field: sum(getattr(one, field) for one in spending.values()) for field in fields}
+    return {**totals, "spending": spending}
+
+
 class StageResult(_Record):
     """One actor's result in one round: R0 or R1 annotator, R2 student, R3 annotator, ...
 
     Attributes:
         n: examples of the pool.
         abstained: how many of them have no label after this stage.
-        annotated: examples that the annotator was asked for in this stage (0 for students).
+        annotated: examples that the annotator had to label in this stage (0 for students).
         transductive: score of the pool's labels after this stage.
         inductive: score on the test set; None in the transductive setting, or where the
-            annotator has nothing to say on it.
-        validation: score on the validation set, where one was asked for.
+            annotator has no answers for it.
+        validation: score on the validation set, if ``validation`` is set.
         inductive_without_leaked: score on the test rows whose text (``near_key``) does not
-            occur in the run's pool; None unless asked for (``without_leaked``), or where
-            no such row is left.
-        selection: what the selector made of the student's view (student stages).
+            occur in the run's pool, if ``without_leaked`` is set and there are such rows.
+        selection: of student stages.
         requests, tokens, cost_usd: of this stage, everything together.
-        spending: the same by what it was spent on: a split's name, ``written``
-            (demonstrations) or ``variants`` (by an augmenter, in the student stage that
-            had them made); empty where nothing was paid.
+        spending: the same by what was paid for: a split's name, ``written``
+            (demonstrations) or ``variants`` (in the student stage for which the augmenter
+            made them); empty where nothing was paid.
         seconds: wall-clock time of the actor's work on the pool.
     """
 
@@ -98,9 +116,11 @@ class RunResult(_Record):
     """A finished run: ``result.json``.
 
     Attributes:
-        leaked: test rows that the scores without leaked rows leave out; None unless asked
-            for, or without a test set.
+        leaked: test rows that ``inductive_without_leaked`` leaves out; None unless
+            ``without_leaked`` is set and there is a test set.
     """
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
 
     schema_: int = SCHEMA
     run_id: str
@@ -114,13 +134,6 @@ class RunResult(_Record):
     cost_usd: float
     stages: Sequence[StageResult]
     leaked: int | None = None
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.rstrip("_"),
-        populate_by_name=True,
-    )
 
     def to_json(self) -> str:
         """The object that ``harness run --json`` prints and ``result.json`` holds."""
@@ -136,19 +149,14 @@ def load_result(file: Path) -> RunResult:
     """
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptRunError(
-            f"{file}: not a readable result ({error}); run the same command with --fresh"
-        ) from None
-    check_schema(values, file)
-    try:
+        check_schema(values, file)
         return RunResult.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorruptRunError(
-            f"{file}: {key}: {first['msg']}; run the same command with --fresh"
-        ) from None
+        problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    except (OSError, ValueError) as error:
+        problem = f"not a readable result ({error})"
+    raise CorruptRunError(f"{file}: {problem}; run the same command with --fresh")
 
 
 def check_schema(values: object, file: Path) -> None:

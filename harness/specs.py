@@ -64,15 +64,15 @@ class Spec:
         """
         for key in self.options:
             if key not in known:
-                said = nearest(key, known) if known else f"{self.name} has none"
-                raise CommandError(f"{self}: no option {key!r}; {said}")
+                hint = nearest(key, known) if known else f"{self.name} has none"
+                raise CommandError(f"{self}: no option {key!r}; {hint}")
 
 
 def parse_spec(text: str) -> Spec:
     """Read a spec.
 
-    An option begins at a comma that ``key=`` follows, so that an argument (a path,
-    say) may hold commas and equal signs of its own.
+    An option begins at a comma that ``key=`` follows, so an argument (a path, say) may
+    contain other commas and equal signs.
 
     Raises:
         CommandError: if the text names no part.

@@ -597,7 +597,11 @@ WRONG_PARTS = {
     "config of a task": ("task", "'x', one, config=Keys", "only annotator and student have keys"),
     "key of the core": ("student", "'x', one, config=Core", "the key 'save' is the core's own"),
     "key without default": ("student", "'x', one, config=Bare", "the key 'a' needs a default"),
-    "manners": ("student", "'x', one, config=Rude", "manners names no key of it: b"),
+    "not_identifying": (
+        "student",
+        "'x', one, config=Rude",
+        "not_identifying names no key of it: b",
+    ),
 }
 MODELS = """
 from typing import ClassVar
@@ -606,7 +610,7 @@ class Keys(BaseModel): a: int = 1
 class Core(BaseModel): save: bool = True
 class Bare(BaseModel): a: int
 class Rude(BaseModel):
-    manners: ClassVar[frozenset[str]] = frozenset({"a", "b"})
+    not_identifying: ClassVar[frozenset[str]] = frozenset({"a", "b"})
     a: int = 1
 def one(request): return None
 """
@@ -644,7 +648,7 @@ from harness_plugins.students.tfidf import TfidfStudent
 
 class Keys(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
-    manners: ClassVar[frozenset[str]] = frozenset({"threads"})
+    not_identifying: ClassVar[frozenset[str]] = frozenset({"threads"})
     depth: int = 3
     \"\"\"How deep it goes.\"\"\"
     threads: int = 1

@@ -13,7 +13,6 @@ import typer
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging
 from harness.plugin_manager import Plugins
-from harness.protocols import no_progress
 
 
 def doctor() -> None:
@@ -28,6 +27,8 @@ def doctor() -> None:
 
 def _checks(plugins: Plugins) -> Iterator[tuple[str, bool, str]]:
     """Run every check, the plugins' last: its name, whether all is well, what it found."""
+    from harness.protocols import no_progress
+
     checks: dict[str, Callable[[], object]] = {
         "python": lambda: sys.version.split()[0],
         "packages": _packages,

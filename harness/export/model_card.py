@@ -1,4 +1,4 @@
-"""The model card of an exported student: what it is, how good, how to load and to remake it."""
+"""The model card of an exported student: what it is, how good, how to load and make it."""
 
 from __future__ import annotations
 
@@ -34,20 +34,17 @@ find("a sentence")
 """,
 }
 READING = {
-    "sequence": "Texts are cut at the length that training cut them at; `truncation=True` does so.",
-    "token": "The first word piece of a token carries its tag. The scores above are of valid IOB2 "
-    "sequences, decoded from these probabilities, and of sentences longer than the model's "
-    "length in several windows; the pipeline does neither.",
+    "sequence": "Training truncated texts at the model's length; `truncation=True` does the same.",
+    "token": "The first word piece of a token carries its tag. For the scores above, the tags were "
+    "decoded to valid IOB2 sequences, and sentences longer than the model's length were read in "
+    "several windows; the pipeline does neither.",
 }
 
 
 def model_card(result: RunResult, card: TaskCard, command: str) -> str:
-    """Markdown with a YAML head, as model hubs read it; no path of this machine is in it.
+    """Markdown with a YAML head, as model hubs read it, without any path of this machine.
 
-    Args:
-        result: of the run whose last student it is.
-        card: the task's.
-        command: that makes the run again.
+    ``command`` makes the run again.
     """
     return "\n".join(
         [
@@ -75,8 +72,8 @@ def model_card(result: RunResult, card: TaskCard, command: str) -> str:
             "",
             "## Licence",
             "",
-            f"The weights come from {_encoder(result)} and fall under its licence, which is to be "
-            "stated here before the model is passed on; so are the terms of the data and of the "
+            f"The weights come from {_encoder(result)} and fall under its licence. Before you pass "
+            "the model on, state that licence here, and the terms of the data and of the "
             "annotator.",
             "",
         ]
@@ -93,16 +90,15 @@ def _about(result: RunResult, card: TaskCard) -> Iterator[str]:
     pool = result.stages[-1].n
     yield (
         f"Trained on {pool:,} texts{' (' + card.title + ')' if card.title else ''} with labels "
-        f"that the annotator `{portable(config['annotator']['spec'])}` gave in "
-        f"{config['rounds']} {'round' if config['rounds'] == 1 else 'rounds'} (seed "
-        f"{config['seed']})."
+        f"by the annotator `{portable(config['annotator']['spec'])}`, in {config['rounds']} "
+        f"{'round' if config['rounds'] == 1 else 'rounds'} (seed {config['seed']})."
     )
     yield ""
     yield (
-        "**Supervised: gold labels had a part in these labels. The scores say nothing about "
+        "**Supervised: these labels depend on gold labels. The scores say nothing about "
         "learning without human labels.**"
         if result.supervised
-        else "No human label had a part in training; gold labels serve the scores below only."
+        else "No human label was used in training; gold labels serve only the scores below."
     )
 
 
@@ -116,7 +112,7 @@ def _labels(card: TaskCard) -> Iterator[str]:
 def _scores(result: RunResult, card: TaskCard) -> Iterator[str]:
     last = result.stages[-1]
     found: Mapping[str, Score | None] = {
-        f"pool ({last.n:,} texts, those it was trained on)": last.transductive,
+        f"pool ({last.n:,} texts, the training texts)": last.transductive,
         "test set": last.inductive,
         "test set without texts of the pool": last.inductive_without_leaked,
         "validation set": last.validation,

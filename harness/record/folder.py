@@ -1,8 +1,8 @@
-"""A run's folder: one writer, atomic files, checksums; what is there can be trusted.
+"""A run's folder: one writer, atomic files, checksums.
 
-A file is finished when it has its final name. Its checksum is noted in
-``checksums.json`` *before* it gets that name, so a file whose checksum is missing or
-differs was not written by a run: it is damaged, named, and never used.
+A file is finished when it has its final name. ``checksums.json`` holds its checksum *before* it
+gets that name, so a file with another checksum, or none, is damaged: an error names it, and
+nothing reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class RunFolder:
-    """The folder of one run; to write it, lock it by ``RunFolder.held``.
+    """The folder of one run; to write to it, lock it with ``RunFolder.held``.
 
     Files are named by their paths in it (``layout``).
     """
@@ -41,7 +41,7 @@ class RunFolder:
 
         Args:
             path: the folder.
-            fresh: forget what an earlier run left in it.
+            fresh: remove what an earlier run left in it.
 
         Raises:
             RunHeldError: naming the process that holds it.
@@ -65,15 +65,15 @@ class RunFolder:
                 f"{path}: cannot be written ({error.strerror or error}); choose another --out"
             ) from None
         try:
-            _say_who(path)
+            _write_holder(path)
             if fresh:
                 _clear(path)
             yield cls(path)
         except BudgetError:
-            raise  # replies were paid for: the run is there to be seen, and to go on
+            raise  # the run has paid for replies: it stays, and can go on
         except Exception:
             if new and not (path / layout.ROUNDS).exists():
-                _clear(path)  # nothing was recorded: a mistake leaves no folder behind
+                _clear(path)  # nothing is recorded: a mistake leaves no folder behind
                 _remove(path)
             raise
         finally:
@@ -85,16 +85,16 @@ class RunFolder:
         return (self.path / name).exists()
 
     def step(self, name: str) -> str | None:
-        """The name of the step whose record a file is; None where none was noted."""
+        """The name of the step that a file records; None where none is noted."""
         return self._steps.get(name)
 
     def write(self, name: str, write: Callable[[Path], None], *, step: str | None = None) -> None:
-        """Write a file so that it is there wholly or not at all.
+        """Write a file atomically: ``write`` writes its content to a temporary path.
 
         Args:
             name: path inside the folder.
-            write: writes the content to the path that it is given.
-            step: name of the step whose record it is, for ``step``.
+            write: gets the temporary path.
+            step: name of the step that the file records.
         """
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +103,9 @@ class RunFolder:
             write(temporary)
         except Exception as error:
             temporary.unlink(missing_ok=True)
-            said = " ".join(str(error).split())
+            text = " ".join(str(error).split())
             raise RunError(
-                f"{target}: cannot be written ({said}); what is recorded stays, "
+                f"{target}: cannot be written ({text}); what is recorded stays, "
                 "and the same command goes on"
             ) from error
         if step is not None:
@@ -114,7 +114,7 @@ class RunFolder:
         _commit(temporary, target)
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> None:
-        """Write a folder of files (a model): ``write`` gets an empty one, renamed when full."""
+        """Write a folder of files (a model): ``write`` fills a temporary one, which is renamed."""
         import shutil
 
         def written(temporary: Path) -> None:
@@ -127,7 +127,7 @@ class RunFolder:
         new_folder(self.path / name, written)
 
     def scratch(self, name: str) -> Path:
-        """A hidden folder for unfinished work, with what an earlier process left in it."""
+        """A folder for unfinished work, with what an earlier process left in it."""
         path = self.path / name
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -143,11 +143,11 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file likewise."""
+        """Write a text file atomically."""
         self.write(name, lambda path: _write_text(path, text))
 
     def read(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read a file after checking its content.
+        """Read a file after a check of its checksum.
 
         Raises:
             CorruptRunError: if it is not what was written.
@@ -165,7 +165,7 @@ class RunFolder:
         return read(path)
 
     def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read what ``write_folder`` wrote after checking every file of it.
+        """Read what ``write_folder`` wrote after a check of every file.
 
         Raises:
             CorruptRunError: if it is not what was written.
@@ -184,13 +184,9 @@ class RunFolder:
         Raises:
             CorruptRunError, NewerRunError
         """
-
-        def read(path: Path) -> Any:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            check_schema(values, path)
-            return values
-
-        return self.read(name, read)
+        values = json.loads(self.read(name, lambda path: path.read_text(encoding="utf-8")))
+        check_schema(values, self.path / name)
+        return values
 
     def _note_checksums(self, checksums: dict[str, str]) -> None:
         self._checksums = checksums
@@ -199,7 +195,7 @@ class RunFolder:
 
 
 def holder(path: Path) -> str | None:
-    """Who is writing a run folder, in words; None if nobody says so."""
+    """Which process writes a run folder, in words; None if unknown."""
     try:
         values = json.loads((path / layout.HOLDER).read_text(encoding="utf-8"))
         return f"process {values['pid']} on {values['host']} since {values['since']}"
@@ -208,12 +204,7 @@ def holder(path: Path) -> str | None:
 
 
 def new_file(target: Path, write: Callable[[Path], None]) -> None:
-    """Make a file outside a run folder so that it is there wholly or not at all.
-
-    Args:
-        target: where it shall be.
-        write: writes the content to the path that it is given.
-    """
+    """Make a file outside a run folder atomically: ``write`` gets a temporary path."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -224,12 +215,7 @@ def new_file(target: Path, write: Callable[[Path], None]) -> None:
 
 
 def new_folder(target: Path, write: Callable[[Path], None]) -> None:
-    """Make a folder so that it is there with all its files or not at all.
-
-    Args:
-        target: no folder yet, or an empty one.
-        write: fills the empty folder that it is given.
-    """
+    """Make a folder atomically: ``write`` fills a temporary one. ``target`` is empty or absent."""
     import shutil
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -239,7 +225,7 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         for file in temporary.rglob("*"):
-            _open_as_folder(file)
+            _inherit_mode(file)
             _sync(file)
         temporary.replace(target)
     except BaseException:
@@ -248,7 +234,7 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     _sync(target.parent)
 
 
-def _say_who(path: Path) -> None:
+def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     values = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     _replace_text(path / layout.HOLDER, json.dumps(values))
@@ -277,11 +263,11 @@ def _remove(path: Path) -> None:
         try:
             folder.rmdir()
         except OSError:
-            return  # somebody else's files are in it
+            return  # it holds other files
 
 
 def _read_checksums(file: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The checksum of each file, and the names of the steps among them (earlier versions: none)."""
+    """The checksums and the steps of files, by name; earlier versions noted no steps."""
     if not file.exists():
         return {}, {}
     try:
@@ -307,15 +293,15 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _commit(temporary: Path, target: Path) -> None:
-    """Make the content durable, then give it its name, then make the name durable."""
-    _open_as_folder(temporary)
+    """Sync the content, rename it, sync the name."""
+    _inherit_mode(temporary)
     _sync(temporary)
     temporary.replace(target)
     _sync(target.parent)
 
 
-def _open_as_folder(file: Path) -> None:
-    """Who may read and write a folder may its files: safetensors keeps them to their owner."""
+def _inherit_mode(file: Path) -> None:
+    """Give a file the permissions of its folder: safetensors makes it private to its owner."""
     if file.is_file():
         with suppress(OSError):  # a file system without modes, or somebody else's file
             file.chmod(file.parent.stat().st_mode & 0o666)

@@ -1,4 +1,4 @@
-"""Results as tables: one row a kind of run, one column a stage, seeds put together."""
+"""Results as tables: one column a stage, one row for runs that differ only in the seed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CommandError, nearest
+from harness.metrics import Score
 from harness.results import RunResult, StageResult
 
+SCORES = ("transductive", "inductive", "validation", "inductive_without_leaked")
+
+
+def _score(split: str) -> Callable[[StageResult], float | None]:
+    def score(stage: StageResult) -> float | None:
+        found: Score | None = getattr(stage, split)
+        return None if found is None else found.score
+
+    return score
+
+
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
-    "transductive": lambda stage: stage.transductive.score,
-    "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,
-    "validation": lambda stage: None if stage.validation is None else stage.validation.score,
-    "inductive_without_leaked": lambda stage: (
-        None if stage.inductive_without_leaked is None else stage.inductive_without_leaked.score
-    ),
+    **{split: _score(split) for split in SCORES},
     "answered": lambda stage: stage.transductive.answered,
     "random_label": lambda stage: stage.transductive.random_label,
     "trusted_precision": lambda stage: (
@@ -28,7 +35,7 @@ METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     "cost_usd": lambda stage: stage.cost_usd,
     "seconds": lambda stage: stage.seconds,
 }
-"""What a table can show of a stage. Scores and precisions are printed in per cent."""
+"""What a table can show of a stage, scores and precisions in per cent."""
 
 ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "task": lambda run: run.task,
@@ -38,14 +45,14 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "rounds": lambda run: str(run.config["rounds"]),
     "limit": lambda run: str(run.config.get("limit") or "all"),
 }
-"""What a row can be named by. Runs that agree in all but the seed are one row; where runs
-of one name differ in other settings, a column ``settings`` names those that are set."""
+"""Columns that can name a row. Runs that differ only in the seed are one row; where runs of one
+name differ in other settings, a column ``settings`` lists these."""
 
-UNSAID = (("without_leaked", False),)
-"""Settings that results from before there was such a key agree with by having none."""
+NEW_KEYS = (("without_leaked", False),)
+"""Defaults of keys that earlier results lack; not listed as settings."""
 
 UNSET = "None"
-"""A setting that is left to the preset: it is not named."""
+"""A setting that is left to the preset; not listed."""
 SETTINGS = "settings"
 
 DEFAULT_ROWS = ("task", "annotator", "student")
@@ -112,7 +119,7 @@ def make_table(
         runs: finished runs.
         rows: names of ``ROWS``; None: task, annotator and student.
         metric: a name of ``METRICS``.
-        outdated: ids of runs that other code made than today's: they are marked.
+        outdated: ids of runs that were made by other code than today's, to mark them.
 
     Raises:
         CommandError: for an unknown name.
@@ -127,7 +134,7 @@ def make_table(
     for run, settings in zip(runs, _differences(runs, keys), strict=True):
         names = tuple(ROWS[key](run) for key in keys)
         if run.supervised:
-            # Said in every table: these runs have seen gold labels.
+            # Every table marks runs that have seen gold labels.
             names = (f"{names[0]} (supervised)", *names[1:])
         if run.run_id in outdated:
             names = (f"{names[0]} (other code)", *names[1:])
@@ -136,7 +143,8 @@ def make_table(
         groups = {names[:-1]: group for names, group in groups.items()}
     else:
         keys = (*keys, SETTINGS)
-    stages = sorted({stage.stage for run in runs for stage in run.stages}, key=_stage_order)
+    found = {stage.stage for run in runs for stage in run.stages}
+    stages = sorted(found, key=lambda name: int(name.removeprefix("R")))
     return Table(
         title=f"{metric} by stage",
         keys=keys,
@@ -150,10 +158,7 @@ def make_table(
 
 
 def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
-    """For each run the settings, seed apart, in which runs of its row differ.
-
-    Only runs that agree in everything but the seed are averaged.
-    """
+    """For each run the settings in which runs of its row differ, except the seed."""
     rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
     flat = [_flat(run.config) | _identities(run) for run in runs]
     names = [(*(ROWS[key](run) for key in keys), str(run.supervised)) for run in runs]
@@ -171,7 +176,7 @@ def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
 
 
 def _identities(run: RunResult) -> dict[str, str]:
-    """What the run read: data of the same name may differ from run to run."""
+    """Hashes of what the run read: data of the same name may differ between runs."""
     identities = run.provenance.get("identities", {})
     return {f"{role} content": str(digest)[:8] for role, digest in identities.items()}
 
@@ -181,7 +186,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     for key, value in config.items():
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{prefix}{key}."))
-        elif prefix + key != "seed" and (key, value) not in UNSAID:
+        elif prefix + key != "seed" and (key, value) not in NEW_KEYS:
             flat[prefix + key] = str(value)
     return flat
 
@@ -193,10 +198,6 @@ def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:
         return None
     deviation = statistics.stdev(known) if len(known) > 1 else None
     return Cell(statistics.fmean(known), deviation, len(known))
-
-
-def _stage_order(stage: str) -> int:
-    return int(stage.removeprefix("R"))
 
 
 def _markdown(table: Table) -> str:
@@ -238,4 +239,4 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
     "csv": _csv,
     "json": _json,
 }
-"""Formats beside ``rich``, which draws on the terminal."""
+"""Formats other than ``rich``, which draws on the terminal."""
