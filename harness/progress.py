@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.results import StageResult
 
 
-class Watcher(Protocol):
-    """Watches a run."""
+class Watcher:
+    """Watches a run. This one ignores everything; others override what they show."""
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """A stage begins an activity (``annotating train``, ``training``, ...)."""
@@ -22,19 +22,3 @@ class Watcher(Protocol):
 
     def noted(self, message: str) -> None:
         """Something the user should know, on one line."""
-
-
-class Silent:
-    """Watches and prints nothing."""
-
-    def began(self, stage: str, actor: str, activity: str) -> None:
-        """Do nothing."""
-
-    def advanced(self, done: int, total: int) -> None:
-        """Do nothing."""
-
-    def finished(self, stage: StageResult) -> None:
-        """Do nothing."""
-
-    def noted(self, message: str) -> None:
-        """Do nothing."""

@@ -18,7 +18,7 @@ from harness import abilities, hookspecs
 from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
-from harness.progress import Silent
+from harness.progress import Watcher
 from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
 from harness.report.tables import make_table
@@ -230,7 +230,7 @@ class Mine:
                 run_id=name,
                 replies=folder.path / "replies.sqlite",
                 plugins=self.plugins,
-                watcher=Silent(),
+                watcher=Watcher(),
             )
 
     def log(self) -> list[str]:
@@ -572,7 +572,7 @@ def test_an_annotator_is_held_to_its_protocol(
             run_id="x",
             replies=folder.path / "replies.sqlite",
             plugins=plugins,
-            watcher=Silent(),
+            watcher=Watcher(),
         )
     assert (tmp_path / "run").exists() == message.startswith("student")
 

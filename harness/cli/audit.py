@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,11 +49,7 @@ def audit(
     splits = _read(loaded)
     for line in abilities.notes(loaded):
         note(line)
-    others = (
-        [_named(name, loaded, plugins, folder) for name in against]
-        if against
-        else _with_data(loaded, plugins, folder)
-    )
+    others = _others(loaded, against or (), plugins, folder)
     shared = [compare_tasks(splits, name, theirs) for name, theirs in others]
     made = replace(audit_task(loaded.card, splits), others=shared)
     if json:
@@ -65,11 +61,7 @@ def audit(
 
 
 def _read(task: Task) -> Mapping[str, Audited]:
-    """The splits that the task has.
-
-    Raises:
-        DataError: if it has none.
-    """
+    """The splits of a task; a ``DataError`` if it has none."""
     from harness.audit.data_audit import read_split
 
     found = {}
@@ -82,42 +74,30 @@ def _read(task: Task) -> Mapping[str, Audited]:
     return found
 
 
-def _named(
-    name: str, task: Task, plugins: Plugins, folder: Path | None
-) -> tuple[str, Mapping[str, Audited]]:
-    """Name and splits of a task that ``--against`` names.
-
-    Raises:
-        CommandError: if it is the audited task.
-        DataError: if it cannot be read, since the user named it.
-    """
-    from harness.run.assembly import load_task
-
-    other = load_task(name, plugins, folder)
-    if other.card.name == task.card.name:
-        raise CommandError(f"--against {name}: is the audited task itself; name another task")
-    return other.card.name, _read(other)
-
-
-def _with_data(
-    task: Task, plugins: Plugins, folder: Path | None
+def _others(
+    task: Task, names: Sequence[str], plugins: Plugins, folder: Path | None
 ) -> Iterator[tuple[str, Mapping[str, Audited]]]:
-    """Name and splits of registered tasks of the same kind that have a folder in ``--data``.
+    """Name and splits of the tasks that ``--against`` names, else of those with data.
 
-    One that cannot be read is left out with a warning, since the user did not name it.
+    These are registered tasks of the same kind with a folder in ``--data``. One that cannot be
+    read is left out with a warning; one that the user names is an error.
     """
     from harness.run.assembly import load_task
 
+    for name in names:
+        other = load_task(name, plugins, folder)
+        if other.card.name == task.card.name:
+            raise CommandError(f"--against {name}: is the audited task itself; name another task")
+        yield other.card.name, _read(other)
+    if names or folder is None:
+        return
     for name in sorted(plugins.parts("task")):
-        folders = [] if folder is None else [folder / name, folder / name.replace("-", "_")]
+        folders = (folder / name, folder / name.replace("-", "_"))
         if name == task.card.name or not any(one.is_dir() for one in folders):
             continue
         try:
             other = load_task(name, plugins, folder)
-            if other.card.kind != task.card.kind:
-                continue
-            splits = _read(other)
+            if other.card.kind == task.card.kind:
+                yield name, _read(other)
         except HarnessError as error:
             warn(f"not compared with {name}: {error}")
-        else:
-            yield name, splits

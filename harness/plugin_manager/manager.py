@@ -170,9 +170,13 @@ class Plugins:
         """All registered parts of a kind, by name."""
         if kind not in self._parts:
             self._parts[kind] = {}
-            services = self._services() if kind in ASKING else {}
+            more: dict[str, object] = {}
+            if kind in ASKING:
+                more["services"] = {
+                    name: one.factory for name, one in self.parts("service").items()
+                }
             for name, call in self._callers(f"harness_register_{kind}s"):
-                self._guard(name, call, register=self._register(kind, name), **services)
+                self._guard(name, call, register=self._register(kind, name), **more)
         return self._parts[kind]
 
     def all_parts(self) -> list[Part]:
@@ -224,9 +228,6 @@ class Plugins:
         parts = [part for kind in ("annotator", "student") for part in self.parts(kind).values()]
         models = {(part.kind, part.config) for part in parts if part.config is not None}
         return sorted(f"{kind}.{key}" for kind, model in models for key in model.model_fields)
-
-    def _services(self) -> dict[str, Mapping[str, Any]]:
-        return {"services": {name: part.factory for name, part in self.parts("service").items()}}
 
     def _register(self, kind: str, plugin: str) -> Any:
         parts = self._parts[kind]

@@ -33,7 +33,13 @@ PACKAGES = (
 
 def versions() -> dict[str, str | None]:
     """Versions of the packages on which results depend, without importing them."""
-    return {name: _version(name) for name in PACKAGES}
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def provenance(parts: Parts) -> dict[str, Any]:
@@ -105,28 +111,16 @@ def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _git_revision() -> str | None:
     """Revision of this source tree, with ``+`` if it has changes; None if installed."""
     root = Path(harness.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=12"]
     try:
-        revision = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(
+            [*command, "--dirty=+"], capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return revision + ("+" if changed else "")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
     return done.stdout.strip()

@@ -19,10 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.screen.tables import percent_of, stage_row
+from harness.progress import Watcher
 from harness.results import StageResult
 
 
-class LiveWatcher:
+class LiveWatcher(Watcher):
     """Draws finished stages with their scores, and a bar for the current activity."""
 
     def __init__(self, name: str, console: Console) -> None:

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from harness.progress import Silent
+from harness.progress import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +65,7 @@ def _once(message: str) -> None:
         print(f"harness: {message}", file=sys.stderr)  # noqa: T201
 
 
-class NotesOnly(Silent):
+class NotesOnly(Watcher):
     """Watches a run without a terminal: prints only what the user should know."""
 
     def noted(self, message: str) -> None:

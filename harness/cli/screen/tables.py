@@ -94,13 +94,10 @@ def _actors(result: RunResult) -> str:
 
 def stage_row(stage: StageResult) -> tuple[str, ...]:
     """The cells of one stage, in the order of ``COLUMNS``."""
-    selection = stage.selection
-    trusted = demonstrations = "–"
-    if selection is not None:
-        trusted = f"{selection.trusted}: {_percent(selection.trusted_precision)}"
-        demonstrations = (
-            f"{selection.demonstrations}: {_percent(selection.demonstrations_accuracy)}"
-        )
+    trusted = shown = "–"
+    if (made := stage.selection) is not None:
+        trusted = f"{made.trusted}: {_percent(made.trusted_precision)}"
+        shown = f"{made.demonstrations}: {_percent(made.demonstrations_accuracy)}"
     return (
         stage.stage,
         stage.actor,
@@ -108,7 +105,7 @@ def stage_row(stage: StageResult) -> tuple[str, ...]:
         percent_of(stage.inductive),
         str(stage.abstained),
         trusted,
-        demonstrations,
+        shown,
         f"{stage.seconds:.1f}",
     )
 
