@@ -138,7 +138,7 @@ def load_config(
         ConfigError: naming the key, and the file if it came from there.
     """
     values = {} if file is None else _read_toml(file)
-    files = {} if file is None else dict.fromkeys(_flat(values), f"{file}: ")
+    files = {} if file is None else dict.fromkeys(dict(flat(values)), f"{file}: ")
     _validate(values, f"{file}: ", part_keys)
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -264,11 +264,12 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys with their values, tables included, each before its keys."""
     for key, value in values.items():
-        yield prefix + key
+        yield prefix + key, value
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
 
 
 def _put(values: dict[str, Any], key: str, value: Any, source: str) -> str:
@@ -286,7 +287,8 @@ def _validate(values: Mapping[str, Any], source: str, part_keys: Sequence[str]) 
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        _, message = _explained(error, [], [*_all_keys(), *part_keys], "harness show config")
+        core = [key for key, value in flat(Config().model_dump()) if not isinstance(value, dict)]
+        _, message = _explained(error, [], [*core, *part_keys], "harness show config")
         raise ConfigError(source + message) from None
 
 
@@ -312,15 +314,3 @@ def _known_key(location: Sequence[int | str], known: Sequence[str]) -> str:
     parts = [str(part) for part in location]
     keys = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     return next((key for key in keys if key in known), keys[0])
-
-
-def _all_keys() -> list[str]:
-    """The core's keys."""
-    keys = []
-    for name, info in Config.model_fields.items():
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += [f"{name}.{key}" for key in inner.model_fields]
-        else:
-            keys.append(name)
-    return keys

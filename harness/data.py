@@ -140,11 +140,7 @@ class Pool:
 
     @property
     def tokens(self) -> Sequence[tuple[str, ...]]:
-        """The examples as tokens.
-
-        Raises:
-            TypeError: for a sequence task, whose texts have no tokens of their own.
-        """
+        """The examples as tokens; a ``TypeError`` for a sequence task, whose texts have none."""
         if self.kind == "sequence":
             raise TypeError("a sequence pool has texts, not tokens")
         examples: Any = self.examples

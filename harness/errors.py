@@ -134,6 +134,11 @@ def interrupt(number: int, frame: object) -> None:
     raise Interrupted(number)
 
 
+def describe(error: BaseException) -> str:
+    """An error of somebody else's code, with its type, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 LISTED = 12
 """Names that an error lists where none is near."""
 

@@ -5,8 +5,9 @@ A plugin is a module (or any object) with functions of these names, marked with
 installed distribution, or named by ``--plugin MODULE`` or ``--plugin FILE.py``. A
 hook may leave out arguments that it does not use.
 
-A plugin that fails in one of these hooks is named on stderr together with its
-distribution; the rest of the program goes on.
+A plugin that fails in one of these hooks is named on stderr together with its distribution; the
+rest of the program goes on. A registration hook runs when a command first needs the names of its
+parts, and the parts of all plugins are put together.
 """
 
 from __future__ import annotations
@@ -92,62 +93,47 @@ def harness_register_commands(app: typer.Typer) -> None:
 
 @hookspec
 def harness_register_tasks(register: Register) -> None:
-    """Offer tasks.
-
-    Runs when a command first needs the names of tasks. ``factory(TaskRequest)``
-    returns a ``protocols.Task``. All plugins' tasks are put together.
-    """
+    """Offer tasks: ``factory(TaskRequest)`` returns a ``protocols.Task``."""
 
 
 @hookspec
 def harness_register_services(register: RegisterService) -> None:
     """Offer services: language models that annotators and augmenters ask.
 
-    Runs before annotators or augmenters register, and for ``harness list services``. All
-    plugins' services are put together; each of them becomes an annotator ``NAME:MODEL`` and a
-    model for ``paraphrase:NAME:MODEL``, with no further registration.
+    Runs before annotators or augmenters register. Each service becomes an annotator
+    ``NAME:MODEL`` and a model for ``paraphrase:NAME:MODEL``, with no further registration.
     """
 
 
 @hookspec
 def harness_register_annotators(register: Register, services: Mapping[str, Any]) -> None:
-    """Offer annotators.
+    """Offer annotators: ``factory(AnnotatorRequest)`` returns a ``protocols.AnyAnnotator``.
 
-    Runs when a command first needs the names of annotators. ``services`` are those that were
-    registered, by name. ``factory(AnnotatorRequest)`` returns a ``protocols.Annotator`` or a
-    ``protocols.SupervisedAnnotator``. All plugins' annotators are put together.
+    ``services`` are all registered ones, by name.
     """
 
 
 @hookspec
 def harness_register_students(register: Register) -> None:
-    """Offer students.
-
-    Runs when a command first needs the names of students. ``factory(StudentRequest)``
-    returns a ``protocols.Student``. All plugins' students are put together.
-    """
+    """Offer students: ``factory(StudentRequest)`` returns a ``protocols.Student``."""
 
 
 @hookspec
 def harness_register_selectors(register: Register) -> None:
-    """Offer selectors, one name a role and presets.
+    """Offer selectors, one name a role, and presets.
 
-    Runs when a command first needs the names of selectors. The name says the role:
-    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a factory that takes a
-    ``SelectorRequest`` and returns a ``TrustSelector``, ``DemonstrationSelector`` or
+    The name says the role: ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a
+    ``factory(SelectorRequest)`` that returns a ``TrustSelector``, ``DemonstrationSelector`` or
     ``QuerySelector``; the factory of ``preset/NAME`` returns a ``SelectorPreset``.
-    All plugins' selectors are put together.
     """
 
 
 @hookspec
 def harness_register_augmenters(register: Register, services: Mapping[str, Any]) -> None:
-    """Offer augmenters.
+    """Offer augmenters: ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``.
 
-    Runs when a command first needs the names of augmenters. ``services`` are those that were
-    registered, by name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one
-    that reads labels says so (``abilities.reads_labels``). All plugins' augmenters are put
-    together.
+    ``services`` are all registered ones, by name. An augmenter that reads labels says so
+    (``abilities.reads_labels``).
     """
 
 
@@ -155,19 +141,17 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Any])
 def harness_register_table_formats(register: Register) -> None:
     """Offer formats for ``harness table --format``.
 
-    Runs when a table is printed. ``factory(table)`` takes a ``tables.Table`` and
-    returns the text. All plugins' formats are put together.
+    ``factory(table)`` takes a ``report.tables.Table`` and returns the text.
     """
 
 
 @hookspec
 def harness_register_checks(register: Register) -> None:
-    """Offer checks of an installation for ``harness doctor``.
+    """Offer checks of an installation, for ``harness doctor``.
 
-    Runs when ``harness doctor`` does. ``factory(progress)`` takes a
-    ``protocols.Progress``, tries out what the plugin needs and returns one line that says
-    what was found; it raises an exception whose message says what is wrong and what to do.
-    All plugins' checks run, after those of the core; one that fails stops no other.
+    ``factory(progress)`` takes a ``protocols.Progress``, tries what the plugin needs and returns
+    one line with what it found, or raises an exception that says what is wrong and what to do.
+    All checks run, after those of the core; one that fails stops no other.
     """
 
 

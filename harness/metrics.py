@@ -47,8 +47,7 @@ class Score:
 def score(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
     """Score labels (int ``[units]``, ``ABSTAINED`` where there is none) against gold.
 
-    Raises:
-        ValueError: if the two differ in length, or are empty.
+    A ``ValueError`` if the two differ in length, or are empty.
     """
     if len(labels) != len(gold.labels):
         raise ValueError(f"{len(labels)} labels for {len(gold.labels)} gold labels")

@@ -141,12 +141,7 @@ class RunResult(_Record):
 
 
 def load_result(file: Path) -> RunResult:
-    """Read a ``result.json``.
-
-    Raises:
-        CorruptRunError: if it is damaged.
-        NewerRunError: if a newer version wrote it.
-    """
+    """Read a ``result.json``; ``CorruptRunError`` if it is damaged, else as ``check_schema``."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         check_schema(values, file)
@@ -160,12 +155,7 @@ def load_result(file: Path) -> RunResult:
 
 
 def check_schema(values: object, file: Path) -> None:
-    """Refuse a file without a schema version, or with a newer one.
-
-    Raises:
-        CorruptRunError: no version.
-        NewerRunError: a newer version.
-    """
+    """``CorruptRunError`` for a file without schema version, ``NewerRunError`` for a newer one."""
     schema = values.get("schema") if isinstance(values, dict) else None
     if not isinstance(schema, int):
         raise CorruptRunError(f"{file}: has no schema version; run the same command with --fresh")

@@ -33,11 +33,7 @@ class Spec:
         return self.name + (f":{self.argument}" if self.argument is not None else "") + options
 
     def option(self, key: str, default: T, convert: Callable[[str], T]) -> T:
-        """One option, converted.
-
-        Raises:
-            CommandError: if the text cannot be converted.
-        """
+        """One option, converted; a ``CommandError`` if that fails."""
         if key not in self.options:
             return default
         try:
@@ -48,20 +44,12 @@ class Spec:
             ) from None
 
     def no_argument(self) -> None:
-        """Refuse an argument, for parts that take none.
-
-        Raises:
-            CommandError: if there is one.
-        """
+        """Raise a ``CommandError`` if there is an argument, for parts that take none."""
         if self.argument is not None:
             raise CommandError(f"{self}: {self.name} takes no argument after the colon")
 
     def check_options(self, *known: str) -> None:
-        """Refuse options that a part does not have.
-
-        Raises:
-            CommandError: naming the option and the nearest known ones.
-        """
+        """Raise a ``CommandError`` for an option that a part does not have."""
         for key in self.options:
             if key not in known:
                 hint = nearest(key, known) if known else f"{self.name} has none"
@@ -69,13 +57,10 @@ class Spec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Read a spec.
+    """Read a spec; a ``CommandError`` if it names no part.
 
     An option begins at a comma that ``key=`` follows, so an argument (a path, say) may
     contain other commas and equal signs.
-
-    Raises:
-        CommandError: if the text names no part.
     """
     head, *options = _OPTION.split(text.strip())
     name, colon, argument = head.partition(":")

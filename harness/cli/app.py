@@ -25,7 +25,7 @@ from harness.cli.run import run
 from harness.cli.runs import runs
 from harness.cli.show import show
 from harness.cli.table import table
-from harness.errors import SIGNALS, HarnessError, interrupt
+from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
 
 EPILOG = (
@@ -138,8 +138,7 @@ def _run(arguments: list[str]) -> int:
             raise
         if isinstance(error, HarnessError):
             return _fail(str(error), error.exit_code)
-        message = f"{type(error).__name__}: {error}"
-        return _fail(f"unexpected error: {message} (HARNESS_TRACEBACK=1 shows where)", 1)
+        return _fail(f"unexpected error: {describe(error)} (HARNESS_TRACEBACK=1 shows where)", 1)
 
 
 def _fail(message: str, code: int) -> int:

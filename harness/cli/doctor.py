@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging
+from harness.errors import describe
 from harness.plugin_manager import Plugins
 
 
@@ -42,7 +43,7 @@ def _checks(plugins: Plugins) -> Iterator[tuple[str, bool, str]]:
         try:
             yield name, True, str(check())
         except Exception as error:  # whatever is wrong, the other checks run
-            yield name, False, f"{type(error).__name__}: {' '.join(str(error).split())}"
+            yield name, False, describe(error)
 
 
 def _packages() -> str:

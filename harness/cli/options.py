@@ -36,9 +36,6 @@ def take_plugins(arguments: Sequence[str]) -> list[str]:
     """Read ``--plugin X`` and ``--no-plugin X``, wherever they stand; the other arguments.
 
     Before the command line is parsed, since a plugin may add the command that it calls.
-
-    Raises:
-        CommandError: if one of them has no value.
     """
     _named.clear()
     load_plugins.cache_clear()
@@ -57,11 +54,7 @@ def take_plugins(arguments: Sequence[str]) -> list[str]:
 
 
 def third_party() -> bool:
-    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out.
-
-    Raises:
-        CommandError: for any other value.
-    """
+    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out."""
     value = os.environ.get("HARNESS_PLUGINS", "")
     if value not in ("", "off"):
         raise CommandError(f"HARNESS_PLUGINS={value}: write off, or leave it unset")
@@ -77,11 +70,7 @@ def load_plugins() -> Plugins:
 
 
 def data_folder(option: Path | None) -> Path | None:
-    """The folder of ``--data``, else of ``HARNESS_DATA``.
-
-    Raises:
-        CommandError: if it is no folder.
-    """
+    """The folder of ``--data``, else of ``HARNESS_DATA``; a ``CommandError`` if it is none."""
     named = os.environ.get("HARNESS_DATA")
     folder = option or (Path(named) if named else None)
     if folder is not None and not folder.is_dir():
@@ -149,11 +138,7 @@ class RunOptions:
     settings: tuple[str, ...]
 
     def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
-        """The resolved configuration, the plugins, the parts and the data of the run.
-
-        Raises:
-            HarnessError: for whatever is wrong with any of them.
-        """
+        """The resolved configuration, the plugins, the parts and the data of the run."""
         from harness.config import load_config
         from harness.run.assembly import assemble
         from harness.run.splits import splits_of

@@ -133,14 +133,7 @@ def _show_run(name: str, out: Path | None) -> None:
 def _show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
     """Every message of one example, with its role, and how the request is made. Sends nothing.
 
-    Args:
-        config: task, annotator, demonstrations.
-        data: the folder of ``--data``, or None.
-        number: which example of the training pool as the seed draws it, from 1.
-        as_json: one JSON object, nothing wrapped.
-
-    Raises:
-        CommandError: if the annotator sends no messages, or there is no such example.
+    ``number``, from 1, counts the examples of the training pool as the seed draws them.
     """
     from harness import abilities
     from harness.cli.screen.prompt_page import prompt_page

@@ -24,11 +24,9 @@ def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Map
     """The pool's labels after a stage, to which its transductive score belongs.
 
     One row an example: ``id``; ``text`` and ``label``, or ``tokens`` and ``tags`` (null:
-    abstained); ``confidence`` in [0, 1] or null; ``given_by`` (``annotator`` or
-    ``student``); ``trusted`` by the selector of the same round; ``supervised``.
-
-    Raises:
-        DataError: if the task's data is not that of the run.
+    abstained); ``confidence`` in [0, 1] or null; ``given_by`` (``annotator`` or ``student``);
+    ``trusted`` by the selector of the same round; ``supervised``. A ``DataError`` if the task's
+    data is not that of the run.
     """
     pool = splits_of(run.config, task).train.pool
     labels, confidence, student = _of_stage(run, task, stage, pool)
@@ -49,10 +47,7 @@ def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Ma
     """The annotator's answers in a stage for every split, as ``replay:FILE`` reads them.
 
     One row an example: ``id``; ``text`` and ``llm_label``, or ``tokens`` and ``llm_tags``
-    (null: abstained); ``confidence`` or null; ``reply``; ``supervised``.
-
-    Raises:
-        DataError: if the task's data is not that of the run.
+    (null: abstained); ``confidence`` or null; ``reply``; ``supervised``. Errors as above.
     """
     splits = splits_of(run.config, task)
     for pool in (split.pool for split in (splits.train, *splits.scored.values())):

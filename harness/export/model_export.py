@@ -26,11 +26,8 @@ def check_empty(target: Path) -> None:
 def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     """Write the run's kept student (``student.save``) to a new or empty folder, atomically.
 
-    The data of the run is not needed.
-
-    Raises:
-        RunError: if the student was not kept, is damaged, or cannot be written.
-        CommandError: if the student is of a kind that cannot be exported.
+    Needs no data. ``RunError`` if the student was not kept, is damaged, or cannot be written;
+    ``CommandError`` if it is no model of ``transformers``.
     """
     path = run.folder.path
     card = load_task(run.config.task, plugins, None, declaration_only=True).card

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
-from harness.config import SECTIONS, Config, SelectorConfig, identifying
+from harness.config import SECTIONS, Config, SelectorConfig, flat, identifying
 from harness.data import TaskCard
 from harness.plugin_manager import Plugins
 from harness.run.assembly import checked, resolve_selector
@@ -39,7 +38,7 @@ def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
         **{role: {"spec": getattr(config, role).spec} for role in SECTIONS},
     }
     default = checked(Config.model_validate(values), plugins)
-    usual, used = (dict(_flat(identifying(one))) for one in (default, config))
+    usual, used = _keys(default), _keys(config)
     words = ["harness", "run"]
     for key, option in OPTIONS.items():
         value = used.pop(key)
@@ -60,12 +59,14 @@ def portable(spec: str) -> str:
     return spec.replace(argument, argument.rstrip("/").rpartition("/")[2])
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and not prefix:
-            yield from _flat(value, f"{key}.")
-        else:
-            yield prefix + key, value
+def _keys(config: Config) -> dict[str, Any]:
+    """The keys that make another run, dotted; values that are tables stay whole."""
+    found = flat(identifying(config))
+    return {
+        key: value
+        for key, value in found
+        if key.count(".") == 1 or ("." not in key and not isinstance(value, dict))
+    }
 
 
 def _toml(value: Any) -> str:

@@ -21,11 +21,7 @@ TYPES = {"tokens": "list", "tags": "list", "confidence": "float",
 
 
 def check_new(file: Path) -> None:
-    """Refuse a file that cannot be written, before anything else happens.
-
-    Raises:
-        CommandError: for an unknown suffix, or a file that exists.
-    """
+    """Raise a ``CommandError`` for an unknown suffix, or a file that exists."""
     if file.suffix.lower() not in _WRITERS:
         known = ", ".join(_WRITERS)
         raise CommandError(f"--to {file}: the suffix says how to write it; it is one of {known}")
@@ -34,12 +30,9 @@ def check_new(file: Path) -> None:
 
 
 def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows with the same keys atomically; returns their number.
+    """Write rows with the same keys atomically; returns their number. ``RunError`` if it fails.
 
     csv and tsv have a header, an empty cell for null, and JSON for lists.
-
-    Raises:
-        RunError: if the file cannot be written.
     """
     count = 0
 

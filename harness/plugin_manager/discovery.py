@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CommandError, nearest
+from harness.errors import CommandError, describe, nearest
 
 BUILTINS = (
     "harness_tasks.plugin",
@@ -78,15 +78,9 @@ def installed() -> Iterator[Found]:
 
 
 def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str]) -> frozenset[str]:
-    """The names of the plugins that ``--no-plugin`` leaves out.
+    """The names of the plugins that ``--no-plugin`` leaves out, of those found and ``--plugin``.
 
-    Args:
-        found: built in and installed.
-        extra: the values of ``--plugin``.
-        names: the values of ``--no-plugin``.
-
-    Raises:
-        CommandError: for a name that no plugin has.
+    A ``CommandError`` for a name that no plugin has.
     """
     aliases = {name: {name} for name in extra}
     for one in found:
@@ -99,11 +93,7 @@ def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str])
 
 
 def import_named(name: str) -> object:
-    """A module by its name, or a file.
-
-    Raises:
-        CommandError: if there is no such file.
-    """
+    """A module by its name, or a file; a ``CommandError`` if there is no such file."""
     path = Path(name)
     if path.suffix != ".py":
         # `--plugin mymodule` most often means a module in the working folder.
@@ -119,8 +109,3 @@ def import_named(name: str) -> object:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def describe(error: BaseException) -> str:
-    """An error of somebody else's code, on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from harness import hookspecs
-from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
+from harness.errors import CommandError, HarnessError, UnknownNameError, describe, nearest
 from harness.plugin_manager import source
 from harness.plugin_manager.discovery import (
     BUILT_IN,
     BUILTINS,
     Found,
-    describe,
     import_named,
     installed,
     left_out,
@@ -184,11 +183,7 @@ class Plugins:
         return [part for kind in KINDS for part in self.parts(kind).values()]
 
     def part(self, kind: str, name: str) -> Part:
-        """The part of a kind with a name; of selectors, ``role/name``.
-
-        Raises:
-            UnknownNameError: naming the nearest ones.
-        """
+        """The part of a kind and name (of selectors ``role/name``), or ``UnknownNameError``."""
         parts = self.parts(kind)
         if name in parts:
             return parts[name]
@@ -213,10 +208,9 @@ class Plugins:
         return self.part(kind, spec.name), spec
 
     def default(self, kind: str, role: str = "") -> str:
-        """The part that a run takes if it names none; of selectors, of a role.
+        """The part that a run takes if it names none; of selectors, of a role (``preset/``).
 
-        Raises:
-            CommandError: if no part is registered as the default.
+        A ``CommandError`` if there is no default.
         """
         for name, part in self.parts(kind).items():
             if part.default and name.startswith(role):

@@ -91,10 +91,7 @@ class RunFolder:
     def write(self, name: str, write: Callable[[Path], None], *, step: str | None = None) -> None:
         """Write a file atomically: ``write`` writes its content to a temporary path.
 
-        Args:
-            name: path inside the folder.
-            write: gets the temporary path.
-            step: name of the step that the file records.
+        ``step`` is the name of the step that the file records.
         """
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,11 +144,7 @@ class RunFolder:
         self.write(name, lambda path: _write_text(path, text))
 
     def read(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read a file after a check of its checksum.
-
-        Raises:
-            CorruptRunError: if it is not what was written.
-        """
+        """Read a file after a check of its checksum; a ``CorruptRunError`` if that differs."""
         path = self.path / name
         try:
             actual = _sha256(path)
@@ -165,11 +158,7 @@ class RunFolder:
         return read(path)
 
     def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read what ``write_folder`` wrote after a check of every file.
-
-        Raises:
-            CorruptRunError: if it is not what was written.
-        """
+        """Read what ``write_folder`` wrote after a check of every file, likewise."""
         noted = {k: v for k, v in self._checksums.items() if k.startswith(f"{name}/")}
         if not noted or noted != _checksums_below(self.path / name, name):
             raise CorruptRunError(
@@ -179,11 +168,7 @@ class RunFolder:
         return read(self.path / name)
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file of this schema version.
-
-        Raises:
-            CorruptRunError, NewerRunError
-        """
+        """Read a JSON file of this schema version, likewise; else a ``NewerRunError``."""
         values = json.loads(self.read(name, lambda path: path.read_text(encoding="utf-8")))
         check_schema(values, self.path / name)
         return values

@@ -8,8 +8,8 @@ import json
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.config import flat
 from harness.errors import CommandError, nearest
 from harness.metrics import Score
 from harness.results import RunResult, StageResult
@@ -160,35 +160,27 @@ def make_table(
 def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
     """For each run the settings in which runs of its row differ, except the seed."""
     rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    flat = [_flat(run.config) | _identities(run) for run in runs]
+    every = [_settings(run) for run in runs]
     names = [(*(ROWS[key](run) for key in keys), str(run.supervised)) for run in runs]
-    for name, settings in zip(names, flat, strict=True):
+    for name, settings in zip(names, every, strict=True):
         rows.setdefault(name, []).append(settings)
     found = []
-    for name, settings in zip(names, flat, strict=True):
-        every = {key for other in rows[name] for key in other}
-        differing = [
-            key for key in sorted(every) if len({other.get(key) for other in rows[name]}) > 1
-        ]
+    for name, settings in zip(names, every, strict=True):
+        known = sorted({key for other in rows[name] for key in other})
+        differing = [key for key in known if len({other.get(key) for other in rows[name]}) > 1]
         given = [key for key in differing if settings.get(key, UNSET) != UNSET]
         found.append(" ".join(f"{key}={settings[key]}" for key in given))
     return found
 
 
-def _identities(run: RunResult) -> dict[str, str]:
-    """Hashes of what the run read: data of the same name may differ between runs."""
+def _settings(run: RunResult) -> dict[str, str]:
+    """The configuration without its seed, and hashes of the data that the run read."""
     identities = run.provenance.get("identities", {})
-    return {f"{role} content": str(digest)[:8] for role, digest in identities.items()}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        elif prefix + key != "seed" and (key, value) not in NEW_KEYS:
-            flat[prefix + key] = str(value)
-    return flat
+    return {f"{role} content": str(digest)[:8] for role, digest in identities.items()} | {
+        key: str(value)
+        for key, value in flat(run.config)
+        if key != "seed" and (key, value) not in NEW_KEYS and not isinstance(value, Mapping)
+    }
 
 
 def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:

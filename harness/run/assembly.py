@@ -8,7 +8,7 @@ from typing import Any
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, PartError
+from harness.errors import CommandError, HarnessError, PartError, describe
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     ROLES,
@@ -70,8 +70,7 @@ def checked(config: Config, plugins: Plugins) -> Config:
     """The configuration with the default parts named, and each key checked by its part.
 
     Raises:
-        ConfigError: for a key that the named part does not take, or a wrong value.
-        CommandError: if there is no such part.
+        CommandError: for an unknown part; ``ConfigError`` for an unknown key or a wrong value.
     """
     if config.task is None:
         config = config.model_copy(update={"task": plugins.default("task")})
@@ -129,11 +128,7 @@ def load_task(
 
 
 def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> SelectorConfig:
-    """The selector configuration with each role filled in from its preset.
-
-    Raises:
-        CommandError: if the preset is unknown.
-    """
+    """The selector configuration with each role filled in from its preset."""
     spec = parse_spec(config.spec or "")
     part = plugins.part("selector", f"preset/{spec.name}")
     preset: SelectorPreset = _build(part, SelectorRequest(spec, shots))
@@ -211,7 +206,6 @@ def _build(part: Part, request: object) -> Any:
             f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name}"
         ) from error
     except Exception as error:
-        text = " ".join(str(error).split())
         raise PartError(
-            f"{part.kind} {part.name!r} could not be made: {type(error).__name__}: {text}"
+            f"{part.kind} {part.name!r} could not be made: {describe(error)}"
         ) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness import iob2
 from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
-from harness.errors import HarnessError, PartError
+from harness.errors import HarnessError, PartError, describe
 
 
 @contextmanager
@@ -21,8 +21,7 @@ def blaming(part: str) -> Iterator[None]:
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
-        text = " ".join(str(error).split())
-        raise PartError(f"{part} failed: {type(error).__name__}: {text}") from error
+        raise PartError(f"{part} failed: {describe(error)}") from error
 
 
 def check_annotations(given: Annotations, pool: Pool, task: TaskCard, part: str) -> None:

@@ -52,9 +52,6 @@ def run(
         replies: the file of all replies of language models, shared by all runs.
         plugins: their observers are called.
         watcher: receives the progress.
-
-    Raises:
-        HarnessError: naming what is wrong. What was recorded stays.
     """
     whole = Run(parts, config, splits, folder, watcher)
     if folder.has(layout.RESULT):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.audit.duplicates import leaked
-from harness.data import Annotations, BoolArray, Gold, IntArray, Selection, TaskCard, take_units
+from harness.data import Annotations, BoolArray, IntArray, Selection, TaskCard, take_units
 from harness.metrics import Score, right_examples, score
 from harness.record import layout
 from harness.results import SelectionResult, StageResult, paid
@@ -93,12 +93,12 @@ class Scorer:
             others: of other splits by name; a split that is missing has no score.
         """
         found = {
-            name: self._score(others[name], split.gold)
+            name: score(others[name], split.gold, self._task)
             for name, split in self._splits.scored.items()
             if name in others
         }
         return {
-            "transductive": self._score(train, self._splits.train.gold),
+            "transductive": score(train, self._splits.train.gold, self._task),
             "inductive": found.get("test"),
             "validation": found.get("validation"),
             "inductive_without_leaked": self._without_leaked(others.get("test")),
@@ -110,7 +110,5 @@ class Scorer:
         kept, gold = np.flatnonzero(~self._leaked), self._splits.test.gold
         if len(kept) == 0:
             return None
-        return self._score(take_units(labels, gold.offsets, kept)[0], gold.take(kept))
-
-    def _score(self, labels: IntArray, gold: Gold) -> Score:
-        return score(labels, gold, self._task)
+        left, _ = take_units(labels, gold.offsets, kept)
+        return score(left, gold.take(kept), self._task)

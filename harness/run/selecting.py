@@ -36,9 +36,7 @@ def select(run: Run, round_: int, annotations: Annotations, trained: Trained) ->
 def select_from(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
     """Call the three selectors, each with its own generator, and check their answers.
 
-    Raises:
-        PartError: if a selector returns a row twice, or one outside the pool, or a
-            demonstration that is not trusted.
+    A ``PartError`` for a row that is repeated, outside the pool, or shown but not trusted.
     """
     n = len(seen)
     everything = np.arange(n)

@@ -107,10 +107,7 @@ def recorded(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> tu
 
     A new result is read back, too, so that a resumed run goes on with the same values as an
     undisturbed one. A record under another name is of other inputs or other code, and is made
-    anew; one without a name, of an earlier version, is used.
-
-    Raises:
-        CorruptRunError: if the record is damaged.
+    anew; one without a name, of an earlier version, is used. A damaged one: ``CorruptRunError``.
     """
     name = run.folder.step(step.file)
     if run.folder.has(step.file) and name not in (None, step.name):
