@@ -129,7 +129,7 @@ def load_config(
     """Put a configuration together: defaults, then the file, then ``--set``, then options.
 
     Args:
-        file: a TOML file with keys of ``Config``.
+        file: TOML.
         settings: ``dotted.key=value``; the value is TOML, or else plain text.
         options: dotted keys from command-line options; None values are left out.
         part_keys: dotted keys that parts take, to suggest in place of an unknown one.
@@ -163,10 +163,7 @@ def with_keys(
         role: the table.
         name: of the part.
         model: None: the part takes no key.
-        others: dotted keys that other parts take.
-
-    Raises:
-        ConfigError: naming the key, and the file if it came from there.
+        others: dotted keys that other parts take, for the error message.
     """
     section: PartConfig = getattr(config, role)
     joined = _joined(role, model)

@@ -39,14 +39,11 @@ class RunFolder:
     def held(cls, path: Path, *, fresh: bool = False) -> Iterator[RunFolder]:
         """Lock the folder, creating it, for the duration of a ``with`` block.
 
-        Args:
-            path: the folder.
-            fresh: remove what an earlier run left in it.
+        ``fresh`` removes what an earlier run left in it.
 
         Raises:
             RunHeldError: naming the process that holds it.
-            RunError: if the folder cannot be written.
-            CorruptRunError: if its list of checksums is damaged.
+            RunError: if the folder cannot be written, or (``CorruptRunError``) is damaged.
         """
         from filelock import FileLock, Timeout
 

@@ -113,16 +113,13 @@ def make_table(
     metric: str = "transductive",
     outdated: Collection[str] = (),
 ) -> Table:
-    """Put runs together.
+    """Put finished runs together.
 
     Args:
         runs: finished runs.
         rows: names of ``ROWS``; None: task, annotator and student.
         metric: a name of ``METRICS``.
         outdated: ids of runs that were made by other code than today's, to mark them.
-
-    Raises:
-        CommandError: for an unknown name.
     """
     keys = tuple(rows or DEFAULT_ROWS)
     for key in keys:

@@ -55,7 +55,7 @@ class Annotated:
 
 
 def start_of(run: Run) -> Start:
-    """The demonstrations of the first round: the annotator's, the task's own, or none."""
+    """What the first round begins with: the annotator's demonstrations, the task's, or none."""
     if not run.config.demonstrations.generated:
         return Start(None)
     write = abilities.writer(run.parts.annotator)
