@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import CorruptRunError, NewerRunError
 from harness.metrics import Score
@@ -132,7 +132,7 @@ class RunResult(_Record):
     provenance: Mapping[str, Any]
     seconds: float
     cost_usd: float
-    stages: Sequence[StageResult]
+    stages: Sequence[StageResult] = Field(min_length=1)
     leaked: int | None = None
 
     def to_json(self) -> str:
@@ -143,15 +143,20 @@ class RunResult(_Record):
 def load_result(file: Path) -> RunResult:
     """Read a ``result.json``; ``CorruptRunError`` if it is damaged, else as ``check_schema``."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        check_schema(values, file)
-        return RunResult.model_validate(values)
+        return RunResult.model_validate(read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
         problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problem = f"not a readable result ({error})"
     raise CorruptRunError(f"{file}: {problem}; run the same command with --fresh")
+
+
+def read_json(file: Path) -> Any:
+    """The values of a JSON file, after ``check_schema``."""
+    values = json.loads(file.read_text(encoding="utf-8"))
+    check_schema(values, file)
+    return values
 
 
 def check_schema(values: object, file: Path) -> None:

@@ -380,7 +380,7 @@ def test_a_doubted_token_is_never_learnt_and_its_sentence_is(
     labels = np.zeros(int(pool.offsets[-1]), dtype=np.int32)
     labels[pool.offsets[1:-1]] = 1  # of the first sentence the mention was overlooked
     said = Annotations.of(labels, pool.offsets)
-    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=-1)
+    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=0.0)
     one = trainer(encoders["bert"], pool, said, settings)
     assert not one.clean[0] and one.clean[1:].all()
     one.run(no_progress)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.data import BoolArray, FloatArray, IntArray, Pool
+from harness.errors import CorruptRunError
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.results import StageResult
@@ -69,7 +70,11 @@ def _of_stage(
 ) -> tuple[IntArray, FloatArray, BoolArray]:
     """Labels ``[units]``, their confidence ``[n]``, and which are the student's ``[n]``."""
     recorded = run.annotations(stage.round, pool, task)
-    assert recorded is not None  # every round annotates the pool
+    if recorded is None:  # every round annotates the pool
+        raise CorruptRunError(
+            f"{run.folder.path}: has no record of round {stage.round}'s annotations of the pool; "
+            "run the same command with --fresh"
+        )
     if stage.actor == "annotator":
         return recorded.labels, recorded.confidence, run.carried(stage.round)
     view = run.view(stage.round)

@@ -28,7 +28,7 @@ from harness.data import (
 from harness.errors import CorruptRunError
 from harness.identity import text_key
 from harness.protocols import Variants, Written
-from harness.results import SCHEMA, check_schema
+from harness.results import SCHEMA, check_schema, read_json
 
 T = TypeVar("T")
 
@@ -244,15 +244,9 @@ def _write_selection(path: Path, selection: Selection, seconds: float) -> None:
 
 
 def _read_selection(path: Path) -> tuple[Selection, float]:
-    values = _read_json(path)
+    values = read_json(path)
     rows = {role: np.asarray(values[role], dtype=np.int64) for role in _SELECTED}
     return Selection(**rows), 0.0
-
-
-def _read_json(path: Path) -> Any:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    check_schema(values, path)
-    return values
 
 
 def _write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
@@ -272,7 +266,7 @@ def _write_written(path: Path, written: Written, classes: Sequence[str]) -> None
 
 
 def _read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
-    values = _read_json(path)
+    values = read_json(path)
     rows = values["examples"]
     examples = [row["example"] if kind == "sequence" else tuple(row["example"]) for row in rows]
     ids = tuple(f"generated:{number}" for number in range(1, len(rows) + 1))

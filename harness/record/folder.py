@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.errors import BudgetError, CorruptRunError, RunError, RunHeldError
+from harness.errors import BudgetError, CorruptRunError, HarnessError, RunError, RunHeldError
 from harness.record import layout
-from harness.results import SCHEMA, check_schema
+from harness.results import SCHEMA, read_json
 
 T = TypeVar("T")
 
@@ -152,7 +152,19 @@ class RunFolder:
                 f"{path}: damaged (its checksum is not the one that was written); delete this "
                 "file to have it computed again, or run the same command with --fresh"
             )
-        return read(path)
+        try:
+            return read(path)
+        except HarnessError:
+            raise
+        except Exception as error:  # whatever a codec raises
+            text = " ".join(str(error).split())[:120]
+            raise CorruptRunError(
+                f"{path}: cannot be understood ({text}); run the same command with --fresh"
+            ) from error
+
+    def recorded(self, name: str) -> bool:
+        """Whether a file of that name was written, even if it is gone."""
+        return name in self._checksums
 
     def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
         """Read what ``write_folder`` wrote after a check of every file, likewise."""
@@ -166,9 +178,7 @@ class RunFolder:
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file of this schema version, likewise; else a ``NewerRunError``."""
-        values = json.loads(self.read(name, lambda path: path.read_text(encoding="utf-8")))
-        check_schema(values, self.path / name)
-        return values
+        return self.read(name, read_json)
 
     def _note_checksums(self, checksums: dict[str, str]) -> None:
         self._checksums = checksums
@@ -253,12 +263,11 @@ def _read_checksums(file: Path) -> tuple[dict[str, str], dict[str, str]]:
     if not file.exists():
         return {}, {}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        check_schema(values, file)
+        values = read_json(file)
         found = (values["sha256"], values.get("steps", {}))
         checksums, steps = ({str(k): str(v) for k, v in one.items()} for one in found)
         return checksums, steps
-    except (ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise CorruptRunError(
             f"{file}: damaged ({error}); run the same command with --fresh"
         ) from None

@@ -40,7 +40,15 @@ def run_folder(out: Path, task: str, run_id: str) -> Path:
 
 def run_folders(out: Path, run_id: str = "*") -> list[Path]:
     """The folders of all runs below ``out``, or of those with an id, by name."""
-    return sorted(path.parent for path in out.glob(f"*/{run_id}/{CONFIG}"))
+    return sorted(path for path in out.glob(f"*/{run_id}") if path.is_dir() and is_run(path))
+
+
+def is_run(path: Path) -> bool:
+    """Whether any file of a run is left in a folder, even in one that cannot be opened."""
+    try:
+        return not {CONFIG, RESULT, CHECKSUMS}.isdisjoint(entry.name for entry in path.iterdir())
+    except OSError:
+        return True
 
 
 def annotations_of(round_: int, split: str) -> str:

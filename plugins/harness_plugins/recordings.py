@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,15 @@ from harness.data import Pool
 from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
+from harness.files.label_values import LabelValues
 from harness.identity import occurrence, text_key
 from harness.record import layout
+from harness.record.folder import RunFolder
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Where JSONL rows keep the answer; the first of these that a file has counts for the whole
 file, so that a row without an answer does not fall back to its gold label."""
-CSV_COLUMNS = ("label", "text", "augmented")
+CSV_COLUMNS = (("label", "text"), ("label", "text", "augmented"))
 """The columns of a csv file without a header, as the reference implementation writes it."""
 REFERENCE_ANSWERS = "train_chat_bt"
 """Its file of LLM labels, named so: in this one ``label`` is no gold label."""
@@ -32,16 +33,6 @@ SUPERVISED = "supervised"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelNumber:
-    """A label by its place among the declared ones, counted from 0, as csv files have it."""
-
-    value: int
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """One recorded row.
 
@@ -50,7 +41,7 @@ class Record:
         place: which occurrence of its text it is, 1 for the first.
         key: ``encoding.text_key`` of the text.
         id: of the example, where it is recorded.
-        answer: a label, its number, a list of tags, or None (it abstained).
+        answer: a label, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
     """
 
@@ -97,15 +88,16 @@ def open_variants(file: Path) -> Recording:
         DataError: if the file is wrong, naming the line.
     """
     table = file.suffix.lower() in SEPARATORS
-    return (_from_csv if table else _from_jsonl)(file, answers=False)
+    return _from_csv(file, None) if table else _from_jsonl(file, answers=False)
 
 
-def open_recording(argument: str | None, round_: int) -> Recording:
+def open_recording(argument: str | None, round_: int, classes: Sequence[str]) -> Recording:
     """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
     Args:
         argument: what follows ``replay:``.
         round_: of a run, the round whose answers are meant.
+        classes: of the task, by whose order csv files may number their answers.
 
     Raises:
         CommandError: if there is no such file or run.
@@ -117,7 +109,8 @@ def open_recording(argument: str | None, round_: int) -> Recording:
         )
     path = Path(argument)
     if path.is_file():
-        return _from_csv(path) if path.suffix.lower() in SEPARATORS else _from_jsonl(path)
+        table = path.suffix.lower() in SEPARATORS
+        return _from_csv(path, classes) if table else _from_jsonl(path)
     runs = [path] if path.is_dir() else layout.run_folders(layout.RUNS, argument)
     if len(runs) != 1:
         raise CommandError(f"replay:{argument}: no such file, folder of a run or run id")
@@ -149,18 +142,23 @@ def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
     )
 
 
-def _from_csv(file: Path, *, answers: bool = True) -> Recording:
-    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer."""
-    names = {*CSV_COLUMNS, "llm_label"}
+def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
+    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer.
+
+    Without classes the answers are not read.
+    """
+    known = classes or ()
+    values = LabelValues({name: name for name in known}, dict(enumerate(known)), text=True)
     seen: Counter[str] = Counter()
     records = []
     from_gold = False
-    for line, row in read_records(file, names, CSV_COLUMNS):
+    for line, row in read_records(file, {*CSV_COLUMNS[-1], "llm_label"}, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
         seen[text] += 1
-        answer = _csv_answer(field(row, key, where)) if answers else None
+        cell = field(row, key, where)
+        answer = None if classes is None else _csv_answer(cell, values, classes, where)
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
@@ -170,11 +168,13 @@ def _from_csv(file: Path, *, answers: bool = True) -> Recording:
     return Recording(str(file), records, digest, from_gold=from_gold)
 
 
-def _csv_answer(cell: str) -> str | LabelNumber | None:
-    label = cell.strip()
-    if label in ("", "-1"):
+def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: str) -> str | None:
+    if cell.strip() in ("", "-1") and cell.strip() not in classes:
         return None
-    return LabelNumber(int(label)) if label.isdecimal() else label
+    name = values.name(cell, where)
+    if name not in classes:
+        raise values.refuse(name, where)
+    return name
 
 
 def _record(row: Mapping[str, Any], key: str | None, text: str, place: int, where: str) -> Record:
@@ -214,13 +214,15 @@ def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
 def _from_run(folder: Path, round_: int) -> Recording:
     import pyarrow.parquet as pq
 
+    run = RunFolder(folder)
     files = layout.recorded_annotations(folder, round_)
     if not files:
         raise CommandError(f"replay:{folder}: the run has no annotations of round {round_}")
     digest, records = hashlib.sha256(), []
     for file in files:
         digest.update(file.read_bytes())
-        for row in pq.read_table(file).to_pylist():
+        name = file.relative_to(folder).as_posix()
+        for row in run.read(name, lambda path: pq.read_table(path).to_pylist()):
             confidence = row["confidence"]
             records.append(
                 Record(
@@ -234,16 +236,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     id=row["id"],
                 )
             )
-    return Recording(str(folder), records, digest.hexdigest(), from_gold=_supervised(folder))
-
-
-def _supervised(folder: Path) -> bool:
-    """Whether gold labels had a part in a run, as its manifest says."""
-    file = folder / layout.MANIFEST
-    try:
-        supervised = json.loads(file.read_text(encoding="utf-8")).get("supervised")
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
+    supervised = run.read_json(layout.MANIFEST).get("supervised")
     if not isinstance(supervised, bool):
-        raise DataError(f"{file}: does not say whether the run was supervised")
-    return supervised
+        raise DataError(f"{folder / layout.MANIFEST}: does not say whether the run was supervised")
+    return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.errors import DataError
-from harness_tasks.checking import Schema, checked_rows
+from harness_tasks.checking import checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
 from harness_tasks.files import find_files, same_bytes
 from harness_tasks.hub import HubData, load_hub, title
 from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
+from harness_tasks.roles import Schema
 from harness_tasks.store import Rows, store
 
 _PINNED = re.compile(r"[0-9a-f]{40}")
@@ -90,8 +91,19 @@ def _declared_files(declaration: Declaration, file: Path) -> FileSource:
     for (path,) in files.values():
         if not path.is_file():
             raise DataError(f"{path}: no such file, but {file} names it")
-    notes = _notes_on_copies(files)
+    notes = (*_notes_on_copies(files), *_notes_on_outside(files, file))
     return FileSource(files, (_plain(declaration.sizes),), notes)
+
+
+def _notes_on_outside(files: Mapping[str, tuple[Path, ...]], file: Path) -> Iterator[str]:
+    """Say which files a task takes from elsewhere than below its own folder."""
+    folder = file.parent.resolve()
+    for split, (path,) in files.items():
+        if not path.resolve().is_relative_to(folder):
+            yield (
+                f"{file}: [files] {split} is {path.resolve()}, outside the task's own folder; "
+                "is that meant?"
+            )
 
 
 def _folder_source(folder: Path, declaration: Declaration) -> FileSource:

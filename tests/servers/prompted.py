@@ -35,7 +35,7 @@ def prompted(request: dict[str, Any]) -> str | None:
 
 def _listed(system: str, last: str) -> str:
     """Capitalised words as mentions, all of one type: the same for the same sentence."""
-    text = last.partition("\n")[0].removeprefix("Text: ")
+    text = last.removeprefix("Text:\n```\n").partition("\n```")[0]
     types = _types(system)
     found = [
         {"text": word, "type": types[crc32(word.encode()) % len(types)]}

@@ -17,8 +17,8 @@ import numpy as np
 from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, Pool, TaskCard
 from harness.errors import PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
-from harness_plugins.annotators.llm.answers import Answer, answers_for
 from harness_plugins.annotators.llm.chat import Chat
+from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import Embed, encoder_at, retrieved
 from harness_plugins.llm.calls import Call, Message, Outcome, canonical
 from harness_plugins.llm.collecting import uncollected
@@ -67,7 +67,7 @@ class LlmAnnotator:
         self._encoder, self._embed = encoder, _remembering(encoder_at(encoder))
         self._opener = opener or _open_engine
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels)
+        self._answers = answers_for(task.kind, labels, settings.repeats)
         asked, service = settings.structured, settings.service
         self._chat = Chat(task, structured=service.structured(settings) if asked is None else asked)
         self._choices = tuple(labels) if service.choices and task.kind == "sequence" else ()

@@ -118,7 +118,9 @@ class EncoderStudent:
         seen = pool.take(rows)
         variants = [] if aids.variants is None else [aids.variants.take(rows)]
         pieces = make_pieces(seen, fitted.tokenizer, settings.max_length, *variants)
-        lesson = make_lesson(seen, annotations.take(rows), pieces[0], pieces[-1], settings)
+        lesson = make_lesson(
+            seen, annotations.take(rows), pieces[0], pieces[-1], settings, len(self._classes)
+        )
         given = int((annotations.labels != ABSTAINED).sum())
         if doubted := given - int(lesson.answered.sum()):
             aids.note(

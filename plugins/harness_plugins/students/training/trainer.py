@@ -106,13 +106,13 @@ def train_together(
         model.cpu()
         torch.cuda.empty_cache()
     with _room(plan.checkpoints) as room:
-        torch.save((make, weights, plan), room / "begun.pt")
+        torch.save(weights, room / "begun.pt")
         counts = multiprocessing.get_context("spawn").SimpleQueue()
         launched = PrepareForLaunch(_work, "MULTI_GPU" if cuda else "MULTI_CPU")
         with patch_environment(**_environment(size)):
             processes = start_processes(  # type: ignore[no-untyped-call]
                 launched,
-                args=(room, counts),
+                args=(room, counts, make, plan),
                 nprocs=size,
                 join=False,
                 daemon=True,  # they end with this process, also while the others are started
@@ -162,16 +162,15 @@ def _environment(size: int) -> dict[str, str]:
     return found
 
 
-def _work(room: Path, counts: Any) -> None:
+def _work(room: Path, counts: Any, make: Callable[[], Classifier], plan: Plan) -> None:
     """What each process does; what ends it by an error it leaves in a file."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     rank = os.environ["RANK"]
     try:
-        make, weights, plan = torch.load(room / "begun.pt", weights_only=False)
         team = Team()
         quiet_transformers()
         model = make().to(device())
-        model.load_state_dict(weights)
+        model.load_state_dict(torch.load(room / "begun.pt", weights_only=True))
         torch.manual_seed(plan.seed)
         train(model, plan, _silent if team.rank else lambda *done: counts.put(done), team)
         if team.rank == 0:

@@ -70,13 +70,18 @@ def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:
 
 
 def make_lesson(
-    pool: Pool, said: Annotations, pieces: Pieces, variants: Pieces, settings: Settings
+    pool: Pool,
+    said: Annotations,
+    pieces: Pieces,
+    variants: Pieces,
+    settings: Settings,
+    classes: int = 2,
 ) -> Lesson:
-    """Labels and weights of a pool's units."""
+    """Labels and weights of a pool's units, each of which has one of so many classes."""
     weights = np.ones(len(pool), dtype=np.float32)
     if settings.weighted:
         answered = said.answered
-        weights[answered] = confidence_weights(said.confidence[answered])
+        weights[answered] = confidence_weights(said.confidence[answered], classes)
     per_unit = np.repeat(weights, np.diff(pool.offsets))
     labels = said.labels.astype(np.int64)
     if settings.agreement:
