@@ -746,7 +746,9 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
     resumed = harness_in_a_process("run", *quick)
-    assert "begun with other code of student 'packaged'; what is recorded is kept" in resumed.stderr
+    assert "R2: rounds/00/view.safetensors was made from other inputs or by other code" in (
+        resumed.stderr
+    )
     assert harness_in_a_process("run", *quick, "--fresh").stderr == ""
     assert "other code" not in harness_in_a_process("runs").stdout
 

@@ -72,27 +72,14 @@ def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
     return found
 
 
-def other_code(
-    recorded: Mapping[str, Any], config: Mapping[str, Any], plugins: Plugins
-) -> list[str]:
-    """The parts of a run whose source has changed since, such as ``student 'minilm'``.
-
-    Args:
-        recorded: the run's provenance.
-        config: the run's configuration.
-        plugins: those of today.
-    """
-    then, now = recorded.get("code", {}), code_of(config, plugins)
+def outdated(result: RunResult, plugins: Plugins) -> list[str]:
+    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``."""
+    then, now = result.provenance.get("code", {}), code_of(result.config, plugins)
     return [
         f"{role} {text.removeprefix(f'{role}/')!r}"
-        for role, (_, text) in _named(config).items()
+        for role, (_, text) in _named(result.config).items()
         if then.get(role) is None or then[role] != now.get(role)
     ]
-
-
-def outdated(result: RunResult, plugins: Plugins) -> list[str]:
-    """The parts of a finished run whose source has changed since."""
-    return other_code(result.provenance, result.config, plugins)
 
 
 def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -19,7 +19,7 @@ from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
-from harness.record.provenance import other_code, outdated, provenance
+from harness.record.provenance import outdated, provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
@@ -87,7 +87,7 @@ def _done(run: Run, account: Account, plugins: Plugins) -> RunResult:
     with _opened(run.parts, account):
         for note in run.splits.notes:
             run.watcher.noted(note)
-        _begin(run, account.run_id, plugins)
+        _begin(run, account.run_id)
         plugins.notify("harness_run_started", config=run.config, folder=run.folder.path)
         scorer = Scorer(run.task, run.splits, without_leaked=run.config.without_leaked)
         stages = _rounds(run, scorer, plugins)
@@ -119,7 +119,7 @@ def _opened(parts: Parts, account: Account) -> Iterator[None]:
         yield
 
 
-def _begin(run: Run, run_id: str, plugins: Plugins) -> None:
+def _begin(run: Run, run_id: str) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
     folder, current = run.folder, provenance(run.parts)
     if not folder.has(layout.CONFIG):
@@ -140,13 +140,8 @@ def _begin(run: Run, run_id: str, plugins: Plugins) -> None:
         if earlier.get(key) != current[key]:
             run.watcher.noted(
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
-                f"{_short(current[key])}); --fresh begins it anew"
+                f"{_short(current[key])}); --fresh makes it anew"
             )
-    if changed := other_code(earlier, run.config.model_dump(), plugins):
-        run.watcher.noted(
-            f"this run was begun with other code of {', '.join(changed)}; what is recorded is "
-            "kept; --fresh begins it anew"
-        )
 
 
 def _supervised(parts: Parts) -> bool:
