@@ -158,12 +158,8 @@ def with_keys(
 ) -> Config:
     """The configuration with a part's own keys checked by the model that it registered.
 
-    Args:
-        config: with those keys as written, or checked by another model before.
-        role: the table.
-        name: of the part.
-        model: None: the part takes no key.
-        others: dotted keys that other parts take, for the error message.
+    ``model`` None: the part takes no key; ``others`` are the dotted keys that other parts take,
+    for the error message.
     """
     section: PartConfig = getattr(config, role)
     joined = _joined(role, model)

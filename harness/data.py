@@ -160,7 +160,6 @@ class Gold:
     """The gold labels of a split, for metrics and supervised annotators only.
 
     Attributes:
-        split: the split it belongs to.
         labels: int32 ``[units]``, class indices.
         offsets: int64 ``[n + 1]``.
     """
@@ -349,10 +348,7 @@ class TaskCard:
     """What parts may know of a task: everything but its data and its gold labels.
 
     Attributes:
-        name: the task's name.
-        kind: ``sequence`` or ``token``.
-        metric: ``accuracy`` or ``entity_f1``.
-        labels: label set in class order (token tasks: the entity types).
+        labels: in class order (token tasks: the entity types).
         prompt: for LLM annotators.
         generated: demonstrations written from the label descriptions alone, or None.
         rules: patterns and word lists for the ``rules`` annotator, or None.

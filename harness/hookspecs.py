@@ -6,8 +6,7 @@ installed distribution, or named by ``--plugin MODULE`` or ``--plugin FILE.py``.
 hook may leave out arguments that it does not use.
 
 A plugin that fails in one of these hooks is named on stderr together with its distribution; the
-rest of the program goes on. A registration hook runs when a command first needs the names of its
-parts, and the parts of all plugins are put together.
+rest of the program goes on.
 """
 
 from __future__ import annotations
@@ -93,7 +92,11 @@ def harness_register_commands(app: typer.Typer) -> None:
 
 @hookspec
 def harness_register_tasks(register: Register) -> None:
-    """Offer tasks: ``factory(TaskRequest)`` returns a ``protocols.Task``."""
+    """Offer tasks.
+
+    Runs when a command first needs the names of tasks. ``factory(TaskRequest)`` returns a
+    ``protocols.Task``. The tasks of all plugins are put together.
+    """
 
 
 @hookspec
@@ -107,33 +110,41 @@ def harness_register_services(register: RegisterService) -> None:
 
 @hookspec
 def harness_register_annotators(register: Register, services: Mapping[str, Any]) -> None:
-    """Offer annotators: ``factory(AnnotatorRequest)`` returns a ``protocols.AnyAnnotator``.
+    """Offer annotators.
 
-    ``services`` are all registered ones, by name.
+    Runs when a command first needs the names of annotators, with all registered ``services`` by
+    name. ``factory(AnnotatorRequest)`` returns a ``protocols.AnyAnnotator``. The annotators of all
+    plugins are put together.
     """
 
 
 @hookspec
 def harness_register_students(register: Register) -> None:
-    """Offer students: ``factory(StudentRequest)`` returns a ``protocols.Student``."""
+    """Offer students.
+
+    Runs when a command first needs the names of students. ``factory(StudentRequest)`` returns a
+    ``protocols.Student``. The students of all plugins are put together.
+    """
 
 
 @hookspec
 def harness_register_selectors(register: Register) -> None:
     """Offer selectors, one name a role, and presets.
 
-    The name says the role: ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a
-    ``factory(SelectorRequest)`` that returns a ``TrustSelector``, ``DemonstrationSelector`` or
-    ``QuerySelector``; the factory of ``preset/NAME`` returns a ``SelectorPreset``.
+    Runs when a command first needs the names of selectors. The name says the role:
+    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a ``factory(SelectorRequest)``
+    that returns a ``TrustSelector``, ``DemonstrationSelector`` or ``QuerySelector``; the factory
+    of ``preset/NAME`` returns a ``SelectorPreset``. Those of all plugins are put together.
     """
 
 
 @hookspec
 def harness_register_augmenters(register: Register, services: Mapping[str, Any]) -> None:
-    """Offer augmenters: ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``.
+    """Offer augmenters.
 
-    ``services`` are all registered ones, by name. An augmenter that reads labels says so
-    (``abilities.reads_labels``).
+    Runs when a command first needs the names of augmenters, with all registered ``services`` by
+    name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one that reads labels
+    has ``abilities.reads_labels``. The augmenters of all plugins are put together.
     """
 
 
@@ -141,7 +152,8 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Any])
 def harness_register_table_formats(register: Register) -> None:
     """Offer formats for ``harness table --format``.
 
-    ``factory(table)`` takes a ``report.tables.Table`` and returns the text.
+    Runs when a table is printed. ``factory(table)`` takes a ``report.tables.Table`` and returns
+    the text. The formats of all plugins are put together.
     """
 
 
@@ -149,9 +161,9 @@ def harness_register_table_formats(register: Register) -> None:
 def harness_register_checks(register: Register) -> None:
     """Offer checks of an installation, for ``harness doctor``.
 
-    ``factory(progress)`` takes a ``protocols.Progress``, tries what the plugin needs and returns
-    one line with what it found, or raises an exception that says what is wrong and what to do.
-    All checks run, after those of the core; one that fails stops no other.
+    Runs when ``harness doctor`` does. ``factory(progress)`` takes a ``protocols.Progress``, tries
+    what the plugin needs and returns one line with what it found, or raises an exception that
+    says what is wrong and what to do. The checks of all plugins run, after those of the core.
     """
 
 

@@ -54,10 +54,8 @@ def no_progress(done: int, total: int) -> None:
 class TaskRequest:
     """The argument of a task factory.
 
-    Attributes:
-        spec: as the user wrote it; the argument is a path for ``--task my.toml``.
-        data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
-        declaration_only: nobody will load the data, and it may be missing.
+    ``data`` is the folder of ``--data`` or ``HARNESS_DATA``. With ``declaration_only`` nobody will
+    load the data, and it may be missing.
     """
 
     spec: Spec
@@ -179,9 +177,8 @@ class Written:
 class Estimate:
     """What a step would send, at most, before anything is sent.
 
-    Attributes:
-        cost_usd: None where the price is not known.
-        seconds: at the limits of rate and concurrency; None without such limits.
+    ``cost_usd`` is None where the price is not known, ``seconds`` where no limit of rate or
+    concurrency bounds them.
     """
 
     requests: int
@@ -394,13 +391,7 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run, assembled.
-
-    Attributes:
-        identities: hashes of the task and of what parts read (``abilities.fingerprint``),
-            by role.
-        code: hashes of the source of each part, by role.
-    """
+    """The parts of one run, assembled; by role hashes of what they read, and of their source."""
 
     task: Task
     annotator: AnyAnnotator

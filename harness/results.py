@@ -24,13 +24,8 @@ class _Record(BaseModel):
 class SelectionResult(_Record):
     """How good a selection is, compared with gold labels that the selector never saw.
 
-    Attributes:
-        trusted: number of trusted examples.
-        trusted_precision: share of them with a right label; None if none.
-        trusted_coverage: share of the pool that is trusted.
-        demonstrations: number of demonstrations.
-        demonstrations_accuracy: share of them with a right label; None if none.
-        requested: number of examples to annotate next.
+    Numbers of examples; of those that are trusted or shown the share with a right label (None if
+    there are none); ``trusted_coverage`` is the share of the pool that is trusted.
     """
 
     trusted: int
@@ -44,10 +39,8 @@ class SelectionResult(_Record):
 class Spending(_Record):
     """What was paid for one pool, for writing demonstrations, or for variants.
 
-    Attributes:
-        requests: replies that this run bought (those of other runs are free).
-        tokens: prompt and reply tokens of them.
-        cost_usd: by the prices when they were received.
+    ``requests`` are the replies that this run bought; those of other runs are free. ``cost_usd``
+    is by the prices at the time.
     """
 
     requests: int = 0
@@ -56,11 +49,10 @@ class Spending(_Record):
 
 
 def paid(costs: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a ``StageResult`` about what it paid.
+    """The fields of a ``StageResult`` about costs, from values by what they were paid for.
 
-    Args:
-        costs: by what was paid for, values with ``requests``, ``tokens`` and ``cost_usd``,
-            numbers or an array of them; None and what was free are left out.
+    Each has ``requests``, ``tokens`` and ``cost_usd``, numbers or an array of them; None and what
+    was free are left out.
     """
     fields = tuple(Spending.model_fields)
     sums = {

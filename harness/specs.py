@@ -16,13 +16,7 @@ _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_.-]*=)")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed spec.
-
-    Attributes:
-        name: the registered name of the part.
-        argument: what follows the colon, or None.
-        options: the ``key=value`` pairs, as text.
-    """
+    """A parsed spec: a part's name, what follows the colon, and the ``key=value`` pairs."""
 
     name: str
     argument: str | None = None

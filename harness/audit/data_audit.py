@@ -59,10 +59,8 @@ class Lengths:
 class Mentions:
     """Entities of a token task's split.
 
-    Attributes:
-        without: sentences without any.
-        distinct: distinct mention strings, as written.
-        known: how many of these are mentions in train, too (of train: all).
+    ``without``: sentences without any; ``distinct`` mention strings, as written, and how many of
+    these are mentions in train, too (of train: all).
     """
 
     without: int
@@ -75,11 +73,9 @@ class SplitAudit:
     """One split.
 
     Attributes:
-        rows: its examples.
         exact, near: repeated texts, by either key.
         ambiguous: rows whose exact text carries more than one label in all splits together.
         non_ascii: rows with a character beyond ASCII.
-        lengths: of the examples.
         classes: rows of each label; in token tasks mentions of each type.
         mentions: None in sequence tasks.
     """
@@ -97,12 +93,9 @@ class SplitAudit:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Texts that two splits share.
+    """Distinct texts that two splits share, and the rows of the first split that have one.
 
-    Attributes:
-        texts: distinct texts.
-        rows: rows of the first split that have one of them.
-        different: texts whose labels in the one split are not those in the other.
+    ``different``: texts with other labels in one split than in the other.
     """
 
     texts: int
@@ -122,10 +115,9 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class OtherTask:
-    """What a task shares with another one, by the near key.
+    """Rows that a task shares with another one, by the near key.
 
     Attributes:
-        task: the other one.
         test_in_its_train: rows of our test split in its train split; None without either.
         its_test_in_train: rows of its test split in our train split; None without either.
         rows: rows of all our splits that occur anywhere in it.

@@ -124,12 +124,7 @@ KEYS = ("task", "rounds", "seed", "setting", "limit", "budget_usd")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options as given.
-
-    Attributes:
-        values: keys of the configuration, dotted; None where not given.
-        data, out, config, settings: of ``--data``, ``--out``, ``--config`` and ``--set``.
-    """
+    """The options as given; ``values`` are those for keys of the configuration, dotted."""
 
     values: Mapping[str, Any]
     data: Path | None

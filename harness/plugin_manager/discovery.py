@@ -31,11 +31,8 @@ ENTRY_POINTS = "harness"
 class Found:
     """A plugin before it is imported, or what is wrong with it.
 
-    Attributes:
-        name: in messages.
-        origin: the distribution and its version, or ``BUILT_IN``.
-        aliases: its names for ``--no-plugin``.
-        entry: an entry point; None: a module of the name.
+    ``origin`` is the distribution and its version, or ``BUILT_IN``; ``aliases`` are its names for
+    ``--no-plugin``; without an entry point it is the module of its name.
     """
 
     name: str

@@ -16,14 +16,9 @@ from harness.results import RunResult, load_result
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """One run folder.
+    """One run folder, ``finished``, ``running``, ``stopped`` or ``damaged`` (``problem``).
 
-    Attributes:
-        path: the folder.
-        state: ``finished``, ``running``, ``stopped`` or ``damaged``.
-        stages: stages recorded so far.
-        result: of a finished run.
-        problem: of a damaged one, in words.
+    ``stages`` counts the recorded ones; a finished run has a result.
     """
 
     path: Path

@@ -79,12 +79,8 @@ class Cell:
 class Table:
     """A table, ready to be printed in any format.
 
-    Attributes:
-        title: what it shows.
-        keys: names of the leading columns.
-        stages: names of the others.
-        rows: for each row its keys and its cells (None: no value).
-        percent: whether the values are shares.
+    ``keys`` and ``stages`` name the columns; each row has its keys, and its cells (None: no
+    value). ``percent``: the values are shares.
     """
 
     title: str
@@ -113,13 +109,9 @@ def make_table(
     metric: str = "transductive",
     outdated: Collection[str] = (),
 ) -> Table:
-    """Put finished runs together.
+    """Put finished runs together: names of ``ROWS``, and one of ``METRICS``.
 
-    Args:
-        runs: finished runs.
-        rows: names of ``ROWS``; None: task, annotator and student.
-        metric: a name of ``METRICS``.
-        outdated: ids of runs that were made by other code than today's, to mark them.
+    ``outdated`` are the ids of runs that were made by other code than today's, to mark them.
     """
     keys = tuple(rows or DEFAULT_ROWS)
     for key in keys:

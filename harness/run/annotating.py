@@ -21,11 +21,9 @@ from harness.run.steps import Run, Step, recorded
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """What the first round begins with.
+    """What the first round begins with: demonstrations (None: zero-shot).
 
-    Attributes:
-        demonstrations: to show; None: zero-shot.
-        written: those that the annotator wrote, and their cost; None where it writes none.
+    ``written`` are those that the annotator wrote, with their cost; None where it writes none.
     """
 
     demonstrations: Demonstrations | None
@@ -37,11 +35,10 @@ class Annotated:
     """What an annotator's stage leaves.
 
     Attributes:
-        stage: R0 or R1, R3, R5, ...
         train: the pool's labels after it.
         scored: labels of the splits that only score it (test, validation), where it has any.
         requested: examples of the pool that the annotator had to label.
-        seconds: that annotating the pool took.
+        seconds: of annotating the pool.
         written: the demonstrations that it wrote in this stage.
     """
 

@@ -29,14 +29,9 @@ TARGETS = 65_536
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feedback:
-    """What a round leaves for the next one.
+    """What a round leaves for the next one: labels, selection, and views with their hashes.
 
-    Attributes:
-        annotations: the pool's labels after the round, with the student's label in
-            place of the annotator's where it is trusted.
-        views: the student's view of each pool, by split.
-        selection: trusted, demonstrations, requested.
-        digests: a hash of each view.
+    In ``annotations`` the student's label stands in place of the annotator's where it is trusted.
     """
 
     annotations: Annotations

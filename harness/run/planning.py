@@ -16,11 +16,9 @@ from harness.run.splits import Splits
 class PlannedStep:
     """One step of a run that asks a language model.
 
-    Attributes:
-        stage: R0, R1, R3, ...; R2 for variants.
-        what: ``written``, ``train``, ``test`` or ``variants``, as in ``StageResult.spending``.
-        estimate: an upper bound: later stages ask only for what the selector requests,
-            and replies that are recorded already cost nothing.
+    ``what`` is ``written``, ``train``, ``test`` or ``variants``, as in ``StageResult.spending``.
+    The estimate is an upper bound: later stages ask only for what the selector requests, and
+    recorded replies cost nothing.
     """
 
     stage: str

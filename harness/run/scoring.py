@@ -21,10 +21,7 @@ from harness.run.training import Trained
 class Scorer:
     """Compares labels with gold labels: the only place in a run that does.
 
-    Args:
-        task: whose metric it is.
-        splits: with their gold labels.
-        without_leaked: also score the test rows whose text does not occur in the pool.
+    ``without_leaked``: also score the test rows whose text does not occur in the pool.
     """
 
     def __init__(self, task: TaskCard, splits: Splits, *, without_leaked: bool) -> None:
@@ -88,9 +85,8 @@ class Scorer:
     def _scores(self, train: IntArray, others: Mapping[str, IntArray]) -> dict[str, Any]:
         """The scores of a ``StageResult``, by the names of its fields.
 
-        Args:
-            train: class indices, int ``[units]``, of the pool.
-            others: of other splits by name; a split that is missing has no score.
+        From class indices, int ``[units]``, of the pool, and of other splits by name; a split that
+        is missing has no score.
         """
         found = {
             name: score(others[name], split.gold, self._task)

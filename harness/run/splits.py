@@ -31,14 +31,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """What a run works on.
+    """The data of a run: the pool, and what scores it.
 
     Attributes:
-        train: the pool.
         test: None in the transductive setting.
-        validation: None unless it was asked for.
+        validation: None unless ``validation`` is set.
         notes: what the user should know of the data, one line each.
-        origin: where the data comes from, for the result's provenance.
+        origin: where the data comes from, for the provenance.
     """
 
     train: Split
@@ -77,7 +76,7 @@ def splits_of(config: Config, task: Task) -> Splits:
 def load_splits(
     task: Task, *, inductive: bool, limit: int | None, seed: int, validation: float = 0.0
 ) -> Splits:
-    """Load and draw the splits.
+    """Load and draw the splits, at most ``limit`` examples of each.
 
     The seed always draws the order of the examples, also without a limit: some data sets
     are sorted by class, and a position must not hint at a label.
@@ -85,7 +84,7 @@ def load_splits(
     Args:
         task: the source of the data.
         inductive: also load the test split.
-        limit: greatest number of examples of each split.
+        limit: None: all.
         seed: of the order and of what a limit leaves out.
         validation: 0 for none; else the task's own validation split or, where it has none,
             this share of train.
@@ -142,8 +141,8 @@ def _validation(
     left, kept = train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
     again = len(set(left.pool.texts) & set(kept.pool.texts))
     notes.append(
-        f"validation: {len(kept.pool)} of {len(train.pool)} train examples, stratified and drawn "
-        f"by seed {seed}, are not in the pool"
+        f"validation: {len(kept.pool)} of {len(train.pool)} train examples, stratified, are held "
+        f"out of the pool by seed {seed}"
         + (f"; {again} of their texts occur in it" if again else "")
     )
     named = Split(replace(kept.pool, split="validation"), replace(kept.gold, split="validation"))

@@ -34,9 +34,8 @@ DOING: Mapping[Kind, tuple[str, str]] = {
 class Ledger:
     """What the steps of a run note as they go.
 
-    Attributes:
-        record: the record that counts what is bought now (``Account.record``).
-        renewed: whether a recorded step had to be done again.
+    ``record`` counts what is bought now (``Account.record``); ``renewed``: a recorded step had to
+    be done again.
     """
 
     record: str = ""

@@ -19,13 +19,10 @@ from harness.run.steps import Run, recorded
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What training leaves.
+    """What training leaves: by split the student's views, and a hash of each.
 
-    Attributes:
-        views: the student's view of each split.
-        digests: a hash of each view.
-        seconds: of making variants in this round, training and viewing.
-        variants: those that this round made, with their cost; None where it made none.
+    ``seconds`` are those of making variants in this round, training and viewing; ``variants``
+    those that this round made, None where it made none.
     """
 
     views: Mapping[str, StudentView]

@@ -31,10 +31,8 @@ def task_page(
 ) -> Iterator[RenderableType]:
     """The blocks of the page, from top to bottom.
 
-    Args:
-        task: one with ``abilities.declared`` shows more.
-        missing: why there is no data, if there is none.
-        students: names of the registered students that serve the task's kind.
+    ``missing`` says why there is no data, if there is none; ``students`` are the names of those
+    that serve the task's kind.
     """
     card = task.card
     declared: Mapping[str, Any] = abilities.declared(task)
