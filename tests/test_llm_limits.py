@@ -12,15 +12,15 @@ import pytest
 from aiohttp import web
 
 from harness.errors import BudgetError, CommandError, ServiceError
+from harness.testing.answers import completion
+from harness.testing.faults import Faults
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.failures import TransientError
 from harness_plugins.llm.send.pacing import Bucket, Lane
 from harness_plugins.llm.send.refusals import pause_of
 from harness_plugins.llm.send.retries import LONGEST_SECONDS, Attempts, backoff
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
-from tests.servers.answers import completion
-from tests.servers.chat import ChatServer, running
-from tests.servers.faults import Faults
 
 
 class Clock:

@@ -157,8 +157,9 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
         seen[text] += 1
-        cell = field(row, key, where)
-        answer = None if classes is None else _csv_answer(cell, values, classes, where)
+        answer = None
+        if classes is not None:
+            answer = _csv_answer(field(row, key, where), values, classes, where)
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
