@@ -24,7 +24,6 @@ from harness.specs import Spec, parse_spec
 
 if TYPE_CHECKING:
     import typer
-    from pydantic import BaseModel
 
 ORDER = ("tryfirst", "trylast", "hookwrapper", "wrapper")
 """Marks of pluggy without effect here, since each plugin is called alone, in a fixed order."""
@@ -227,16 +226,9 @@ class Plugins:
         parts = self._parts[kind]
 
         def register(
-            name: str,
-            factory: Any,
-            *,
-            summary: str = "",
-            kinds: Sequence[str] = BOTH,
-            config: type[BaseModel] | None = None,
-            default: bool = False,
-            reads: str = "",
+            name: str, factory: Any, *, kinds: Sequence[str] = BOTH, **options: Any
         ) -> None:
-            part = Part(kind, name, factory, summary, tuple(kinds), plugin, config, default, reads)
+            part = Part(kind, name, factory, plugin, tuple(kinds), **options)
             wrong = wrong_with(part, kinds)
             if wrong is None and name in parts:
                 wrong = f"{kind} {name!r} is already registered by {parts[name].plugin}"

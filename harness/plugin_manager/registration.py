@@ -33,9 +33,9 @@ class Part:
     kind: str
     name: str
     factory: Any
-    summary: str
-    serves: tuple[str, ...]
     plugin: str
+    serves: tuple[str, ...]
+    summary: str = ""
     config: type[BaseModel] | None = None
     default: bool = False
     reads: str = ""

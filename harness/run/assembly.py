@@ -92,14 +92,13 @@ def annotator_of(config: Config, task: Task, plugins: Plugins) -> tuple[Config, 
     Where the user names none and the task's own sends no messages, it is the default annotator.
     """
     config = checked(config, plugins)
-    if config.annotator.spec is None and task.default_annotator is None:
-        config = _set(config, "annotator", spec=plugins.default("annotator"))
-    resolved = _resolve(config, task, plugins)
-    annotator = _annotator(resolved, task, plugins)
-    if config.annotator.spec is None and abilities.messages(annotator) is None:
-        config = _set(config, "annotator", spec=plugins.default("annotator"))
-        resolved = _resolve(config, task, plugins)
-        annotator = _annotator(resolved, task, plugins)
+    given = config.annotator.spec
+    for spec in (given or task.default_annotator, given or plugins.default("annotator")):
+        if spec is not None:
+            resolved = _resolve(_set(config, "annotator", spec=spec), task, plugins)
+            annotator = _annotator(resolved, task, plugins)
+            if abilities.messages(annotator) is not None:
+                break
     return resolved, annotator
 
 
