@@ -135,7 +135,7 @@ def interrupt(number: int, frame: object) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An error of somebody else's code, with its type, on one line."""
+    """An unexpected error, with its type, on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 

@@ -1,7 +1,7 @@
 """Comma- and tab-separated files, read strictly, with or without a header.
 
-Quotes as in RFC 4180: a field with a separator, a quote or a line break stands in double
-quotes, a quote within it is doubled. Nothing is guessed: a quote that is not closed, or a
+Quotes as in RFC 4180: double quotes enclose a field with a separator, a quote or a line break,
+and a quote within it is doubled. Nothing is guessed: a quote that is not closed, or a
 row with another number of columns than the first, is refused. Only the separator of a
 ``.csv`` file may be another one, if its header or a first line ``sep=;`` shows it:
 spreadsheets write semicolons in countries that write decimal commas.

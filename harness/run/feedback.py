@@ -31,7 +31,7 @@ TARGETS = 65_536
 class Feedback:
     """What a round leaves for the next one: labels, selection, and views with their hashes.
 
-    In ``annotations`` the student's label stands in place of the annotator's where it is trusted.
+    In ``annotations`` the trusted rows have the student's label in place of the annotator's.
     """
 
     annotations: Annotations

@@ -15,7 +15,7 @@ from harness.run.training import fit
 def keep_student(run: Run) -> None:
     """Train and keep the last round's student, if ``student.save`` is set and it was not kept.
 
-    No annotator is asked: the student learns from the recorded annotations with the same seed,
+    This asks no annotator: the student trains on the recorded annotations with the same seed,
     so on the same machine it is the one that was scored. Records stay as they are; a note says
     for how many examples the new student predicts another label (another machine or version).
     """

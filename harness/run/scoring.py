@@ -32,7 +32,7 @@ class Scorer:
 
     @property
     def leaked(self) -> int | None:
-        """Test rows that the scores without leaked rows leave out; None if not asked for."""
+        """Test rows that the scores without leaked rows leave out; None without them."""
         return None if self._leaked is None else int(self._leaked.sum())
 
     def annotator_stage(self, annotated: Annotated) -> StageResult:

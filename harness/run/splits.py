@@ -63,7 +63,7 @@ class Splits:
 
 
 def splits_of(config: Config, task: Task) -> Splits:
-    """The splits of the run that a resolved configuration stands for; see ``load_splits``."""
+    """The splits of the run of a resolved configuration; see ``load_splits``."""
     return load_splits(
         task,
         inductive=config.setting == "inductive",
