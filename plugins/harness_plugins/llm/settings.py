@@ -48,7 +48,7 @@ class LlmKeys(BaseModel):
     """The configuration keys of annotators that ask a language model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-    manners: ClassVar[frozenset[str]] = frozenset(
+    not_identifying: ClassVar[frozenset[str]] = frozenset(
         {
             *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
             *("transport", "batch", "key_env", "key_file"),
