@@ -19,7 +19,6 @@ from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings
 from tests.asking import ask, calls_for, settings_for
 
-
 BACKENDS = ("thin", "client", "litellm")
 """JSON over HTTP, the vendor's client, and the router of providers."""
 KEYS = tuple(

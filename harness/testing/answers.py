@@ -8,7 +8,6 @@ from zlib import crc32
 
 from harness.testing.prompted import prompted
 
-
 LABELS = ("negative", "positive")
 
 

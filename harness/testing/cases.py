@@ -19,7 +19,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 Outcome = Literal["answer", "retry", "wait", "adapt", "abstain", "stop"]
 Delivery = Literal["whole", "gzip", "chunked", "cut", "torn", "reset", "trickle", "hang"]
 ORDINARY = "ordinary"

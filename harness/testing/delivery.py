@@ -9,7 +9,6 @@ from aiohttp import web
 
 from harness.testing.cases import Case
 
-
 TRICKLE_SECONDS = 0.05
 PIECE_BYTES = 7
 """Of a chunked body: small, so that characters of several bytes are torn apart, too."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from harness.testing.cases import Case, dialect
 
-
 KINDS = tuple(case.name for case in dialect("faults").case)
 PASSING = tuple(case.name for case in dialect("faults").case if case.outcome in ("retry", "wait"))
 """Kinds after which the same request may be sent again."""

@@ -9,7 +9,6 @@ from typing import Any
 from harness.testing.answers import last_text
 from harness.testing.cases import Case, dialect
 
-
 CHAT_PATH = "chat/completions"
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-
 WORDS = (
     *("river", "stone", "window", "lamp", "garden", "market", "letter", "cloud", "bridge"),
     *("engine", "paper", "silver", "music", "winter", "doctor", "island", "kitchen", "forest"),

@@ -34,7 +34,6 @@ from harness.testing.delivery import arrived, deliver
 from harness.testing.faults import PASSING, Faults
 from harness.testing.playing import chat_of, played, share_of
 
-
 SHARE = 0.3
 """Of the texts that meet a case of a dialect, where none is named."""
 SOME = share_of(SHARE)
