@@ -62,6 +62,8 @@ class Case(BaseModel):
     ``reset`` nothing, ``trickle`` a byte at a time, ``hang`` never."""
     native: bool = False
     """In the vendor's own protocol, not chat completions."""
+    routed: bool = True
+    """Whether a router of providers hands it on; some it cannot read, or follows elsewhere."""
     text: str = "$ANSWER"
     """Of an answer: the reply's text."""
     finish: str = "stop"

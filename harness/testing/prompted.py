@@ -39,7 +39,7 @@ def _listed(system: str, last: str) -> str:
         {"text": word, "type": types[crc32(word.encode()) % len(types)]}
         for word in re.findall(r"(?:(?<= )|^)[A-Z][\w]+(?= |$)", text)[:3]
     ]
-    return json.dumps({"mentions": found} if '"mentions"' in system else found)
+    return f'{{"mentions": {json.dumps(found)}}}' if '"mentions"' in system else json.dumps(found)
 
 
 def _types(system: str) -> Sequence[str]:
@@ -56,12 +56,11 @@ def _written(count: int, order: str) -> str:
     if '"mentions"' not in order:
         return json.dumps(texts)
     kind = re.search(r"mention of the type (\w+) each", order)
-    if kind is None:
-        return json.dumps([{"text": text, "mentions": []} for text in texts])
-    names = [rng.choice(NAMES) for _ in texts]
-    return json.dumps(
-        [
-            {"text": f"{text} {name} .", "mentions": [{"text": name, "type": kind[1]}]}
-            for text, name in zip(texts, names, strict=True)
-        ]
-    )
+    names = [rng.choice(NAMES) if kind else "" for _ in texts]
+    return f"[{', '.join(_example(*pair, kind) for pair in zip(texts, names, strict=True))}]"
+
+
+def _example(text: str, name: str, kind: re.Match[str] | None) -> str:
+    marked = [{"text": name, "type": kind[1]}] if kind else []
+    whole = f"{text} {name} ." if kind else text
+    return f'{{"text": {json.dumps(whole)}, "mentions": {json.dumps(marked)}}}'

@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness_plugins.llm.backends.responses import MOST_BYTES, OversizeError
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
 
+FAILED = frozenset({"error", "abort", "insufficient_system_resource", "network_error"})
+"""``finish_reason`` of a generation that the server itself gave up: there is no answer."""
 MOST_TOKENS = 10**9
 """A usage above it is a mistake of the server."""
 
@@ -42,7 +45,8 @@ def request_of(call: Call) -> dict[str, Any]:
 def reply_of(body: Any, call: Call) -> Reply:
     """The reply in a response body.
 
-    Thoughts (``reasoning_content``) are not part of it. Without usage, tokens are counted here.
+    Thoughts (``reasoning_content``, ``reasoning``) are not part of it, unless there is nothing
+    else: some servers put whole answers there. Without usage, tokens are counted here.
 
     Raises:
         TransientError: if the body is no complete answer.
@@ -53,8 +57,17 @@ def reply_of(body: Any, call: Call) -> Reply:
     if not isinstance(message, dict):
         raise TransientError("the reply has no message")
     text, finish = _text(message), str(choice.get("finish_reason") or "stop")
-    if not text and message.get("refusal"):
-        text, finish = str(message["refusal"]), "refusal"
+    failed = {finish, _further(choice, "native_finish_reason")} & FAILED
+    if failed or choice.get("error"):
+        raise TransientError(f"the generation failed ({', '.join(failed) or 'error'})")
+    if not text and (refusal := _further(message, "refusal")):
+        text, finish = refusal, "refusal"
+    elif not text and finish == "stop":  # a thought that was cut off is no answer
+        text = _further(message, "reasoning_content", "reasoning")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # halves of a character fit into no file
+    if len(text) > MOST_BYTES:
+        raise OversizeError
     prompt, completion, cached = _usage(body.get("usage"))
     estimated = prompt is None or completion is None
     if prompt is None:
@@ -92,6 +105,13 @@ def _text(message: Mapping[str, Any]) -> str:
             if isinstance(part, dict) and part.get("type") in ("text", "output_text")
         )
     return content if isinstance(content, str) else ""
+
+
+def _further(message: Mapping[str, Any], *names: str) -> str:
+    """The first of these fields that holds a text; a router keeps those apart that it adds."""
+    apart = message.get("provider_specific_fields")
+    fields = {**message, **(apart if isinstance(apart, dict) else {})}
+    return next((fields[name] for name in names if isinstance(fields.get(name), str)), "")
 
 
 def _usage(usage: Any) -> tuple[int | None, int | None, int]:
