@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.protocols import Account, AnnotatorRequest
+from harness.testing.answers import answer
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
 from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
@@ -19,7 +20,6 @@ from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings, Pace
 from harness_plugins.llm.settings import settings_of as settings_with
-from tests.servers.answers import answer
 
 MODEL = "gpt-3.5-turbo"
 SERVICES = {service.name: service for service in (OPENAI, LITELLM, TRANSFORMERS)}

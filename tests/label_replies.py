@@ -124,6 +124,7 @@ _SURE = {
             "ｐｏｓｉｔｉｖｅ",
             "Is it negative? The answer is positive.",
             "I apologise for the delay. The label is positive.",
+            "Positive: yes. Negative: no.",
             "I'm sorry to say so, but it is positive.",
         ],
         "negative": [
@@ -158,7 +159,6 @@ _SURE = {
         "description": [
             "description",
             "This falls under 'description'.",
-            "description of a reason",
         ],
         "abbreviation": ["Abbreviation", "ABBREVIATION."],
         "entity": ["entity", "Entity (an animal)", "It is an entity, such as a food."],
@@ -350,7 +350,6 @@ _UNSURE = {
             *('["positive", "negative"]', '{"label": ["positive", "negative"]}'),
             '{"a": "positive", "b": "negative"}',
             "Negative: 0.2, positive: 0.8",
-            "Positive: yes. Negative: no.",
             "The acting is positive, the script is negative.",
             "Answer: positive\nAnswer: negative",
             "Label: positive. Label: negative.",
@@ -416,6 +415,7 @@ _UNSURE = {
             "The question asks for a description of an entity",
         ],
         NONE: [
+            "description of a reason",
             "person",
             "identity",
             "numeric",

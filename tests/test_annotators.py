@@ -25,7 +25,8 @@ from harness.data import (
 )
 from harness.errors import CommandError, DataError, NotRecordedError, TaskError
 from harness.protocols import no_progress
-from harness.record.codecs import write_annotations
+from harness.record.codecs import annotations_file, write_annotations
+from harness.record.folder import RunFolder
 from harness_plugins.annotators.embedding import ridge_scores, vote
 from tests.factories import (
     annotator,
@@ -281,11 +282,10 @@ def test_a_missing_recording_is_refused(
 
 
 def record(folder: Path, round_: int, task: TaskCard, pool: Pool, said: Annotations) -> None:
-    name = "annotations" if pool.split == "train" else f"annotations.{pool.split}"
-    file = folder / f"rounds/{round_:02d}/{name}.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_annotations(file, said, pool, task.classes, seconds=1.0)
-    (folder / "manifest.json").write_text('{"schema": 1, "supervised": false}')
+    name = annotations_file(round_, pool.split)
+    run = RunFolder(folder)
+    run.write(name, lambda path: write_annotations(path, said, pool, task.classes, seconds=1.0))
+    run.write_text("manifest.json", '{"schema": 1, "supervised": false}')
 
 
 def test_replay_repeats_the_rounds_and_splits_of_a_run(tmp_path: Path) -> None:

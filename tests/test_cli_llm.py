@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.cache import ReplyCache
 from tests.commands import call, message, succeeded
-from tests.servers.chat import ChatServer, running
 
 PRICED = ("--set", "annotator.price_input=1", "--set", "annotator.price_output=1")
 

@@ -31,6 +31,7 @@ OTHER_VALUES: dict[str, Any] = {
     "annotator.samples": 3,
     "annotator.structured": True,
     "annotator.logprobs": True,
+    "annotator.repeats": "first",
     "annotator.parameters": {"top_p": 0.5},
     "demonstrations.generated": False,
     "demonstrations.shots": 4,

@@ -127,7 +127,7 @@ WRONG_CSV = {
     "unknown label": ("up,a\nupp,b\n", ":2: the task has no label 'upp'", "'up'?"),
     "unknown number": ("1,a\n2,b\n", ":2: no label has the number 2", "0 down, 1 up"),
     "no gold label": ("1,a\n-1,b\n", ":2: no label has the number -1", "no gold label"),
-    "two signs": ("1,a\n+-1,b\n", ":2: the task has no label '+-1'", "known"),
+    "two signs": ("1,a\n+-1,b\n", ":2: the task has no label '+-1'", "known: down, up"),
     "two minus signs": ("1,a\n--1,b\n", ":2: the task has no label '--1'", "known"),
     "endless number": (f"1,a\n{'9' * 5000},b\n", ":2: the task has no label '999", "known"),
     "empty text": ('up,a\nup,""\n', ":2: the text is empty", "remove the row or fill it"),
@@ -142,7 +142,7 @@ WRONG_CSV = {
     "header of four": ("id,x,Text,Label\n1,2,a,up\n", ":1: the first row looks like", "needed"),
     "lone CR": ("text,label\ra,up\r", ":1: a line break of a lone CR", "LF or CRLF"),
     "NUL": ("up,a\nup,b\0c\n", ":2: a NUL byte (column 5)", "damaged"),
-    "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "'é' in Windows-1252"),
+    "Windows-1252": (b"up,a\nup,caf\xe9\n", ":2: not UTF-8 (byte 7)", "WINDOWS-1252 ('up,café')"),
 }
 
 
@@ -154,7 +154,7 @@ def test_wrong_csv(tmp_path: Path, content: str | bytes, begins: str, more: str)
 
 
 def test_a_first_row_of_an_example_is_no_header(tmp_path: Path) -> None:
-    rows = read(write(tmp_path, "train.csv", "up,text\n0,label\n"))
+    rows = read(write(tmp_path, "train.csv", "up,text\ndown,label\n"))
     assert list(rows.pool.texts) == ["text", "label"]
 
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
+import time
 import unicodedata
-from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data import ABSTAINED
-from harness_plugins.annotators.llm.labels import LabelReader
+from harness.errors import TaskError
+from harness_plugins.annotators.llm.reading.labels import LabelReader
+from harness_plugins.annotators.llm.reading.mentions import MentionReader
+from tests.label_kinds import KINDS
 from tests.label_replies import REPLIES, LabelReply
 
+OF_KINDS = [
+    pytest.param(labels, text, label, id=f"{kind}: {text[:40]!r}")
+    for kind, by_labels in KINDS.items()
+    for labels, by_label in by_labels.items()
+    for label, texts in by_label.items()
+    for text in texts
+]
 LABEL_SETS = sorted({reply.labels for reply in REPLIES})
 LABEL_SET = st.sampled_from(LABEL_SETS)
 GLUE = st.sampled_from(
@@ -39,11 +50,79 @@ def test_table(reply: LabelReply) -> None:
     assert "\n" not in reading.reason
 
 
-def test_the_table_is_large_enough() -> None:
-    answered = Counter(reply.label is not None for reply in REPLIES)
-    assert answered[True] >= 100
-    assert answered[False] >= 100
-    assert len({(reply.labels, reply.text, reply.finish) for reply in REPLIES}) == len(REPLIES)
+@pytest.mark.parametrize(("labels", "text", "label"), OF_KINDS)
+def test_kinds(labels: tuple[str, ...], text: str, label: str | None) -> None:
+    reading = LabelReader(labels).read(text)
+    assert (None if reading.label == ABSTAINED else labels[reading.label]) == label, reading
+    assert bool(reading.reason) == (label is None)
+
+
+def test_labels_that_cannot_be_told_apart_are_refused() -> None:
+    with pytest.raises(TaskError, match="two labels of the task are called 'A'"):
+        LabelReader(("A", "B", " A "))
+
+
+def test_ten_thousand_garbled_replies() -> None:
+    rng = random.Random(0)
+    replies = [(reply.labels, reply.text) for reply in REPLIES]
+    replies += [(param.values[0], param.values[1]) for param in OF_KINDS]  # type: ignore[misc]
+    readers = {labels: LabelReader(labels) for labels, _ in replies}
+    mentions = MentionReader(("PER", "ORG"))
+    for _ in range(10_000):
+        labels, text = rng.choice(replies)
+        for _ in range(rng.randint(1, 4)):
+            text = garbled(text, rng.choice(replies)[1], rng)
+        began = time.process_time()
+        label, reason = readers[labels].read(text, rng.choice(("stop", "length")))
+        mentions.read(text)
+        assert time.process_time() - began < 1, text[:100]
+        assert (label == ABSTAINED) == bool(reason)
+
+
+def garbled(text: str, other: str, rng: random.Random) -> str:
+    """With something cut out, doubled, put in from another reply, or made much longer."""
+    one, two = sorted(rng.choices(range(len(text) + 1), k=2))
+    piece = text[one:two]
+    noise = "".join(
+        rng.choices("\ud800\u200b\u00ad\x00\x1b<>[]{}()\"'`*_#|\\/-:?.,\n 否\u0e31", k=4)
+    )
+    return rng.choice(
+        [
+            text[:one] + text[two:],
+            text[:two] + piece + text[two:],
+            text[:one] + other + text[one:],
+            text[:one] + noise + text[one:],
+            text[:one] + piece * rng.choice((2, 50, 300)) + text[two:],
+            text[:one],
+            text[one:] + text[:one],
+            text.swapcase(),
+        ]
+    )[:5_000]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["label is ", "positive ", "positive: no. ", "is positive, ", "not ", "<think>", "</think>",
+     "_", "*", "a_", "!", "\n", "[", "{", "```", "'", '"', "<", "answer: ", "1. ", "是",
+     "the most ", "~~", "\u00ad", '{"label": "', "[1,", "\nText:", "&amp;", "(", " - ", "?",
+     "assistantfinal"],
+)  # fmt: skip
+def test_a_reply_of_a_megabyte_is_read_within_a_second(piece: str) -> None:
+    text = (piece * (1_000_000 // len(piece)))[:999_000]
+    labels, mentions = LabelReader(("negative", "positive")), MentionReader(("PER", "ORG"))
+    for read in (labels.read, mentions.read):
+        began = time.process_time()
+        read(text)
+        assert time.process_time() - began < 1
+    assert "longer than 1 MB" in labels.read(text + piece * 1_000_000).reason
+
+
+def test_the_answer_at_the_end_of_a_long_reply_is_read() -> None:
+    read = LabelReader(("negative", "positive")).read
+    thoughts = "The text is long and I wonder about it. " * 2_000
+    assert read(f"{thoughts}\nFinal answer: positive").label == 1
+    assert read(f"<think>{thoughts} negative</think>positive").label == 1
+    assert "too long" in read(f"{thoughts} It is positive.").reason
 
 
 @pytest.mark.parametrize("labels", LABEL_SETS, ids=str)

@@ -63,7 +63,7 @@ def annotate(
 
 def text_of(call: Call) -> str:
     """The text of the query."""
-    return call.messages[-1].content.removeprefix("Text: ").partition("\n\n")[0]
+    return call.messages[-1].content.removeprefix("Text:\n```\n").split("\n```")[0]
 
 
 def by_text(answers: dict[str, Any]) -> Model:
@@ -78,7 +78,7 @@ def shown(texts: Sequence[str], labels: Sequence[int], nearest: Any = None) -> D
 
 def test_it_is_all_that_an_llm_annotator_is() -> None:
     asked = annotator(SENTIMENT, by_text({}))
-    assert abilities.asks_service(asked) and abilities.fingerprint(asked)
+    assert hasattr(asked, "open") and abilities.fingerprint(asked)
     assert abilities.writer(asked) and abilities.messages(asked) and abilities.describe(asked)
     assert abilities.estimate(asked, text_pool(["good"]), 0) is not None
     assert asked.needs_gold is False
@@ -138,8 +138,8 @@ def test_the_query_stands_behind_the_demonstrations_in_their_order(tmp_path: Pat
     first, second = model.calls
     assert [m.role for m in first.messages] == ["system", *["user", "assistant"] * 2, "user"]
     assert [m.content for m in first.messages[2::2]] == ["negative", "negative"]
-    texts = [m.content.partition("\n")[0] for m in second.messages[1::2]]
-    assert texts == ["Text: d1", "Text: d2", "Text: d0", "Text: b"]
+    texts = [m.content.split("\n")[2] for m in second.messages[1::2]]
+    assert texts == ["d1", "d2", "d0", "b"]
 
 
 def test_the_nearest_demonstrations_are_retrieved_and_never_the_example_itself() -> None:
@@ -148,7 +148,7 @@ def test_the_nearest_demonstrations_are_retrieved_and_never_the_example_itself()
     asked = annotator(SENTIMENT, by_text({}))
     chat = asked.messages(text_pool(["a lovely warm film"]), given)[0]
     answers = [content for role, content in chat if role == "assistant"]
-    found = [content.partition("\n")[0][6:] for role, content in chat if role == "user"]
+    found = [content.split("\n")[2] for role, content in chat if role == "user"]
     assert answers[:2] == ["positive", "positive"]
     assert set(found[:2]) == {"a charming warm film", "a warm and lovely movie"}
     assert len(found) == 4
@@ -445,7 +445,7 @@ def test_a_hundred_thousand_answers_are_understood_quickly(tmp_path: Path) -> No
     # The measurement with the cache is tests/benchmarks/understanding.py; this guards the order.
     import time
 
-    from harness_plugins.annotators.llm.answers import LabelAnswers
+    from harness_plugins.annotators.llm.reading.answers import LabelAnswers
 
     replies = [
         Reply(f"The label is {'positive' if i % 2 else 'negative'}. {i}") for i in range(2000)

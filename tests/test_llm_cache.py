@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import CorruptRunError, NewerRunError, RunError
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.cache import ReplyCache, Stored
 from harness_plugins.llm.calls import Call, Message, Reply
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
-from tests.servers.chat import ChatServer, running
 
 CALL = Call(
     endpoint="http://127.0.0.1:1/v1",

@@ -18,17 +18,19 @@ from harness.config import DemonstrationsConfig
 from harness.errors import CommandError, ConfigError
 from harness.protocols import AnnotatorRequest
 from harness.specs import parse_spec
+from harness.testing.faults import KINDS
+from harness.testing.service import ChatServer, running
+from harness_plugins.llm.backends.litellm import LitellmBackend
+from harness_plugins.llm.backends.openai import openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import keys_of
 from harness_plugins.llm.secrets import Redactor, Secret
-from harness_plugins.llm.services.litellm import LITELLM, LitellmBackend
-from harness_plugins.llm.services.openai import OPENAI, openai_keys
+from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmKeys, LlmSettings
 from tests.asking import call_of, settings_for, settings_of
 from tests.commands import call, message
 from tests.factories import sequence_card
-from tests.servers.chat import ChatServer, running
-from tests.servers.faults import KINDS
 
 
 @pytest.fixture

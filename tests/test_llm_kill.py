@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.testing.faults import Faults
+from harness.testing.service import ChatServer, running
 from tests.killing import IN_FLIGHT, begin, end_again_and_again, finish, group_lives, rows, until
-from tests.servers.chat import ChatServer, running
 from tests.servers.deliveries import DeliveryServer, delivering
-from tests.servers.faults import Faults
 
 TIMES = 3
 ENDS = {

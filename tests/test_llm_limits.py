@@ -12,15 +12,15 @@ import pytest
 from aiohttp import web
 
 from harness.errors import BudgetError, CommandError, ServiceError
+from harness.testing.answers import completion
+from harness.testing.faults import Faults
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.failures import TransientError
 from harness_plugins.llm.send.pacing import Bucket, Lane
 from harness_plugins.llm.send.refusals import pause_of
 from harness_plugins.llm.send.retries import LONGEST_SECONDS, Attempts, backoff
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, calls_for, engine_for, expected, settings_for, texts_of
-from tests.servers.answers import completion
-from tests.servers.chat import ChatServer, running
-from tests.servers.faults import Faults
 
 
 class Clock:
@@ -251,7 +251,7 @@ def test_another_runs_replies_cost_nothing(tmp_path: Path) -> None:
 
 
 def test_a_budget_needs_a_price(tmp_path: Path) -> None:
-    settings = settings_for("http://127.0.0.1:9/v1", model="a-model-of-mine")
+    settings = settings_for("https://llm.example.org/v1", model="a-model-of-mine")
     with (
         pytest.raises(CommandError, match=r"annotator\.price_input"),
         engine_for(settings, tmp_path / "r", budget=1.0),

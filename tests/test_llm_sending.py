@@ -12,15 +12,15 @@ import pytest
 from aiohttp import web
 
 from harness.errors import ServiceError
+from harness.testing.answers import completion
+from harness.testing.faults import PASSING, Faults
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.send.network import NetworkSender
 from harness_plugins.llm.services.litellm import LITELLM
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, call_of, calls_for, engine_for, expected, settings_for, texts_of
-from tests.servers.answers import completion
-from tests.servers.chat import ChatServer, running
-from tests.servers.faults import PASSING, Faults
 
 QUICK = tuple(kind for kind in PASSING if kind not in ("hang", "trickle", "429-date"))
 TRANSPORTS: dict[str, dict[str, Any]] = {
@@ -121,7 +121,7 @@ def test_odd_answers_are_answers(
 
 def test_tokens_are_counted_where_the_server_does_not(tmp_path: Path) -> None:
     with running(ChatServer(faults=Faults(1.0, ("no-usage",)))) as server:
-        settings = settings_for(server.url)
+        settings = settings_for(server.url, price=(0.5, 1.5))
         (outcome,) = ask(settings, tmp_path / "r", calls_for(settings, 1))
         reply = outcome.reply
         assert reply is not None and reply.estimated
@@ -210,7 +210,7 @@ def test_a_page_of_html_is_no_answer(tmp_path: Path) -> None:
 
 def test_a_feature_nobody_asked_for_is_left_out(backend: dict[str, Any], tmp_path: Path) -> None:
     class Picky(ChatServer):
-        def _refusal(self, body: Any, key: str) -> Any:
+        def refusal(self, body: Any, key: str) -> Any:
             from aiohttp import web
 
             if "temperature" not in body:

@@ -161,15 +161,16 @@ def test_another_csv_recording_is_taken_for_gold_and_may_be_wrong(tmp_path: Path
 
     gold = write_csv(tmp_path / "train.csv", [(0, "a")])
     said = write_csv(tmp_path / "said.csv", [("text", "llm_label"), ("a", "positive")])
-    assert open_recording(str(gold), 0).from_gold
-    assert not open_recording(str(said), 0).from_gold
+    classes = ("negative", "positive")
+    assert open_recording(str(gold), 0, classes).from_gold
+    assert not open_recording(str(said), 0, classes).from_gold
     reference(tmp_path, [(0, "a"), (1, "b")])
     wrong = write_csv(tmp_path / "train_chat_bt.csv", [(0, "a", "x"), (7, "b", "y")])
     arguments = ("--task", "mr", "--data", tmp_path, "--annotator", f"replay:{wrong}")
     outcome = call("run", *arguments, "--student", "tfidf", "--out", tmp_path / "out")
     assert outcome.code == 1
     assert outcome.stderr.splitlines()[-1] == (
-        f"harness: {wrong}:2: no label has the number 7; they are 0 to 1, or -1"
+        f"harness: {wrong}:2: no label has the number 7 (0 negative, 1 positive)"
     )
 
 

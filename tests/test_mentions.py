@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data import offsets_of
+from harness.errors import TaskError
 from harness.iob2 import first_invalid, spans_of, tags_of
-from harness_plugins.annotators.llm.alignment import Mention, align
-from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.annotators.llm.reading.alignment import Mention, align
+from harness_plugins.annotators.llm.reading.answers import answers_for
+from harness_plugins.annotators.llm.reading.mentions import Listed, MentionReader
+from harness_plugins.llm.calls import Reply
 from tests.factories import random_iob2
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -140,7 +145,7 @@ ALIGNED = [
 def test_alignment(
     sentence: str, mentions: list[tuple[str, int]], spans: list[tuple[int, int, int]]
 ) -> None:
-    aligned = align(sentence.split(), [Mention(*one) for one in mentions])
+    aligned = align(sentence.split(), [Mention(*one) for one in mentions], "first")
     assert list(map(tuple, aligned.spans)) == spans
     assert (aligned.missing, aligned.overlapping) == ((), 0)
 
@@ -164,7 +169,7 @@ def test_mentions_without_a_place(
     missing: tuple[str, ...],
     overlapping: int,
 ) -> None:
-    aligned = align(sentence.split(), [Mention(*one) for one in mentions])
+    aligned = align(sentence.split(), [Mention(*one) for one in mentions], "first")
     assert list(map(tuple, aligned.spans)) == spans
     assert (aligned.missing, aligned.overlapping) == (missing, overlapping)
 
@@ -186,11 +191,148 @@ def test_any_mentions_give_valid_tags(
         begin = data.draw(st.integers(0, len(tokens) - 1))
         end = data.draw(st.integers(begin + 1, len(tokens)))
         given_.append(Mention(" ".join(tokens[begin:end]), data.draw(st.integers(0, 3))))
-    aligned = align(tokens, given_)
+    aligned = align(tokens, given_, "first")
     tags = np.asarray(tags_of(aligned.spans, len(tokens)), dtype=np.int32)
     assert first_invalid(tags, offsets_of([len(tokens)])) is None
     assert spans_of(tags.tolist()) == list(aligned.spans)
     assert len(aligned.spans) + len(aligned.missing) + aligned.overlapping == len(given_)
+    everywhere = align(tokens, given_, "all")
+    tags = np.asarray(tags_of(everywhere.spans, len(tokens)), dtype=np.int32)
+    assert spans_of(tags.tolist()) == list(everywhere.spans)
+    assert set(aligned.spans) <= set(everywhere.spans)
+    assert (everywhere.missing, everywhere.overlapping) == (aligned.missing, aligned.overlapping)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "mentions", "first", "everywhere"),
+    [
+        ("China beat Japan , China said", [("China", 2)], [0], [0, 4]),
+        ("China beat Japan , China said", [("China", 2), ("Japan", 2)], [0, 2], [0, 2, 4]),
+        ("Oxford in Oxford by Oxford", [("Oxford", 2), ("Oxford", 1)], [0, 2], [0, 2]),
+        ("University of Oxford in Oxford", [("University of Oxford", 1)], [0], [0]),
+        ("Oxford and University of Oxford", [("University of Oxford", 1), ("Oxford", 2)],
+         [0, 2], [0, 2]),
+        ("a a a", [("a a", 0)], [0], [0]),
+        ("us and US and US", [("US", 2)], [2], [2, 4]),
+    ],
+)  # fmt: skip
+def test_words_listed_once(
+    sentence: str, mentions: list[tuple[str, int]], first: list[int], everywhere: list[int]
+) -> None:
+    given_ = [Mention(*one) for one in mentions]
+    assert [span.begin for span in align(sentence.split(), given_, "first").spans] == first
+    assert [span.begin for span in align(sentence.split(), given_).spans] == everywhere
+
+
+@pytest.mark.parametrize(
+    ("sentence", "mention"),
+    [
+        ("he told us so", "US"), ("it may rain", "May"), ("who is it", "WHO"), ("it is", "IT"),
+        ("he will go", "Will"), ("cells that are CD4 there", "CD4+"), ("cells CD4+ there", "CD4-"),
+        ("in C there", "C++"), ("in C++ there", "C"), ("a-b", "b"), ("he is ill", "I'll"),
+    ],
+)  # fmt: skip
+def test_words_that_only_look_alike_are_not_the_mention(sentence: str, mention: str) -> None:
+    aligned = align(sentence.split(), [Mention(mention, 0)])
+    assert (aligned.spans, aligned.missing) == ((), (mention,))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "mention"),
+    [
+        ("took aspirin daily", "Aspirin"), ("in CHINA there", "china"), ("the R&D team", "R&amp;D"),
+        ("in ＵＳ there", "US"), ("a fe\u00advers rise", "fevers"), ("as CD4+ cells", "cd4+"),
+        ("café here", "cafe\u0301"),
+    ],
+)  # fmt: skip
+def test_words_that_are_the_mention_in_another_form(sentence: str, mention: str) -> None:
+    assert len(align(sentence.split(), [Mention(mention, 0)]).spans) == 1
+
+
+@pytest.mark.parametrize(
+    ("types", "reply", "read"),
+    [
+        (("CD4+", "CD4-"), '[["x", "CD4-"], ["y", "CD4+"]]', [("x", "CD4-"), ("y", "CD4+")]),
+        (("C", "C++"), '[["x", "C++"], ["y", "C"]]', [("x", "C++"), ("y", "C")]),
+        (("gene", "GENE"), '[["x", "GENE"], ["y", "gene"]]', [("x", "GENE"), ("y", "gene")]),
+        (("B-cell", "T-cell"), '[["x", "B-cell"], ["y", "t-cell"]]', [("x", "B-cell"),
+                                                                      ("y", "T-cell")]),
+        (("B-cell", "cell"), '[["x", "B-cell"], ["y", "cell"], ["z", "I-cell"]]',
+         [("x", "B-cell"), ("y", "cell"), ("z", "cell")]),
+        (("B-cell", "T-cell"), '[["x", "B-B-cell"]]', [("x", "B-cell")]),
+        (("p.1", "p1"), '{"p1": ["x"], "p.1": ["y"]}', [("x", "p1"), ("y", "p.1")]),
+        (("résumé", "resume"), '[["x", "résumé"]]', [("x", "résumé")]),
+        (("DNA/RNA", "DNA"), '[["x", "DNA/RNA"], ["y", "DNA"]]', [("x", "DNA/RNA"), ("y", "DNA")]),
+        (("💊", "🦠"), '[["x", "🦠"]]', [("x", "🦠")]),
+        (("per", "PER"), '[["x", "person"]]', []),
+        (("Chemical",), '{"diseases": ["fever"]}', []),
+        (("Chemical",), '{"non_chemical": ["fever"]}', []),
+        (("Chemical",), '{"tokens": ["He", "took", "it"]}', []),
+        (("Chemical",), '[{"entity_group": "ORG", "word": "IBM"}]', []),
+        (("Chemical",), '{"chemicals": ["x"], "diseases": ["fever"]}', [("x", "Chemical")]),
+        (("Chemical",), '{"Chemical": "x"}', [("x", "Chemical")]),
+        (("Chemical",), '[{"text": "x", "start": 3, "score": 0.5}]', [("x", "Chemical")]),
+        (("Chemical",), '[{"text": "x", "type": "not a chemical"}]', []),
+        (("Disease",), '{"diseases": ["fever"]}', [("fever", "Disease")]),
+        (("body",), '{"bodies": ["x"]}', [("x", "body")]),
+        (("PER", "LOC"), '{"people": ["x"], "dates": ["y"]}', [("x", "PER")]),
+        (("PER", "LOC"), '{"mentions": [["x", "PER"]], "tokens": ["x", "y"]}', [("x", "PER")]),
+    ],
+)  # fmt: skip
+def test_types(types: tuple[str, ...], reply: str, read: list[tuple[str, str]]) -> None:
+    listed = MentionReader(types).read(reply)
+    assert not isinstance(listed, str), listed
+    assert [(text, types[kind]) for text, kind in listed.mentions] == read
+    assert listed.mentions or listed.unknown
+
+
+@pytest.mark.parametrize(
+    ("types", "reply"),
+    [
+        (TYPES, "No LOC mentions found."), (TYPES, "No person is named."), (("Chemical",),
+        "There are no diseases."), (TYPES, '{"DATE": []}'), (("Chemical",), '{"diseases": []}'),
+        (("Chemical",), '[{"text": "x", "is_chemical": false}]'), (TYPES, "No PER, LOC or ORG."),
+        (("Chemical",), '{"text": "x", "group": "Disorder"}'), (TYPES, "No. EU is one."),
+        (TYPES, '{"tokens": ["EU"]}'),
+    ],
+)  # fmt: skip
+def test_what_tells_of_other_types_is_no_answer(types: tuple[str, ...], reply: str) -> None:
+    assert isinstance(MentionReader(types).read(reply), str)
+
+
+@pytest.mark.parametrize(
+    ("types", "reply"),
+    [
+        (("Chemical",), "No chemicals found."), (("Chemical",), "There are no Chemical mentions."),
+        (TYPES, "No PER, ORG, LOC or MISC mentions."), (TYPES, "Nothing found."),
+        (TYPES, "There were no entities mentioned in the given text."),
+    ],
+)  # fmt: skip
+def test_no_mention_at_all(types: tuple[str, ...], reply: str) -> None:
+    assert MentionReader(types).read(reply) == Listed(())
+
+
+def test_types_that_cannot_be_told_apart_are_refused() -> None:
+    with pytest.raises(TaskError, match="rename one"):
+        MentionReader(("gene", "gene "))
+
+
+def test_a_thousand_mentions_are_placed_at_once() -> None:
+    tokens = [word for number in range(1000) for word in ("a", f"w{number}")]
+    given_ = [Mention(f"w{number}", 0) for number in range(1000)] + [Mention("a", 0)] * 1000
+    began = time.process_time()
+    aligned = align(tokens, given_)
+    assert time.process_time() - began < 1
+    assert len(aligned.spans) == 2000
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_confidence_is_that_of_a_mention_not_of_all(count: int) -> None:
+    tokens = [f"w{number}" for number in range(count)]
+    text = json.dumps([{"text": token, "type": "PER"} for token in tokens])
+    answers = answers_for("token", TYPES)
+    answer = answers.read(Reply(text, logprob=count * math.log(0.9)), tokens)
+    assert answer.confidence == pytest.approx(0.9)
 
 
 def test_distinct_tokens_round_trip_whatever_the_tags() -> None:

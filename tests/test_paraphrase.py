@@ -13,9 +13,9 @@ from harness.errors import CommandError, PartError, ServiceError
 from harness.plugin_manager import Plugins
 from harness.protocols import Account, AugmenterRequest, no_progress
 from harness.specs import parse_spec
+from harness.testing.answers import completion
+from harness.testing.service import ChatServer, running
 from tests.factories import sequence_card, text_pool, token_card
-from tests.servers.answers import completion
-from tests.servers.chat import ChatServer, running
 from tests.tiny_models import write_model
 
 TEXTS = ("a quiet wonder", "dull and noisy", "cut off here", '"quoted," she said', "too much")

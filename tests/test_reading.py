@@ -138,7 +138,7 @@ def test_row_that_is_not_utf8(tmp_path: Path, kind: Kind) -> None:
     row = GOOD[kind].replace("a", "\xe4", 1).encode("latin-1")
     said = refused(tmp_path, kind, row)
     assert f"not UTF-8 (byte {row.index(0xE4) + 1})" in said
-    assert "convert the file" in said
+    assert "the line is damaged" in said  # the file's byte order mark says UTF-8
 
 
 @pytest.mark.parametrize("row", [b'{"text": ' + b"1" * 5000 + b"}", b"[" * 100_000])
@@ -151,10 +151,22 @@ def test_half_a_surrogate_pair_is_no_text(tmp_path: Path) -> None:
     assert "text" in refused(tmp_path, "sequence", b'{"text": "a \\ud800", "label": "access"}')
 
 
-def test_utf16_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> None:
+    text = GOOD["sequence"].replace("parcel", "größer 包裹") + "\n" + GOOD["sequence"]
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    (tmp_path / "train.jsonl").write_bytes((mark + text).encode(encoding))
+    rows = read_rows(tmp_path / "train.jsonl", "train", "sequence", CLASSES["sequence"])
+    assert list(rows.pool.texts) == ["Where is my größer 包裹?", "Where is my parcel?"]
+
+
+def test_utf16_without_a_mark_or_cut_short_is_named(tmp_path: Path) -> None:
     file = tmp_path / "train.jsonl"
-    file.write_bytes(GOOD["sequence"].encode("utf-16"))
-    with pytest.raises(DataError, match=r"train\.jsonl:1: not UTF-8 \(byte 1\); convert the file"):
+    file.write_bytes(GOOD["sequence"].encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"train\.jsonl:1: a NUL byte \(column 2\).*UTF-16"):
+        read_rows(file, "train", "sequence", CLASSES["sequence"])
+    file.write_bytes(GOOD["sequence"].encode("utf-16")[:-1])
+    with pytest.raises(DataError, match=r"train\.jsonl:1: not UTF-16 here or further down"):
         read_rows(file, "train", "sequence", CLASSES["sequence"])
 
 

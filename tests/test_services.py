@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from harness.testing.answers import answer
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.service import Service
 from tests.commands import call, message, succeeded
-from tests.servers.answers import answer
-from tests.servers.chat import ChatServer, running
 
 PLUGIN = '''
 """The service ``parrot``: one text in, one text out."""

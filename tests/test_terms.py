@@ -113,8 +113,11 @@ def test_ramp_up(epoch: float, length: float, weight: float) -> None:
 def test_confidence_weights() -> None:
     confidence = np.asarray([0.5, 0.75, 1.0, 0.51], dtype=np.float32)
     raw = np.asarray([0.05, 0.5, 1.0, 0.05])
-    np.testing.assert_allclose(confidence_weights(confidence), raw / raw.mean(), rtol=1e-6)
-    assert confidence_weights(np.full(3, np.nan, dtype=np.float32)).tolist() == [1, 1, 1]
+    np.testing.assert_allclose(confidence_weights(confidence, 2), raw / raw.mean(), rtol=1e-6)
+    assert confidence_weights(np.full(3, np.nan, dtype=np.float32), 2).tolist() == [1, 1, 1]
+    of_four = np.asarray([0.25, 0.625, 1.0], dtype=np.float32)  # chance, half-way, sure
+    raw = np.asarray([0.05, 0.5, 1.0])
+    np.testing.assert_allclose(confidence_weights(of_four, 4), raw / raw.mean(), rtol=1e-6)
 
 
 def test_the_mixture_parts_small_losses_from_large_ones() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from harness.testing.service import ChatServer, running
 from tests.commands import PROGRAM, call, message, succeeded
-from tests.servers.chat import ChatServer, running
 from tests.test_paraphrase import Rewriter
 
 PLUGIN = '''

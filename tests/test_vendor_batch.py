@@ -15,18 +15,18 @@ import pytest
 
 from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
+from harness.testing.answers import answer
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
-from harness_plugins.llm.cache import ReplyCache, Spent
-from harness_plugins.llm.calls import Call, Message, Outcome
+from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import price_of
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings, Pace
-from tests.servers.answers import answer
 from tests.servers.batches import Batches
-from tests.servers.chat import ChatServer, running
 
 MODEL = "gpt-4o-mini"
 POLL = (0.01, 0.05)

@@ -15,6 +15,7 @@ import pytest
 from harness.data import Pool, TaskCard
 from harness.iob2 import first_invalid
 from harness.protocols import Written, no_progress
+from harness.testing.prompted import prompted
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
 from harness_plugins.annotators.llm.writing import WAVES, Author
 from harness_plugins.annotators.llm.written_parsing import Tokenizer
@@ -22,7 +23,6 @@ from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import RejectedError
 from tests.factories import sequence_card, text_pool, token_card, token_pool
 from tests.models_in_process import Model, account, opener
-from tests.servers.prompted import prompted
 from tests.test_llm_annotator import settings
 
 TOPICS = sequence_card("sport", "money", "weather")

@@ -1,36 +1,36 @@
-"""JSON Lines, read strictly: what is wrong is named with its file and line."""
+"""JSON Lines, read strictly: errors name file and line."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
-from harness.files.lines import decode, read_raw_lines
+from harness.files.lines import read_lines
 
 
 def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a file with their line numbers.
+    """The objects of a file with their line numbers, without blank lines; else ``DataError``."""
+    for line, text in read_lines(file):
+        if text.strip():
+            yield line, _object(text.rstrip("\r\n"), f"{file}:{line}")
 
-    UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are
-    skipped.
+
+def read_json(text: str) -> Any:
+    """A JSON value in which no object has a key twice.
 
     Raises:
-        DataError: naming file and line.
+        ValueError: if it is none; ``json.JSONDecodeError`` where the place is known.
+        RecursionError: if it is nested too deeply.
     """
-    for line, raw in read_raw_lines(file):
-        if raw.strip():
-            yield line, _object(raw, f"{file}:{line}")
+    return _DECODER.decode(text)
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> Any:
-    """One value of a row.
-
-    Raises:
-        DataError: if the row has no such key.
-    """
+    """One value of a row; a ``DataError`` if there is none."""
     if name not in row:
         found = ", ".join(row) or "nothing"
         raise DataError(f"{where}: there is no {name!r} in the row (it has: {found})")
@@ -38,11 +38,7 @@ def field(row: Mapping[str, Any], name: str, where: str) -> Any:
 
 
 def text_field(value: object, what: str, where: str) -> str:
-    """A value that must be text which can be written as UTF-8.
-
-    Raises:
-        DataError: if it is something else.
-    """
+    """A value that must be text without lone surrogates; else a ``DataError``."""
     if not isinstance(value, str):
         raise DataError(f"{where}: {what} is {type_name(value)}, not a string; put it in quotes")
     try:
@@ -61,17 +57,27 @@ def type_name(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _object(raw: bytes, where: str) -> Mapping[str, Any]:
-    text = decode(raw, where).rstrip("\r\n")  # or the column is that of an empty next line
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice[:40]!r} occurs twice in an object; keep one of them")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def _object(text: str, where: str) -> Mapping[str, Any]:
     try:
-        row = json.loads(text)
+        row = read_json(text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"{where}: not a JSON object ({error.msg} at column {error.colno}); "
             "each line holds one, in braces"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not a usable JSON object ({str(error)[:80]})") from None
+        raise DataError(f"{where}: not a usable JSON object ({str(error)[:120]})") from None
     if not isinstance(row, dict):
         raise DataError(f"{where}: not a JSON object but {type_name(row)}; put it in braces")
     return row

@@ -16,14 +16,9 @@ from harness.results import RunResult, load_result
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """One run folder.
+    """One run folder, ``finished``, ``running``, ``stopped`` or ``damaged`` (``problem``).
 
-    Attributes:
-        path: the folder.
-        state: ``finished``, ``running``, ``stopped`` or ``damaged``.
-        stages: stages recorded so far.
-        result: of a finished run.
-        problem: of a damaged one, in words.
+    ``stages`` counts the recorded ones; a finished run has a result.
     """
 
     path: Path
@@ -39,12 +34,8 @@ def list_runs(out: Path) -> list[ListedRun]:
 
 
 def find_run(name: str, out: Path) -> Path:
-    """The folder of a run by its id below ``out``, or by its path.
-
-    Raises:
-        CommandError: if there is none.
-    """
-    if (Path(name) / layout.CONFIG).is_file():
+    """The folder of a run by its id below ``out``, or its path; else a ``CommandError``."""
+    if Path(name).is_dir() and layout.is_run(Path(name)):
         return Path(name)
     found = [path for path in layout.run_folders(out) if path.name == name]
     if not found:
@@ -53,14 +44,16 @@ def find_run(name: str, out: Path) -> Path:
 
 
 def _listed(path: Path) -> ListedRun:
-    stages = path / layout.STAGES
-    count = stages.read_bytes().count(b"\n") if stages.exists() else 0
-    if not (path / layout.RESULT).exists():
-        return ListedRun(path, "running" if _alive(path) else "stopped", count)
+    count = 0
     try:
+        stages = path / layout.STAGES
+        count = stages.read_bytes().count(b"\n") if stages.exists() else 0
+        if not (path / layout.RESULT).exists():
+            return ListedRun(path, "running" if _alive(path) else "stopped", count)
         result = RunFolder(path).read(layout.RESULT, load_result)
-    except RunError as error:
-        return ListedRun(path, "damaged", count, problem=str(error))
+    except (RunError, OSError) as error:
+        problem = str(error) if isinstance(error, RunError) else f"{path}: damaged ({error})"
+        return ListedRun(path, "damaged", count, problem=problem)
     return ListedRun(path, "finished", count, result)
 
 
@@ -70,6 +63,8 @@ def _alive(path: Path) -> bool:
         if values["host"] != socket.gethostname():
             return True
         os.kill(int(values["pid"]), 0)
-    except (OSError, ValueError, KeyError):
+    except PermissionError:
+        return True  # another user's process
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return False
     return True

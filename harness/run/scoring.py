@@ -1,48 +1,27 @@
-"""What is reported of a stage: its scores on every split, its selection, what it cost."""
+"""The result of a stage: its scores on every split, its selection, its cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any
 
 import numpy as np
 
 from harness.audit.duplicates import leaked
-from harness.data import Annotations, BoolArray, Gold, IntArray, Selection, TaskCard, take_units
+from harness.data import Annotations, BoolArray, IntArray, Selection, TaskCard, take_units
 from harness.metrics import Score, right_examples, score
 from harness.record import layout
-from harness.results import SelectionResult, Spending, StageResult
+from harness.results import SelectionResult, StageResult, paid
 from harness.run.annotating import Annotated
 from harness.run.feedback import Feedback
 from harness.run.splits import Splits
 from harness.run.training import Trained
 
 
-class _Scores(TypedDict):
-    """The scores of a ``StageResult``, by the names of its fields."""
-
-    transductive: Score
-    inductive: Score | None
-    validation: Score | None
-    inductive_without_leaked: Score | None
-
-
-class _Paid(TypedDict):
-    """Its fields about what was paid."""
-
-    requests: int
-    tokens: int
-    cost_usd: float
-    spending: Mapping[str, Spending]
-
-
 class Scorer:
-    """Compares labels with gold labels, which nobody else in a run needs to see.
+    """Compares labels with gold labels: the only place in a run that does.
 
-    Args:
-        task: whose metric it is.
-        splits: with their gold labels.
-        without_leaked: also score the test rows whose text does not occur in the pool.
+    ``without_leaked``: also score the test rows whose text does not occur in the pool.
     """
 
     def __init__(self, task: TaskCard, splits: Splits, *, without_leaked: bool) -> None:
@@ -53,26 +32,27 @@ class Scorer:
 
     @property
     def leaked(self) -> int | None:
-        """Test rows that the scores without leaked rows leave out; None if not asked for."""
+        """Test rows that the scores without leaked rows leave out; None without them."""
         return None if self._leaked is None else int(self._leaked.sum())
 
     def annotator_stage(self, annotated: Annotated) -> StageResult:
-        """What is reported of an annotator's stage."""
+        """The result of an annotator's stage."""
         train = annotated.train
+        costs = {"train": train, **annotated.scored, "written": annotated.written}
         return StageResult(
             stage=annotated.stage,
             round=annotated.round,
             actor="annotator",
             n=len(train),
             abstained=int((~train.answered).sum()),
-            annotated=annotated.asked,
-            **self._scores(train.labels, {k: said.labels for k, said in annotated.beside.items()}),
-            **_paid(_spending(annotated)),
+            annotated=annotated.requested,
+            **self._scores(train.labels, {k: one.labels for k, one in annotated.scored.items()}),
+            **paid(costs),
             seconds=annotated.seconds,
         )
 
     def student_stage(self, round_: int, trained: Trained, feedback: Feedback) -> StageResult:
-        """What is reported of a student's stage, with the selection that follows it."""
+        """The result of a student's stage, with the selection that follows it."""
         labels = {name: view.predictions for name, view in trained.views.items()}
         return StageResult(
             stage=layout.student_stage(round_),
@@ -83,7 +63,7 @@ class Scorer:
             annotated=0,
             **self._scores(labels["train"], labels),
             selection=self._selection(feedback.selection, feedback.annotations),
-            **_paid(trained.spending),
+            **paid({"variants": trained.variants}),
             seconds=trained.seconds,
         )
 
@@ -102,22 +82,23 @@ class Scorer:
             requested=len(selection.requested),
         )
 
-    def _scores(self, train: IntArray, beside: Mapping[str, IntArray]) -> _Scores:
-        """Score class indices, int ``[units]``, of the pool and of other splits by name.
+    def _scores(self, train: IntArray, others: Mapping[str, IntArray]) -> dict[str, Any]:
+        """The scores of a ``StageResult``, by the names of its fields.
 
-        A split without labels (or that the run does not have) has no score.
+        From class indices, int ``[units]``, of the pool, and of other splits by name; a split that
+        is missing has no score.
         """
         found = {
-            name: self._score(beside[name], split.gold)
-            for name, split in self._splits.beside.items()
-            if name in beside
+            name: score(others[name], split.gold, self._task)
+            for name, split in self._splits.scored.items()
+            if name in others
         }
-        return _Scores(
-            transductive=self._score(train, self._splits.train.gold),
-            inductive=found.get("test"),
-            validation=found.get("validation"),
-            inductive_without_leaked=self._without_leaked(beside.get("test")),
-        )
+        return {
+            "transductive": score(train, self._splits.train.gold, self._task),
+            "inductive": found.get("test"),
+            "validation": found.get("validation"),
+            "inductive_without_leaked": self._without_leaked(others.get("test")),
+        }
 
     def _without_leaked(self, labels: IntArray | None) -> Score | None:
         if self._splits.test is None or labels is None or self._leaked is None:
@@ -125,33 +106,5 @@ class Scorer:
         kept, gold = np.flatnonzero(~self._leaked), self._splits.test.gold
         if len(kept) == 0:
             return None
-        return self._score(take_units(labels, gold.offsets, kept)[0], gold.take(kept))
-
-    def _score(self, labels: IntArray, gold: Gold) -> Score:
-        return score(labels, gold, self._task)
-
-
-def _spending(annotated: Annotated) -> dict[str, Spending]:
-    """What a stage cost, by what it was spent on; nothing where all was free."""
-    found = {}
-    for name, said in {"train": annotated.train, **annotated.beside}.items():
-        found[name] = Spending(
-            requests=int(said.requests.sum()),
-            tokens=int(said.tokens.sum()),
-            cost_usd=float(said.cost_usd.sum()),
-        )
-    if (written := annotated.written) is not None:
-        found["written"] = Spending(
-            requests=written.requests, tokens=written.tokens, cost_usd=written.cost_usd
-        )
-    return {name: one for name, one in found.items() if one.requests or one.cost_usd}
-
-
-def _paid(spending: Mapping[str, Spending]) -> _Paid:
-    """What a stage paid, together and by what for."""
-    return _Paid(
-        requests=sum(one.requests for one in spending.values()),
-        tokens=sum(one.tokens for one in spending.values()),
-        cost_usd=sum(one.cost_usd for one in spending.values()),
-        spending=spending,
-    )
+        left, _ = take_units(labels, gold.offsets, kept)
+        return score(left, gold.take(kept), self._task)

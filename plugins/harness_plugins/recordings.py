@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +13,15 @@ from harness.data import Pool
 from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
+from harness.files.label_values import LabelValues
 from harness.identity import occurrence, text_key
 from harness.record import layout
+from harness.record.folder import RunFolder
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 """Keys of the answer in JSONL rows; the first of these in a file counts for the whole file, so
 that a row without an answer does not fall back to its gold label."""
-CSV_COLUMNS = ("label", "text", "augmented")
+CSV_COLUMNS = (("label", "text"), ("label", "text", "augmented"))
 """The columns of a csv file without a header, as the reference implementation writes it."""
 REFERENCE_ANSWERS = "train_chat_bt"
 """Its file of LLM labels: in this one ``label`` is no gold label."""
@@ -32,23 +33,13 @@ SUPERVISED = "supervised"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelNumber:
-    """A label as its index among the declared ones, as in csv files."""
-
-    value: int
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """One recorded row.
 
     Attributes:
         where: ``file:line``, for messages.
         key: ``identity.text_key`` of the text.
-        answer: a label, its number, a list of tags, or None (it abstained).
+        answer: a label, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
         id: of the example, where it is recorded.
         place: number of this occurrence of its text, from 1 on.
@@ -96,15 +87,16 @@ def open_variants(file: Path) -> Recording:
         DataError: if the file is wrong, naming the line.
     """
     table = file.suffix.lower() in SEPARATORS
-    return (_from_csv if table else _from_jsonl)(file, answers=False)
+    return _from_csv(file, None) if table else _from_jsonl(file, answers=False)
 
 
-def open_recording(argument: str | None, round_: int) -> Recording:
+def open_recording(argument: str | None, round_: int, classes: Sequence[str]) -> Recording:
     """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
     Args:
         argument: what follows ``replay:``.
         round_: the round of a run.
+        classes: of the task, by whose order csv files may number their answers.
 
     Raises:
         CommandError: if there is no such file or run.
@@ -116,7 +108,8 @@ def open_recording(argument: str | None, round_: int) -> Recording:
         )
     path = Path(argument)
     if path.is_file():
-        return _from_csv(path) if path.suffix.lower() in SEPARATORS else _from_jsonl(path)
+        table = path.suffix.lower() in SEPARATORS
+        return _from_csv(path, classes) if table else _from_jsonl(path)
     runs = [path] if path.is_dir() else layout.run_folders(layout.RUNS, argument)
     if len(runs) != 1:
         raise CommandError(f"replay:{argument}: no such file, folder of a run or run id")
@@ -136,15 +129,22 @@ def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
     return _recording(file, records, from_gold)
 
 
-def _from_csv(file: Path, *, answers: bool = True) -> Recording:
-    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer."""
+def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
+    """Rows ``label,text[,augmented]``, or with a header; -1 or nothing is no answer.
+
+    Without classes the answers are not read.
+    """
+    known = classes or ()
+    values = LabelValues({name: name for name in known}, dict(enumerate(known)), text=True)
     records = []
     from_gold = False
-    for line, row in read_records(file, {*CSV_COLUMNS, "llm_label"}, CSV_COLUMNS):
+    for line, row in read_records(file, {*CSV_COLUMNS[-1], "llm_label"}, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
-        answer = _csv_answer(field(row, key, where)) if answers else None
+        answer = None
+        if classes is not None:
+            answer = _csv_answer(field(row, key, where), values, classes, where)
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
@@ -164,11 +164,13 @@ def _recording(file: Path, records: Sequence[Record], from_gold: bool) -> Record
     return Recording(str(file), placed, digest, from_gold=from_gold)
 
 
-def _csv_answer(cell: str) -> str | LabelNumber | None:
-    label = cell.strip()
-    if label in ("", "-1"):
+def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: str) -> str | None:
+    if cell.strip() in ("", "-1") and cell.strip() not in classes:
         return None
-    return LabelNumber(int(label)) if label.isdecimal() else label
+    name = values.name(cell, where)
+    if name not in classes:
+        raise values.refuse(name, where)
+    return name
 
 
 def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
@@ -207,13 +209,15 @@ def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
 def _from_run(folder: Path, round_: int) -> Recording:
     import pyarrow.parquet as pq
 
+    run = RunFolder(folder)
     files = layout.recorded_annotations(folder, round_)
     if not files:
         raise CommandError(f"replay:{folder}: the run has no annotations of round {round_}")
     digest, records = hashlib.sha256(), []
     for file in files:
         digest.update(file.read_bytes())
-        for row in pq.read_table(file).to_pylist():
+        name = file.relative_to(folder).as_posix()
+        for row in run.read(name, lambda path: pq.read_table(path).to_pylist()):
             confidence = row["confidence"]
             records.append(
                 Record(
@@ -227,16 +231,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     id=row["id"],
                 )
             )
-    return Recording(str(folder), records, digest.hexdigest(), from_gold=_supervised(folder))
-
-
-def _supervised(folder: Path) -> bool:
-    """Whether a run was supervised, by its manifest."""
-    file = folder / layout.MANIFEST
-    try:
-        supervised = json.loads(file.read_text(encoding="utf-8")).get("supervised")
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{file}: not a readable manifest of a run: {error}") from None
+    supervised = run.read_json(layout.MANIFEST).get("supervised")
     if not isinstance(supervised, bool):
-        raise DataError(f"{file}: does not say whether the run was supervised")
-    return supervised
+        raise DataError(f"{folder / layout.MANIFEST}: does not say whether the run was supervised")
+    return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)

@@ -48,6 +48,30 @@ class PromptEntry(_Entry):
     shots: int = Field(default=10, ge=1)
 
 
+class Columns(_Entry):
+    """What the columns of the user's own files are called, and how their labels are counted.
+
+    Attributes:
+        text: one column, or several, whose texts a line break joins.
+        label, tokens, tags: one column each; what is left out has that name itself.
+        names: the columns of csv and tsv files without a header, in order.
+        first_index: the number of the first label, where files number the labels in the
+            order in which they are declared.
+    """
+
+    text: str | tuple[str, ...] = ()
+    label: str | None = None
+    tokens: str | None = None
+    tags: str | None = None
+    names: tuple[str, ...] = ()
+    first_index: int | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether any column is given a name."""
+        return bool(self.text or self.label or self.tokens or self.tags)
+
+
 class HubSource(_Entry):
     """A data set on the Hugging Face hub, and how its columns map to ours.
 
@@ -108,6 +132,7 @@ class Declaration(_Entry):
     student: str | None = None
     sizes: Sizes = Field(default_factory=dict)
     files: Mapping[SplitName, str] = Field(default_factory=dict)
+    columns: Columns = Columns()
     hub: HubSource | None = None
     prompt: PromptEntry = PromptEntry()
     labels: Sequence[LabelEntry] = Field(min_length=1)
@@ -203,8 +228,15 @@ def _inconsistencies(task: Declaration) -> Iterator[str]:
     if generated and len(generated) < len(names):
         bare = next(name for name in names if name not in generated)
         yield f"labels: generated texts for some labels but not for all: {bare!r} has none"
+    yield from _column_inconsistencies(task)
     if task.hub is not None:
         yield from _hub_inconsistencies(task.hub, task)
+
+
+def _column_inconsistencies(task: Declaration) -> Iterator[str]:
+    for key in ("tokens", "tags") if task.kind == "sequence" else ("text", "label"):
+        if getattr(task.columns, key):
+            yield f"columns.{key}: a {task.kind} task has no use for it"
 
 
 def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[str]:
@@ -226,6 +258,7 @@ def _siblings(path: Sequence[str]) -> list[str]:
     table = ".".join(path[:-1])
     models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,
+        "columns": Columns,
         "hub": HubSource,
         "labels": LabelEntry,
         "published": Published,

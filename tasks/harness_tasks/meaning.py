@@ -1,122 +1,67 @@
-"""What the label values of a table mean: names, and integers only where their meaning is certain.
+"""What the numbers of a table's label column mean, where that is certain.
 
-Data sets number their labels differently. The meaning of an integer comes from, in this order, the
-``label_text`` of its row, the class names in the file (ClassLabel), the declaration's ``[hub]
-label_names`` for a table with the hub's columns, or, in a file without a header, the order of the
-declared labels, as in the files of the reference implementation.
+Data sets number their labels differently: an integer says nothing until somebody says what
+it stands for. That is, in this order, the ``label_text`` beside it, the class names that the
+file keeps (ClassLabel), the declaration's ``[hub] label_names`` for a table with the hub's
+columns, its ``[columns] first_index``, or, in a csv file, the order of the declared labels,
+as the reference implementation writes its files.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from harness.errors import DataError, nearest
-from harness.files.jsonl import type_name
+from harness.errors import DataError
+from harness.files.label_values import LabelValues
 from harness_tasks.declaration import HubSource
+from harness_tasks.formats import RawTable
+from harness_tasks.roles import Roles, Schema
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
 
+def label_values(table: RawTable, schema: Schema, roles: Roles) -> LabelValues:
+    """The reader of a table's labels.
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """Turns label values into class names of the task.
-
-    Attributes:
-        classes: class names of the task, in index order.
-        names: other names for them, such as the hub's.
-        integers: the meaning of integers; None where that is not certain.
-        text: whether integers are text (``"1"``), as in csv files.
-        what: ``label`` or ``tag``.
+    Raises:
+        DataError: if the class names that the table keeps are not the declared ones.
     """
-
-    classes: Sequence[str]
-    names: Mapping[str, str]
-    integers: Mapping[int, str] | None
-    text: bool
-    what: str
-
-    def name(self, value: object, where: str) -> str:
-        """The class name (or, of a tag in another scheme, the tag itself).
-
-        Raises:
-            DataError: if the value is neither a name nor a known integer.
-        """
-        if isinstance(value, int) and not isinstance(value, bool) and self.integers is not None:
-            return self._integer(value, where)
-        if not isinstance(value, str):
-            wrong = f"the {self.what} is {type_name(value)}, not a string{self._instead(value)}"
-            raise DataError(f"{where}: {wrong}")
-        if value in self.classes:
-            return value
-        if value in self.names:
-            return self.names[value]
-        if self.text and _INTEGER.fullmatch(value.strip()):
-            return self._integer(int(value), where)
-        return value.strip() if self.text else value
-
-    def knows(self, value: str, where: str) -> bool:
-        """Whether the value is a name or a number of a class."""
-        try:
-            return self.name(value, where) in self.classes
-        except DataError:
-            return True  # a number, which no header has
-
-    def refuse(self, name: str, where: str) -> DataError:
-        """The error for a name that is no class."""
-        return DataError(
-            f"{where}: the task has no {self.what} {name!r}; "
-            f"{nearest(name, [*self.classes, *self.names])}"
-        )
-
-    def _instead(self, value: object) -> str:
-        """What to write for a number."""
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            return ""
-        known = ", ".join(f'"{name}"' for name in self.classes[:6])
-        more = ", ..." if len(self.classes) > 6 else ""
-        return f"; write the {self.what}'s name in quotes: {known}{more}"
-
-    def _integer(self, value: int, where: str) -> str:
-        if self.integers is None:
-            raise DataError(
-                f"{where}: the {self.what} is the number {value}, which may be counted in more "
-                f"than one way here; write one of {', '.join(self.classes)}"
-            )
-        if value not in self.integers:
-            known = ", ".join(f"{number} {name}" for number, name in sorted(self.integers.items()))
-            unlabelled = "; the row has no gold label" if value == -1 else ""
-            raise DataError(f"{where}: no {self.what} has the number {value}{unlabelled} ({known})")
-        return self.integers[value]
+    return LabelValues(
+        _renamed(schema.hub) | {name: name for name in schema.classes},
+        _numbers(table, schema, roles),
+        text=table.values != "typed",
+        what="label" if schema.kind == "sequence" else "tag",
+    )
 
 
-def renamed(hub: HubSource | None) -> dict[str, str]:
-    """Our class name for each of the hub's."""
+def _numbers(table: RawTable, schema: Schema, roles: Roles) -> Mapping[int, str] | None:
+    found = table.class_names.get(roles.label)
+    if found is not None:
+        return _named(found, schema, table.name)
+    if roles.source == "hub" and schema.hub is not None:
+        return _hub_order(schema.hub)
+    first = schema.names.first_index
+    if first is not None:
+        return dict(enumerate(schema.classes, start=first))
+    declared = dict(enumerate(schema.classes))
+    same = schema.hub is None or _hub_order(schema.hub) == declared
+    certain = table.values == "positional" or (table.values == "text" and same)
+    return declared if certain else None
+
+
+def _renamed(hub: HubSource | None) -> dict[str, str]:
+    """Our class name for each name that the hub uses."""
     if hub is None:
         return {}
     return dict(zip(hub.names or hub.label_names, hub.label_names, strict=True))
 
 
-def hub_integers(hub: HubSource) -> dict[int, str]:
-    """The hub's plain integers, by the declaration."""
+def _hub_order(hub: HubSource) -> dict[int, str]:
     return dict(enumerate(hub.label_names, start=hub.first_index))
 
 
-def declared_integers(classes: Sequence[str]) -> dict[int, str]:
-    """The order of the declared labels, from 0."""
-    return dict(enumerate(classes))
-
-
-def named_integers(
-    found: Sequence[str], classes: Sequence[str], hub: HubSource | None, source: str
-) -> dict[int, str]:
-    """The integers of a table that has class names of its own.
-
-    Raises:
-        DataError: if these are not the declared ones.
-    """
-    names = {name: name for name in classes} | renamed(hub)
+def _named(found: Sequence[str], schema: Schema, source: str) -> dict[int, str]:
+    """What integers stand for by the class names that a table itself keeps."""
+    classes, hub = schema.classes, schema.hub
+    names = {name: name for name in classes} | _renamed(hub)
     ours = [names.get(name) for name in found]
     if None in ours or set(ours) != set(classes):
         expected = hub.names or hub.label_names if hub else classes

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness_tasks.checking import Row, Schema, checked_rows
+from harness_tasks.checking import Row, checked_rows
 from harness_tasks.declaration import HubSource
 from harness_tasks.formats import RawTable, open_table
+from harness_tasks.roles import Schema
 from harness_tasks.store import Rows, store
 
-READING = 2
+READING = 3
 """Version of how files are read. Raise it when the same file gives other examples."""
 
 
@@ -41,7 +42,7 @@ def key_of_table(table: RawTable, schema: Schema) -> str | None:
 
 def rows_of_files(files: Sequence[Path], schema: Schema, notes: list[str]) -> Iterator[Row]:
     """The checked rows of the files of one split, one file after the other."""
-    tables = (open_table(file, schema.kind, schema.columns) for file in files)
+    tables = (open_table(file, schema.kind, schema.headers) for file in files)
     return chain.from_iterable(checked_rows(table, schema, notes) for table in tables)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from harness.errors import DataError
-from harness_tasks.checking import Schema, checked_rows
+from harness_tasks.checking import checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
 from harness_tasks.files import find_files, same_bytes
 from harness_tasks.hub import HubData, load_hub, title
 from harness_tasks.reading import READING, key_of_files, key_of_table, rows_of_files
+from harness_tasks.roles import Schema
 from harness_tasks.store import Rows, store
 
 _PINNED = re.compile(r"[0-9a-f]{40}")
@@ -49,7 +50,8 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
         for path in named.values():
             if not path.is_file():
                 raise DataError(f"{path}: no such file, but {file} names it")
-        return _file_source({split: (path,) for split, path in named.items()}, sizes)
+        source = _file_source({split: (path,) for split, path in named.items()}, sizes)
+        return replace(source, notes=(*source.notes, *_notes_on_outside(source, file)))
     if hub is not None:
         return RepositorySource(hub, name, hub_sizes or sizes, sizes, file.parent)
     raise DataError(
@@ -61,6 +63,17 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
 def _file_source(files: dict[str, tuple[Path, ...]], *sizes: Mapping[str, int]) -> FileSource:
     notes = _notes_on_copies(files)
     return FileSource(files, tuple(one for one in sizes if one), notes)
+
+
+def _notes_on_outside(source: FileSource, declared_in: Path) -> Iterator[str]:
+    """Note the files that are not below the task's own folder."""
+    folder = declared_in.parent.resolve()
+    for split, (path,) in source.files.items():
+        if not path.resolve().is_relative_to(folder):
+            yield (
+                f"{declared_in}: [files] {split} is {path.resolve()}, outside the task's own "
+                "folder; is that meant?"
+            )
 
 
 def _plain(sizes: Sizes) -> dict[str, int]:

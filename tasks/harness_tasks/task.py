@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Gold, Pool, TaskCard
-from harness_tasks.checking import Schema
 from harness_tasks.declaration import Declaration, read_declaration
 from harness_tasks.hub import download_command
+from harness_tasks.roles import Schema
 from harness_tasks.sources import FileSource, Source, source_of
 from harness_tasks.store import Rows
 
@@ -99,7 +99,7 @@ class DeclaredTask:
     @cached_property
     def _schema(self) -> Schema:
         card = self.card
-        return Schema(card.kind, card.classes, self.declaration.hub)
+        return Schema(card.kind, card.classes, self.declaration.hub, self.declaration.columns)
 
     def _read(self, split: str) -> Rows | None:
         if split not in self._rows:

@@ -58,7 +58,7 @@ def chats(texts: int, shots: int) -> list[list[dict[str, str]]]:
 
 def run_engine(url: str, options: argparse.Namespace) -> None:
     from harness.protocols import Account
-    from harness_plugins.annotators.llm.labels import LabelReader
+    from harness_plugins.annotators.llm.reading.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
     from harness_plugins.llm.open_engine import open_engine
     from harness_plugins.llm.services.openai import OPENAI

@@ -19,14 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.testing.faults import Faults
+from harness.testing.service import ChatServer, running
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Message, Reply
 from tests.asking import ask, calls_for, expected, settings_for, texts_of
 from tests.benchmarks.annotate import MODEL, chats
 from tests.killing import end_again_and_again, finish, rows
-from tests.servers.chat import ChatServer, running
 from tests.servers.deliveries import DeliveryServer, delivering
-from tests.servers.faults import Faults
 
 
 def faults(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.answers import LABELS, answer, completion, last_text
+from harness.testing.answers import LABELS, answer, completion, last_text
 
 __all__ = ["Batches"]
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.servers.answers import answer, completion
+from harness.testing.answers import answer, completion
 
 __all__ = ["DeliveryServer", "delivering"]
 

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 
-from tests.servers.answers import completion
+from harness.testing.answers import completion
 
 _BODY = json.dumps(completion({"model": "any", "messages": [{"content": "?"}]}, "positive"))
 RESPONSE = (

@@ -40,7 +40,7 @@ VOTE = 0.25
 CHUNK = 8192
 """Texts whose similarities are held in memory at a time."""
 SOFTNESS = 0.1
-"""Margin at which the confidence is logistic(1) = 0.73."""
+"""Margin at which the confidence of two classes is logistic(1) = 0.73."""
 
 
 class EmbeddingAnnotator:
@@ -99,7 +99,7 @@ class EmbeddingAnnotator:
         return Annotations.of(
             np.where(unsure, ABSTAINED, best),
             pool.offsets,
-            confidence=confidences(margins),
+            confidence=confidences(margins, scores.shape[1]),
             reasons=["the margin is under the threshold" if low else "" for low in unsure],
         )
 
@@ -206,9 +206,10 @@ def vote(
     return np.asarray(means - means.mean(axis=1, keepdims=True))
 
 
-def confidences(margins: FloatArray) -> FloatArray:
-    """Logistic of the margin, in [0.5, 1)."""
-    return np.asarray(1 / (1 + np.exp(-margins / SOFTNESS)), dtype=np.float32)
+def confidences(margins: FloatArray, classes: int) -> FloatArray:
+    """From 1/classes, chance, where there is no margin, to 1: of two classes its logistic."""
+    above = np.tanh(margins / (2 * SOFTNESS))
+    return np.asarray(1 / classes + (1 - 1 / classes) * above, dtype=np.float32)
 
 
 def _margins(scores: FloatArray) -> FloatArray:

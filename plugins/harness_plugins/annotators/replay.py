@@ -23,7 +23,7 @@ from harness import iob2
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import DataError, NotRecordedError, nearest
 from harness.protocols import AnnotatorRequest, Progress
-from harness_plugins.recordings import LabelNumber, Record, Recording, open_recording
+from harness_plugins.recordings import Record, Recording, open_recording
 
 
 class ReplayAnnotator:
@@ -39,7 +39,8 @@ class ReplayAnnotator:
         """Open the recording that the spec names."""
         request.spec.check_options("round")
         round_ = request.spec.option("round", 0, int)
-        return cls(open_recording(request.spec.argument, round_), request.task)
+        recording = open_recording(request.spec.argument, round_, request.task.classes)
+        return cls(recording, request.task)
 
     @property
     def fingerprint(self) -> str:
@@ -97,15 +98,8 @@ class ReplayAnnotator:
 
     def _name(self, value: object, where: str) -> str:
         classes = self._task.classes
-        if isinstance(value, str | LabelNumber) and str(value) in classes:
-            return str(value)
-        if isinstance(value, LabelNumber):
-            if value.value < len(classes):
-                return classes[value.value]
-            last = len(classes) - 1
-            raise DataError(
-                f"{where}: no label has the number {value}; they are 0 to {last}, or -1"
-            )
+        if isinstance(value, str) and value in classes:
+            return value
         known = nearest(str(value), classes)
         raise DataError(f"{where}: the task has no label {value!r}; {known}")
 

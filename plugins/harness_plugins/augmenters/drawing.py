@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def varied(
     progress: Progress,
 ) -> Variants:
     """A variant of each example of a pool, in its order."""
-    made = []
+    made: list[Any] = []
     for row, (id_, example) in enumerate(zip(pool.ids, examples, strict=True)):
         made.append(vary(example, generator(seed, id_)))
         if row % SHOWN == 0:
@@ -65,7 +65,7 @@ class Frequencies(Generic[Key, Item]):
     def draw_other(self, key: Key, item: Item, rng: np.random.Generator) -> Item:
         """Another item of a group; the item itself where there is none."""
         items, sums = self._items[key], self._sums[key]
-        at = bisect_left(items, item)  # type: ignore[type-var]
+        at = bisect_left(items, item)
         before = int(sums[at - 1]) if at else 0
         own = int(sums[at]) - before
         if own == sums[-1]:

@@ -46,7 +46,7 @@ class RecordedAugmenter:
         Raises:
             DataError: if nothing is recorded for the whole pool.
         """
-        variants = [record and record.augmented for record in self._recording.find(pool)]
+        variants = [one.augmented if one else None for one in self._recording.find(pool)]
         if not any(variants):
             raise DataError(f"{self._recording.source}: holds no 'augmented' text for this pool")
         texts = [variant or text for variant, text in zip(variants, pool.texts, strict=True)]

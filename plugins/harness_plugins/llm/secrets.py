@@ -59,8 +59,8 @@ class Redactor:
         self._values = sorted(values, key=len, reverse=True)  # a key may begin with another
 
     def __call__(self, text: str) -> str:
-        """The text without them, on one line."""
-        text = " ".join(text.split())
+        """The text without them, on one line, and without what a terminal would act on."""
+        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
         for value in self._values:
             text = text.replace(value, HIDDEN)
         return text

@@ -48,7 +48,7 @@ class LlmKeys(BaseModel):
     """The configuration keys of annotators that ask a language model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-    manners: ClassVar[frozenset[str]] = frozenset(
+    not_identifying: ClassVar[frozenset[str]] = frozenset(
         {
             *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
             *("transport", "batch", "key_env", "key_file"),
@@ -70,6 +70,8 @@ class LlmKeys(BaseModel):
     """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
     logprobs: bool = False
     """Ask for log-probabilities: the confidence of a label."""
+    repeats: Literal["all", "first"] = "all"
+    """What a mention that is listed once marks: each place of its words, or the first one."""
     parameters: Mapping[str, Any] = {}
     """Further request parameters, sent as they are."""
     concurrency: int = Field(default=32, ge=1, strict=True)
@@ -129,7 +131,7 @@ class LlmSettings:
         base_url: the address that was set, or None.
         sampling: request parameters as they are sent, without the limit of tokens.
         max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs: as in ``LlmKeys``.
+        samples, structured, logprobs, repeats: as in ``LlmKeys``.
         optional: features that are left out where the server does not know them, because
             nobody asked for them: ``temperature``, ``response_format``.
         price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
@@ -144,6 +146,7 @@ class LlmSettings:
     samples: int = 1
     structured: bool | None = None
     logprobs: bool = False
+    repeats: Literal["all", "first"] = "all"
     optional: frozenset[str] = frozenset()
     pace: Pace = Pace()
     batch: bool = False
@@ -242,6 +245,7 @@ def settings_of(
         samples=config.samples,
         structured=config.structured,
         logprobs=config.logprobs,
+        repeats=config.repeats,
         optional=optional,
         pace=replace(service.pace, **config.model_dump(include=_PACE, exclude_unset=True)),
         batch=config.batch,

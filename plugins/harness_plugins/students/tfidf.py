@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,9 @@ class TfidfStudent:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.linear_model import LogisticRegression
 
-        vectorizers = {name: _vectorizer(name) for name in VIEWS}
         texts = list(pool.texts)
-        for vectorizer in vectorizers.values():
-            vectorizer.fit(texts)
+        fitted = {name: _fitted(name, texts) for name in VIEWS}
+        vectorizers = {name: one for name, one in fitted.items() if one is not None}
         progress(1, 3)
         features = _features(vectorizers, texts)
         rows = np.flatnonzero(annotations.answered)
@@ -71,7 +71,10 @@ class TfidfStudent:
             bias[present] = intercept
         progress(2, 3)
         width = max(1, min(WIDTH, features.shape[1] - 1, features.shape[0] - 1))
-        svd = TruncatedSVD(width, random_state=seed).fit(features)
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # texts that are all alike have no variance
+            svd = TruncatedSVD(width, random_state=seed).fit(features)
         progress(3, 3)
         return FittedTfidf(vectorizers, weights, bias, svd.components_.T)
 
@@ -81,7 +84,7 @@ class TfidfStudent:
 
         tensors = load_file(folder / "tfidf.safetensors")
         vocabularies = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        vectorizers = {name: _vectorizer(name, vocabularies[name]) for name in VIEWS}
+        vectorizers = {name: _vectorizer(name, words=words) for name, words in vocabularies.items()}
         for name, vectorizer in vectorizers.items():
             vectorizer.idf_ = tensors[f"{name}.idf"]
         return FittedTfidf(vectorizers, tensors["weights"], tensors["bias"], tensors["projection"])
@@ -133,18 +136,24 @@ class FittedTfidf:
         (folder / "vocabulary.json").write_text(json.dumps(vocabularies), encoding="utf-8")
 
 
-def _vectorizer(name: str, vocabulary: Sequence[str] | None = None) -> Any:
+def _fitted(name: str, texts: Sequence[str]) -> Any | None:
+    """A vectorizer of what two texts have in common, else of all; None where there is nothing.
+
+    Scripts without spaces repeat no word, and emoji are none: there characters remain.
+    """
+    for least in (2, 1):
+        with suppress(ValueError):  # an empty vocabulary
+            return _vectorizer(name, least).fit(texts)
+    return None
+
+
+def _vectorizer(name: str, least: int = 1, words: Sequence[str] | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(
-        **VIEWS[name],
-        sublinear_tf=True,
-        min_df=1 if vocabulary is not None else 2,
-        vocabulary=vocabulary,
-    )
+    return TfidfVectorizer(**VIEWS[name], sublinear_tf=True, min_df=least, vocabulary=words)
 
 
 def _features(vectorizers: Mapping[str, Any], texts: Sequence[str]) -> Any:
     from scipy.sparse import hstack
 
-    return hstack([vectorizers[name].transform(texts) for name in VIEWS], format="csr")
+    return hstack([one.transform(texts) for one in vectorizers.values()], format="csr")

@@ -6,17 +6,17 @@ A format knows nothing of labels. It says where each row stands and what its col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
 from harness_tasks.formats import conll, delimited, json_files, parquet
-from harness_tasks.formats.table import RawTable
+from harness_tasks.formats.table import Headers, RawTable
 
-__all__ = ["SUFFIXES", "RawTable", "open_table"]
+__all__ = ["SUFFIXES", "Headers", "RawTable", "open_table"]
 
-Opener = Callable[[Path, Kind, Collection[str]], RawTable]
+Opener = Callable[[Path, Kind, Headers], RawTable]
 
 _FORMATS: Mapping[str, Opener] = {
     ".jsonl": json_files.open_lines,
@@ -34,13 +34,13 @@ SUFFIXES = tuple(_FORMATS)
 """Suffixes of the files that can hold a split."""
 
 
-def open_table(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_table(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A data file as raw rows, by its suffix; nothing is read before its rows are.
 
     Args:
         file: its suffix says the format.
         kind: kind of the task.
-        columns: names of columns that the task knows, by which a header is recognised.
+        headers: the column names that the task knows.
 
     Raises:
         DataError: if no format has the suffix, or a format does not serve the kind of task.
@@ -49,4 +49,4 @@ def open_table(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     if opener is None:
         known = ", ".join(SUFFIXES)
         raise DataError(f"{file}: no known format; a data file ends in one of {known}")
-    return opener(file, kind, columns)
+    return opener(file, kind, headers)

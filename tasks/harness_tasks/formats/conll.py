@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
 from harness.files.lines import read_lines
-from harness_tasks.formats.table import RawRow, RawTable
+from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 DOCUMENT = "-DOCSTART-"
 
 
-def open_conll(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_conll(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A file of columns separated by tabs or spaces; ``-DOCSTART-`` lines are left out.
 
     Raises:

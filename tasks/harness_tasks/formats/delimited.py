@@ -1,13 +1,14 @@
-"""``.csv`` and ``.tsv``: with a header, or as the reference implementation writes them.
+"""``.csv`` and ``.tsv``: with a header, or with the columns that the task or its kind has.
 
-Without a header a row is ``label,text`` or ``label,text,augmented``. In token tasks a row
-has the tokens of a sentence and its tags, each joined by spaces, under a header; a ``.tsv``
-without that header is taken for CoNLL columns, which are often given this suffix.
+Without a header a row is what the task's ``[columns] names`` say, else ``label,text`` or
+``label,text,augmented``, as the reference implementation writes it. In token tasks a row has
+the tokens of a sentence and its tags, each joined by spaces, under a header; a ``.tsv`` without
+that header is taken for CoNLL columns, which are often given this suffix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,44 +16,49 @@ from harness.data import Kind
 from harness.errors import DataError
 from harness.files.delimited import has_header, read_cells, read_records
 from harness_tasks.formats.conll import open_conll
-from harness_tasks.formats.table import RawRow, RawTable
+from harness_tasks.formats.table import Headers, RawRow, RawTable
 
-POSITIONS = ("label", "text", "augmented")
+POSITIONS = (("label", "text"), ("label", "text", "augmented"))
+TOKENS = (("tokens", "tags"),)
 
 
-def open_csv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_csv(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.csv`` file."""
-    line, cells = _first(file, columns)
-    headed = has_header(cells, columns)
+    line, cells = _first(file, headers)
+    headed = has_header(cells, headers.known)
     opening = None if headed or not cells else (f"{file}:{line}", tuple(cells))
-    if kind == "token":
-        return RawTable(str(file), lambda: _sentences(file, columns), "text", opening=opening)
-    form: Literal["text", "positional"] = "text" if headed else "positional"
-    return RawTable(str(file), lambda: _rows(file, columns), form, opening=opening)
+    positions: Sequence[Sequence[str]] = POSITIONS if kind == "sequence" else TOKENS
+    if headers.unheaded:
+        positions = (headers.unheaded,)
+    form: Literal["text", "positional"] = "text" if headed or kind == "token" else "positional"
+    split = kind == "token"
+    return RawTable(
+        str(file), lambda: _rows(file, headers, positions, split), form, opening=opening
+    )
 
 
-def open_tsv(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_tsv(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.tsv`` file."""
-    if kind == "token" and not has_header(_first(file, columns)[1], columns):
-        return open_conll(file, kind, columns)
-    return open_csv(file, kind, columns)
+    if kind == "token" and not has_header(_first(file, headers)[1], headers.known):
+        return open_conll(file, kind, headers)
+    return open_csv(file, kind, headers)
 
 
-def _first(file: Path, columns: Collection[str]) -> tuple[int, list[str]]:
+def _first(file: Path, headers: Headers) -> tuple[int, list[str]]:
     try:
-        return next(read_cells(file, columns), (1, []))
+        return next(read_cells(file, headers.known), (1, []))
     except DataError:
         return 1, []  # said, with its line, when the rows are read
 
 
-def _rows(file: Path, columns: Collection[str]) -> Iterator[RawRow]:
-    for line, row in read_records(file, columns, POSITIONS):
-        yield f"{file}:{line}", row
-
-
-def _sentences(file: Path, columns: Collection[str]) -> Iterator[RawRow]:
-    for line, row in read_records(file, columns, ("tokens", "tags")):
-        yield f"{file}:{line}", {column: _parts(value) for column, value in row.items()}
+def _rows(
+    file: Path, headers: Headers, positions: Sequence[Sequence[str]], split: bool
+) -> Iterator[RawRow]:
+    for line, row in read_records(file, headers.known, positions):
+        if split:
+            yield f"{file}:{line}", {column: _parts(value) for column, value in row.items()}
+        else:
+            yield f"{file}:{line}", row
 
 
 def _parts(value: str) -> list[str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.files.jsonl import read_jsonl, type_name
+from harness.files.jsonl import read_json, read_jsonl, type_name
 from harness.files.lines import read_lines
-from harness_tasks.formats.table import RawRow, RawTable
+from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 
-def open_lines(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_lines(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.jsonl`` file."""
 
     def rows() -> Iterator[RawRow]:
@@ -23,7 +23,7 @@ def open_lines(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
     return RawTable(str(file), rows)
 
 
-def open_array(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
+def open_array(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.json`` file: an array of objects. It is read whole; rows are counted from 1."""
 
     def rows() -> Iterator[RawRow]:
@@ -39,14 +39,14 @@ def open_array(file: Path, kind: Kind, columns: Collection[str]) -> RawTable:
 
 def _array(text: str, file: Path) -> list[object]:
     try:
-        values = json.loads(text)
+        values = read_json(text)
     except json.JSONDecodeError as error:
         hint = "; one object a line is a .jsonl file" if error.msg == "Extra data" else ""
         raise DataError(
             f"{file}:{error.lineno}: not JSON ({error.msg} at column {error.colno}){hint}"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{file}: not usable JSON ({str(error)[:80]})") from None
+        raise DataError(f"{file}: not usable JSON ({str(error)[:120]})") from None
     if not isinstance(values, list):
         raise DataError(f"{file}: holds {type_name(values)}, not an array of rows; use brackets")
     return values

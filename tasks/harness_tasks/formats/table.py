@@ -11,6 +11,19 @@ RawRow: TypeAlias = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Headers:
+    """The column names that a task knows.
+
+    Attributes:
+        known: two of them in a first row make it a header.
+        unheaded: the columns of a file without one, in order; empty: the task does not say.
+    """
+
+    known: frozenset[str]
+    unheaded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RawTable:
     """A file (or a split from the hub), not yet read.
 
@@ -18,7 +31,7 @@ class RawTable:
         name: for messages.
         rows: begins to read anew at each call.
         values: ``typed`` (numbers are numbers), ``text`` (all columns are text),
-            ``positional`` (text without a header: label, text, augmented).
+            ``positional`` (text without a header).
         class_names: the names of the integers of a column, where the file says them.
         opening: place and cells of the first row of a file without a known header.
         fingerprint: a hash of the content, where it is known without reading it.

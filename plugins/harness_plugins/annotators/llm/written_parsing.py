@@ -10,11 +10,11 @@ from typing import Any
 
 from harness.data import Pool, TaskCard
 from harness.iob2 import tags_of
-from harness_plugins.annotators.llm.alignment import align
-from harness_plugins.annotators.llm.json_values import json_values
-from harness_plugins.annotators.llm.labels import LabelReader
-from harness_plugins.annotators.llm.mentions import MentionReader
-from harness_plugins.annotators.llm.replies import said
+from harness_plugins.annotators.llm.reading.alignment import align
+from harness_plugins.annotators.llm.reading.json_values import json_values
+from harness_plugins.annotators.llm.reading.labels import LabelReader
+from harness_plugins.annotators.llm.reading.mentions import MentionReader
+from harness_plugins.annotators.llm.reading.replies import said
 from harness_plugins.llm.calls import Reply
 
 SEEN = 500

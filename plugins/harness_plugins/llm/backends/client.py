@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import openai
-import orjson
 
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.backends.responses import body_of
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError, TransientError
 from harness_plugins.llm.keys import is_azure
 from harness_plugins.llm.secrets import setting
-from harness_plugins.llm.send.refusals import Server, failure_of
 
 if TYPE_CHECKING:
     from harness_plugins.llm.secrets import Secret
+    from harness_plugins.llm.send.refusals import Server
 
 NO_KEY = "no-key"
 """What the client is given for servers that need no key."""
@@ -54,12 +54,12 @@ class ClientBackend:
         request = request_of(call)
         client = (self._clients or self._open())[lane]
         try:
-            response = await client.chat.completions.with_raw_response.create(**request)
-            return self._read(response.content, call)
+            answered = await client.chat.completions.with_raw_response.create(**request)
+            return reply_of(self._body(answered.http_response, lane), call)
         except SendingError:
             raise
         except openai.APIStatusError as error:
-            raise self._refused(error, lane) from None
+            return reply_of(self._body(error.response, lane), call)  # it raises what is wrong
         except openai.APITimeoutError:
             raise TransientError("no reply in time") from None
         except openai.APIConnectionError as error:
@@ -81,7 +81,13 @@ class ClientBackend:
         return self._clients
 
     def _client(self, key: str) -> openai.AsyncOpenAI:
-        common: dict[str, Any] = {"api_key": key, "max_retries": 0, "timeout": self._timeout}
+        common: dict[str, Any] = {
+            "api_key": key,
+            "max_retries": 0,
+            "timeout": self._timeout,
+            # Another address is not the one that the key was given for.
+            "http_client": openai.DefaultAsyncHttpxClient(follow_redirects=False),
+        }
         if is_azure(self._base_url) and "/openai/v1" not in self._base_url:
             return openai.AsyncAzureOpenAI(
                 azure_endpoint=self._base_url,
@@ -90,23 +96,8 @@ class ClientBackend:
             )
         return openai.AsyncOpenAI(base_url=self._base_url, **common)
 
-    def _read(self, raw: bytes, call: Call) -> Reply:
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            raise TransientError("the reply is torn (not JSON)") from None
-        if isinstance(body, dict) and body.get("error") and not body.get("choices"):
-            raise failure_of(self._server, 500, body, {}, 0)
-        return reply_of(body, call)
-
-    def _refused(self, error: Any, lane: int) -> SendingError:
-        response = error.response
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        try:
-            body: Any = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            body = str(response.text)
-        return failure_of(self._server, error.status_code, body, headers, lane)
+    def _body(self, response: Any, lane: int) -> Any:
+        return body_of(self._server, response.status_code, response.content, response.headers, lane)
 
 
 def _broken(error: BaseException) -> TransientError:

@@ -27,12 +27,14 @@ from aiohttp import (
     TCPConnector,
 )
 
+from harness_plugins.llm.backends.responses import MOST_BYTES, OversizeError, body_of
 from harness_plugins.llm.calls import Call, Reply
-from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
-from harness_plugins.llm.send.refusals import Server, failure_of
+from harness_plugins.llm.failures import ClosedError, TransientError
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
+
+    from harness_plugins.llm.send.refusals import Server
 
 CONNECT_SECONDS = 15.0
 """A connection that takes longer is given up: the server cannot be reached."""
@@ -114,17 +116,14 @@ class HttpBackend:
         return session
 
     async def _read(self, response: ClientResponse, call: Call, lane: int) -> Reply:
-        raw = await response.read()
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            if response.status == 200:
-                raise TransientError("the reply is torn (not JSON)") from None
-            body = raw.decode("utf-8", "replace")
-        if response.status == 200 and not _is_error(body):
-            return self._said(body, call)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        raise self._failure(response.status, body, headers, lane)
+        raw = bytearray()
+        async for piece in response.content.iter_any():
+            raw += piece
+            if len(raw) > MOST_BYTES:
+                raise OversizeError
+        return self._said(
+            body_of(self._server, response.status, bytes(raw), response.headers, lane), call
+        )
 
     def _said(self, body: Any, call: Call) -> Reply:
         try:
@@ -132,18 +131,6 @@ class HttpBackend:
         except UNREADABLE as error:
             why = f"{type(error).__name__}: {self._server.redact(str(error))[:100]}"
             raise TransientError(f"the reply is not as expected ({why})") from None
-
-    def _failure(
-        self, status: int, body: object, headers: Mapping[str, str], lane: int
-    ) -> SendingError:
-        if status == 200 and isinstance(body, dict):  # some routers report errors this way
-            code = body["error"].get("code") if isinstance(body["error"], dict) else None
-            status = code if isinstance(code, int) and 400 <= code < 600 else 500
-        return failure_of(self._server, status, body, headers, lane)
-
-
-def _is_error(body: object) -> bool:
-    return isinstance(body, dict) and bool(body.get("error")) and not body.get("choices")
 
 
 def _why(error: BaseException) -> str:

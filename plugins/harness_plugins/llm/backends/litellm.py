@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from harness.errors import CommandError, ConfigError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.backends.responses import body_of
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import (
     ClosedError,
-    RejectedError,
     SendingError,
     TransientError,
     UnsupportedError,
@@ -140,25 +140,39 @@ class LitellmBackend:
         return []
 
     def _failure(self, error: Exception, lane: int) -> SendingError:
+        """What an error means: by the response that it came of, where there is one."""
         name, said = type(error).__name__, str(error)
-        headers = _headers(error)
-        status = getattr(error, "status_code", None)
         redacted = self._server.redact(said)[:300]
-        if name in ("Timeout", "APITimeoutError"):
+        if name in ("Timeout", "APITimeoutError") and _response(error) is None:
             return TransientError("no reply in time")
-        if name == "ContextWindowExceededError":
-            return RejectedError(f"the prompt is too long for the model ({redacted})")
-        if name in ("ContentPolicyViolationError", "RejectedRequestError"):
-            return RejectedError(f"the server's content filter refused the text ({redacted})")
         if name == "UnsupportedParamsError":
             feature = unsupported_feature(said) or "a parameter"
             return UnsupportedError(feature, f"the model does not know {feature} ({redacted})")
-        if name in ("APIConnectionError", "APIError", "InternalServerError"):
+        if (response := _response(error)) is not None:
+            raw, headers = response.content, response.headers
+            try:
+                body_of(self._server, response.status_code, raw, headers, lane)
+            except SendingError as failure:
+                return failure
+        status = getattr(error, "status_code", None)  # of an error that came with HTTP 200
+        if name in ("APIConnectionError", "InternalServerError"):
             return _broken(error, redacted)
-        if not isinstance(status, int):
-            return ClosedError(f"litellm failed: {name}: {redacted}")
-        body = {"error": {"message": said, "code": getattr(error, "code", None) or ""}}
-        return failure_of(self._server, status, body, headers, lane)
+        if isinstance(status, int):
+            return failure_of(self._server, status, {"error": {"message": said}}, {}, lane)
+        return ClosedError(f"litellm failed: {name}: {redacted}")
+
+
+def _response(error: BaseException | None) -> Any:
+    """The response at the bottom of an error, with the server's own words; None: there is none.
+
+    What litellm makes of it on the way up loses headers, and takes one status for another.
+    """
+    while error is not None:
+        response = getattr(error, "response", None)
+        if type(error).__name__.endswith("HTTPStatusError") and response is not None:
+            return response
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _may_have_the_key(provider: str, url: str | None, known: str | None) -> bool:
@@ -195,16 +209,6 @@ def _broken(error: BaseException, redacted: str) -> TransientError:
         unreachable = type(cause).__name__ in ("ConnectError", "ClientConnectorError")
         cause = cause.__cause__ or cause.__context__
     return TransientError(f"connection or server broken ({redacted})", unreachable=unreachable)
-
-
-def _headers(error: Exception) -> Mapping[str, str]:
-    found: Any = getattr(error, "litellm_response_headers", None)
-    if found is None:
-        found = getattr(getattr(error, "response", None), "headers", None)
-    try:
-        return {str(name).lower(): str(value) for name, value in dict(found or {}).items()}
-    except (TypeError, ValueError):
-        return {}
 
 
 def _quiet_litellm() -> Any:

@@ -118,7 +118,8 @@ class EncoderStudent:
         read = pool.take(rows)
         variants = [] if aids.variants is None else [aids.variants.take(rows)]
         pieces = make_pieces(read, fitted.tokenizer, settings.max_length, *variants)
-        data = TrainingData.of(read, annotations.take(rows), pieces[0], pieces[-1], settings)
+        chosen, classes = annotations.take(rows), len(self._classes)
+        data = TrainingData.of(read, chosen, pieces[0], pieces[-1], settings, classes)
         given = int((annotations.labels != ABSTAINED).sum())
         if excluded := given - int(data.answered.sum()):
             aids.note(

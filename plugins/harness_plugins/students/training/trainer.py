@@ -71,13 +71,13 @@ def train_together(
         model.cpu()
         torch.cuda.empty_cache()
     with _exchange(plan.checkpoints) as folder:
-        torch.save((make, weights, plan), folder / "plan.pt")
+        torch.save(weights, folder / "start.pt")
         counts = multiprocessing.get_context("spawn").SimpleQueue()
         launched = PrepareForLaunch(_work, "MULTI_GPU" if cuda else "MULTI_CPU")
         with patch_environment(**_environment(size)):
             processes = start_processes(  # type: ignore[no-untyped-call]
                 launched,
-                args=(folder, counts),
+                args=(folder, counts, make, plan),
                 nprocs=size,
                 join=False,
                 daemon=True,  # they end with this process, also while the others are started
@@ -127,16 +127,15 @@ def _environment(size: int) -> dict[str, str]:
     return found
 
 
-def _work(folder: Path, counts: Any) -> None:
+def _work(folder: Path, counts: Any, make: Callable[[], Classifier], plan: Plan) -> None:
     """The work of one process; an error that ends it is written to a file."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     rank = os.environ["RANK"]
     try:
-        make, weights, plan = torch.load(folder / "plan.pt", weights_only=False)
         own = ManyProcesses()
         quiet_transformers()
         model = make().to(device())
-        model.load_state_dict(weights)
+        model.load_state_dict(torch.load(folder / "start.pt", weights_only=True))
         torch.manual_seed(plan.seed)
         train(model, plan, no_progress if own.rank else lambda *done: counts.put(done), own)
         if own.rank == 0:

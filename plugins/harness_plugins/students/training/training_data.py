@@ -47,12 +47,13 @@ class TrainingData:
         pieces: Pieces,
         variants: Pieces,
         settings: Settings,
+        classes: int = 2,
     ) -> TrainingData:
-        """Labels and weights of a pool's units."""
+        """Labels and weights of a pool's units, for a number of classes."""
         weights = np.ones(len(pool), dtype=np.float32)
         if settings.weighted:
             answered = annotations.answered
-            weights[answered] = confidence_weights(annotations.confidence[answered])
+            weights[answered] = confidence_weights(annotations.confidence[answered], classes)
         labels = annotations.labels.astype(np.int64)
         if settings.agreement:
             kept = np.where(contradicted(pool, labels), ABSTAINED, labels)
@@ -105,13 +106,17 @@ def training_rows(annotations: Annotations, settings: Settings) -> IntArray:
     return np.flatnonzero(annotations.answered)
 
 
-def confidence_weights(confidence: FloatArray) -> FloatArray:
-    """float32 ``[n]`` with mean 1: ``max(2 c - 1, LEAST_WEIGHT)``, scaled.
+def confidence_weights(confidence: FloatArray, classes: int) -> FloatArray:
+    """float32 ``[n]`` with mean 1: ``max((c - 1/C) / (1 - 1/C), LEAST_WEIGHT)``, scaled.
 
-    Annotators are mostly unsure of their wrong labels. Ours; results/LOG.md has its effect.
+    Annotators are mostly unsure of their wrong labels: a confidence of chance, 1/C, weighs least,
+    certainty in full. Ours; results/LOG.md has its effect.
 
     Args:
         confidence: float ``[n]`` in [0, 1]; a label with NaN counts in full.
+        classes: C, at least 2.
     """
-    weights = np.maximum(2 * np.nan_to_num(confidence, nan=1.0) - 1, LEAST_WEIGHT)
+    chance = 1 / classes
+    above = (np.nan_to_num(confidence, nan=1.0) - chance) / (1 - chance)
+    weights = np.maximum(above, LEAST_WEIGHT)
     return np.asarray(weights / max(float(weights.mean()), LEAST_WEIGHT), dtype=np.float32)

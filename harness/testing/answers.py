@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
-from tests.servers.prompted import prompted
-
-__all__ = ["LABELS", "answer", "completion", "last_text"]
+from harness.testing.prompted import prompted
 
 LABELS = ("negative", "positive")
 
 
-def last_text(request: dict[str, Any]) -> str:
+def last_text(request: Mapping[str, Any]) -> str:
     """The content of the last message: the question of this request."""
     messages = request.get("messages") or [{}]
     return str(messages[-1].get("content", ""))
 
 
-def answer(request: dict[str, Any], labels: tuple[str, ...] = LABELS) -> str:
+def answer(request: Mapping[str, Any], labels: tuple[str, ...] = LABELS) -> str:
     """The same answer to the same question, whatever came before.
 
     To the program's own prompts in the form that they ask for, else one of the labels.
@@ -28,7 +27,7 @@ def answer(request: dict[str, Any], labels: tuple[str, ...] = LABELS) -> str:
     return labels[crc32(text.encode()) % len(labels)] if said is None else said
 
 
-def completion(request: dict[str, Any], content: str, *, usage: bool = True) -> dict[str, Any]:
+def completion(request: Mapping[str, Any], content: str, *, usage: bool = True) -> dict[str, Any]:
     """A chat completion as a server sends it."""
     body: dict[str, Any] = {
         "id": f"chatcmpl-{crc32(last_text(request).encode()):08x}",

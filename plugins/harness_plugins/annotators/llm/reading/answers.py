@@ -10,9 +10,9 @@ from typing import Protocol
 
 from harness.data import ABSTAINED, Kind
 from harness.iob2 import Span, spans_of, tags_of
-from harness_plugins.annotators.llm.alignment import align
-from harness_plugins.annotators.llm.labels import LabelReader
-from harness_plugins.annotators.llm.mentions import MentionReader
+from harness_plugins.annotators.llm.reading.alignment import Repeats, align
+from harness_plugins.annotators.llm.reading.labels import LabelReader
+from harness_plugins.annotators.llm.reading.mentions import MentionReader
 from harness_plugins.llm.calls import Reply
 
 UNKNOWN = math.nan
@@ -43,9 +43,18 @@ class Answers(Protocol):
         """The common answer of several samples for an example of so many units."""
 
 
-def answers_for(kind: Kind, labels: Sequence[str]) -> Answers:
-    """What understands the answers of a task with these labels or entity types."""
-    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels)
+def answers_for(kind: Kind, labels: Sequence[str], repeats: Repeats = "all") -> Answers:
+    """What understands the answers of a task with these labels or entity types.
+
+    Args:
+        kind: of the task.
+        labels: or entity types, in class order.
+        repeats: what a mention that is listed once marks, as in ``align``.
+
+    Raises:
+        TaskError: if no reply could tell two of the labels apart.
+    """
+    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels, repeats)
 
 
 class LabelAnswers:
@@ -86,8 +95,8 @@ class LabelAnswers:
 class MentionAnswers:
     """Mentions, aligned to the tokens."""
 
-    def __init__(self, types: Sequence[str]) -> None:
-        self._read = MentionReader(types).read
+    def __init__(self, types: Sequence[str], repeats: Repeats = "all") -> None:
+        self._read, self._repeats = MentionReader(types).read, repeats
 
     def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
         """The mentions that stand in the sentence.
@@ -95,19 +104,21 @@ class MentionAnswers:
         Mentions that do not, that overlap others, or that have a type that the task has
         not, are left out, and the confidence is the share of the others. Where none is
         left of several there is no answer. With log-probabilities the confidence is
-        that share times the probability of the whole reply.
+        that share times the geometric mean of the mentions' probabilities, so that a
+        sentence with many mentions is not less sure for their number.
         """
         listed = self._read(reply.text, reply.finish)
         if isinstance(listed, str):
             return Answer((), reason=listed)
-        aligned = align(example, listed.mentions)
+        aligned = align(example, listed.mentions, self._repeats)
         named = len(listed.mentions) + listed.unknown
         if named and not aligned.spans and aligned.missing:
             return Answer((), reason="no mention that the reply lists is in the sentence")
         if named and not aligned.spans:
             return Answer((), reason="no mention that the reply lists has a type of the task")
-        share = len(aligned.spans) / named if named else 1.0
-        probability = _probability(reply)
+        lost = listed.unknown + len(aligned.missing) + aligned.overlapping
+        share = 1 - lost / named if named else 1.0
+        probability = _probability(reply, named)
         confidence = share if math.isnan(probability) else share * probability
         return Answer(tags_of(aligned.spans, len(example)), confidence)
 
@@ -128,8 +139,9 @@ class MentionAnswers:
         return Answer(tags_of(kept, length), confidence)
 
 
-def _probability(reply: Reply) -> float:
-    return UNKNOWN if reply.logprob is None else min(1.0, math.exp(reply.logprob))
+def _probability(reply: Reply, parts: int = 1) -> float:
+    """Of the reply, or the geometric mean of its parts."""
+    return UNKNOWN if reply.logprob is None else min(1.0, math.exp(reply.logprob / max(1, parts)))
 
 
 def _common_reason(answers: Sequence[Answer]) -> str:

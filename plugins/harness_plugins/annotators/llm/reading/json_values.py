@@ -13,7 +13,8 @@ _TRIES = 64
 """Opening brackets at which a value is looked for: prose may be full of them."""
 _LONGEST = 100_000
 """Characters of a text that is not JSON but may be a Python literal."""
-_INSIDE = re.compile(r"\s*[\[{\"']")
+_OPENING = re.compile(r"[\[{]")
+_INSIDE = re.compile(r"\s{0,100}[\[{\"']")
 """What follows the opening bracket of a value, and hardly ever that of a remark."""
 
 
@@ -30,6 +31,11 @@ def json_values(text: str) -> list[Any]:
         return whole
     blocks = [value for block in _FENCE.findall(text) for value in _block(block.strip())]
     return blocks or _block(text)
+
+
+def plain_key(key: Any) -> str:
+    """A key by its letters and digits alone, without case."""
+    return re.sub(r"[\W_]", "", str(key).casefold())
 
 
 def _block(block: str) -> list[Any]:
@@ -51,31 +57,29 @@ def _embedded(text: str) -> list[Any]:
     values: list[Any] = []
     position = 0
     for _ in range(_TRIES):
-        starts = [start for start in (text.find("{", position), text.find("[", position))
-                  if start >= 0]  # fmt: skip
-        if not starts:
+        opening = _OPENING.search(text, position)
+        if opening is None:
             return values
-        start = min(starts)
         try:
-            value, position = _DECODER.raw_decode(text, start)
+            value, position = _DECODER.raw_decode(text, opening.start())
             values.append(value)
         except (ValueError, RecursionError):
-            if _INSIDE.match(text, start + 1):
+            position = opening.end()
+            if _INSIDE.match(text, position):
                 return []
-            position = start + 1
     return values
 
 
 def _literal(text: str) -> list[Any]:
     """A Python literal between the first opening and the last closing bracket."""
-    starts = [start for start in (text.find("["), text.find("{")) if start >= 0]
+    opening = _OPENING.search(text)
     end = max(text.rfind("]"), text.rfind("}")) + 1
-    if not starts or end <= min(starts) or end - min(starts) > _LONGEST:
+    if opening is None or not opening.start() < end <= opening.start() + _LONGEST:
         return []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SyntaxWarning: escapes that Python would not write
-            tree = ast.parse(text[min(starts) : end], mode="eval")
+            tree = ast.parse(text[opening.start() : end], mode="eval")
         if any(_repeats(node) for node in ast.walk(tree) if isinstance(node, ast.Dict)):
             return []
         value = ast.literal_eval(tree)

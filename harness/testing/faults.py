@@ -1,4 +1,4 @@
-"""What may go wrong with a request: each kind is an effect on the response or the connection."""
+"""Which requests fail, and how: drawn anew for each attempt, or marked in the text."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["FATAL", "KINDS", "PASSING", "Faults"]
+from harness.testing.cases import Case, dialect
 
-PASSING = (
-    *("429", "429-retry-after", "429-date", "500", "503", "reset", "trickle", "truncated"),
-    *("empty-choices", "hang"),
-)
+KINDS = tuple(case.name for case in dialect("faults").case)
+PASSING = tuple(case.name for case in dialect("faults").case if case.outcome in ("retry", "wait"))
 """Kinds after which the same request may be sent again."""
-ANSWERS = ("refusal", "content-filter", "wrong-label", "no-usage", "empty", "length")
-"""Kinds that are answers, if odd ones."""
-FATAL = ("401", "quota", "no-model", "404", "400", "context", "filtered", "unsupported", "html")
-"""Kinds that would come again."""
-KINDS = (*PASSING, *ANSWERS, *FATAL)
 
 
 @dataclass(slots=True)
@@ -41,10 +34,11 @@ class Faults:
         if unknown := {*self.kinds, *self.marked.values()} - set(KINDS):
             raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join(KINDS)}")
 
-    def of(self, text: str, attempt: int) -> str | None:
+    def of(self, text: str, attempt: int) -> Case | None:
         """The fault of the ``attempt``-th request (from 0) with this text, or None."""
         for mark, kind in self.marked.items():
             if mark in text:
-                return kind
+                return dialect("faults")[kind]
         draw = random.Random(zlib.crc32(f"{self.seed}:{attempt}:{text}".encode()))
-        return draw.choice(self.kinds) if draw.random() < self.rate else None
+        failing = draw.random() < self.rate
+        return dialect("faults")[draw.choice(self.kinds)] if failing else None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
-
-__all__ = ["prompted"]
 
 WORDS = (
     *("river", "stone", "window", "lamp", "garden", "market", "letter", "cloud", "bridge"),
@@ -19,7 +17,7 @@ WORDS = (
 NAMES = ("Nadia", "Torvald", "Okafor", "Lindqvist", "Marchetti", "Delacroix", "Yamada", "Osei")
 
 
-def prompted(request: dict[str, Any]) -> str | None:
+def prompted(request: Mapping[str, Any]) -> str | None:
     """The answer, or None where the prompt is not one of the program's."""
     messages = request.get("messages") or [{}]
     system, last = str(messages[0].get("content", "")), str(messages[-1].get("content", ""))
@@ -35,13 +33,13 @@ def prompted(request: dict[str, Any]) -> str | None:
 
 def _listed(system: str, last: str) -> str:
     """Capitalised words as mentions, all of one type: the same for the same sentence."""
-    text = last.partition("\n")[0].removeprefix("Text: ")
+    text = last.removeprefix("Text:\n```\n").partition("\n```")[0]
     types = _types(system)
     found = [
         {"text": word, "type": types[crc32(word.encode()) % len(types)]}
         for word in re.findall(r"(?:(?<= )|^)[A-Z][\w]+(?= |$)", text)[:3]
     ]
-    return json.dumps({"mentions": found} if '"mentions"' in system else found)
+    return f'{{"mentions": {json.dumps(found)}}}' if '"mentions"' in system else json.dumps(found)
 
 
 def _types(system: str) -> Sequence[str]:
@@ -58,12 +56,11 @@ def _written(count: int, order: str) -> str:
     if '"mentions"' not in order:
         return json.dumps(texts)
     kind = re.search(r"mention of the type (\w+) each", order)
-    if kind is None:
-        return json.dumps([{"text": text, "mentions": []} for text in texts])
-    names = [rng.choice(NAMES) for _ in texts]
-    return json.dumps(
-        [
-            {"text": f"{text} {name} .", "mentions": [{"text": name, "type": kind[1]}]}
-            for text, name in zip(texts, names, strict=True)
-        ]
-    )
+    names = [rng.choice(NAMES) if kind else "" for _ in texts]
+    return f"[{', '.join(_example(*pair, kind) for pair in zip(texts, names, strict=True))}]"
+
+
+def _example(text: str, name: str, kind: re.Match[str] | None) -> str:
+    marked = [{"text": name, "type": kind[1]}] if kind else []
+    whole = f"{text} {name} ." if kind else text
+    return f'{{"text": {json.dumps(whole)}, "mentions": {json.dumps(marked)}}}'

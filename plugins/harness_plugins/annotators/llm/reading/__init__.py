@@ -1,0 +1,1 @@
+"""From a reply to a label, or to mentions on tokens."""
