@@ -178,7 +178,7 @@ class Estimate:
     """What a step would send, at most, before anything is sent.
 
     ``cost_usd`` is None where the price is not known, ``seconds`` where no limit of rate or
-    concurrency bounds them.
+    concurrency bounds them. ``remark`` is what the user should know of the cost.
     """
 
     requests: int
@@ -186,6 +186,7 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
+    remark: str = ""
 
 
 # --- students ------------------------------------------------------------------------

@@ -44,7 +44,9 @@ def plan(
         return
     asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
     console().print(plan_table(f"{parts.task.card.name}: {asked}, about, at most", steps, total))
-    if total.cost_usd is None:
+    if total.remark:
+        say(total.remark)
+    elif total.cost_usd is None:
         say(
             "the price of this model is not known: set annotator.price_input and "
             "annotator.price_output ($ per million tokens)"

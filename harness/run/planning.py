@@ -67,4 +67,5 @@ def total(steps: Sequence[PlannedStep]) -> Estimate:
         completion_tokens=sum(one.completion_tokens for one in estimates),
         cost_usd=known([one.cost_usd for one in estimates]),
         seconds=known([one.seconds for one in estimates]),
+        remark="; ".join(dict.fromkeys(one.remark for one in estimates if one.remark)),
     )

@@ -43,14 +43,21 @@ CREATE TABLE replies (
 CREATE INDEX replies_of_run ON replies (run_id, cost_usd, prompt_tokens, completion_tokens);
 CREATE TABLE repeats (
     key TEXT NOT NULL, tokens INTEGER NOT NULL, cost_usd REAL NOT NULL, run_id TEXT NOT NULL,
-    received REAL NOT NULL, record TEXT NOT NULL DEFAULT ''
+    received REAL NOT NULL
 );
 """
-"""``repeats``: what was paid for and is no reply: attempts that failed, and what another process
-had just bought. ``record`` (not in the checksum): what of its run counts it."""
+"""``record`` (since layout 2, not in the checksum): what of its run counts the reply. ``repeats``:
+what layouts before 3 wrote down as paid for twice."""
+_LOSSES = """
+CREATE TABLE IF NOT EXISTS losses (
+    key TEXT NOT NULL, tokens INTEGER NOT NULL, cost_usd REAL NOT NULL, run_id TEXT NOT NULL,
+    record TEXT NOT NULL, received REAL NOT NULL
+);
+"""
+"""What was paid for and is no reply: failed attempts, and what another process had just bought."""
 _UPGRADES = (
     "ALTER TABLE replies ADD COLUMN record TEXT NOT NULL DEFAULT ''",
-    f"ALTER TABLE repeats ADD COLUMN record TEXT NOT NULL DEFAULT '';{CREATE_CLAIMS}",
+    f"{_LOSSES}{CREATE_CLAIMS}",
 )
 
 _COLUMNS = (
@@ -58,7 +65,7 @@ _COLUMNS = (
     "logprob, choice_logprobs, model, endpoint, run_id, received, checksum, record"
 )
 _INSERT = f"INSERT OR IGNORE INTO replies ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
-_REPEAT = "INSERT INTO repeats VALUES (?, ?, ?, ?, ?, ?)"
+_LOSE = "INSERT INTO losses VALUES (?, ?, ?, ?, ?, ?)"
 _FIND = f"SELECT {_COLUMNS} FROM replies WHERE key IN "
 _CHUNK = 500
 
@@ -173,12 +180,12 @@ class ReplyCache:
         """Write down what an attempt cost that gave no reply."""
         tokens = usage.prompt_tokens + usage.completion_tokens
         with self._named_errors():
-            self._connection.execute(_REPEAT, (key, tokens, cost_usd, run_id, time.time(), record))
+            self._connection.execute(_LOSE, (key, tokens, cost_usd, run_id, record, time.time()))
 
     def lost(self, run_id: str, record: str) -> Spent:
         """What a record of a run has paid for and is no reply."""
         query = (
-            "SELECT count(*), total(tokens), total(cost_usd) FROM repeats "
+            "SELECT count(*), total(tokens), total(cost_usd) FROM losses "
             "WHERE run_id = ? AND record IN ('', ?)"
         )
         with self._named_errors():
@@ -191,7 +198,8 @@ class ReplyCache:
             "SELECT count(*), total(tokens), total(cost_usd) FROM ("
             "SELECT prompt_tokens + completion_tokens AS tokens, cost_usd FROM replies "
             "WHERE run_id = :run UNION ALL "
-            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run)"
+            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run UNION ALL "
+            "SELECT tokens, cost_usd FROM losses WHERE run_id = :run)"
         )
         with self._named_errors():
             requests, tokens, cost = self._connection.execute(query, {"run": run_id}).fetchone()
@@ -260,7 +268,8 @@ class ReplyCache:
         held: Row = self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
         if held != row:  # else it is ours, and a signal came right after its commit
             tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
-            self._connection.execute(_REPEAT, (row[0], tokens, row[7], row[12], row[13], row[15]))
+            lost = (row[0], tokens, row[7], row[12], row[15], row[13])
+            self._connection.execute(_LOSE, lost)
         return self._stored(held)
 
     @contextmanager
@@ -299,7 +308,7 @@ def _create_or_upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     version = _marks(connection)[1]  # another process may have been faster
     if version < SCHEMA:
-        todo = f"{_CREATE}{CREATE_CLAIMS}" if version == 0 else ";".join(_UPGRADES[version - 1 :])
+        todo = f"{_CREATE}{_UPGRADES[-1]}" if version == 0 else ";".join(_UPGRADES[version - 1 :])
         for statement in todo.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Spent
 from harness_plugins.llm.cost.meter import Meter
-from harness_plugins.llm.cost.prices import price_of
+from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.remedies import LIMITS
 
@@ -40,6 +40,8 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         spent = cache.spent(account.run_id)
         stepwise = not settings.batch
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
+        if account.budget_usd is not None and (why := own_server(settings)):
+            account.note(why)
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "

@@ -76,6 +76,11 @@ def looks_like_key(text: str) -> bool:
     return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
 
 
+def shown(text: str) -> str:
+    """A text in quotes, unless it looks like a key that was typed in the wrong place."""
+    return HIDDEN if looks_like_key(text) else repr(text)
+
+
 def setting(name: str) -> str | None:
     """A variable of the environment, else of ``.env`` in the working directory."""
     return (os.environ.get(name) or "").strip() or dotenv_setting(name)

@@ -16,16 +16,16 @@ class Meter:
     """Reserves what each call may cost at most before it is sent, and settles afterwards.
 
     A server may bill more than a request allows it to: what it was seen to bill above a
-    reservation is added to every other, and requests in flight are as many as have come back,
-    and one. A request that times out or breaks off may be on the vendor's bill without a usage
-    to read: such requests are not counted.
+    reservation is added to every other, and ``stepwise`` lets as many requests be in flight as
+    have come back, and one. A request that times out or breaks off may be on the vendor's bill
+    without a usage to read: such requests are not counted.
 
     Args:
         budget_usd: most that the run may pay; None: no limit.
         price: of the model; None: not known.
         spent: what the run has paid already.
         model: named in errors.
-        stepwise: few requests at first; else all that the budget allows, as a batch needs.
+        stepwise: let few requests go at first; a batch, whose answers come together, cannot.
 
     Raises:
         CommandError: a budget without a price.
@@ -39,7 +39,7 @@ class Meter:
         spent: Spent,
         model: str,
         *,
-        stepwise: bool = True,
+        stepwise: bool = False,
     ) -> None:
         if budget_usd is not None and price is None:
             raise CommandError(

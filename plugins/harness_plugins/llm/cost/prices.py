@@ -58,12 +58,26 @@ FREE = Price(0.0, 0.0, 0.0)
 def price_of(settings: LlmSettings) -> Price | None:
     """The price of a model's tokens; None where nobody knows it.
 
-    The user's own prices are taken as they are, also for the batch API; else a server of the
-    user's own costs nothing, and of any other the service says.
+    The user's own prices are taken as they are, also for the batch API; else the service says.
     """
-    if settings.price is not None:
-        return Price.per_million(*settings.price)
-    return FREE if is_private(settings.base_url) else settings.service.price(settings)
+    if settings.price is None:
+        return settings.service.price(settings)
+    return Price.per_million(*settings.price)
+
+
+def own_server(settings: LlmSettings) -> str:
+    """Why nothing is paid, where that is because the server is the user's own; else ""."""
+    if not is_private(settings.base_url) or price_of(settings) != FREE:
+        return ""
+    return (
+        f"{settings.base_url} is a server of your own: it counts as $0; if it passes requests on "
+        "to a vendor, set annotator.price_input and annotator.price_output"
+    )
+
+
+def vendor_price(settings: LlmSettings, *names: str) -> Price | None:
+    """The vendor's price of the first of these models; none from a server of the user's own."""
+    return FREE if is_private(settings.base_url) else listed_price(*names, batch=settings.batch)
 
 
 def listed_price(*names: str, batch: bool = False) -> Price | None:

@@ -18,7 +18,7 @@ from harness_plugins.llm.failures import (
     TransientError,
     UnsupportedError,
 )
-from harness_plugins.llm.secrets import HIDDEN, looks_like_key
+from harness_plugins.llm.secrets import shown
 
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
@@ -248,9 +248,9 @@ def _rejected(server: Server, meaning: str, shown: str) -> RejectedError:
     return RejectedError(f"the server refused ({shown})")
 
 
-def _unknown_model(server: Server, shown: str) -> str:
+def _unknown_model(server: Server, said: str) -> str:
     name = server.model.rsplit("/", 1)[-1]
-    model = HIDDEN if looks_like_key(server.model) else repr(server.model)
+    model = shown(server.model)
     for retired, why in RETIRED.items():
         if name.startswith(retired):
             return (
@@ -258,7 +258,7 @@ def _unknown_model(server: Server, shown: str) -> str:
                 "(--annotator openai:gpt-6-luna), a compatible server that has it "
                 "(annotator.base_url), or recorded answers (--annotator replay:FILE)"
             )
-    return f"{server.where} does not know model {model} ({shown})"
+    return f"{server.where} does not know model {model} ({said})"
 
 
 def _error(body: Any) -> tuple[str, str, str]:
