@@ -182,6 +182,7 @@ class Estimate:
     Attributes:
         cost_usd: None where the price is not known.
         seconds: at the limits of pace and concurrency; None where nothing bounds it.
+        remark: what the user should know of the cost; "": nothing.
     """
 
     requests: int
@@ -189,6 +190,7 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
+    remark: str = ""
 
 
 # --- students ------------------------------------------------------------------------

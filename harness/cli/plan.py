@@ -92,7 +92,10 @@ def _duration(seconds: float) -> str:
 def _remarks(steps: Sequence[PlannedStep], budget: float | None) -> list[str]:
     from harness.run.planning import total
 
-    cost = total(steps).cost_usd
+    whole = total(steps)
+    cost = whole.cost_usd
+    if whole.remark:
+        return [whole.remark]
     if cost is None:
         return [
             "the price of this model is not known: set annotator.price_input and "

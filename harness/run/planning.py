@@ -67,4 +67,5 @@ def total(steps: Sequence[PlannedStep]) -> Estimate:
         completion_tokens=sum(one.completion_tokens for one in estimates),
         cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
         seconds=None if None in seconds else sum(one or 0.0 for one in seconds),
+        remark="; ".join(dict.fromkeys(one.remark for one in estimates if one.remark)),
     )

@@ -19,7 +19,7 @@ from harness.protocols import (
     Variants,
 )
 from harness.specs import parse_spec
-from harness_plugins.llm.calls import Call, Message, Outcome
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
@@ -114,12 +114,12 @@ class ParaphraseAugmenter:
         if kept := found.count(None):
             account.note(f"paraphrase: {kept} of {len(pool)} texts stay as they are")
         texts = [new or text for new, text in zip(found, pool.texts, strict=True)]
-        bought = [outcome.reply for outcome in outcomes if outcome.paid and outcome.reply]
+        spent = sum((outcome.spent for outcome in outcomes), Spent())
         return Variants(
             replace(pool, examples=texts),
-            requests=len(bought),
-            tokens=sum(reply.tokens for reply in bought),
-            cost_usd=sum(reply.cost_usd for reply in bought),
+            requests=spent.requests,
+            tokens=spent.tokens,
+            cost_usd=spent.cost_usd,
         )
 
     def estimate_variants(self, pool: Pool) -> Estimate:
