@@ -21,8 +21,8 @@ from types import TracebackType
 
 from harness.errors import CorruptRunError, NewerRunError, RunError
 from harness_plugins.llm.calls import Call, Reply, Spent, Usage
-from harness_plugins.llm.claims import CREATE as CREATE_CLAIMS
-from harness_plugins.llm.claims import RELEASE, Claims
+from harness_plugins.llm.send.claims import CREATE as CREATE_CLAIMS
+from harness_plugins.llm.send.claims import RELEASE, Claims
 
 SCHEMA = 3
 """Version of the file's layout (``user_version``)."""

@@ -11,7 +11,7 @@ from harness_plugins.llm.calls import Spent
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.remedies import LIMITS
+from harness_plugins.llm.send.remedies import LIMITS
 
 if TYPE_CHECKING:
     from harness.protocols import Account

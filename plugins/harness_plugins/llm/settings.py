@@ -15,8 +15,8 @@ from harness.errors import ConfigError
 from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
 from harness_plugins.llm.keys import check_key_sources
-from harness_plugins.llm.remedies import LIMITS
 from harness_plugins.llm.secrets import check_no_secret
+from harness_plugins.llm.send.remedies import LIMITS
 
 if TYPE_CHECKING:
     from harness.protocols import AnnotatorRequest

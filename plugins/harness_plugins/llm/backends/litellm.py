@@ -155,7 +155,7 @@ class LitellmBackend:
             except SendingError as failure:
                 return failure
         status = getattr(error, "status_code", None)  # of an error that came with HTTP 200
-        if name in ("APIConnectionError", "InternalServerError"):
+        if name in ("APIConnectionError", "InternalServerError") or status == 200:
             return _broken(error, redacted)
         if isinstance(status, int):
             return failure_of(self._server, status, {"error": {"message": said}}, {}, lane)

@@ -149,7 +149,7 @@ class Server:
 
     def key(self, lane: int) -> str:
         """Which key, in words that do not show it."""
-        return "the key" if self.keys == 1 else f"key {lane + 1} of {self.keys}"
+        return "the key" if self.keys < 2 else f"key {lane + 1} of {self.keys}"
 
 
 def failure_of(
