@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,9 +53,10 @@ class Trained:
 def train(run: Run, round_: int, annotations: Annotations) -> Trained:
     """The student learns from the annotations and looks at every split."""
     if not annotations.answered.any():
+        (why, _), *_ = Counter(annotations.reasons).most_common(1) or [("no example", 0)]
         raise PartError(
             f"annotator {run.config.annotator.spec!r} abstained from every example: "
-            "there is nothing to train the student on"
+            f"there is nothing to train the student on ({why})"
         )
     varied = variants_of(run, round_, annotations)
     checkpoints = layout.checkpoints(round_)
