@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,8 +35,9 @@ class Trained:
 def train(run: Run, round_: int, annotations: Annotations) -> Trained:
     """Train the student on the annotations, and view every split with it."""
     if not annotations.answered.any():
+        (why, _), *_ = Counter(annotations.reasons).most_common(1) or [("no example", 0)]
         raise PartError(
-            f"annotator {run.config.annotator.spec!r} abstained from every example, so the "
+            f"annotator {run.config.annotator.spec!r} abstained from every example ({why}), so the "
             "student has nothing to train on"
         )
     variants, new, took = _variants(run, round_, annotations)

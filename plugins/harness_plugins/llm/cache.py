@@ -248,7 +248,6 @@ class ReplyCache:
             for row, stored in self._gathered:
                 first = connection.execute(_INSERT, row).rowcount == 1
                 held[str(row[0])] = stored if first else self._repeat(row)
-                connection.execute(RELEASE, row[:1])
         return held
 
     @contextmanager
