@@ -25,7 +25,8 @@ from harness.data import (
 )
 from harness.errors import CommandError, DataError, NotRecordedError, TaskError
 from harness.protocols import no_progress
-from harness.record.codecs import annotations_file, write_annotations
+from harness.record import layout
+from harness.record.codecs import write_annotations
 from harness.record.folder import RunFolder
 from harness_plugins.annotators.embedding import ridge_scores, vote
 from tests.factories import (
@@ -282,7 +283,7 @@ def test_a_missing_recording_is_refused(
 
 
 def record(folder: Path, round_: int, task: TaskCard, pool: Pool, said: Annotations) -> None:
-    name = annotations_file(round_, pool.split)
+    name = layout.annotations_of(round_, pool.split)
     run = RunFolder(folder)
     run.write(name, lambda path: write_annotations(path, said, pool, task.classes, seconds=1.0))
     run.write_text("manifest.json", '{"schema": 1, "supervised": false}')

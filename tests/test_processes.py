@@ -112,7 +112,7 @@ def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) 
         "import os, signal\n"
         "from dataclasses import replace\n"
         "from pathlib import Path\n"
-        "from tests.test_processes import TOGETHER, labels_of, no_progress, student, texts\n"
+        "from tests.test_processes import Aids, TOGETHER, labels_of, no_progress, student, texts\n"
         "if __name__ == '__main__':\n"
         "    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "    pool = texts(28)\n"
