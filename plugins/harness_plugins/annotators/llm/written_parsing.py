@@ -14,7 +14,7 @@ from harness_plugins.annotators.llm.reading.alignment import align
 from harness_plugins.annotators.llm.reading.json_values import json_values
 from harness_plugins.annotators.llm.reading.labels import LabelReader
 from harness_plugins.annotators.llm.reading.mentions import MentionReader
-from harness_plugins.annotators.llm.reading.replies import said
+from harness_plugins.annotators.llm.reading.replies import answer_text
 from harness_plugins.llm.calls import Reply
 
 SEEN = 500
@@ -59,7 +59,7 @@ class Reader:
             reply: to an order.
             label: the label that was ordered; None: sentences without mentions.
         """
-        part = said(reply.text, reply.finish)
+        part = answer_text(reply.text, reply.finish)
         if isinstance(part, str):
             return
         for item in _items(part.text):
