@@ -358,7 +358,7 @@ def test_what_does_not_fit_is_rejected_and_the_rest_answered(folders: dict[str, 
 
 
 def test_a_parameter_that_nobody_knows_is_named(folders: dict[str, Path]) -> None:
-    with pytest.raises(ConfigError, match="knows no 'top_q'"):
+    with pytest.raises(ConfigError, match="no parameter 'top_q'"):
         results(LocalModel(str(folders["llama"])), calls(3, top_q=1))
 
 

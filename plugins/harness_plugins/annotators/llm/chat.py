@@ -1,19 +1,17 @@
-"""What is sent: the chat form of FreeAL, from the task's card alone.
+"""Builds the messages to send: the chat form of FreeAL, from the task's card alone.
 
-A system message (task, labels, format of the answer); for each demonstration a user
-message (text and question) and an assistant message (its answer); then the query in
-the form of the demonstrations. Text and question share a message: many local models'
-chat templates refuse two user messages in a row.
+A system message (task, labels, answer format); for each demonstration a user message (text and
+question) and an assistant message (answer); then the query, like a demonstration. Text and
+question share a message because the chat templates of many local models refuse two user
+messages in a row.
 
-The format of the answer stands in the system message, once: repeated with each of ten
-demonstrations it would cost about as many tokens as their texts, and they show it
-anyway. Where there is no demonstration the query repeats it: small models follow best
-what they read last.
+The answer format is in the system message only: repeated with ten demonstrations, it would cost
+about as many tokens as their texts. Without demonstrations the query repeats it, since small
+models best follow what they read last.
 
-Each text stands in a fence of backticks, longer than any run of them in the text, so that no
-text can end it, and the system message says that what is in a fence is data.
-
-Sentences of token tasks are shown as their tokens, joined by single spaces.
+Each text is in a fence of backticks, longer than any run of them in the text, so that no text
+can end it; the system message says that fenced text is data. Sentences of token tasks are their
+tokens, joined by single spaces.
 """
 
 from __future__ import annotations
@@ -36,10 +34,8 @@ _DATA = (
 class Chat:
     """Builds the messages of a task.
 
-    Args:
-        task: whose prompt and labels are used.
-        structured: mentions are asked for as ``{"mentions": [...]}``, the object that a
-            JSON schema needs as its root.
+    With ``structured``, mentions are requested as ``{"mentions": [...]}``, since the root of a
+    JSON schema must be an object.
     """
 
     def __init__(self, task: TaskCard, *, structured: bool = False) -> None:
@@ -53,12 +49,12 @@ class Chat:
 
     @property
     def wording(self) -> str:
-        """The words around texts and answers, which belong to a run's identity."""
+        """The words around texts and answers, part of a run's identity."""
         return f"{self._system.content}\n\n{self._query('', alone=True).content}"
 
     @property
     def response_format(self) -> str:
-        """Canonical JSON of the schema of the answer; "" for free text."""
+        """The schema of the answer as canonical JSON; "" for free text."""
         if not self._structured:
             return ""
         return canonical(_schema([label.name for label in self._task.labels]))
@@ -70,8 +66,8 @@ class Chat:
 
         Args:
             pool: the examples to annotate, ``[m]``.
-            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order in which
-                they are shown, -1 pads), or None.
+            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order to show, -1
+                pads), or None.
         """
         if demonstrations is None or len(demonstrations) == 0:
             return [(self._system, self._query(text, alone=True)) for text in pool.texts]
@@ -84,11 +80,9 @@ class Chat:
         return chats
 
     def answer(self, example: str | Sequence[str], labels: Sequence[int]) -> str:
-        """The ideal answer for an example: its label, or its mentions as JSON.
+        """The ideal answer for a text or tokens with these class indices (one per unit).
 
-        Args:
-            example: a text, or the tokens of a sentence.
-            labels: one class index a unit.
+        This is the label's name, or the mentions as JSON.
         """
         if self._task.kind == "sequence":
             return self._task.labels[labels[0]].name
@@ -104,7 +98,7 @@ class Chat:
         return Message("user", f"Text:\n{fenced(text)}\n\n{asked}")
 
     def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
-        """User and assistant message of every demonstration."""
+        """The user and assistant message of every demonstration."""
         examples = demonstrations.examples
         labels, offsets = demonstrations.labels.tolist(), examples.offsets.tolist()
         return [
@@ -122,7 +116,7 @@ class Chat:
 
 
 def fenced(text: str) -> str:
-    """The text between two lines of backticks, three, or one more than it has in a row."""
+    """The text between lines of at least three backticks, more than it has in a row."""
     fence = "```"
     if fence in text:
         fence = "`" * (max(map(len, re.findall("`+", text))) + 1)
@@ -130,7 +124,7 @@ def fenced(text: str) -> str:
 
 
 def system_of(task: TaskCard) -> str:
-    """The task in words: its own, or else its title; the labels where it names them not."""
+    """The task's own words or else its title; with a list of labels unless the words name all."""
     words = task.prompt.system.strip() or _intro(task)
     if all(_names(words, label.name) for label in task.labels):
         return words

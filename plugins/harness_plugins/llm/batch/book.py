@@ -1,8 +1,8 @@
-"""Which call went into which batch of the vendor: written down before anything is uploaded.
+"""Records which call went into which batch of the vendor, before anything is uploaded.
 
-A small SQLite file beside the replies. A batch is entered with its calls' keys before its
-upload and gets the vendor's id right after its creation; a process killed in between leaves
-an entry without id, and the batch, if it was created, carries the entry's tag at the vendor.
+A small SQLite file next to the replies. A batch gets an entry with its calls' keys before its
+upload, and the vendor's id right after its creation. If a process is killed in between, the
+entry has no id, and the batch, if it was created, has the entry's tag at the vendor.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from harness.errors import RunError
 
 BUSY_SECONDS = 60.0
 CHUNK = 500
-"""Keys looked up together."""
+"""Keys per query."""
 KEPT_SECONDS = 29 * 24 * 3600.0
-"""The vendor deletes a batch's files after 30 days; then its answers have to be asked anew."""
+"""The vendor deletes a batch's files after 30 days; then its calls must be sent again."""
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -37,8 +37,8 @@ class Entry:
     """A batch.
 
     Attributes:
-        tag: ours; in the batch's metadata at the vendor.
-        id: the vendor's; None: not known to have been created.
+        tag: ours, in the batch's metadata at the vendor.
+        id: the vendor's; None: the batch may not have been created.
         keys: of its calls that may still get an answer from it.
     """
 
@@ -48,30 +48,21 @@ class Entry:
 
 
 class BatchBook:
-    """The file of batches.
-
-    Args:
-        path: made where there is none.
-        endpoint: whose batches these are; others are not looked at.
+    """The file of the batches of one endpoint; made if it does not exist.
 
     Raises:
         RunError: if the file cannot be used.
     """
 
     def __init__(self, path: Path, endpoint: str) -> None:
-        self._path, self._endpoint = path, endpoint
+        self.path, self._endpoint = path, endpoint
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._file.executescript(_CREATE)
 
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
     def open_entries(self, keys: Iterable[str]) -> list[Entry]:
-        """The batches in which some of these calls are, with those keys; the oldest first."""
+        """The batches with some of these calls, oldest first, and the keys of those calls."""
         found: dict[tuple[str, str | None], list[str]] = {}
         oldest = time.time() - KEPT_SECONDS
         asked = list(keys)
@@ -89,7 +80,7 @@ class BatchBook:
         return [Entry(tag, vendor_id, tuple(own)) for (tag, vendor_id), own in found.items()]
 
     def plan(self, keys: Sequence[str]) -> Entry:
-        """Enter a batch that is about to be uploaded."""
+        """Record a batch before its upload."""
         entry = Entry(uuid.uuid4().hex, None, tuple(keys))
         with self._transaction():
             self._file.execute(
@@ -102,13 +93,13 @@ class BatchBook:
         return entry
 
     def created(self, entry: Entry, vendor_id: str) -> Entry:
-        """Note the vendor's id of a batch."""
+        """Record the vendor's id of a batch."""
         with self._transaction():
             self._file.execute("UPDATE batches SET id = ? WHERE tag = ?", (vendor_id, entry.tag))
         return replace(entry, id=vendor_id)
 
     def forget(self, entry: Entry, keys: Iterable[str]) -> None:
-        """These calls get no answer from the batch: they may be sent again."""
+        """Record that these calls get no answer from the batch, so they may be sent again."""
         with self._transaction():
             self._file.executemany(
                 "DELETE FROM calls WHERE key = ? AND tag = ?", ((key, entry.tag) for key in keys)
@@ -134,4 +125,4 @@ class BatchBook:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise RunError(f"{self._path}: cannot be used: {error}") from None
+            raise RunError(f"{self.path}: cannot be used: {error}") from None

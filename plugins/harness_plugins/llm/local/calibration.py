@@ -16,24 +16,23 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 
 
 def with_content_free(call: Call, text: str, instead: Sequence[str] = CONTENT_FREE) -> Call:
-    """The call, to be calibrated by contextual calibration (Zhao et al., 2021).
+    """The call with prompts for contextual calibration (Zhao et al., 2021).
 
-    The choices' probabilities are divided by their mean probability after the same chat
-    with a text without content in the question: what the prompt alone suggests.
+    Its choices' probabilities are divided by their mean probability after the same chat with a
+    text without content in the question: what the prompt alone suggests.
 
     Args:
         call: with choices.
-        text: the example's text, as it stands in the last message.
-        instead: what is put in its place, one prompt each.
+        text: the example's text, part of the last message.
+        instead: texts that replace it, one prompt each.
     """
     question = call.messages[-1].content
     before, found, after = question.rpartition(text)
     if not found:
-        raise ValueError("the text does not stand in the call's last message")
+        raise ValueError("the call's last message does not contain the text")
     bare = [before + other + after for other in instead]
-    return replace(
-        call, parameters=canonical({**json.loads(call.parameters), "content_free": bare})
-    )
+    parameters = {**json.loads(call.parameters), "content_free": bare}
+    return replace(call, parameters=canonical(parameters))
 
 
 def calibrated(logs: FloatArray, content_free: FloatArray) -> FloatArray:
@@ -47,7 +46,7 @@ def calibrated(logs: FloatArray, content_free: FloatArray) -> FloatArray:
 
 
 def normalised(logs: FloatArray) -> FloatArray:
-    """Natural logs of values that add up to 1, in proportion to those given."""
+    """Natural logs, shifted so that the values add up to 1."""
     top = logs.max()
     total: FloatArray = logs - (top + np.log(np.exp(logs - top).sum()))
     return total

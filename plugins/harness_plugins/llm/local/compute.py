@@ -1,7 +1,7 @@
-"""What a causal language model is asked to compute: likelihoods of answers, and free text.
+"""Computes likelihoods of answers and free text with a causal language model.
 
-Prompts are padded on the left. Their common beginning may be computed once: its keys and
-values stand before the padding, and positions are counted without it.
+Prompts are padded on the left. Their common beginning may be computed once: its keys and values
+precede the padding, and positions do not count the padding.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 from harness.data import FloatArray
 
 SHORTEST_PREFIX = 8
-"""Tokens below which a common beginning is not worth a pass of its own."""
+"""Fewer common tokens are not worth a pass of their own."""
 TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}
-"""Nats by which the two ways to score may differ on the probe, by rounding alone."""
+"""Nats by which rounding may make the two ways to score differ on the probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The common beginning of some prompts: its ids, and the model's cache of one row."""
+    """The ids of a common beginning of prompts, and the model's cache for them (one row)."""
 
     ids: tuple[int, ...]
     cache: Any
@@ -33,7 +33,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How text is generated; temperature 0 is greedy."""
+    """How to generate text; ``length`` in tokens, temperature 0 is greedy."""
 
     length: int
     temperature: float = 0.0
@@ -44,7 +44,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Prompts side by side, without the prefix; the mask covers the prefix, too."""
+    """Prompts without the prefix, padded; the mask includes the prefix."""
 
     ids: Any
     mask: Any
@@ -57,33 +57,31 @@ class Computer:
     Args:
         model: a causal language model of ``transformers``, in evaluation mode.
         pad: any valid token id.
+        ends: token ids that end an answer.
 
     Attributes:
         network: the model.
+        ends: as given, without duplicates.
         shares: whether prompts share the computation of their common beginning.
     """
 
     def __init__(self, model: Any, pad: int, ends: Sequence[int]) -> None:
         from transformers import GenerationConfig
 
-        self.network, self._pad, self._ends = model, pad, tuple(dict.fromkeys(ends))
-        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self.network, self._pad, self.ends = model, pad, tuple(dict.fromkeys(ends))
+        self._takes = frozenset(inspect.signature(model.forward).parameters)
         # A vendor's own sampling defaults would change answers without being in a call's key.
         model.generation_config = GenerationConfig()
         self.shares = self._plain_attention() and self._agrees()
 
     @property
     def context(self) -> int | None:
-        """Most tokens of prompt and answer; None: no limit is known."""
+        """Most tokens of prompt and answer together; None: unknown."""
         found = getattr(self._config(), "max_position_embeddings", None)
         return found if isinstance(found, int) and found > 0 else None
 
-    def ends(self, token: int) -> bool:
-        """Whether a token ends an answer."""
-        return token in self._ends
-
     def prefix(self, ids: Sequence[int]) -> Prefix | None:
-        """Compute a common beginning once; None where that does not pay or cannot be shared."""
+        """Compute a common beginning once; None if that does not pay or is not possible."""
         import torch
 
         if not self.shares or len(ids) < SHORTEST_PREFIX:
@@ -101,21 +99,21 @@ class Computer:
     ) -> FloatArray:
         """float64 ``[prompts, answers]``: natural log of P(answer | prompt).
 
-        Where attention is causal and full, a prompt is read once: all answers follow its
-        keys and values in one pass, each seeing the prompt and itself alone. Other models
-        read every answer after a copy of its prompt.
+        With full causal attention, a prompt is read once, and all answers follow its keys and
+        values in one pass, each seeing the prompt and itself alone. Other models read the
+        prompt again for every answer.
         """
         import torch
 
-        with torch.inference_mode():
-            if self.shares:
-                return self._score_shared(prompts, answers, prefix)
+        if not self.shares:
             return self.score_plainly(prompts, answers)
+        with torch.inference_mode():
+            return self._score_shared(prompts, answers, prefix)
 
     def score_plainly(
         self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
     ) -> FloatArray:
-        """The same, for any causal model: prompt and answer in one row for each pair."""
+        """The same for any causal model: one row with prompt and answer per pair."""
         import torch
 
         pairs = [[*prompt, *answer[:-1]] for prompt in prompts for answer in answers]
@@ -140,9 +138,9 @@ class Computer:
         prefix: Prefix | None = None,
         tokenizer: Any = None,
     ) -> list[list[int]]:
-        """Generated ids of each prompt, its end token included where it came.
+        """Generated ids of each prompt, with its end token if it came.
 
-        A row's draws come from its own seed: they do not depend on the rows beside it.
+        Each row draws by its own seed, whatever the other rows are.
         """
         import torch
 
@@ -159,7 +157,7 @@ class Computer:
                 attention_mask=rows.mask,
                 do_sample=False,
                 max_new_tokens=sampling.length,
-                eos_token_id=list(self._ends) or None,
+                eos_token_id=list(self.ends) or None,
                 pad_token_id=self._pad,
                 stop_strings=list(sampling.stops) or None,
                 tokenizer=tokenizer if sampling.stops else None,
@@ -186,7 +184,7 @@ class Computer:
         found = first[:, [answer[0] for answer in answers]].double()
         fed = [token for answer in answers for token in answer[:-1]]
         if not fed:
-            return _numpy(found)
+            return np.asarray(found.cpu())
         then = [token for answer in answers for token in answer[1:]]
         owner = np.repeat(np.arange(len(answers)), [len(answer) - 1 for answer in answers])
         logits = self._follow(rows, fed, owner, out.past_key_values)
@@ -194,7 +192,7 @@ class Computer:
         index = torch.tensor(then, device=logs.device).expand(len(prompts), -1)
         picked = logs.gather(2, index[..., None])[..., 0].double()
         where = torch.tensor(owner, device=logs.device).expand(len(prompts), -1)
-        return _numpy(found.scatter_add(1, where, picked))
+        return np.asarray(found.scatter_add(1, where, picked).cpu())
 
     def _follow(self, rows: _Rows, fed: list[int], owner: Any, cache: Any) -> Any:
         """Logits ``[rows, fed, vocabulary]`` of all answers' tokens, each after its prompt."""
@@ -234,11 +232,12 @@ class Computer:
 
     def _inputs(self, rows: _Rows) -> dict[str, Any]:
         inputs = {"input_ids": rows.ids, "attention_mask": rows.mask}
-        known = "position_ids" in inspect.signature(self.network.forward).parameters
-        return {**inputs, "position_ids": rows.positions} if known else inputs
+        if "position_ids" in self._takes:
+            inputs["position_ids"] = rows.positions
+        return inputs
 
     def _keep(self, count: int) -> dict[str, int]:
-        return {"logits_to_keep": count} if self._keeps else {}
+        return {"logits_to_keep": count} if "logits_to_keep" in self._takes else {}
 
     def _copies(self, prefix: Prefix, rows: int) -> Any:
         cache = copy.deepcopy(prefix.cache)
@@ -246,8 +245,8 @@ class Computer:
         return cache
 
     def _until_end(self, ids: list[int], stops: bool) -> list[int]:
-        """Up to the end token, or without the padding behind a stop text."""
-        ended = next((place + 1 for place, token in enumerate(ids) if token in self._ends), None)
+        """The ids up to the end token, or without the padding after a stop text."""
+        ended = next((place + 1 for place, token in enumerate(ids) if token in self.ends), None)
         if ended is None and stops:
             ended = next((n for n in range(len(ids), 0, -1) if ids[n - 1] != self._pad), 0)
         return ids[:ended]
@@ -256,16 +255,15 @@ class Computer:
         return self.network.config.get_text_config()
 
     def _plain_attention(self) -> bool:
-        """Whether every layer keeps all keys and values, and is told positions.
+        """Whether every layer keeps all keys and values and takes positions.
 
-        Sliding windows count places of the cache, padding included, and recurrent states
-        cannot be shared among answers.
+        Sliding windows count padding, and answers cannot share recurrent states.
         """
         from transformers import DynamicCache
         from transformers.cache_utils import DynamicLayer
 
         config = self._config()
-        if "position_ids" not in inspect.signature(self.network.forward).parameters:
+        if "position_ids" not in self._takes:
             return False
         if getattr(config, "alibi", False) or getattr(self.network, "_is_stateful", False):
             return False
@@ -273,7 +271,7 @@ class Computer:
         return all(type(layer) is DynamicLayer for layer in layers)
 
     def _agrees(self) -> bool:
-        """Whether both ways to score agree on a small probe: no list knows every architecture."""
+        """Whether both ways to score agree on a probe, since no list names every architecture."""
         import torch
 
         size = int(self._config().vocab_size)
@@ -289,7 +287,7 @@ class Computer:
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
-    """The ids with which all prompts begin; at least one of each prompt is left over."""
+    """The ids with which all prompts begin, leaving at least one id of each prompt."""
     most = min((len(prompt) for prompt in prompts), default=1) - 1
     rows = [tuple(prompt[:most]) for prompt in prompts] or [()]
     first, last = min(rows), max(rows)  # what these two share, all between them share
@@ -297,13 +295,8 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     return list(first[: next(differ, most)])
 
 
-def _numpy(found: Any) -> FloatArray:
-    array: FloatArray = found.cpu().numpy()
-    return array
-
-
 def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
-    """The steps from logits to a drawn token: temperature, top-k, top-p, one draw a row."""
+    """The steps from logits to a drawn token: temperature, top-k, top-p, one draw per row."""
     from transformers import (
         LogitsProcessorList,
         TemperatureLogitsWarper,
@@ -322,7 +315,7 @@ def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
 
 
 class _Draw:
-    """Leaves one token a row, drawn by the row's own generator (inverse of the distribution)."""
+    """Leaves one token per row, drawn by the row's own generator (inverse of the distribution)."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [random.Random(seed) for seed in seeds]

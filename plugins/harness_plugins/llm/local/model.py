@@ -1,7 +1,7 @@
 """A sender that asks a causal language model in this process: ``transformers:MODEL``.
 
-Calls with choices get the likelihood of every choice, so that the model always answers and
-its confidence is a probability; other calls get generated text. Nothing is paid.
+Calls with choices get the likelihood of every choice, so that the model always answers, with a
+probability as confidence; other calls get generated text. Nothing is paid.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.sender import Admit, Done
 
 ROWS = 32
-"""Prompts computed together at most."""
+"""Most prompts per batch."""
 TOKENS = 16_384
-"""Tokens computed together at most, padding included; halved whenever memory runs out."""
+"""Most tokens per batch, with padding; halved whenever memory runs out."""
 LENGTH = 256
-"""Most tokens of generated text where a call sets no limit."""
+"""Most tokens of generated text if a call sets no limit."""
 MEMORY = 256
-"""Prompts without content whose scores are kept: those of zero-shot calls are all the same."""
+"""Prompts without content whose scores are kept: all zero-shot calls have the same ones."""
 LIMITS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 KNOWN = frozenset(LIMITS) | {
     *("temperature", "top_p", "top_k", "stop", "seed", "logprobs"),
@@ -42,13 +42,14 @@ KNOWN = frozenset(LIMITS) | {
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A call, tokenised.
+    """A tokenised call.
 
     Attributes:
         index: of the call.
         prompts: the call's own, then those without content.
         answers: ids of each choice; () for free text.
-        sampling: how free text is generated.
+        choices: as in the call.
+        sampling: of free text.
         seed: of the draws, from the call's key: the same call draws the same text.
     """
 
@@ -61,32 +62,31 @@ class _Job:
 
     @property
     def length(self) -> int:
-        """Tokens that the longest row of this job takes."""
+        """Tokens of the longest row of this job."""
         more = sum(map(len, self.answers)) if self.answers else self.sampling.length
         return max(map(len, self.prompts)) + more
 
     @property
     def kind(self) -> object:
-        """Jobs of one kind are computed together."""
+        """Jobs of one kind may share a batch."""
         return self.answers or self.sampling
 
 
 class LocalModel:
-    """Answers calls with a causal language model, on the GPU where there is one.
+    """Answers calls with a causal language model, on the GPU if there is one.
 
-    The weights are loaded by the first call. Calls are computed in batches of similar
-    length; the beginning that all calls share (the system message and shared
-    demonstrations) is computed once. Each batch is told as soon as it is done, so an
-    interruption loses one batch.
+    The first call loads the weights. Calls are computed in batches of similar length, and their
+    common beginning (system message and shared demonstrations) once. Each batch is reported as
+    soon as it is done, so an interruption loses one batch.
 
-    A choice's probability is that of its tokens and of the end of the answer after them,
-    not divided by its length: so each is the probability of one whole answer, answers
-    exclude each other, and normalising gives P(answer | it is one of the choices).
+    A choice's probability is that of its tokens and the end of the answer, not divided by its
+    length: it is the probability of one whole answer, answers exclude each other, and
+    normalising gives P(answer | it is one of the choices).
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
         revision: branch, tag or commit of the hub.
-        rows: prompts computed together at most.
+        rows: most prompts per batch.
         share_prefix: compute the common beginning once; for measurements.
     """
 
@@ -105,10 +105,10 @@ class LocalModel:
 
     @cached_property
     def files(self) -> LocalFiles:
-        """Where the model is; asks the hub if it must.
+        """The model's folder; asks the hub if it must.
 
         Raises:
-            CommandError, ServiceError: see ``local_files.locate``.
+            CommandError, ServiceError: see ``locate``.
         """
         return locate(self._name, self._revision)
 
@@ -119,23 +119,22 @@ class LocalModel:
 
     @cached_property
     def loaded(self) -> tuple[Chat, Computer, Any]:
-        """Chat form, model and tokenizer, in memory."""
-        found = self.files.load()
-        chat, tokenizer = Chat(found.tokenizer), found.tokenizer
-        ends = found.model.generation_config.eos_token_id
+        """The chat form, model and tokenizer in memory."""
+        model, tokenizer = self.files.load()
+        chat, ends = Chat(tokenizer), model.generation_config.eos_token_id
         ends = [*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id, chat.end]
         known = [int(end) for end in ends if end is not None]
         pad = tokenizer.pad_token_id
         pad = pad if pad is not None else next(iter(known), 0)
-        return chat, Computer(found.model, int(pad), known), tokenizer
+        return chat, Computer(model, int(pad), known), tokenizer
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
         """Answer every call; the longest first.
 
         Raises:
-            CommandError: if the model cannot be loaded, or a parameter is not known to it.
-            ServiceError: if it is a hub's, not in its cache, and the hub cannot be reached.
-            KeyboardInterrupt: the batch at work is lost; those before it were told.
+            CommandError: if the model cannot be loaded, or does not know a parameter.
+            ServiceError: if the model is not in the hub's cache and the hub cannot be reached.
+            KeyboardInterrupt: the current batch is lost; those before it were reported.
         """
         jobs: dict[object, list[_Job]] = {}
         for index, call in enumerate(calls):
@@ -152,14 +151,10 @@ class LocalModel:
                     done(job.index, reply)
 
     def close(self) -> None:
-        """Give the memory back."""
-        import torch
-
+        """Free the memory."""
         self.__dict__.pop("loaded", None)
         self._prefix = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free_memory()
 
     def _job(self, index: int, call: Call) -> _Job:
         values = _parameters(call)
@@ -189,7 +184,7 @@ class LocalModel:
         return job
 
     def _shared_prefix(self, jobs: Sequence[_Job]) -> Prefix | None:
-        """The common beginning of all jobs, kept from the last time if it is the same."""
+        """The common beginning of all jobs; the previous one if it is the same."""
         if not self._share or len(jobs) < 2:
             return None
         ids = common_prefix([prompt for job in jobs for prompt in job.prompts])
@@ -200,16 +195,15 @@ class LocalModel:
     def _batches(
         self, jobs: Sequence[_Job], admit: Admit, done: Done, prefix: Prefix | None
     ) -> Iterator[tuple[Sequence[_Job], list[Reply]]]:
-        """Batches and their replies; a batch that is too large for the memory is halved."""
+        """Batches with their replies; a batch too large for the memory is halved."""
         waiting = sorted(jobs, key=lambda job: job.length, reverse=True)
-        admitted = 0
-        start = 0
+        start = admitted = 0
         compute = self._scored if waiting[0].answers else self._generated
         while start < len(waiting):
             rows = min(self._rows, self._tokens // waiting[start].length)
             batch = waiting[start : start + max(1, rows // len(waiting[start].prompts))]
             for job in batch[max(0, admitted - start) :]:
-                admit(job.index)  # nothing is paid: neither a budget nor a feature stops it
+                admit(job.index)  # never refused, since nothing is paid
             admitted = max(admitted, start + len(batch))
             replies = _unless_out_of_memory(compute, batch, prefix)
             if replies is not None:
@@ -234,7 +228,7 @@ class LocalModel:
         return [self._choice(job, scores[job.prompts[0]]) for job in batch]
 
     def _choice(self, job: _Job, scores: FloatArray) -> Reply:
-        """The likeliest choice; by content-free calibration if the call asks for it."""
+        """The likeliest choice, after calibration if the call asks for it."""
         logs = normalised(scores)
         if len(job.prompts) > 1:
             bare = [self._content_free[job.answers, prompt] for prompt in job.prompts[1:]]
@@ -251,17 +245,12 @@ class LocalModel:
     def _generated(self, batch: Sequence[_Job], prefix: Prefix | None) -> list[Reply]:
         chat, computer, tokenizer = self.loaded
         sampling = batch[0].sampling
-        texts = computer.generate(
-            [job.prompts[0] for job in batch],
-            [job.seed for job in batch],
-            sampling,
-            prefix,
-            tokenizer,
-        )
+        prompts, seeds = [job.prompts[0] for job in batch], [job.seed for job in batch]
+        texts = computer.generate(prompts, seeds, sampling, prefix, tokenizer)
         replies = []
         for job, ids in zip(batch, texts, strict=True):
             text, stopped = chat.text(ids, sampling.stops)
-            ended = stopped or len(ids) < sampling.length or computer.ends(ids[-1])
+            ended = stopped or len(ids) < sampling.length or ids[-1] in computer.ends
             replies.append(
                 Reply(
                     text=text,
@@ -278,7 +267,7 @@ def _parameters(call: Call) -> dict[str, Any]:
     unknown = sorted(set(values) - KNOWN)
     if unknown:
         raise ConfigError(
-            f"annotator.parameters: a local model knows no {unknown[0]!r}; "
+            f"annotator.parameters: a local model has no parameter {unknown[0]!r}; "
             f"known: {', '.join(sorted(KNOWN))}"
         )
     return values
@@ -300,7 +289,7 @@ def _unless_out_of_memory(
     batch: Sequence[_Job],
     prefix: Prefix | None,
 ) -> list[Reply] | None:
-    """The replies, or None if memory ran out (the CPU's allocator says it in words only)."""
+    """The replies; None if memory ran out (the CPU's allocator says so only in its message)."""
     import torch
 
     try:
@@ -310,7 +299,13 @@ def _unless_out_of_memory(
     except RuntimeError as error:
         if "allocate memory" not in str(error):
             raise
+    _free_memory()
+    return None
+
+
+def _free_memory() -> None:
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return None
