@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
 
 DEFAULT = "gpt-small"
-"""Who is asked where a prompt is to be shown and nobody is named."""
+"""The annotator whose prompt is shown if the user names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Preset:
     """A named model.
 
     Attributes:
-        name: what the user writes as a spec.
+        name: the user writes it as a spec.
         spec: ``SERVICE:MODEL``.
         summary: one line.
-        values: keys of ``LlmKeys`` that hold where the run does not set them.
-        file: where a user wrote it; None: built in.
+        values: keys of ``LlmKeys`` that hold unless the run sets them.
+        file: of the user who wrote it; None: built in.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Preset:
     file: Path | None = None
 
     def describe(self) -> Mapping[str, object]:
-        """Its spec, the keys that it sets, and the file that it is from."""
+        """Its spec, its keys, and its file."""
         file = {} if self.file is None else {"file": str(self.file)}
         keys = {f"annotator.{key}": value for key, value in self.values.items()}
         return {"spec": self.spec, **keys, **file}
@@ -101,8 +101,8 @@ def user_config_file() -> Path:
 def user_presets(file: Path | None = None) -> dict[str, Preset]:
     """The presets of the user's configuration file: tables ``[presets.NAME]``.
 
-    Each holds a ``spec``, perhaps a ``summary``, and keys of ``LlmKeys``.
-    No file, no presets; but a file that ``HARNESS_CONFIG`` names must be there.
+    Each has a ``spec``, and optionally a ``summary`` and keys of ``LlmKeys``. The file may be
+    absent unless ``HARNESS_CONFIG`` names it.
 
     Raises:
         ConfigError: naming the file and the key.
@@ -122,17 +122,17 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
 
 
 def preset_named(name: str, services: Mapping[str, Service]) -> Preset | None:
-    """A user's preset or a built-in one; None where there is none of that name.
+    """The user's preset or the built-in one of that name, or None.
 
     Raises:
-        ConfigError: if it is both: another model than the one meant could be asked.
+        ConfigError: if a user's preset has a built-in name.
     """
     refuse_ambiguous(name, services)
     return user_presets().get(name) or PRESETS.get(name)
 
 
 def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
-    """Raise if a user's preset has the name of a built-in preset or of a service.
+    """Refuse a user's preset with the name of a built-in preset or of a service.
 
     Raises:
         ConfigError: naming the file.
@@ -141,7 +141,7 @@ def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
         return
     try:
         own = user_presets()
-    except ConfigError:  # reported where they are registered; it costs no other annotator
+    except ConfigError:  # reported at registration; no other annotator is affected
         return
     if name in own:
         raise ConfigError(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from harness.data import Demonstrations, Pool, TaskCard
@@ -99,19 +100,16 @@ class Chat:
 
     def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
         """The user and assistant message of every demonstration."""
-        examples = demonstrations.examples
-        labels, offsets = demonstrations.labels.tolist(), examples.offsets.tolist()
+        examples, labels = demonstrations.examples, demonstrations.labels.tolist()
+        shown = zip(
+            examples.texts, examples.examples, pairwise(examples.offsets.tolist()), strict=True
+        )
         return [
             (
                 self._query(text, alone=False),
-                Message(
-                    "assistant",
-                    self.answer(example, labels[offsets[row] : offsets[row + 1]]),
-                ),
+                Message("assistant", self.answer(example, labels[begin:end])),
             )
-            for row, (text, example) in enumerate(
-                zip(examples.texts, examples.examples, strict=True)
-            )
+            for text, example, (begin, end) in shown
         ]
 
 

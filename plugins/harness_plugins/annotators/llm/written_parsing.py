@@ -37,7 +37,7 @@ class Reader:
 
     def __init__(self, task: TaskCard, pool: Pool) -> None:
         names = [label.name for label in task.labels]
-        self._tokens = Tokenizer(pool.tokens) if task.kind == "token" else None
+        self._token = _token_of(pool.tokens) if task.kind == "token" else None
         self._labels = LabelReader(names)
         self._mentions = MentionReader(names)
 
@@ -54,7 +54,7 @@ class Reader:
             if not isinstance(text, str) or not text.strip():
                 continue
             text = " ".join(text.split())
-            if self._tokens is None:
+            if self._token is None:
                 made = self._labelled(text, item, label)
             else:
                 made = self._marked(text, item)
@@ -70,35 +70,29 @@ class Reader:
 
     def _marked(self, text: str, item: Any) -> Manuscript | None:
         """A sentence with its mentions, if it contains every one and the task has their types."""
-        assert self._tokens is not None
+        assert self._token is not None
         given = _first(item, ("mentions", "entities"))
         listed = None if given is None else self._mentions.listed(given)
         if listed is None or listed.unknown:
             return None
-        tokens = self._tokens.split(text)
+        tokens = tuple(self._token.findall(text))
         aligned = align(tokens, listed.mentions)
         if not tokens or aligned.missing or aligned.overlapping:
             return None
         return Manuscript(text, tokens, tags_of(aligned.spans, len(tokens)))
 
 
-class Tokenizer:
-    """Splits a sentence as the sentences of a pool are split.
+def _token_of(sentences: Sequence[Sequence[str]]) -> re.Pattern[str]:
+    """What is a token in sentences of a pool.
 
-    Words and punctuation become tokens; hyphens split words unless the pool has words with one.
+    Words and punctuation are; hyphens split words unless the pool has words with one.
     """
-
-    def __init__(self, sentences: Sequence[Sequence[str]]) -> None:
-        seen = islice(sentences, SEEN)
-        joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
-        inner = r"[-.,:/&]" if joins else r"[.,]"
-        self._token = re.compile(
-            rf"(?:\w\.){{2,}}|['’](?:s|re|ve|ll|d|m)\b|\w+(?:{inner}\w+)*|[^\w\s]", re.IGNORECASE
-        )
-
-    def split(self, text: str) -> tuple[str, ...]:
-        """The tokens of a sentence."""
-        return tuple(self._token.findall(text))
+    seen = islice(sentences, SEEN)
+    joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
+    inner = r"[-.,:/&]" if joins else r"[.,]"
+    return re.compile(
+        rf"(?:\w\.){{2,}}|['’](?:s|re|ve|ll|d|m)\b|\w+(?:{inner}\w+)*|[^\w\s]", re.IGNORECASE
+    )
 
 
 def _items(text: str) -> list[Any]:

@@ -13,23 +13,22 @@ if TYPE_CHECKING:
 
 
 class Meter:
-    """Reserves what each call may cost at most before it is sent, and settles afterwards.
+    """Reserves the most that each call may cost before it is sent, and settles afterwards.
 
-    A server may bill more than a request allows it to: what it was seen to bill above a
-    reservation is added to every other, and ``stepwise`` lets as many requests be in flight as
-    have come back, and one. A request that times out or breaks off may be on the vendor's bill
-    without a usage to read: such requests are not counted.
+    A server may bill more than a request allows: the largest excess seen is added to every
+    reservation, and with ``stepwise`` the number of requests in flight is at most one more than
+    the number that came back. Requests that time out or break off are not counted, though the
+    vendor may bill them.
 
     Args:
         budget_usd: most that the run may pay; None: no limit.
-        price: of the model; None: not known.
+        price: of the model; None: unknown.
         spent: what the run has paid already.
-        model: named in errors.
-        stepwise: let few requests go at first; a batch, whose answers come together, cannot.
+        model: its name, for errors.
+        stepwise: start with few requests; not for a batch, whose answers come together.
 
     Raises:
         CommandError: a budget without a price.
-        BudgetError: (from ``reserve``) the budget does not suffice for the call.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Meter:
         self._budget, self._price = budget_usd, price
         self._spent = spent.cost_usd
         self._reserved: dict[str, float] = {}
-        self._held = 0.0  # the sum of them: a batch reserves 50 000 calls one after another
+        self._held = 0.0  # their sum: a batch reserves 50,000 calls in a row
         self._excess, self._came_back, self._stepwise = 0.0, 0, stepwise
 
     @property
@@ -60,20 +59,18 @@ class Meter:
 
     @property
     def spent_usd(self) -> float:
-        """What the run has paid, before and now."""
+        """What the run has paid in all."""
         return self._spent
 
     def catch_up(self, spent_usd: float) -> None:
-        """Count what the run has paid elsewhere: an annotator and an augmenter share a budget."""
+        """Count what the run paid elsewhere: annotator and augmenter share a budget."""
         self._spent = max(self._spent, spent_usd)
 
     def reserve(self, key: str, call: Call, *, bought: bool = False) -> None:
-        """Set aside the most that a call may cost.
+        """Reserve the most that a call may cost; a repeated ``key`` replaces its reservation.
 
-        Args:
-            key, call: which; a call that is reserved already is reserved anew.
-            bought: it was sent by an earlier process: never refused, but reserved, so that
-                what it will cost is not granted to others.
+        A call that an earlier process sent (``bought``) is never refused, but its cost must
+        not be granted to others.
 
         Raises:
             BudgetError: if the budget, less what is paid and reserved, does not suffice.
@@ -82,7 +79,7 @@ class Meter:
             return
         prompt = int(prompt_tokens(call) * MARGIN)
         most = self._price.cost_of(prompt, reply_limit(call))
-        self._give_back(key)
+        self._release(key)
         held = self._held + self._excess * len(self._reserved)
         early = self._stepwise and most > 0 and len(self._reserved) > self._came_back
         if not bought and (early or self._spent + held + most + self._excess > self._budget):
@@ -95,8 +92,8 @@ class Meter:
         self._held += most
 
     def settle(self, key: str, billed: Reply | Usage | None) -> float:
-        """Give the reservation back and count what an attempt cost, which is returned ($)."""
-        reserved = self._give_back(key)
+        """Release the reservation, and count and return the cost of an attempt ($)."""
+        reserved = self._release(key)
         self._came_back += 1
         if billed is None or self._price is None:
             return 0.0
@@ -106,8 +103,8 @@ class Meter:
             self._excess = max(self._excess, cost - reserved)
         return cost
 
-    def _give_back(self, key: str) -> float | None:
+    def _release(self, key: str) -> float | None:
         reserved = self._reserved.pop(key, None)
         held = self._held - (reserved or 0.0)
-        self._held = held if self._reserved else 0.0  # what rounding left is gone with the last
+        self._held = held if self._reserved else 0.0  # the last one takes rounding errors along
         return reserved

@@ -8,7 +8,7 @@ induced". A mention must begin and end where tokens do; part of a token ("Boston
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -175,14 +175,10 @@ class _Sentence:
 
     def _as_shown(self, text: str) -> list[_Place]:
         """Places of words that the reply copied with the spaces between tokens."""
-        found = []
         count = text.count(" ") + 1
-        position = self._shown.find(f" {text} ") if text else -1
-        while position >= 0:
-            begin = self._shown.count(" ", 0, position)
-            found.append((begin, begin + count))
-            position = self._shown.find(f" {text} ", position + 1)
-        return found
+        positions = _occurrences(f" {text} ", self._shown) if text else ()
+        begins = (self._shown.count(" ", 0, position) for position in positions)
+        return [(begin, begin + count) for begin in begins]
 
     def _loses_capitals(self, text: str, begin: int, end: int) -> bool:
         return _capitals(text) and not _capitals("".join(self._tokens[begin:end]))
@@ -192,13 +188,18 @@ class _Sentence:
             self._forms[number] = _joined([_FORMS[number](token) for token in self._tokens])
         joined, begins, ends = self._forms[number]
         found = []
-        position = joined.find(words)
-        while position >= 0:
+        for position in _occurrences(words, joined):
             begin, end = begins.get(position), ends.get(position + len(words))
             if begin is not None and end is not None:
                 found.append((begin, end))
-            position = joined.find(words, position + 1)
         return found
+
+
+def _occurrences(words: str, text: str) -> Iterator[int]:
+    position = text.find(words)
+    while position >= 0:
+        yield position
+        position = text.find(words, position + 1)
 
 
 def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:

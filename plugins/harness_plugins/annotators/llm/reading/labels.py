@@ -110,8 +110,6 @@ class LabelReader:
             return _abstained(CUT) if goes_on else Reading(label, "")
         return self._from_json(part) or self._from_text(part)
 
-    # -- JSON --------------------------------------------------------------------------
-
     def _from_json(self, part: AnswerText) -> Reading | None:
         if not any(bracket in part.text for bracket in '{["'):
             return None
@@ -185,8 +183,6 @@ class LabelReader:
         if not isinstance(value, str):
             return set()
         return self._alone(settled(self._marker.marked(value), self._marker.plain))
-
-    # -- text --------------------------------------------------------------------------
 
     def _from_text(self, part: AnswerText) -> Reading:
         text = settled(self._marker.marked(part.text[-_LONGEST:]), self._marker.plain)
