@@ -68,12 +68,9 @@ def named_keys(settings: LlmSettings) -> list[Secret] | None:
 
 
 def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
-    """The keys of a file, else of the first variable that is set.
+    """The keys of a file (one per line), else of the first variable that is set (with commas).
 
-    Args:
-        key_file: a file with one key per line, or None.
-        names: of variables, whose keys are separated by commas; the environment comes before
-            a ``.env`` in the working directory.
+    The environment comes before a ``.env`` in the working directory.
 
     Raises:
         CommandError: if the file cannot be read, or a key cannot be sent in a header.

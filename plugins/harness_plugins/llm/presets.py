@@ -23,14 +23,9 @@ DEFAULT = "gpt-small"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named model.
+    """A named model: its spec ``SERVICE:MODEL`` and keys of ``LlmKeys`` unless the run sets them.
 
-    Attributes:
-        name: the user writes it as a spec.
-        spec: ``SERVICE:MODEL``.
-        summary: one line.
-        values: keys of ``LlmKeys`` that hold unless the run sets them.
-        file: of the user who wrote it; None: built in.
+    ``file`` is the user's file that defines it; None: built in.
     """
 
     name: str
@@ -49,45 +44,25 @@ class Preset:
 _THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
 """Thoughts count as tokens of the reply."""
 
-PRESETS: Mapping[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            "gpt35",
-            "openai:gpt-3.5-turbo",
-            "the published annotator; its vendor shut it down on 2026-10-23: "
-            "for a compatible server (annotator.base_url)",
-        ),
-        Preset(
-            "gpt-small",
-            "openai:gpt-6-luna",
-            "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)",
-            {"parameters": {"reasoning_effort": "none"}},
-        ),
-        Preset("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)"),
-        Preset(
-            "claude-small",
-            "litellm:anthropic/claude-haiku-5-5",
-            "Claude Haiku ($0.10/$0.50)",
-            {"temperature": "default"},
-        ),
-        Preset(
-            "claude-large",
-            "litellm:anthropic/claude-sonnet-5-5",
-            "Claude Sonnet ($2/$10)",
-            {"temperature": "default"},
-        ),
-        Preset(
-            "gemini-small",
-            "litellm:gemini/gemini-3.5-flash-lite",
-            "Gemini Flash-Lite ($0.30/$2.50)",
-            _THINKS,
-        ),
-        Preset(
-            "gemini-large", "litellm:gemini/gemini-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS
-        ),
-    )
-}
+_CLAUDE, _GEMINI = "litellm:anthropic/claude", "litellm:gemini/gemini"
+_AS_SERVED = {"temperature": "default"}
+_GPT35 = (
+    "the published annotator; its vendor shut it down on 2026-10-23: "
+    "for a compatible server (annotator.base_url)"
+)
+_GPT_SMALL = "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)"
+_UNTHINKING = {"parameters": {"reasoning_effort": "none"}}
+
+_ROWS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
+    ("gpt35", "openai:gpt-3.5-turbo", _GPT35, {}),
+    ("gpt-small", "openai:gpt-6-luna", _GPT_SMALL, _UNTHINKING),
+    ("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)", {}),
+    ("claude-small", f"{_CLAUDE}-haiku-5-5", "Claude Haiku ($0.10/$0.50)", _AS_SERVED),
+    ("claude-large", f"{_CLAUDE}-sonnet-5-5", "Claude Sonnet ($2/$10)", _AS_SERVED),
+    ("gemini-small", f"{_GEMINI}-3.5-flash-lite", "Gemini Flash-Lite ($0.30/$2.50)", _THINKS),
+    ("gemini-large", f"{_GEMINI}-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS),
+)
+PRESETS: Mapping[str, Preset] = {row[0]: Preset(*row) for row in _ROWS}
 """Built-in presets. Models and prices as of November 2026, from litellm's price table."""
 
 

@@ -98,14 +98,7 @@ class LlmKeys(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Limits and patience of sending.
-
-    Attributes:
-        concurrency: most requests in flight, over all keys.
-        requests_per_minute, tokens_per_minute: limits of each key; None: none.
-        timeout: seconds until a request is given up.
-        retries: how often it is sent again.
-    """
+    """Limits and patience of sending, as in ``LlmKeys``; rates per key, concurrency over all."""
 
     concurrency: int = 32
     requests_per_minute: int | None = None

@@ -1,8 +1,4 @@
-"""The annotator that asks a language model.
-
-It turns prompts (``chat``) into calls, gets replies from the engine, reads them (``answers``)
-and combines several samples by vote.
-"""
+"""The annotator that asks a language model: prompts, calls, replies, votes."""
 
 from __future__ import annotations
 
@@ -19,16 +15,20 @@ from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
 from harness_plugins.annotators.llm.chat import Chat
+from harness_plugins.annotators.llm.estimating import annotating, stand_ins, writing
 from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import encoder_at, retrieved
+from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE, Author
 from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical
 from harness_plugins.llm.collecting import uncollected
+from harness_plugins.llm.local.calibration import with_content_free
+from harness_plugins.llm.open_engine import open_engine
+from harness_plugins.llm.settings import LlmSettings, settings_of
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
     from harness_plugins.llm.presets import Preset
     from harness_plugins.llm.service import Service
-    from harness_plugins.llm.settings import LlmSettings
 
 WRITTEN = 100
 """Demonstrations of stage R1 if the request sets no number (FreeAL, section 3.2)."""
@@ -47,7 +47,7 @@ class LlmAnnotator:
         written: demonstrations to write for stage R1.
         seed: draws the example texts shown in requests for demonstrations.
         encoder: folder of the sentence encoder that retrieves; None: the packaged one.
-        opener: opens an engine; None: ``open_engine``.
+        opener: opens an engine.
     """
 
     needs_gold: Literal[False] = False
@@ -61,12 +61,11 @@ class LlmAnnotator:
         written: int = WRITTEN,
         seed: int = 0,
         encoder: str | None = None,
-        opener: Opener | None = None,
+        opener: Opener = open_engine,
     ) -> None:
         self._task, self._settings = task, settings
         self._shots, self._written, self._seed = shots, written, seed
-        self._encoder, self._embed = encoder, encoder_at(encoder)
-        self._opener = opener
+        self._encoder, self._embed, self._opener = encoder, encoder_at(encoder), opener
         labels = [label.name for label in task.labels]
         self._answers = answers_for(task.kind, labels, settings.repeats)
         service, structured = settings.service, settings.structured
@@ -87,8 +86,6 @@ class LlmAnnotator:
 
         Option: ``encoder=FOLDER``, the sentence encoder that retrieves demonstrations.
         """
-        from harness_plugins.llm.settings import settings_of
-
         request.spec.check_options("encoder")
         if preset is not None:
             request.spec.no_argument()
@@ -130,9 +127,7 @@ class LlmAnnotator:
         Raises:
             CommandError: if no key or server is set.
         """
-        from harness_plugins.llm.open_engine import open_engine
-
-        with (self._opener or open_engine)(self._settings, account) as engine:
+        with self._opener(self._settings, account) as engine:
             self._open = (engine, account)
             try:
                 yield
@@ -169,8 +164,6 @@ class LlmAnnotator:
 
     def write(self, pool: Pool, seed: int, progress: Progress) -> Written:
         """As many demonstrations as the configuration asks for, in the style of the pool."""
-        from harness_plugins.annotators.llm.writing import Author
-
         engine, account = self._opened()
         author = Author(self._task, pool, self._written, seed)
         paid: list[Outcome] = []
@@ -192,17 +185,12 @@ class LlmAnnotator:
 
     def estimate(self, pool: Pool, shots: int) -> Estimate:
         """The cost of annotating the pool with so many demonstrations per example."""
-        from harness_plugins.annotators.llm.estimating import annotating, stand_ins
-
         sample, shown = stand_ins(pool, shots, self._task)
         calls = self._calls(self._chat.messages(sample, shown))
         return annotating(calls, sample, len(pool), self._settings, self._task)
 
     def estimate_writing(self, pool: Pool) -> Estimate:
         """The cost of writing the demonstrations of stage R1."""
-        from harness_plugins.annotators.llm.estimating import writing
-        from harness_plugins.annotators.llm.writing import Author
-
         author = Author(self._task, pool, self._written, self._seed)
         orders = author.orders()
         calls = self._writing_calls([author.messages(order) for order in orders], 0)
@@ -236,15 +224,11 @@ class LlmAnnotator:
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """Calls that also measure what the prompt alone suggests (Zhao et al., 2021)."""
-        from harness_plugins.llm.local.calibration import with_content_free
-
         texts = [text for text in pool.texts for _ in range(self._settings.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 
     def _writing_calls(self, chats: Chats, first: int) -> list[Call]:
         """Calls numbered from ``first``, so that the same order, repeated, brings other texts."""
-        from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE
-
         settings = self._settings
         parameters = settings.parameters(max_tokens=REPLY_TOKENS, temperature=TEMPERATURE)
         return [

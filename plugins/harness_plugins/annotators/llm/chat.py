@@ -1,18 +1,4 @@
-"""Builds the messages to send: the chat form of FreeAL, from the task's card alone.
-
-A system message (task, labels, answer format); for each demonstration a user message (text and
-question) and an assistant message (answer); then the query, like a demonstration. Text and
-question share a message because the chat templates of many local models refuse two user
-messages in a row.
-
-The answer format is in the system message only: repeated with ten demonstrations, it would cost
-about as many tokens as their texts. Without demonstrations the query repeats it, since small
-models best follow what they read last.
-
-Each text is in a fence of backticks, longer than any run of them in the text, so that no text
-can end it; the system message says that fenced text is data. Sentences of token tasks are their
-tokens, joined by single spaces.
-"""
+"""Builds the messages to send: the chat form of FreeAL, from the task's card alone."""
 
 from __future__ import annotations
 

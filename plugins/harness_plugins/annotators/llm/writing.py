@@ -1,15 +1,4 @@
-"""Demonstrations that the model writes itself (FreeAL, section 3.2; there is no reference code).
-
-The model gets the task in words and a few unlabelled examples of the pool that show the style.
-It writes new texts to order, label by label, so that each text's label is known beforehand and
-the set is balanced. Token tasks: sentences with their mentions, type by type, with a share of
-sentences without mentions.
-
-A text is kept if it has the ordered label, all its mentions are in the sentence, and it is no
-near-duplicate of another one or of the pool. What is missing is ordered again, ``WAVES`` times
-at most. The run goes on with what there is and notes a shortfall; without any demonstration the
-annotator works zero-shot.
-"""
+"""Orders demonstrations from the model and keeps the usable ones (FreeAL, section 3.2)."""
 
 from __future__ import annotations
 
@@ -17,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,12 +35,9 @@ ALIKE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One request for ``count`` texts.
+    """One request for ``count`` texts in the style of the prototypes, which are unlabelled.
 
-    Attributes:
-        group: index of the label or entity type; the number of types: no mentions.
-        count: number of texts.
-        prototypes: unlabelled examples that show the style.
+    ``group`` is the index of a label or entity type; the number of types: without mentions.
     """
 
     group: int
@@ -59,14 +46,7 @@ class Order:
 
 
 class Author:
-    """Orders demonstrations and keeps those that can be used.
-
-    Args:
-        task: of the demonstrations.
-        pool: unlabelled examples.
-        wanted: number of demonstrations.
-        seed: draws the prototypes.
-    """
+    """Orders demonstrations and keeps those that can be used; ``seed`` draws the prototypes."""
 
     def __init__(self, task: TaskCard, pool: Pool, wanted: int, seed: int) -> None:
         self._task, self._wanted = task, wanted
@@ -76,7 +56,6 @@ class Author:
         self._quotas = _quotas(task, wanted)
         self._kept: list[list[Manuscript]] = [[] for _ in self._quotas]
         self._distinct: list[frozenset[str]] = []
-        self._taken: set[str] | None = None
         self._waves = 0
         self._failed = 0
 
@@ -150,10 +129,8 @@ class Author:
             for group, (kept, quota) in enumerate(zip(self._kept, self._quotas, strict=True))
             if len(kept) < quota
         )
-        return (
-            f"the annotator wrote {self.count} usable demonstrations of {self._wanted}{failed}; "
-            f"{few}"
-        )
+        wrote = f"the annotator wrote {self.count} usable demonstrations of {self._wanted}"
+        return f"{wrote}{failed}; {few}"
 
     def _prototypes(self) -> tuple[str, ...]:
         count = min(PROTOTYPES, len(self._texts))
@@ -194,13 +171,13 @@ class Author:
             return
         words = _words(manuscript.text)
         key = " ".join(words)
-        if not words or key in self._known_texts():
+        if not words or key in self._taken:
             return
         own = frozenset(words)
         shown = (frozenset(_words(text)) for text in order.prototypes)
         if any(_alike(own, other) for other in (*self._distinct, *shown)):
             return
-        self._known_texts().add(key)
+        self._taken.add(key)
         self._distinct.append(own)
         kept.append(manuscript)
 
@@ -212,10 +189,10 @@ class Author:
             return not any(manuscript.labels)
         return 1 + 2 * group in manuscript.labels
 
-    def _known_texts(self) -> set[str]:
-        if self._taken is None:
-            self._taken = {" ".join(_words(text)) for text in self._texts}
-        return self._taken
+    @cached_property
+    def _taken(self) -> set[str]:
+        """Words of texts that no new text may repeat: those of the pool and those kept."""
+        return {" ".join(_words(text)) for text in self._texts}
 
 
 def _quotas(task: TaskCard, wanted: int) -> list[int]:

@@ -37,7 +37,7 @@ class Reader:
 
     def __init__(self, task: TaskCard, pool: Pool) -> None:
         names = [label.name for label in task.labels]
-        self._token = _token_of(pool.tokens) if task.kind == "token" else None
+        self._token = token_pattern(pool.tokens) if task.kind == "token" else None
         self._labels = LabelReader(names)
         self._mentions = MentionReader(names)
 
@@ -82,7 +82,7 @@ class Reader:
         return Manuscript(text, tokens, tags_of(aligned.spans, len(tokens)))
 
 
-def _token_of(sentences: Sequence[Sequence[str]]) -> re.Pattern[str]:
+def token_pattern(sentences: Sequence[Sequence[str]]) -> re.Pattern[str]:
     """What is a token in sentences of a pool.
 
     Words and punctuation are; hyphens split words unless the pool has words with one.

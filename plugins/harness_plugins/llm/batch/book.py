@@ -7,6 +7,7 @@ entry has no id, and the batch, if it was created, has the entry's tag at the ve
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import uuid
@@ -18,8 +19,6 @@ from pathlib import Path
 from harness.errors import RunError
 
 BUSY_SECONDS = 60.0
-CHUNK = 500
-"""Keys per query."""
 KEPT_SECONDS = 29 * 24 * 3600.0
 """The vendor deletes a batch's files after 30 days; then its calls must be sent again."""
 
@@ -34,12 +33,9 @@ CREATE INDEX IF NOT EXISTS calls_of_batch ON calls (tag);
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A batch.
+    """A batch: our tag in its metadata, the vendor's id, keys of calls it may still answer.
 
-    Attributes:
-        tag: ours, in the batch's metadata at the vendor.
-        id: the vendor's; None: the batch may not have been created.
-        keys: of its calls that may still get an answer from it.
+    Without an id, the batch may not have been created.
     """
 
     tag: str
@@ -65,18 +61,14 @@ class BatchBook:
         """The batches with some of these calls, oldest first, and the keys of those calls."""
         found: dict[tuple[str, str | None], list[str]] = {}
         oldest = time.time() - KEPT_SECONDS
-        asked = list(keys)
         with self._named_errors():
-            for start in range(0, len(asked), CHUNK):
-                some = asked[start : start + CHUNK]
-                marks = ", ".join("?" * len(some))
-                rows = self._file.execute(
-                    "SELECT tag, id, key FROM calls JOIN batches USING (tag) WHERE endpoint = ? "
-                    f"AND planned > ? AND key IN ({marks}) ORDER BY planned",
-                    (self._endpoint, oldest, *some),
-                )
-                for tag, vendor_id, key in rows:
-                    found.setdefault((tag, vendor_id), []).append(key)
+            rows = self._file.execute(
+                "SELECT tag, id, key FROM calls JOIN batches USING (tag) WHERE endpoint = ? "
+                "AND planned > ? AND key IN (SELECT value FROM json_each(?)) ORDER BY planned",
+                (self._endpoint, oldest, json.dumps(list(keys))),
+            )
+            for tag, vendor_id, key in rows:
+                found.setdefault((tag, vendor_id), []).append(key)
         return [Entry(tag, vendor_id, tuple(own)) for (tag, vendor_id), own in found.items()]
 
     def plan(self, keys: Sequence[str]) -> Entry:

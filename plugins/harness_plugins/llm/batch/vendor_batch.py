@@ -24,7 +24,7 @@ from harness_plugins.llm.batch.vendor_files import (
     result_of,
     rows_of,
 )
-from harness_plugins.llm.calls import Call
+from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import ClosedError, RejectedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of
 from harness_plugins.llm.sender import Admit, Done
@@ -119,7 +119,9 @@ class _Delivery:
                     time.sleep(pause)
                     pause = min(pause * GROWTH, self._by.poll[1])
         except KeyboardInterrupt:
-            self._say_what_goes_on()
+            if self._pending:
+                names = ", ".join(str(entry.id) for entry in self._pending.values())
+                self._by.note(f"{names}: goes on at the vendor; the same command collects it")
             raise
         if stopped is not None:
             raise stopped
@@ -128,22 +130,19 @@ class _Delivery:
         """Continue batches of an earlier process with some of the calls."""
         with self._by.lock:
             for entry in self._by.book.open_entries(self._waiting):
-                known = entry if entry.id else self._orphan(entry)
-                if known is None:
-                    self._by.book.forget(entry, entry.keys)
-                else:
+                # A process may have ended between creating a batch and recording its id.
+                found = None if entry.id else self._by.service.find(entry.tag)
+                if entry.id or found:
+                    known = self._by.book.created(entry, found.id) if found else entry
                     self._pending[known.tag] = known
+                else:
+                    self._by.book.forget(entry, entry.keys)
         for entry in self._pending.values():
             self._by.note(f"batch {entry.id}: {len(entry.keys)} calls were sent before")
             for key in entry.keys:
                 self._admit(self._index[key], bought=True)
             self._admitted.update(entry.keys)
         self._waiting = [key for key in self._waiting if key not in self._admitted]
-
-    def _orphan(self, entry: Entry) -> Entry | None:
-        """The batch of a process that ended before it recorded the vendor's id."""
-        found = self._by.service.find(entry.tag)
-        return self._by.book.created(entry, found.id) if found else None
 
     def _submit(self) -> BudgetError | None:
         """Send waiting calls as far as the budget and the vendor's queue allow."""
@@ -217,8 +216,7 @@ class _Delivery:
         if batch.status == "failed":
             self._failed(entry, batch)
             return
-        rows = self._rows(batch)
-        results = [(key, self._result(key, rows.get(key), batch)) for key in entry.keys]
+        results = self._results(entry, batch)
         unanswered = [key for key, result in results if isinstance(result, SendingError)]
         closed: ClosedError | None = None
         for key, result in results:
@@ -239,17 +237,18 @@ class _Delivery:
         if batch.status == "expired":
             self._by.note(f"batch {batch.id} expired: {len(unanswered)} calls are sent again")
 
-    def _rows(self, batch: Batch) -> dict[str, dict[str, Any]]:
+    def _results(self, entry: Entry, batch: Batch) -> list[tuple[str, Reply | SendingError]]:
+        """The reply or failure of each call of a batch, by its key."""
         rows: dict[str, dict[str, Any]] = {}
         for file_id in (batch.error_file_id, batch.output_file_id):
             content = self._by.service.content(file_id) if file_id else None
             rows.update(rows_of(content or b""))
-        return rows
-
-    def _result(self, key: str, row: dict[str, Any] | None, batch: Batch) -> Any:
-        if row is None:
-            return TransientError(f"no answer in the batch ({batch.status})")
-        return result_of(row, self._calls[self._index[key]], self._by.service.server)
+        server = self._by.service.server
+        lost = {"error": {"message": f"no answer in the batch ({batch.status})"}}
+        return [
+            (key, result_of(rows.get(key, lost), self._calls[self._index[key]], server))
+            for key in entry.keys
+        ]
 
     def _again(self, key: str, why: TransientError) -> None:
         """Put a call into another batch, or give it up after ``RESENDS``."""
@@ -283,8 +282,3 @@ class _Delivery:
             self._by.note(f"the vendor's queue is full: batches now have {self._most} calls")
         self._full = True
         self._waiting.extend(entry.keys)
-
-    def _say_what_goes_on(self) -> None:
-        if self._pending:
-            names = ", ".join(str(entry.id) for entry in self._pending.values())
-            self._by.note(f"{names}: goes on at the vendor; the same command collects it")

@@ -45,12 +45,9 @@ class _Job:
     """A tokenised call.
 
     Attributes:
-        index: of the call.
-        prompts: the call's own, then those without content.
-        answers: ids of each choice; () for free text.
-        choices: as in the call.
-        sampling: of free text.
-        seed: of the draws, from the call's key: the same call draws the same text.
+        prompts: token ids of the call's own prompt, then of those without content.
+        answers: token ids of each choice; () for free text.
+        seed: from the call's key, so that the same call draws the same text.
     """
 
     index: int
@@ -85,21 +82,12 @@ class LocalModel:
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: branch, tag or commit of the hub.
         rows: most prompts per batch.
         share_prefix: compute the common beginning once; for measurements.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str | None = None,
-        rows: int = ROWS,
-        share_prefix: bool = True,
-    ) -> None:
-        self._name, self._revision = model, revision
-        self._rows, self._tokens, self._share = rows, TOKENS, share_prefix
+    def __init__(self, model: str, *, rows: int = ROWS, share_prefix: bool = True) -> None:
+        self._name, self._rows, self._tokens, self._share = model, rows, TOKENS, share_prefix
         self._prefix: Prefix | None = None
         self._content_free: dict[tuple[object, tuple[int, ...]], FloatArray] = {}
 
@@ -110,7 +98,7 @@ class LocalModel:
         Raises:
             CommandError, ServiceError: see ``locate``.
         """
-        return locate(self._name, self._revision)
+        return locate(self._name)
 
     @cached_property
     def identity(self) -> str:

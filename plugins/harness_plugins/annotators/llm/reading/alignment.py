@@ -1,9 +1,4 @@
-"""Finds the mentions of a reply among the tokens of the sentence.
-
-Texts are compared without white space: "Selegiline-induced" matches the tokens "Selegiline -
-induced". A mention must begin and end where tokens do; part of a token ("Boston" in
-"Boston-based") does not match, since to widen or drop it would be a choice of two answers.
-"""
+"""Finds the mentions of a reply among the tokens of the sentence, ignoring white space."""
 
 from __future__ import annotations
 
@@ -32,12 +27,9 @@ class Mention(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Mentions on tokens.
+    """Mentions on tokens, in reading order and without overlaps, and those without a place.
 
-    Attributes:
-        spans: in reading order, without overlaps.
-        missing: mentions that are not in the sentence, in the reply's order.
-        overlapping: number of mentions all of whose places belong to others.
+    ``missing`` are not in the sentence; of ``overlapping`` others, all places were taken.
     """
 
     spans: tuple[Span, ...]

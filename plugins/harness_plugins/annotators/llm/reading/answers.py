@@ -19,12 +19,9 @@ UNKNOWN = math.nan
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a reply says.
+    """What a reply says: class index of each unit, or () and the reason of an abstention.
 
-    Attributes:
-        units: class index of each unit; () for an abstention.
-        confidence: in [0, 1]; NaN if unknown.
-        reason: of an abstention; else "".
+    The confidence is in [0, 1]; NaN if unknown.
     """
 
     units: tuple[int, ...]

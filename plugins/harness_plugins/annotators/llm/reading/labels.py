@@ -1,16 +1,4 @@
-"""Finds the label that a reply names: tolerant of its form, never choosing between two labels.
-
-These readings are tried in order; the first that finds labels decides, by naming one or, if
-it finds several, by abstaining:
-
-1. the whole reply is a label;
-2. JSON with a label as value (``{"label": "x"}``), bare, fenced or in prose;
-3. an announced answer ("Final answer: x", "Answer: x", "The label is x");
-4. a label on a line of its own, or before other words and punctuation ("x - because ...");
-5. sentences that affirm exactly one label (``stances``).
-
-An abstention costs an answer; a wrong reading would cost a label.
-"""
+"""Finds the label that a reply names; abstains rather than choosing between two labels."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""Finds which labels the sentences of a marked text affirm, deny, or only name.
-
-No list of denials is complete, so a label counts as affirmed only if known words directly
-precede it ("I would say", "is clearly a", "是", "es muy") and nothing known in its clause
-denies it. In all other sentences a label is only named.
-"""
+"""Finds which labels the sentences of a marked text affirm, deny, or only name."""
 
 from __future__ import annotations
 
