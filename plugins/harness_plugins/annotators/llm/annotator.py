@@ -19,8 +19,7 @@ from harness_plugins.annotators.llm.estimating import annotating, stand_ins, wri
 from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import encoder_at, retrieved
 from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE, Author
-from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical
-from harness_plugins.llm.collecting import uncollected
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical, uncollected
 from harness_plugins.llm.local.calibration import with_content_free
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings, settings_of

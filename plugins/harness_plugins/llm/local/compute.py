@@ -70,6 +70,7 @@ class Computer:
 
         self.network, self._pad, self.ends = model, pad, tuple(dict.fromkeys(ends))
         self._takes = frozenset(inspect.signature(model.forward).parameters)
+        model.requires_grad_(False)
         # A vendor's own sampling defaults would change answers without being in a call's key.
         model.generation_config = GenerationConfig()
         self.shares = self._plain_attention() and self._agrees()
@@ -82,13 +83,9 @@ class Computer:
 
     def prefix(self, ids: Sequence[int]) -> Prefix | None:
         """Compute a common beginning once; None if that does not pay or is not possible."""
-        import torch
-
         if not self.shares or len(ids) < SHORTEST_PREFIX:
             return None
-        with torch.inference_mode():
-            row = torch.tensor([list(ids)], device=self.network.device)
-            out = self.network(input_ids=row, use_cache=True, **self._keep(1))
+        out = self.network(**self._inputs(self._rows([ids], 0)), use_cache=True, **self._keep(1))
         return Prefix(tuple(ids), out.past_key_values)
 
     def score(
@@ -103,12 +100,9 @@ class Computer:
         values in one pass, each seeing the prompt and itself alone. Other models read the
         prompt again for every answer.
         """
-        import torch
-
-        if not self.shares:
-            return self.score_plainly(prompts, answers)
-        with torch.inference_mode():
+        if self.shares:
             return self._score_shared(prompts, answers, prefix)
+        return self.score_plainly(prompts, answers)
 
     def score_plainly(
         self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
@@ -116,19 +110,16 @@ class Computer:
         """The same for any causal model: one row with prompt and answer per pair."""
         import torch
 
-        pairs = [[*prompt, *answer[:-1]] for prompt in prompts for answer in answers]
-        rows = self._rows(pairs, 0)
+        pairs = [(prompt, answer) for prompt in prompts for answer in answers]
+        rows = self._rows([[*prompt, *answer[:-1]] for prompt, answer in pairs], 0)
         longest = max(len(answer) for answer in answers)
-        with torch.inference_mode():
-            out = self.network(**self._inputs(rows), **self._keep(longest))
-            logs = out.logits[:, -longest:].float().log_softmax(-1)
-        found = np.empty((len(prompts), len(answers)))
-        for row in range(len(pairs)):
-            answer = answers[row % len(answers)]
-            own = logs[row, -len(answer) :]
-            picked = own.gather(1, torch.tensor(answer, device=own.device)[:, None])
-            found[divmod(row, len(answers))] = picked.double().sum().item()
-        return found
+        out = self.network(**self._inputs(rows), **self._keep(longest))
+        logs = out.logits[:, -longest:].float().log_softmax(-1)
+        found = []
+        for own, (_, answer) in zip(logs, pairs, strict=True):
+            index = torch.tensor(answer, device=own.device)[:, None]
+            found.append(own[-len(answer) :].gather(1, index).double().sum().item())
+        return np.reshape(found, (len(prompts), len(answers)))
 
     def generate(
         self,
@@ -151,19 +142,18 @@ class Computer:
             before = torch.tensor([prefix.ids], device=ids.device).expand(len(prompts), -1)
             ids = torch.cat([before, ids], dim=1)
             shared = {"past_key_values": self._copies(prefix, len(prompts))}
-        with torch.inference_mode():
-            out = self.network.generate(
-                ids,
-                attention_mask=rows.mask,
-                do_sample=False,
-                max_new_tokens=sampling.length,
-                eos_token_id=list(self.ends) or None,
-                pad_token_id=self._pad,
-                stop_strings=list(sampling.stops) or None,
-                tokenizer=tokenizer if sampling.stops else None,
-                logits_processor=_processors(sampling, seeds),
-                **shared,
-            )
+        out = self.network.generate(
+            ids,
+            attention_mask=rows.mask,
+            do_sample=False,
+            max_new_tokens=sampling.length,
+            eos_token_id=list(self.ends) or None,
+            pad_token_id=self._pad,
+            stop_strings=list(sampling.stops) or None,
+            tokenizer=tokenizer if sampling.stops else None,
+            logits_processor=_processors(sampling, seeds),
+            **shared,
+        )
         texts = out[:, ids.shape[1] :].tolist()
         return [self._until_end(text, bool(sampling.stops)) for text in texts]
 
@@ -187,8 +177,7 @@ class Computer:
             return np.asarray(found.cpu())
         then = [token for answer in answers for token in answer[1:]]
         owner = np.repeat(np.arange(len(answers)), [len(answer) - 1 for answer in answers])
-        logits = self._follow(rows, fed, owner, out.past_key_values)
-        logs = logits.float().log_softmax(-1)
+        logs = self._follow(rows, fed, owner, out.past_key_values).float().log_softmax(-1)
         index = torch.tensor(then, device=logs.device).expand(len(prompts), -1)
         picked = logs.gather(2, index[..., None])[..., 0].double()
         where = torch.tensor(owner, device=logs.device).expand(len(prompts), -1)
@@ -272,16 +261,13 @@ class Computer:
 
     def _agrees(self) -> bool:
         """Whether both ways to score agree on a probe, since no list names every architecture."""
-        import torch
-
         size = int(self._config().vocab_size)
         draw = random.Random(0)
         start = [draw.randrange(size) for _ in range(SHORTEST_PREFIX)]
         prompts = [[*start, *(draw.randrange(size) for _ in range(n))] for n in (2, 5)]
         answers = [[draw.randrange(size) for _ in range(n)] for n in (2, 3)]
         self.shares = True
-        with torch.inference_mode():
-            one = self._score_shared(prompts, answers, self.prefix(start))
+        one = self._score_shared(prompts, answers, self.prefix(start))
         gap = float(np.abs(one - self.score_plainly(prompts, answers)).max())
         return gap < TOLERANCE[str(self.network.dtype).removeprefix("torch.")]
 

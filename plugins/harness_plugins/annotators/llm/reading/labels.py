@@ -101,28 +101,24 @@ class LabelReader:
     def _from_json(self, part: AnswerText) -> Reading | None:
         if not any(bracket in part.text for bracket in '{["'):
             return None
-        found: set[int] = set()
-        asked = False
-        for value in json_values(part.text):
-            labels, announced = self._in_value(value, _DEPTH)
-            found |= labels
-            asked = asked or announced
+        found, announced = self._in_values(json_values(part.text), _DEPTH)
         if found:
             return self._one_of(found)
-        return _abstained(NO_LABEL) if asked else None
+        return _abstained(NO_LABEL) if announced else None
+
+    def _in_values(self, values: Sequence[Any], depth: int) -> tuple[set[int], bool]:
+        """Labels in JSON values, and whether one of their keys announces an answer."""
+        found = [self._in_value(value, depth) for value in values]
+        return set().union(*(labels for labels, _ in found)), any(key for _, key in found)
 
     def _in_value(self, value: Any, depth: int) -> tuple[set[int], bool]:
-        """Labels in a JSON value, and whether one of its keys announces an answer."""
         if not isinstance(value, list | dict):
             return self._in_scalar(value), False
         if depth == 0:
             return set(), False
         if isinstance(value, dict):
             return self._in_object(value, depth)
-        found = [self._in_value(one, depth - 1) for one in value[:100]]
-        return set().union(*(labels for labels, _ in found)), any(
-            announced for _, announced in found
-        )
+        return self._in_values(value[:100], depth - 1)
 
     def _in_object(self, value: dict[Any, Any], depth: int) -> tuple[set[int], bool]:
         """From keys that announce an answer or are labels; else from all texts."""
@@ -130,8 +126,7 @@ class LabelReader:
         for tier in _KEYS:
             present = [keys[key] for key in tier if key in keys]
             if present:
-                found = [self._in_value(one, depth - 1)[0] for one in present]
-                return set().union(*found), True
+                return self._in_values(present, depth - 1)[0], True
         by_label = {self._marker.whole(str(key)): one for key, one in value.items()}
         if set(by_label) - {None}:
             text = "\n".join(
@@ -145,7 +140,7 @@ class LabelReader:
             for key, one in value.items()
             if isinstance(one, str | dict | list) and not _aside(str(key))
         ]
-        return set().union(*(self._in_value(one, depth - 1)[0] for one in texts)), False
+        return self._in_values(texts, depth - 1)[0], False
 
     def _affirmed_by_form(self, text: str) -> set[int]:
         """Labels of lines ``label: yes``, ``label: 1``."""
