@@ -20,10 +20,9 @@ from harness.protocols import Account
 from harness_plugins.llm.calls import Call, Message, Outcome, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
 from harness_plugins.llm.local import model as local_module
-from harness_plugins.llm.local.calibration import calibrated, with_content_free
 from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
-from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.llm.local.model import LocalModel, calibrated, with_content_free
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings

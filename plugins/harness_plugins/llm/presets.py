@@ -45,20 +45,20 @@ _THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
 """Thoughts count as tokens of the reply."""
 
 _CLAUDE, _GEMINI = "litellm:anthropic/claude", "litellm:gemini/gemini"
-_AS_SERVED = {"temperature": "default"}
+_UNSET_TEMPERATURE = {"temperature": "default"}
 _GPT35 = (
     "the published annotator; its vendor shut it down on 2026-10-23: "
     "for a compatible server (annotator.base_url)"
 )
 _GPT_SMALL = "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)"
-_UNTHINKING = {"parameters": {"reasoning_effort": "none"}}
+_NO_REASONING = {"parameters": {"reasoning_effort": "none"}}
 
 _ROWS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("gpt35", "openai:gpt-3.5-turbo", _GPT35, {}),
-    ("gpt-small", "openai:gpt-6-luna", _GPT_SMALL, _UNTHINKING),
+    ("gpt-small", "openai:gpt-6-luna", _GPT_SMALL, _NO_REASONING),
     ("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)", {}),
-    ("claude-small", f"{_CLAUDE}-haiku-5-5", "Claude Haiku ($0.10/$0.50)", _AS_SERVED),
-    ("claude-large", f"{_CLAUDE}-sonnet-5-5", "Claude Sonnet ($2/$10)", _AS_SERVED),
+    ("claude-small", f"{_CLAUDE}-haiku-5-5", "Claude Haiku ($0.10/$0.50)", _UNSET_TEMPERATURE),
+    ("claude-large", f"{_CLAUDE}-sonnet-5-5", "Claude Sonnet ($2/$10)", _UNSET_TEMPERATURE),
     ("gemini-small", f"{_GEMINI}-3.5-flash-lite", "Gemini Flash-Lite ($0.30/$2.50)", _THINKS),
     ("gemini-large", f"{_GEMINI}-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS),
 )
@@ -73,7 +73,7 @@ def user_config_file() -> Path:
     return Path(named) if named else base / "freeal-harness" / "config.toml"
 
 
-def user_presets(file: Path | None = None) -> dict[str, Preset]:
+def user_presets() -> dict[str, Preset]:
     """The presets of the user's configuration file: tables ``[presets.NAME]``.
 
     Each has a ``spec``, and optionally a ``summary`` and keys of ``LlmKeys``. The file may be
@@ -82,11 +82,11 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
     Raises:
         ConfigError: naming the file and the key.
     """
-    path = file or user_config_file()
+    path = user_config_file()
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("presets", {})
     except FileNotFoundError:
-        if os.environ.get("HARNESS_CONFIG") and file is None:
+        if os.environ.get("HARNESS_CONFIG"):
             raise ConfigError(f"HARNESS_CONFIG names {path}: no such file") from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

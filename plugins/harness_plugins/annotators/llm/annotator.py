@@ -20,7 +20,6 @@ from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import encoder_at, retrieved
 from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE, Author
 from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical, uncollected
-from harness_plugins.llm.local.calibration import with_content_free
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.settings import LlmSettings, settings_of
 
@@ -223,6 +222,8 @@ class LlmAnnotator:
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """Calls that also measure what the prompt alone suggests (Zhao et al., 2021)."""
+        from harness_plugins.llm.local.model import with_content_free
+
         texts = [text for text in pool.texts for _ in range(self._settings.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.errors import BudgetError, CommandError
+from harness_plugins.llm.calls import Call, Reply, Spent, Usage
+from harness_plugins.llm.cost.prices import Price
 from harness_plugins.llm.cost.tokens import MARGIN, prompt_tokens, reply_limit
-
-if TYPE_CHECKING:
-    from harness_plugins.llm.calls import Call, Reply, Spent, Usage
-    from harness_plugins.llm.cost.prices import Price
 
 
 class Meter:
@@ -26,6 +22,10 @@ class Meter:
         spent: what the run has paid already.
         model: its name, for errors.
         stepwise: start with few requests; not for a batch, whose answers come together.
+
+    Attributes:
+        priced: whether the model's price is known.
+        spent_usd: what the run has paid in all.
 
     Raises:
         CommandError: a budget without a price.
@@ -47,24 +47,14 @@ class Meter:
                 "augmenter has options of these names)"
             )
         self._budget, self._price = budget_usd, price
-        self._spent = spent.cost_usd
+        self.priced, self.spent_usd = price is not None, spent.cost_usd
         self._reserved: dict[str, float] = {}
         self._held = 0.0  # their sum: a batch reserves 50,000 calls in a row
         self._excess, self._came_back, self._stepwise = 0.0, 0, stepwise
 
-    @property
-    def priced(self) -> bool:
-        """Whether the model's price is known."""
-        return self._price is not None
-
-    @property
-    def spent_usd(self) -> float:
-        """What the run has paid in all."""
-        return self._spent
-
     def catch_up(self, spent_usd: float) -> None:
         """Count what the run paid elsewhere: annotator and augmenter share a budget."""
-        self._spent = max(self._spent, spent_usd)
+        self.spent_usd = max(self.spent_usd, spent_usd)
 
     def reserve(self, key: str, call: Call, *, bought: bool = False) -> None:
         """Reserve the most that a call may cost; a repeated ``key`` replaces its reservation.
@@ -82,9 +72,9 @@ class Meter:
         self._release(key)
         held = self._held + self._excess * len(self._reserved)
         early = self._stepwise and most > 0 and len(self._reserved) > self._came_back
-        if not bought and (early or self._spent + held + most + self._excess > self._budget):
+        if not bought and (early or self.spent_usd + held + most + self._excess > self._budget):
             raise BudgetError(
-                f"spent ${self._spent:.4f} of the budget of ${self._budget:g}, and the next "
+                f"spent ${self.spent_usd:.4f} of the budget of ${self._budget:g}, and the next "
                 f"request may cost ${most + self._excess:.6f}; all replies are kept: the same "
                 "command with a higher --budget-usd goes on"
             )
@@ -98,7 +88,7 @@ class Meter:
         if billed is None or self._price is None:
             return 0.0
         cost = self._price.cost(billed)
-        self._spent += cost
+        self.spent_usd += cost
         if reserved is not None:
             self._excess = max(self._excess, cost - reserved)
         return cost

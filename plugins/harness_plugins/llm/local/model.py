@@ -17,9 +17,8 @@ import numpy as np
 
 from harness.data import FloatArray
 from harness.errors import ConfigError
-from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.calls import Call, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
-from harness_plugins.llm.local.calibration import calibrated, normalised
 from harness_plugins.llm.local.chat import Chat
 from harness_plugins.llm.local.compute import Computer, Prefix, Sampling, common_prefix
 from harness_plugins.llm.local.files import LocalFiles, locate
@@ -33,6 +32,8 @@ LENGTH = 256
 """Most tokens of generated text if a call sets no limit."""
 MEMORY = 256
 """Prompts without content whose scores are kept: all zero-shot calls have the same ones."""
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Texts without content for calibration (Zhao et al., 2021, section 5)."""
 LIMITS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 KNOWN = frozenset(LIMITS) | {
     *("temperature", "top_p", "top_k", "stop", "seed", "logprobs"),
@@ -297,3 +298,40 @@ def _free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def with_content_free(call: Call, text: str, instead: Sequence[str] = CONTENT_FREE) -> Call:
+    """The call with prompts for contextual calibration (Zhao et al., 2021).
+
+    Its choices' probabilities are divided by their mean probability after the same chat with a
+    text without content in the question: what the prompt alone suggests.
+
+    Args:
+        call: with choices.
+        text: the example's text, part of the last message.
+        instead: texts that replace it, one prompt each.
+    """
+    question = call.messages[-1].content
+    before, found, after = question.rpartition(text)
+    if not found:
+        raise ValueError("the call's last message does not contain the text")
+    bare = [before + other + after for other in instead]
+    parameters = {**json.loads(call.parameters), "content_free": bare}
+    return replace(call, parameters=canonical(parameters))
+
+
+def calibrated(logs: FloatArray, content_free: FloatArray) -> FloatArray:
+    """Natural logs ``[choices]`` of p(c) / mean p(c | no content), normalised (Zhao et al., eq. 2).
+
+    Args:
+        logs: ``[choices]``, normalised.
+        content_free: ``[prompts, choices]``, each row normalised.
+    """
+    return normalised(logs - np.log(np.exp(content_free).mean(axis=0)))
+
+
+def normalised(logs: FloatArray) -> FloatArray:
+    """Natural logs, shifted so that the values add up to 1."""
+    top = logs.max()
+    total: FloatArray = logs - (top + np.log(np.exp(logs - top).sum()))
+    return total
