@@ -126,7 +126,7 @@ def test_what_was_asked_is_neither_sent_nor_paid_again(tmp_path: Path) -> None:
 
 
 def test_it_must_be_opened_first() -> None:
-    with pytest.raises(PartError, match="opened"):
+    with pytest.raises(PartError, match="open the LLM annotator"):
         annotator(SENTIMENT, by_text({})).annotate(text_pool(["a"]), None, no_progress)
 
 

@@ -20,10 +20,9 @@ from harness.protocols import Account
 from harness_plugins.llm.calls import Call, Message, Outcome, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
 from harness_plugins.llm.local import model as local_module
-from harness_plugins.llm.local.calibration import calibrated, with_content_free
 from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
-from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.llm.local.model import LocalModel, calibrated, with_content_free
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.services.transformers import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings
@@ -358,7 +357,7 @@ def test_what_does_not_fit_is_rejected_and_the_rest_answered(folders: dict[str, 
 
 
 def test_a_parameter_that_nobody_knows_is_named(folders: dict[str, Path]) -> None:
-    with pytest.raises(ConfigError, match="knows no 'top_q'"):
+    with pytest.raises(ConfigError, match="no parameter 'top_q'"):
         results(LocalModel(str(folders["llama"])), calls(3, top_q=1))
 
 

@@ -139,7 +139,7 @@ def test_its_budget_and_its_key_are_held_as_everybodys(
         assert other not in refused
     monkeypatch.delenv("PARROT_KEY")
     assert "no key for parrot: set PARROT_KEY" in message(call(*command("--out", "more")), 2)
-    for key_, said in (("batch", "'parrot' has no batch API"), ("logprobs", "'parrot' tells none")):
+    for key_, said in (("batch", "'parrot' has no batch API"), ("logprobs", "'parrot' gives none")):
         lacking = call(*command("--out", "more", "--set", f"annotator.{key_}=true"))
         assert said in message(lacking, 2)
 

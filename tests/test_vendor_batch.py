@@ -17,8 +17,8 @@ from harness.errors import BudgetError, CommandError, ServiceError
 from harness.protocols import Account
 from harness.testing.answers import answer
 from harness.testing.service import ChatServer, running
-from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
+from harness_plugins.llm.batch.vendor_files import files_of
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 from harness_plugins.llm.cost.meter import Meter

@@ -17,8 +17,7 @@ import numpy as np
 from harness.data import FloatArray
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
-from harness_plugins.llm.local.calibration import normalised
-from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.llm.local.model import LocalModel, normalised
 from tests.tiny_models import SENTENCES, write_model
 
 CHOICES = ("abbreviation", "entity", "description", "human", "location", "numeric value")

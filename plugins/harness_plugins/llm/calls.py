@@ -6,9 +6,11 @@ the row of the reply cache. Keys, limits, timeouts and prices are not in it.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -161,3 +163,19 @@ def _bytes(fields: list[Any]) -> bytes:
 def canonical(values: Mapping[str, Any]) -> str:
     """JSON text that is the same for equal values: keys sorted, no spaces."""
     return json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Make many values without the garbage collector, whose searches for cycles find none here.
+
+    With 100,000 calls they take a third of the time between texts and annotations. Values
+    without references are freed as usual.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.protocols import Progress, no_progress
-from harness_plugins.llm.calls import Call, Outcome, Reply, Spent, Usage
-from harness_plugins.llm.collecting import uncollected
+from harness_plugins.llm.calls import Call, Outcome, Reply, Spent, Usage, uncollected
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
 from harness_plugins.llm.send.breaker import Streak
 from harness_plugins.llm.send.remedies import Remedy, remedy_for

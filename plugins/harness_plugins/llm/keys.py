@@ -1,4 +1,4 @@
-"""Where a service's keys come from, and to which addresses they may go."""
+"""Finds a service's keys, and decides which addresses may get them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ AZURE_HOSTS = ("openai.azure.com", "cognitiveservices.azure.com")
 def keys_for(
     settings: LlmSettings, variable: str | None = None, hosts: Iterable[str] = ()
 ) -> list[Secret]:
-    """The keys to ask a service with: those that the user names, else the service's own.
+    """The keys for a service: those that the user names, else the service's own.
 
-    A service's own key goes to its own hosts and to this machine alone; another server gets it
+    A service's own key goes only to its own hosts and to this machine; another server gets it
     only if ``annotator.key_env`` names the variable.
 
     Args:
-        settings: which service, at which address.
-        variable: that holds the service's key; None: what the service says.
-        hosts: the service's own; none: that of its ``endpoint``.
+        settings: the service and its address.
+        variable: of the service's key; None: the service's ``key_env``.
+        hosts: the service's own; none: the host of its ``endpoint``.
 
     Raises:
         CommandError: if a key is needed and there is none.
@@ -51,7 +51,7 @@ def keys_for(
 
 
 def named_keys(settings: LlmSettings) -> list[Secret] | None:
-    """The keys of ``annotator.key_file`` or ``annotator.key_env``; None where neither is set.
+    """The keys of ``annotator.key_file`` or ``annotator.key_env``; None if neither is set.
 
     Raises:
         CommandError: if there is no key in them.
@@ -62,18 +62,15 @@ def named_keys(settings: LlmSettings) -> list[Secret] | None:
     names = _variables(settings.key_env) if settings.key_env else []
     if keys := keys_of(settings.key_file, names):
         return keys
-    named = f"variable {' or '.join(names)}"  # told only if they look like names
-    said = named if all(name.isupper() for name in names) else "the variable that it names"
-    raise CommandError(f"annotator.key_env: {said} is not set")
+    shown = all(name.isupper() for name in names)  # else it may be a key
+    named = f"variable {' or '.join(names)}" if shown else "the variable that it names"
+    raise CommandError(f"annotator.key_env: {named} is not set")
 
 
 def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
-    """The keys of a file, else of the first variable that is set.
+    """The keys of a file (one per line), else of the first variable that is set (with commas).
 
-    Args:
-        key_file: a file with one key a line, or None.
-        names: environment variables; several keys stand with commas between them. The
-            environment comes before a ``.env`` in the working directory.
+    The environment comes before a ``.env`` in the working directory.
 
     Raises:
         CommandError: if the file cannot be read, or a key cannot be sent in a header.
@@ -87,14 +84,14 @@ def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
 
 
 def check_key_sources(key_env: str | None, key_file: str | None) -> None:
-    """Refuse a key that stands where the name of its variable or file belongs.
+    """Refuse a key in place of the name of its variable or file.
 
     Raises:
         CommandError: without the value.
     """
     if key_env is not None:
         _variables(key_env)
-    # Not Path.exists: that raises for what is too long to be a name, as a key may be.
+    # Path.exists raises for texts too long for a name, as a key may be.
     if key_file and looks_like_key(key_file) and not os.path.exists(key_file):  # noqa: PTH110
         raise CommandError(
             "annotator.key_file: this is no file and looks like a key; write the key into a file "
@@ -103,12 +100,12 @@ def check_key_sources(key_env: str | None, key_file: str | None) -> None:
 
 
 def is_local(url: str | None) -> bool:
-    """Whether an address is of this machine."""
+    """Whether an address is on this machine."""
     return url is not None and urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def is_private(url: str | None) -> bool:
-    """Whether an address is of this machine or of a private network: nobody sends a bill."""
+    """Whether an address is on this machine or in a private network, which sends no bill."""
     host = (urlsplit(url).hostname or "") if url else ""
     try:
         return not ipaddress.ip_address(host).is_global
@@ -117,13 +114,13 @@ def is_private(url: str | None) -> bool:
 
 
 def is_under(url: str | None, hosts: Iterable[str]) -> bool:
-    """Whether an address is of one of these hosts, or of a host below one."""
+    """Whether an address is on one of these hosts or their subdomains."""
     host = (urlsplit(url).hostname or "") if url else ""
     return any(own and f".{host}".endswith(f".{own}") for own in hosts)
 
 
 def _variables(key_env: str) -> list[str]:
-    """The variables that ``annotator.key_env`` names; commas stand between several."""
+    """The variables that ``annotator.key_env`` names, separated by commas."""
     names = [name.strip() for name in key_env.split(",")]
     if all(name.isascii() and name.isidentifier() and not looks_like_key(name) for name in names):
         return names
@@ -136,7 +133,7 @@ def _variables(key_env: str) -> list[str]:
 def _read_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):  # of ValueError: not UTF-8, or no path at all
+    except (OSError, ValueError):  # ValueError: not UTF-8, or no path
         raise CommandError(
             f"annotator.key_file {path}: cannot be read; write one key a line"
         ) from None

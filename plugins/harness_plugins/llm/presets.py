@@ -18,19 +18,14 @@ if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
 
 DEFAULT = "gpt-small"
-"""Who is asked where a prompt is to be shown and nobody is named."""
+"""The annotator whose prompt is shown if the user names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named model.
+    """A named model: its spec ``SERVICE:MODEL`` and keys of ``LlmKeys`` unless the run sets them.
 
-    Attributes:
-        name: what the user writes as a spec.
-        spec: ``SERVICE:MODEL``.
-        summary: one line.
-        values: keys of ``LlmKeys`` that hold where the run does not set them.
-        file: where a user wrote it; None: built in.
+    ``file`` is the user's file that defines it; None: built in.
     """
 
     name: str
@@ -40,7 +35,7 @@ class Preset:
     file: Path | None = None
 
     def describe(self) -> Mapping[str, object]:
-        """Its spec, the keys that it sets, and the file that it is from."""
+        """Its spec, its keys, and its file."""
         file = {} if self.file is None else {"file": str(self.file)}
         keys = {f"annotator.{key}": value for key, value in self.values.items()}
         return {"spec": self.spec, **keys, **file}
@@ -49,45 +44,25 @@ class Preset:
 _THINKS = {"parameters": {"reasoning_effort": "low"}, "max_tokens": 4096}
 """Thoughts count as tokens of the reply."""
 
-PRESETS: Mapping[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            "gpt35",
-            "openai:gpt-3.5-turbo",
-            "the published annotator; its vendor shut it down on 2026-10-23: "
-            "for a compatible server (annotator.base_url)",
-        ),
-        Preset(
-            "gpt-small",
-            "openai:gpt-6-luna",
-            "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)",
-            {"parameters": {"reasoning_effort": "none"}},
-        ),
-        Preset("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)"),
-        Preset(
-            "claude-small",
-            "litellm:anthropic/claude-haiku-5-5",
-            "Claude Haiku ($0.10/$0.50)",
-            {"temperature": "default"},
-        ),
-        Preset(
-            "claude-large",
-            "litellm:anthropic/claude-sonnet-5-5",
-            "Claude Sonnet ($2/$10)",
-            {"temperature": "default"},
-        ),
-        Preset(
-            "gemini-small",
-            "litellm:gemini/gemini-3.5-flash-lite",
-            "Gemini Flash-Lite ($0.30/$2.50)",
-            _THINKS,
-        ),
-        Preset(
-            "gemini-large", "litellm:gemini/gemini-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS
-        ),
-    )
-}
+_CLAUDE, _GEMINI = "litellm:anthropic/claude", "litellm:gemini/gemini"
+_UNSET_TEMPERATURE = {"temperature": "default"}
+_GPT35 = (
+    "the published annotator; its vendor shut it down on 2026-10-23: "
+    "for a compatible server (annotator.base_url)"
+)
+_GPT_SMALL = "gpt-6-luna without reasoning ($0.10/$0.50 per million tokens)"
+_NO_REASONING = {"parameters": {"reasoning_effort": "none"}}
+
+_ROWS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
+    ("gpt35", "openai:gpt-3.5-turbo", _GPT35, {}),
+    ("gpt-small", "openai:gpt-6-luna", _GPT_SMALL, _NO_REASONING),
+    ("gpt-large", "openai:gpt-6-sol", "gpt-6-sol, reasons ($2/$10)", {}),
+    ("claude-small", f"{_CLAUDE}-haiku-5-5", "Claude Haiku ($0.10/$0.50)", _UNSET_TEMPERATURE),
+    ("claude-large", f"{_CLAUDE}-sonnet-5-5", "Claude Sonnet ($2/$10)", _UNSET_TEMPERATURE),
+    ("gemini-small", f"{_GEMINI}-3.5-flash-lite", "Gemini Flash-Lite ($0.30/$2.50)", _THINKS),
+    ("gemini-large", f"{_GEMINI}-3.8-flash", "Gemini Flash ($0.75/$3.75)", _THINKS),
+)
+PRESETS: Mapping[str, Preset] = {row[0]: Preset(*row) for row in _ROWS}
 """Built-in presets. Models and prices as of November 2026, from litellm's price table."""
 
 
@@ -98,20 +73,20 @@ def user_config_file() -> Path:
     return Path(named) if named else base / "freeal-harness" / "config.toml"
 
 
-def user_presets(file: Path | None = None) -> dict[str, Preset]:
+def user_presets() -> dict[str, Preset]:
     """The presets of the user's configuration file: tables ``[presets.NAME]``.
 
-    Each holds a ``spec``, perhaps a ``summary``, and keys of ``LlmKeys``.
-    No file, no presets; but a file that ``HARNESS_CONFIG`` names must be there.
+    Each has a ``spec``, and optionally a ``summary`` and keys of ``LlmKeys``. The file may be
+    absent unless ``HARNESS_CONFIG`` names it.
 
     Raises:
         ConfigError: naming the file and the key.
     """
-    path = file or user_config_file()
+    path = user_config_file()
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("presets", {})
     except FileNotFoundError:
-        if os.environ.get("HARNESS_CONFIG") and file is None:
+        if os.environ.get("HARNESS_CONFIG"):
             raise ConfigError(f"HARNESS_CONFIG names {path}: no such file") from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -122,17 +97,17 @@ def user_presets(file: Path | None = None) -> dict[str, Preset]:
 
 
 def preset_named(name: str, services: Mapping[str, Service]) -> Preset | None:
-    """A user's preset or a built-in one; None where there is none of that name.
+    """The user's preset or the built-in one of that name, or None.
 
     Raises:
-        ConfigError: if it is both: another model than the one meant could be asked.
+        ConfigError: if a user's preset has a built-in name.
     """
     refuse_ambiguous(name, services)
     return user_presets().get(name) or PRESETS.get(name)
 
 
 def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
-    """Raise if a user's preset has the name of a built-in preset or of a service.
+    """Refuse a user's preset with the name of a built-in preset or of a service.
 
     Raises:
         ConfigError: naming the file.
@@ -141,7 +116,7 @@ def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
         return
     try:
         own = user_presets()
-    except ConfigError:  # reported where they are registered; it costs no other annotator
+    except ConfigError:  # reported at registration; no other annotator is affected
         return
     if name in own:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a secret is: by its name or its form, kept out of configurations, files and messages."""
+"""Recognises secrets by name or form and keeps them out of configurations, files and messages."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from harness.errors import CommandError, ConfigError
 
 HIDDEN = "[key]"
 SHORTEST = 8
-"""Shorter values of the environment are not taken for secrets: they may be common words."""
+"""Shorter values of the environment do not count as secrets: they may be common words."""
 LONG = 16
-"""A value that contains a secret of so many characters is refused, not only one that equals it."""
+"""A value is refused if it contains a secret of at least so many characters."""
 
 _SECRET_NAME = re.compile(
     r"key|secret|passw|passphrase|pwd$|credential|auth$|authorization|bearer|cookie|header|token$"
 )
 _NO_SECRETS = frozenset({"prompt_cache_key", "eos_token", "bos_token", "pad_token"})
-"""Request parameters that only sound like one."""
+"""Request parameters that only sound like secrets."""
 _ADDRESS = re.compile(r"(apibase|baseurl|url|uri|endpoint|proxy|proxies)$")
 _BODY = frozenset({"extrabody", "extraquery"})
 _RUN = re.compile(r"[A-Za-z0-9]{20,}")
 
 
 class Secret:
-    """A key that does not show itself: not printed, not pickled, not in any repr."""
+    """A key that cannot be printed or pickled."""
 
     __slots__ = ("_value",)
 
@@ -35,7 +35,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The key, for the one header that carries it."""
+        """The key, for the request header."""
         return self._value
 
     def __repr__(self) -> str:
@@ -44,14 +44,13 @@ class Secret:
     __str__ = __repr__
 
     def __reduce__(self) -> str:
-        raise TypeError("a Secret is not written anywhere")
+        raise TypeError("a Secret cannot be pickled")
 
 
 class Redactor:
-    """Hides keys in text, since servers echo them in their messages.
+    """Hides keys in messages, since servers echo them.
 
-    Args:
-        secrets: the keys in use; those of the environment and of ``.env`` are hidden as well.
+    It hides the given keys and all secrets of the environment and of ``.env``.
     """
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
@@ -59,7 +58,7 @@ class Redactor:
         self._values = sorted(values, key=len, reverse=True)  # a key may begin with another
 
     def __call__(self, text: str) -> str:
-        """The text without them, on one line, and without what a terminal would act on."""
+        """The text without keys and control characters, on one line."""
         text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
         for value in self._values:
             text = text.replace(value, HIDDEN)
@@ -67,17 +66,17 @@ class Redactor:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable or parameter of this name holds a secret: the one rule."""
+    """Whether a variable or parameter of this name holds a secret."""
     return name.lower() not in _NO_SECRETS and bool(_SECRET_NAME.search(_letters(name)))
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a text holds what no word is: 20 letters and digits in a row, of both, 3 digits."""
+    """Whether a text has 20 letters and digits in a row, with letters and at least 3 digits."""
     return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
 
 
 def shown(text: str) -> str:
-    """A text in quotes, unless it looks like a key that was typed in the wrong place."""
+    """A text in quotes, unless it looks like a key."""
     return HIDDEN if looks_like_key(text) else repr(text)
 
 
@@ -92,7 +91,7 @@ def dotenv_setting(name: str) -> str | None:
 
 
 def environment_secrets() -> list[Secret]:
-    """Everything in the environment and in ``.env`` that is named like a secret."""
+    """Values of the environment and of ``.env`` whose names are those of secrets."""
     return [
         Secret(part.strip())
         for name, value in {**_dotenv(), **os.environ}.items()
@@ -103,10 +102,10 @@ def environment_secrets() -> list[Secret]:
 
 
 def check_no_secret(parameters: Mapping[str, Any]) -> None:
-    """Refuse request parameters that carry keys, headers or addresses, however deep.
+    """Refuse request parameters with keys, headers or addresses at any depth.
 
     Raises:
-        ConfigError: that names the parameter, never its value.
+        ConfigError: naming the parameter, never its value.
     """
     secrets = {secret.reveal() for secret in environment_secrets()}
     for path, value in _leaves(parameters, ""):
@@ -142,7 +141,7 @@ def _is_secret(text: str, secrets: set[str]) -> bool:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every name with dots between its levels, and what is not a table or list in it."""
+    """Every value that is not a table or list, with its dotted name."""
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _leaves(inner, f"{path}.{name}" if path else str(name))

@@ -1,8 +1,8 @@
-"""A service: whoever turns messages into replies, as a value that a plugin registers.
+"""A service turns messages into replies; a plugin registers it as a value.
 
-What it takes to write one is exported here, and nothing heavy is imported. Registered by the
-hook ``harness_register_services``, a service is asked by ``--annotator NAME:MODEL``, with the
-cache, limits, retries, prices and budget that all services share.
+This module exports what one needs to write a service and imports nothing heavy. After
+registration by the hook ``harness_register_services``, ``--annotator NAME:MODEL`` asks it, with
+the cache, limits, retries, prices and budget that all services share.
 """
 
 from __future__ import annotations
@@ -60,27 +60,27 @@ def _vendor_price(settings: LlmSettings) -> Price | None:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Whoever answers calls: how it is reached, what it can do, what it costs.
+    """What answers calls: how to reach it, what it can do, what it costs.
 
     Attributes:
-        name: what specs write before the model's name; it is part of no call's key.
+        name: specs write it before the model's name; no call's key contains it.
         summary: one line for ``harness list services``.
-        backend: makes what sends one request; called when something is first to be sent.
-        sender: in place of ``backend``, for what is not asked over a network.
-        batch: the same for ``annotator.batch``; None: there is no batch API.
-        endpoint: its address, where ``annotator.base_url`` is not set; "": its name.
-        key_env: the environment variable that holds its key; "": it needs none.
-        price: $ per token of a model where the user sets none; None: not known. Unset: by the
-            vendor's price list, and nothing from a server of the user's own.
-        pace: limits, where the user sets none.
+        backend: makes what sends one request, when the first is to be sent.
+        sender: replaces ``backend`` for services without a network.
+        batch: the sender for ``annotator.batch``; None: there is no batch API.
+        endpoint: its address unless ``annotator.base_url`` is set; "": its name.
+        key_env: the environment variable with its key; "": it needs none.
+        price: of a model unless the user sets one; None: unknown. Default: by the vendor's
+            price list, and nothing for a server of the user's own.
+        pace: limits unless the user sets them.
         limit_name: the request parameter that limits a reply's tokens.
-        reasons: whether a model, by its name, thinks before it answers: no temperature is sent
-            to it, and it gets more tokens.
-        structured: whether its answers are known to keep to a JSON schema.
-        logprobs: whether it tells the log-probabilities of a reply.
-        choices: whether it tells the likelihood of given answers (``Call.choices``).
-        local: the model runs here: no address, no time by the limits of a server.
-        identity: a model's name with its version, where the name alone does not say it.
+        reasons: whether a model, by its name, thinks before it answers: it gets no temperature
+            and more tokens.
+        structured: whether its answers are known to follow a JSON schema.
+        logprobs: whether it gives the log-probabilities of a reply.
+        choices: whether it gives the likelihood of given answers (``Call.choices``).
+        local: whether the model runs here, without an address or limits of a server.
+        identity: a model's name with its version, if the name alone does not tell it.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Service:
             raise TypeError(f"service {self.name!r}: give a backend or a sender, one of the two")
 
     def open_sender(self, settings: LlmSettings, account: Account) -> Sender:
-        """What gets replies for calls, as the settings ask for it.
+        """The sender that the settings ask for.
 
         Raises:
             CommandError: if no key or server is set.
@@ -141,15 +141,15 @@ def http_backend(
 ) -> Backend:
     """A backend for a service that takes JSON by POST and answers with JSON.
 
-    Connections, keys and what a refusal means (by status and words) are seen to.
+    It handles connections, keys and refusals (by status and words).
 
     Args:
-        settings: which service, which model.
-        path: below the address, such as ``/chat``.
+        settings: the service and the model.
+        path: after the address, such as ``/chat``.
         request: the body for a call.
-        reply: what a response's body says; a body without the expected keys (``KeyError``,
-            ``IndexError``, ``TypeError``, ``ValueError``) is asked for again.
-        authorize: the headers that carry a key.
+        reply: the reply from a response's body; after ``KeyError``, ``IndexError``,
+            ``TypeError`` or ``ValueError`` (unexpected keys) the call is sent again.
+        authorize: the headers for a key.
 
     Raises:
         CommandError: if a key is needed and there is none.

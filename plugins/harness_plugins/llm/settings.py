@@ -26,18 +26,17 @@ if TYPE_CHECKING:
 ANSWER_TOKENS = {"sequence": 64, "token": 512}
 """Most tokens of an answer: a label with a sentence around it; a list of mentions."""
 REASONING_TOKENS = 4096
-"""Added for models that think before they answer: their thoughts count as reply tokens."""
+"""Added for models that think, since their thoughts count as reply tokens."""
 VOTING_TEMPERATURE = 0.7
-"""Where several samples are asked for and no temperature is set (Wang et al., 2023, section 3.1):
-at 0 all votes would be the same."""
+"""For several samples if no temperature is set (Wang et al., 2023, section 3.1): at 0 all would
+be the same."""
 
 _THINKING = ("reasoning", "thinking")
-"""Parameters that ask a model to think, beside ``reasoning_effort``: OpenRouter's, Anthropic's."""
+"""Parameters besides ``reasoning_effort`` that make a model think: OpenRouter's, Anthropic's."""
 
 _RESERVED = {
-    **dict.fromkeys(("messages", "stream", "n", "response_format"), "it is set by the annotator"),
-    **dict.fromkeys(("model", "logprobs", "base_url"), "it has a key of its own, annotator.{}"),
-    "timeout": "use annotator.timeout",
+    **dict.fromkeys(("messages", "stream", "n", "response_format"), "the annotator sets it"),
+    **dict.fromkeys(("model", "logprobs", "base_url", "timeout"), "use annotator.{}"),
 }
 
 
@@ -56,57 +55,50 @@ class LlmKeys(BaseModel):
     model: str | None = None
     """Model name; unset: the spec's."""
     base_url: str | None = None
-    """Address of a server that speaks as the service does; unset: the service's own."""
+    """Address of a server with the same protocol as the service; unset: the service's own."""
     temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] | None = None
     """Sampling temperature; "default": not sent; unset: 0, or not sent to models that refuse it."""
     max_tokens: int | None = Field(default=None, ge=1, strict=True)
     """Most tokens of a reply; unset: what the task's answers need."""
     samples: int = Field(default=1, ge=1, le=100, strict=True)
-    """Replies per example (self-consistency); the vote's share is the confidence."""
+    """Replies per example (self-consistency); the share of the vote is the confidence."""
     structured: bool | None = None
-    """Ask for JSON by a schema (token tasks); unset: where the server is known to do it."""
+    """Ask for JSON by a schema (token tasks); unset: if the server is known to support it."""
     logprobs: bool = False
-    """Ask for log-probabilities: the confidence of a label."""
+    """Ask for log-probabilities, which give the confidence of a label."""
     repeats: Literal["all", "first"] = "all"
-    """What a mention that is listed once marks: each place of its words, or the first one."""
+    """Places that a mention marks if the reply lists it once: all of them, or the first."""
     parameters: Mapping[str, Any] = {}
-    """Further request parameters, sent as they are; also ``temperature`` and ``max_tokens`` or
-    ``max_completion_tokens``, in place of what would be sent."""
+    """Further request parameters, sent unchanged; ``temperature`` and ``max_tokens`` or
+    ``max_completion_tokens`` replace the values that would be sent."""
     concurrency: int = Field(default=32, ge=1, strict=True)
-    """Requests in flight at most; a service may set limits of its own where you set none."""
+    """Most requests in flight; unset: a service may set another limit."""
     requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
-    """Limit of each key; requests wait."""
+    """Limit per key; requests wait."""
     tokens_per_minute: int | None = Field(default=None, ge=1, strict=True)
-    """Limit of each key; requests wait."""
+    """Limit per key; requests wait."""
     timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     """Seconds until a request is given up and sent again."""
     retries: int = Field(default=8, ge=0, strict=True)
     """How often a request is sent again after a failure that may pass."""
     transport: Literal["auto", "client", "thin"] = "auto"
-    """How an OpenAI-compatible server is reached: through the official client, or by a thin one
-    that is many times faster; auto: the thin one, but for Azure."""
+    """Client for OpenAI-compatible servers: the official one, or a thin one that is many times
+    faster; auto: the thin one, except for Azure."""
     batch: bool = False
-    """Use the service's batch API, where it has one (openai): half the price, up to a day."""
+    """Use the service's batch API if it has one (openai): half the price, up to a day."""
     key_env: str | None = None
-    """Environment variable with the key or keys (comma between them); unset: the service's."""
+    """Environment variable with the keys, separated by commas; unset: the service's."""
     key_file: str | None = None
-    """File with one key a line."""
+    """File with one key per line."""
     price_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """$ per million prompt tokens; unset: the service's, by its price list."""
+    """$ per million prompt tokens; unset: from the service's price list."""
     price_output: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """$ per million completion tokens; unset: the service's, by its price list."""
+    """$ per million completion tokens; unset: from the service's price list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast, and how patiently, requests are sent.
-
-    Attributes:
-        concurrency: requests in flight at most, over all keys.
-        requests_per_minute, tokens_per_minute: limits of each key; None: none.
-        timeout: seconds until a request is given up.
-        retries: how often it is sent again.
-    """
+    """Limits and patience of sending, as in ``LlmKeys``; rates per key, concurrency over all."""
 
     concurrency: int = 32
     requests_per_minute: int | None = None
@@ -116,23 +108,26 @@ class Pace:
 
 
 _PACE = {one.name for one in fields(Pace)}
+_SAME = {
+    *("samples", "structured", "logprobs", "repeats"),
+    *("batch", "transport", "key_env", "key_file"),
+}
+"""Keys that become settings unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlmSettings:
-    """All that an LLM annotator, its engine and its backend are told.
+    """All settings of an LLM annotator, its engine and its backend.
 
     Attributes:
-        service: who is asked.
         model: as the server knows it.
-        endpoint: the ``endpoint`` of every call: the server's address, or the service's name.
-        base_url: the address that was set, or None.
-        sampling: request parameters as they are sent, without the limit of tokens.
-        max_tokens: limit of an answer's tokens (what writes demonstrations asks for more).
-        samples, structured, logprobs, repeats: as in ``LlmKeys``.
-        optional: features that are left out where the server does not know them, because
-            nobody asked for them: ``temperature``, ``response_format``.
-        price: the user's own $ per million (prompt, reply) tokens; None: the price table's.
+        endpoint: of every call: the server's address, or the service's name.
+        base_url: the address that the user set, or None.
+        sampling: request parameters without the limit of tokens.
+        max_tokens: limit of an answer (writing demonstrations uses a higher one).
+        optional: features that nobody asked for, left out for servers that do not know them:
+            ``temperature``, ``response_format``.
+        price: the user's $ per million (prompt, reply) tokens; None: the price table's.
     """
 
     service: Service
@@ -157,14 +152,14 @@ class LlmSettings:
         """The ``parameters`` of a call: canonical JSON.
 
         Args:
-            max_tokens: instead of an answer's (a model that thinks is given more).
-            temperature: instead of the default 0, where the user set none and it is sent.
+            max_tokens: replaces the limit of an answer; a model that thinks gets more.
+            temperature: replaces the default, unless the user set it or it is not sent.
         """
         values = dict(self.sampling)
         if temperature is not None and "temperature" in self.optional and "temperature" in values:
             values["temperature"] = temperature
-        limit = self.max_tokens if max_tokens is None else max_tokens + self.thinking
-        if not values.keys() & LIMITS.keys():  # else it is sent as the user has set it
+        if not values.keys() & LIMITS.keys():  # else the user has set one
+            limit = self.max_tokens if max_tokens is None else max_tokens + self.thinking
             values[self.service.limit_name(self)] = limit
         return canonical(values)
 
@@ -179,27 +174,22 @@ class LlmSettings:
 
     @property
     def versioned_model(self) -> str:
-        """The model's name; a local model's with a hash of its files.
+        """The model's name; for a local model, with a hash of its files.
 
         Raises:
-            CommandError, ServiceError: if a local model is not there.
+            CommandError, ServiceError: if a local model cannot be found.
         """
         return self.service.identity(self.model)
 
     @property
     def fingerprint(self) -> str:
         """A hash of all that can change an answer."""
-        asked = [
-            self.endpoint,
-            self.versioned_model,
-            self.parameters(),
-            self.samples,
-            self.structured,
-        ]
+        parts = [self.endpoint, self.versioned_model, self.parameters()]
+        asked = [*parts, self.samples, self.structured]
         return hashlib.sha256(canonical({"asked": asked}).encode()).hexdigest()[:16]
 
     def describe(self) -> dict[str, object]:
-        """For the run's provenance; no key is in it."""
+        """For the run's provenance, without keys."""
         return {
             "service": self.service.name,
             "endpoint": self.endpoint,
@@ -212,17 +202,17 @@ class LlmSettings:
 def settings_of(
     request: AnnotatorRequest, services: Mapping[str, Service], preset: Preset | None = None
 ) -> LlmSettings:
-    """What a request asks for: the run's own settings first, then the preset's, then defaults.
+    """The settings of a request: the run's own first, then the preset's, then defaults.
 
     Args:
-        request: whose spec names a service and a model, where there is no preset.
-        services: those that are registered, by name.
-        preset: says the service and the model, and what holds where the run sets nothing.
+        request: its spec names a service and a model, unless there is a preset.
+        services: the registered ones, by name.
+        preset: names the service and the model.
 
     Raises:
-        ConfigError: if no model is named, a key contradicts another, or a parameter carries a
+        ConfigError: if no model is named, keys contradict each other, or a parameter carries a
             secret.
-        CommandError: if a key stands where the name of its variable or file belongs.
+        CommandError: if a key is set in place of the name of its variable or file.
     """
     config = _with_preset(request.config, preset)
     spec = parse_spec(preset.spec) if preset else request.spec
@@ -241,17 +231,10 @@ def settings_of(
         endpoint=base_url or service.endpoint or service.name,
         base_url=base_url,
         sampling=sampling,
-        samples=config.samples,
-        structured=config.structured,
-        logprobs=config.logprobs,
-        repeats=config.repeats,
         optional=optional,
         pace=replace(service.pace, **config.model_dump(include=_PACE, exclude_unset=True)),
-        batch=config.batch,
-        transport=config.transport,
-        key_env=config.key_env,
-        key_file=config.key_file,
         price=_price(config),
+        **config.model_dump(include=_SAME),
     )
     needed = ANSWER_TOKENS[request.task.kind] + bare.thinking
     return replace(bare, max_tokens=config.max_tokens or needed)
@@ -260,8 +243,8 @@ def settings_of(
 def reasons(model: str) -> bool:
     """Whether the vendor's model thinks before it answers, and so refuses a temperature.
 
-    By name (o1 …, gpt-5 and later), not by a table that changes with an installed package:
-    what is sent must be the same tomorrow.
+    The name decides (o1 …, gpt-5 and later), not a table that changes with an installed
+    package: requests must be the same tomorrow.
     """
     name = model.rsplit("/", 1)[-1]
     return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
@@ -291,13 +274,13 @@ def _address(base_url: str | None) -> str | None:
     try:
         parts = urlsplit(base_url)
         possible = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", base_url)
-    except ValueError:  # brackets that do not match, a port that is none
+    except ValueError:  # unmatched brackets or an invalid port
         possible = False
-    if not possible or parts.scheme not in ("http", "https"):  # not with it: it may hold a password
+    if not possible or parts.scheme not in ("http", "https"):  # never shown: it may hold a password
         raise ConfigError("annotator.base_url: write http://HOST:PORT/v1 or https://HOST/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            "annotator.base_url: no user, password, query or fragment belongs in it; "
+            "annotator.base_url: remove user, password, query and fragment; "
             "keys come from annotator.key_env or annotator.key_file"
         )
     return base_url.rstrip("/")
@@ -316,7 +299,7 @@ def _check_combination(config: LlmKeys, service: Service, base_url: str | None) 
     if config.batch and service.batch is None:
         raise ConfigError(f"annotator.batch: {service.name!r} has no batch API; unset it")
     if config.logprobs and not service.logprobs:
-        raise ConfigError(f"annotator.logprobs: {service.name!r} tells none; unset it")
+        raise ConfigError(f"annotator.logprobs: {service.name!r} gives none; unset it")
     if service.local and base_url:
         raise ConfigError("annotator.base_url: a local model has no server; use openai:MODEL")
 
@@ -325,7 +308,7 @@ def _sampling(config: LlmKeys, reasons: bool) -> tuple[dict[str, Any], frozenset
     values: dict[str, Any] = dict(config.parameters)
     optional = {"response_format"} if config.structured is None else set()
     if "temperature" in values:
-        pass  # it is sent as the user has set it
+        pass  # the user's
     elif isinstance(config.temperature, float | int):
         values["temperature"] = config.temperature
     elif config.temperature is None and not reasons:

@@ -1,12 +1,9 @@
-"""The annotator that asks a language model.
-
-Prompts (``chat``) become calls, the engine gets their replies, each reply is understood
-(``answers``), several samples vote. Everything is in columns; nothing is asked here.
-"""
+"""The annotator that asks a language model: prompts, calls, replies, votes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
@@ -14,23 +11,25 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Demonstrations, FloatArray, Pool, TaskCard
+from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
 from harness.errors import PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
 from harness_plugins.annotators.llm.chat import Chat
+from harness_plugins.annotators.llm.estimating import annotating, stand_ins, writing
 from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
-from harness_plugins.annotators.llm.retrieval import Embed, encoder_at, retrieved
-from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical
-from harness_plugins.llm.collecting import uncollected
+from harness_plugins.annotators.llm.retrieval import encoder_at, retrieved
+from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE, Author
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical, uncollected
+from harness_plugins.llm.open_engine import open_engine
+from harness_plugins.llm.settings import LlmSettings, settings_of
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
     from harness_plugins.llm.presets import Preset
     from harness_plugins.llm.service import Service
-    from harness_plugins.llm.settings import LlmSettings
 
 WRITTEN = 100
-"""Demonstrations of stage R1 where the request does not say how many (FreeAL, section 3.2)."""
+"""Demonstrations of stage R1 if the request sets no number (FreeAL, section 3.2)."""
 
 Opener: TypeAlias = "Callable[[LlmSettings, Account], AbstractContextManager[Engine]]"
 Chats: TypeAlias = Sequence[tuple[Message, ...]]
@@ -40,13 +39,13 @@ class LlmAnnotator:
     """Labels by asking a model; never sees gold labels.
 
     Args:
-        task: whose prompt, labels and kind are used.
-        settings: which model, how it is asked.
-        shots: demonstrations an example, where the annotator retrieves them.
+        task: prompt, labels and kind.
+        settings: the model and how to ask it.
+        shots: demonstrations per example, if the annotator retrieves them.
         written: demonstrations to write for stage R1.
-        seed: draws the texts that show their style.
+        seed: draws the example texts shown in requests for demonstrations.
         encoder: folder of the sentence encoder that retrieves; None: the packaged one.
-        opener: opens an engine for the settings.
+        opener: opens an engine.
     """
 
     needs_gold: Literal[False] = False
@@ -60,16 +59,17 @@ class LlmAnnotator:
         written: int = WRITTEN,
         seed: int = 0,
         encoder: str | None = None,
-        opener: Opener | None = None,
+        opener: Opener = open_engine,
     ) -> None:
         self._task, self._settings = task, settings
         self._shots, self._written, self._seed = shots, written, seed
-        self._encoder, self._embed = encoder, _remembering(encoder_at(encoder))
-        self._opener = opener or _open_engine
+        self._encoder, self._embed, self._opener = encoder, encoder_at(encoder), opener
         labels = [label.name for label in task.labels]
         self._answers = answers_for(task.kind, labels, settings.repeats)
-        asked, service = settings.structured, settings.service
-        self._chat = Chat(task, structured=service.structured(settings) if asked is None else asked)
+        service, structured = settings.service, settings.structured
+        if structured is None:
+            structured = service.structured(settings)
+        self._chat = Chat(task, structured=structured)
         self._choices = tuple(labels) if service.choices and task.kind == "sequence" else ()
         self._open: tuple[Engine, Account] | None = None
 
@@ -80,12 +80,10 @@ class LlmAnnotator:
         services: Mapping[str, Service],
         preset: Preset | None = None,
     ) -> LlmAnnotator:
-        """``SERVICE:MODEL``, or a preset's name.
+        """From ``SERVICE:MODEL`` or a preset's name.
 
         Option: ``encoder=FOLDER``, the sentence encoder that retrieves demonstrations.
         """
-        from harness_plugins.llm.settings import settings_of
-
         request.spec.check_options("encoder")
         if preset is not None:
             request.spec.no_argument()
@@ -99,11 +97,9 @@ class LlmAnnotator:
             encoder=request.spec.option("encoder", None, str),
         )
 
-    # -- what it is --------------------------------------------------------------------
-
     @property
     def fingerprint(self) -> str:
-        """A hash of all that decides what is asked: settings, wording, schema, encoder."""
+        """A hash of all that decides the requests: settings, wording, schema, encoder."""
         asked = {
             "settings": self._settings.fingerprint,
             "wording": self._chat.wording,
@@ -113,7 +109,7 @@ class LlmAnnotator:
         return hashlib.sha256(canonical(asked).encode()).hexdigest()[:16]
 
     def describe(self) -> dict[str, object]:
-        """How requests are made: model, parameters, format of the answer, retrieval."""
+        """Model, parameters, answer format, and retrieval, for the run's provenance."""
         described = {
             **self._settings.describe(),
             "response_format": self._chat.response_format,
@@ -122,18 +118,13 @@ class LlmAnnotator:
         }
         return {**described, "choices": list(self._choices)} if self._choices else described
 
-    # -- being asked -------------------------------------------------------------------
-
-    def open(self, account: Account) -> AbstractContextManager[None]:
+    @contextmanager
+    def open(self, account: Account) -> Iterator[None]:
         """Hold the engine for the duration of a ``with`` block.
 
         Raises:
             CommandError: if no key or server is set.
         """
-        return self._opened(account)
-
-    @contextmanager
-    def _opened(self, account: Account) -> Iterator[None]:
         with self._opener(self._settings, account) as engine:
             self._open = (engine, account)
             try:
@@ -144,18 +135,18 @@ class LlmAnnotator:
     def messages(
         self, pool: Pool, demonstrations: Demonstrations | None
     ) -> list[list[tuple[str, str]]]:
-        """The (role, content) messages that would be sent for each example."""
+        """The (role, content) messages to send for each example."""
         chats = self._chats(pool, demonstrations, no_progress)
         return [[(message.role, message.content) for message in chat] for chat in chats]
 
     def annotate(
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
     ) -> Annotations:
-        """Ask for every example; abstain where no reply, or none with one answer, comes."""
+        """Ask for every example; abstain without a reply or without a clear answer."""
         calls = self._calls(self._chats(pool, demonstrations, progress))
         if self._choices and self._settings.sampling.get("calibrate"):
             calls = self._calibrated(calls, pool)
-        outcomes = self._engine.ask(calls, progress)
+        outcomes = self._opened()[0].ask(calls, progress)
         with uncollected():
             return self._understood(pool, outcomes)
 
@@ -164,16 +155,14 @@ class LlmAnnotator:
         grouped = [outcomes[row * samples : (row + 1) * samples] for row in range(len(pool))]
         lengths = np.diff(pool.offsets).tolist()
         answers = [
-            self._answer(said, example, length)
-            for said, example, length in zip(grouped, pool.examples, lengths, strict=True)
+            self._answer(own, example, length)
+            for own, example, length in zip(grouped, pool.examples, lengths, strict=True)
         ]
         return _columns(pool, answers, grouped)
 
     def write(self, pool: Pool, seed: int, progress: Progress) -> Written:
-        """Demonstrations in the style of the pool, as many as the configuration says."""
-        from harness_plugins.annotators.llm.writing import Author
-
-        engine, account = self._opened_as()
+        """As many demonstrations as the configuration asks for, in the style of the pool."""
+        engine, account = self._opened()
         author = Author(self._task, pool, self._written, seed)
         paid: list[Outcome] = []
         while orders := author.orders():
@@ -192,35 +181,22 @@ class LlmAnnotator:
             cost_usd=spent.cost_usd,
         )
 
-    # -- what it would cost ------------------------------------------------------------
-
     def estimate(self, pool: Pool, shots: int) -> Estimate:
-        """To annotate the pool with so many demonstrations for each example."""
-        from harness_plugins.annotators.llm.estimating import annotating, stand_ins
-
+        """The cost of annotating the pool with so many demonstrations per example."""
         sample, shown = stand_ins(pool, shots, self._task)
         calls = self._calls(self._chat.messages(sample, shown))
         return annotating(calls, sample, len(pool), self._settings, self._task)
 
     def estimate_writing(self, pool: Pool) -> Estimate:
-        """To write the demonstrations of stage R1."""
-        from harness_plugins.annotators.llm.estimating import writing
-        from harness_plugins.annotators.llm.writing import Author
-
+        """The cost of writing the demonstrations of stage R1."""
         author = Author(self._task, pool, self._written, self._seed)
         orders = author.orders()
         calls = self._writing_calls([author.messages(order) for order in orders], 0)
         return writing(calls, sum(order.count for order in orders), pool, self._settings)
 
-    # -- inside ------------------------------------------------------------------------
-
-    @property
-    def _engine(self) -> Engine:
-        return self._opened_as()[0]
-
-    def _opened_as(self) -> tuple[Engine, Account]:
+    def _opened(self) -> tuple[Engine, Account]:
         if self._open is None:
-            raise PartError("an LLM annotator is opened for an account before it is asked")
+            raise PartError("open the LLM annotator for an account before asking it")
         return self._open
 
     def _chats(
@@ -232,30 +208,27 @@ class LlmAnnotator:
             return self._chat.messages(pool, demonstrations)
 
     def _calls(self, chats: Chats) -> list[Call]:
-        """One call a chat and sample, the samples of a chat together."""
+        """One call per chat and sample, the samples of a chat together."""
         settings = self._settings
         parameters = settings.parameters()
         form = self._chat.response_format
+        endpoint, model, choices = settings.endpoint, settings.model, self._choices
         with uncollected():
             return [
-                Call(
-                    settings.endpoint, settings.model, chat, parameters, form, self._choices, sample
-                )
+                Call(endpoint, model, chat, parameters, form, choices, sample)
                 for chat in chats
                 for sample in range(settings.samples)
-            ]  # fmt: skip
+            ]
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
-        """To be answered without what the prompt alone suggests (Zhao et al., 2021)."""
-        from harness_plugins.llm.local.calibration import with_content_free
+        """Calls that also measure what the prompt alone suggests (Zhao et al., 2021)."""
+        from harness_plugins.llm.local.model import with_content_free
 
         texts = [text for text in pool.texts for _ in range(self._settings.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 
     def _writing_calls(self, chats: Chats, first: int) -> list[Call]:
-        """Numbered on: the same order, given again, asks for other texts."""
-        from harness_plugins.annotators.llm.writing import REPLY_TOKENS, TEMPERATURE
-
+        """Calls numbered from ``first``, so that the same order, repeated, brings other texts."""
         settings = self._settings
         parameters = settings.parameters(max_tokens=REPLY_TOKENS, temperature=TEMPERATURE)
         return [
@@ -283,7 +256,7 @@ def _columns(
         answer.units or (ABSTAINED,) * length
         for answer, length in zip(answers, lengths, strict=True)
     )
-    paid = [sum((one.spent for one in said), Spent()) for said in outcomes]
+    paid = [sum((one.spent for one in own), Spent()) for own in outcomes]
     return Annotations(
         labels=np.fromiter(labels, dtype=np.int32, count=int(pool.offsets[-1])),
         offsets=pool.offsets,
@@ -292,7 +265,7 @@ def _columns(
             dtype=np.float32,
         ),
         reasons=tuple(answer.reason for answer in answers),
-        replies=tuple(_raw(said) for said in outcomes),
+        replies=tuple(map(_raw, outcomes)),
         requests=np.asarray([spent.requests for spent in paid], dtype=np.int64),
         tokens=np.asarray([spent.tokens for spent in paid], dtype=np.int64),
         cost_usd=np.asarray([spent.cost_usd for spent in paid], dtype=float),
@@ -300,29 +273,6 @@ def _columns(
 
 
 def _raw(outcomes: Sequence[Outcome]) -> str:
-    """The reply as it came; of several samples, a JSON list of them."""
+    """The raw reply; of several samples, a JSON list of them."""
     texts = [outcome.reply.text if outcome.reply else "" for outcome in outcomes]
-    if len(texts) == 1:
-        return texts[0]
-    import json
-
-    return json.dumps(texts, ensure_ascii=False)
-
-
-def _remembering(embed: Embed) -> Embed:
-    """Embeds each text once in the annotator's life."""
-    known: dict[str, FloatArray] = {}
-
-    def remembered(texts: Sequence[str], progress: Progress) -> FloatArray:
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        if new:
-            known.update(zip(new, embed(new, progress), strict=True))
-        return np.stack([known[text] for text in texts])
-
-    return remembered
-
-
-def _open_engine(settings: LlmSettings, account: Account) -> AbstractContextManager[Engine]:
-    from harness_plugins.llm.open_engine import open_engine
-
-    return open_engine(settings, account)
+    return texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False)

@@ -1,26 +1,11 @@
-"""What is sent: the chat form of FreeAL, from the task's card alone.
-
-A system message (task, labels, format of the answer); for each demonstration a user
-message (text and question) and an assistant message (its answer); then the query in
-the form of the demonstrations. Text and question share a message: many local models'
-chat templates refuse two user messages in a row.
-
-The format of the answer stands in the system message, once: repeated with each of ten
-demonstrations it would cost about as many tokens as their texts, and they show it
-anyway. Where there is no demonstration the query repeats it: small models follow best
-what they read last.
-
-Each text stands in a fence of backticks, longer than any run of them in the text, so that no
-text can end it, and the system message says that what is in a fence is data.
-
-Sentences of token tasks are shown as their tokens, joined by single spaces.
-"""
+"""Builds the messages to send: the chat form of FreeAL, from the task's card alone."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from harness.data import Demonstrations, Pool, TaskCard
@@ -36,10 +21,8 @@ _DATA = (
 class Chat:
     """Builds the messages of a task.
 
-    Args:
-        task: whose prompt and labels are used.
-        structured: mentions are asked for as ``{"mentions": [...]}``, the object that a
-            JSON schema needs as its root.
+    With ``structured``, mentions are requested as ``{"mentions": [...]}``, since the root of a
+    JSON schema must be an object.
     """
 
     def __init__(self, task: TaskCard, *, structured: bool = False) -> None:
@@ -53,12 +36,12 @@ class Chat:
 
     @property
     def wording(self) -> str:
-        """The words around texts and answers, which belong to a run's identity."""
+        """The words around texts and answers, part of a run's identity."""
         return f"{self._system.content}\n\n{self._query('', alone=True).content}"
 
     @property
     def response_format(self) -> str:
-        """Canonical JSON of the schema of the answer; "" for free text."""
+        """The schema of the answer as canonical JSON; "" for free text."""
         if not self._structured:
             return ""
         return canonical(_schema([label.name for label in self._task.labels]))
@@ -70,8 +53,8 @@ class Chat:
 
         Args:
             pool: the examples to annotate, ``[m]``.
-            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order in which
-                they are shown, -1 pads), or None.
+            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order to show, -1
+                pads), or None.
         """
         if demonstrations is None or len(demonstrations) == 0:
             return [(self._system, self._query(text, alone=True)) for text in pool.texts]
@@ -84,11 +67,9 @@ class Chat:
         return chats
 
     def answer(self, example: str | Sequence[str], labels: Sequence[int]) -> str:
-        """The ideal answer for an example: its label, or its mentions as JSON.
+        """The ideal answer for a text or tokens with these class indices (one per unit).
 
-        Args:
-            example: a text, or the tokens of a sentence.
-            labels: one class index a unit.
+        This is the label's name, or the mentions as JSON.
         """
         if self._task.kind == "sequence":
             return self._task.labels[labels[0]].name
@@ -104,25 +85,22 @@ class Chat:
         return Message("user", f"Text:\n{fenced(text)}\n\n{asked}")
 
     def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
-        """User and assistant message of every demonstration."""
-        examples = demonstrations.examples
-        labels, offsets = demonstrations.labels.tolist(), examples.offsets.tolist()
+        """The user and assistant message of every demonstration."""
+        examples, labels = demonstrations.examples, demonstrations.labels.tolist()
+        shown = zip(
+            examples.texts, examples.examples, pairwise(examples.offsets.tolist()), strict=True
+        )
         return [
             (
                 self._query(text, alone=False),
-                Message(
-                    "assistant",
-                    self.answer(example, labels[offsets[row] : offsets[row + 1]]),
-                ),
+                Message("assistant", self.answer(example, labels[begin:end])),
             )
-            for row, (text, example) in enumerate(
-                zip(examples.texts, examples.examples, strict=True)
-            )
+            for text, example, (begin, end) in shown
         ]
 
 
 def fenced(text: str) -> str:
-    """The text between two lines of backticks, three, or one more than it has in a row."""
+    """The text between lines of at least three backticks, more than it has in a row."""
     fence = "```"
     if fence in text:
         fence = "`" * (max(map(len, re.findall("`+", text))) + 1)
@@ -130,7 +108,7 @@ def fenced(text: str) -> str:
 
 
 def system_of(task: TaskCard) -> str:
-    """The task in words: its own, or else its title; the labels where it names them not."""
+    """The task's own words or else its title; with a list of labels unless the words name all."""
     words = task.prompt.system.strip() or _intro(task)
     if all(_names(words, label.name) for label in task.labels):
         return words

@@ -1,4 +1,4 @@
-"""What a step would send, from the real prompts of a sample of the pool."""
+"""Estimates the tokens and cost of a step from the real prompts of a sample of the pool."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.settings import LlmSettings
 
 SAMPLE = 200
-"""Examples whose prompts are counted; the rest is scaled up."""
+"""Examples whose prompts are counted; the result is scaled to the pool."""
 LABEL_MARGIN = 4
-"""Tokens around a label: a full stop, a word more."""
+"""Tokens around a label, such as a full stop or one more word."""
 TOKENS_OF_A_LIST = 1.5
-"""Tokens of a list of mentions for each token of the sentence."""
+"""Tokens of a list of mentions per token of the sentence."""
 SECONDS_PER_REPLY = 1.0
-"""Assumed latency of a short reply of a hosted model, for the time at a given concurrency."""
+"""Assumed latency of a short reply of a hosted model."""
 
 
 def stand_ins(pool: Pool, shots: int, task: TaskCard) -> tuple[Pool, Demonstrations | None]:
-    """A sample of the pool, and demonstrations of the same lengths as those to come.
+    """A sample of the pool, and demonstrations as long as those to come.
 
-    Later rounds show examples of the pool, so examples of the pool stand in for all; with
-    the labels in turn, or half of the tokens marked, to be rather too long than too short.
+    Later rounds show examples of the pool, so examples of the sample stand in for them, with
+    labels in turn or a sixth of the tokens marked.
     """
     rows = np.unique(np.linspace(0, len(pool) - 1, min(SAMPLE, len(pool))).astype(np.int64))
     sample = pool.take(rows)
@@ -49,7 +49,7 @@ def stand_ins(pool: Pool, shots: int, task: TaskCard) -> tuple[Pool, Demonstrati
 def annotating(
     calls: Sequence[Call], sample: Pool, total: int, settings: LlmSettings, task: TaskCard
 ) -> Estimate:
-    """Scaled from the calls of a sample to a pool of ``total`` examples."""
+    """The estimate for a pool of ``total`` examples from the calls of a sample."""
     model = settings.model
     scale = total / max(1, len(sample))
     prompt = sum(prompt_tokens(call) for call in calls) * scale
@@ -66,10 +66,8 @@ def annotating(
     return _estimate(requests, prompt, reply, settings)
 
 
-def writing(
-    calls: Sequence[Call], texts: int, pool: Pool, settings: LlmSettings
-) -> Estimate:  # fmt: skip
-    """The first orders; later ones are for what is missing, at most as much again each time."""
+def writing(calls: Sequence[Call], texts: int, pool: Pool, settings: LlmSettings) -> Estimate:
+    """The upper bound for all waves: each can repeat at most the first orders."""
     rows = np.linspace(0, len(pool) - 1, min(SAMPLE, len(pool))).astype(np.int64)
     lengths = [text_tokens(text, settings.model) for text in pool.take(rows).texts]
     mean = float(np.mean(lengths)) if lengths else 0.0
@@ -82,7 +80,7 @@ def writing(
 def rewriting(
     calls: Sequence[Call], texts: Sequence[str], total: int, settings: LlmSettings
 ) -> Estimate:
-    """Scaled from the calls of a sample to ``total`` texts; each reply as long as its text."""
+    """The estimate for ``total`` texts from the calls of a sample, replies as long as texts."""
     scale = total / max(1, len(calls))
     prompt = sum(prompt_tokens(call) for call in calls) * scale
     reply = sum(text_tokens(text, settings.model) for text in texts) * scale
@@ -91,19 +89,18 @@ def rewriting(
 
 def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings) -> Estimate:
     price = price_of(settings)
-    prompt_count, reply_count = round(prompt), round(reply)
     return Estimate(
         requests=requests,
-        prompt_tokens=prompt_count,
-        completion_tokens=reply_count,
-        cost_usd=None if price is None else price.cost_of(prompt_count, reply_count),
-        seconds=_seconds(requests, prompt_count + reply_count, settings),
+        prompt_tokens=round(prompt),
+        completion_tokens=round(reply),
+        cost_usd=None if price is None else price.cost_of(round(prompt), round(reply)),
+        seconds=_seconds(requests, round(prompt) + round(reply), settings),
         remark=own_server(settings),
     )
 
 
 def _seconds(requests: int, tokens: int, settings: LlmSettings) -> float | None:
-    """At the limits of one key and at the concurrency; None for a local model or a batch."""
+    """The time at the limits of one key and the concurrency; None for a local model or a batch."""
     if settings.service.local or settings.batch:
         return None
     pace = settings.pace

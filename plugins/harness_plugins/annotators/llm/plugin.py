@@ -1,4 +1,4 @@
-"""Registers the annotators that ask a language model: one a service, and one a preset."""
+"""Registers the annotators that ask a language model: one per service and per preset."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_register_annotators(register: Register, services: Mapping[str, Service]) -> None:
-    """Every service, the built-in presets, and those of the user's configuration file.
+    """Register every service, the built-in presets, and those of the user's configuration file.
 
-    Those of the user come last: a mistake in that file is reported and costs no other annotator.
+    The user's presets come last, so that an error in the file costs no other annotator.
     """
     from harness_plugins.llm.presets import DEFAULT, PRESETS, user_presets
     from harness_plugins.llm.settings import LlmKeys
@@ -44,12 +44,7 @@ def harness_register_annotators(register: Register, services: Mapping[str, Servi
 
 @dataclass(frozen=True, slots=True)
 class LlmFactory:
-    """Makes the annotator of a service, or of a preset.
-
-    Attributes:
-        services: those that are registered.
-        preset: None: the request's spec names a service.
-    """
+    """Makes the annotator of a preset, or, without one, of the service that the spec names."""
 
     services: Mapping[str, Service]
     preset: Preset | None = None
@@ -67,5 +62,5 @@ class LlmFactory:
         return LlmAnnotator.from_request(request, self.services, self.preset)
 
     def describe(self) -> Mapping[str, object]:
-        """Of a preset, for ``harness show annotator``: its spec, its keys, its file."""
+        """Spec, keys and file of the preset, for ``harness show annotator``."""
         return {} if self.preset is None else self.preset.describe()

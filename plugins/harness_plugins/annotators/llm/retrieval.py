@@ -1,4 +1,4 @@
-"""Which demonstrations to show to which example: the nearest by cosine."""
+"""Chooses the demonstrations for each example: the nearest by cosine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Embed = Callable[[Sequence[str], Progress], FloatArray]
 """Texts to float32 ``[n, width]``, rows of Euclidean length 1."""
 
 CHUNK = 8192
-"""Examples whose cosines are held in memory at a time."""
+"""Examples whose cosines are in memory at the same time."""
 
 
 def retrieved(
@@ -23,8 +23,7 @@ def retrieved(
 ) -> Demonstrations:
     """The same demonstrations with ``nearest`` filled in (FreeAL, section 3.2).
 
-    Most similar first, not balanced by class. No example is shown itself, nor a
-    demonstration of the same text.
+    Most similar first, not balanced by class. No example gets a demonstration of its own text.
     """
     shown = list(demonstrations.examples.texts)
     texts = list(pool.texts)
@@ -46,8 +45,9 @@ def nearest(targets: FloatArray, shown: FloatArray, shots: int, own: IntArray | 
     Args:
         targets: float32 ``[m, width]``, rows of length 1.
         shown: float32 ``[d, width]``, likewise.
-        shots: how many for each.
-        own: bool ``[m, d]``, what may not be shown, or None; -1 pads where too few are left.
+        shots: number per target.
+        own: bool ``[m, d]``, True where a row must not be shown, or None; -1 pads a row that
+            has too few left.
     """
     count = min(shots, len(shown))
     out = np.empty((len(targets), count), dtype=np.int32)
@@ -65,12 +65,16 @@ def nearest(targets: FloatArray, shown: FloatArray, shots: int, own: IntArray | 
 
 
 def encoder_at(folder: str | None) -> Embed:
-    """The packaged encoder, or another one from its folder; loaded when it is first used."""
+    """The packaged encoder, or that of a folder; it loads at first use and embeds a text once."""
+    known: dict[str, FloatArray] = {}
 
     def embed(texts: Sequence[str], progress: Progress) -> FloatArray:
         from harness_plugins.encoders import SentenceEncoder, sentence_encoder
 
-        encoder = sentence_encoder() if folder is None else SentenceEncoder(Path(folder))
-        return encoder.embed(texts, progress)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            encoder = sentence_encoder() if folder is None else SentenceEncoder(Path(folder))
+            known.update(zip(new, encoder.embed(new, progress), strict=True))
+        return np.stack([known[text] for text in texts])
 
     return embed

@@ -1,16 +1,4 @@
-"""Demonstrations that the model writes itself (FreeAL, section 3.2; there is no reference code).
-
-The model gets the task in words and a few unlabelled examples of the pool that show the
-style, and writes new ones to order: label by label, so that the label of each text is
-given before it is written, and the set is balanced. Token tasks: type by type, with a
-share of sentences that mention nothing; each sentence comes with its mentions.
-
-What comes back is kept only if it is whole: of the label that was ordered, its mentions
-all found in the sentence, no near-duplicate of a text that was written before or that
-is in the pool. What is missing is ordered again, within a bound on requests. If there
-is too little in the end, the run goes on with what there is and says so; with nothing
-at all the annotator works zero-shot.
-"""
+"""Orders demonstrations from the model and keeps the usable ones (FreeAL, section 3.2)."""
 
 from __future__ import annotations
 
@@ -18,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,31 +16,28 @@ from harness_plugins.annotators.llm.written_parsing import Manuscript, Reader
 from harness_plugins.llm.calls import Message, Reply
 
 PER_ORDER = 10
-"""Texts a request."""
+"""Texts per request."""
 PROTOTYPES = 8
 """Unlabelled examples shown in each request."""
 PROTOTYPE_LENGTH = 1200
-"""Characters of each at most; the rest is cut off (Medical Abstracts has some of 4,000)."""
+"""Most characters of each; the rest is cut off (Medical Abstracts has some of 4,000)."""
 OUTSIDE_SHARE = 0.2
-"""Of the sentences of a token task, those that mention nothing; CoNLL-2003 has a fifth."""
+"""Share of sentences without mentions in a token task; CoNLL-2003 has a fifth."""
 WAVES = 3
-"""How often what is missing is ordered at most."""
+"""Most rounds of orders."""
 REPLY_TOKENS = 4096
-"""Ten abstracts of 250 words."""
+"""Enough for ten abstracts of 250 words."""
 TEMPERATURE = 1.0
-"""At the annotator's 0 the same request would bring the same texts."""
+"""At 0, the same request would bring the same texts."""
 ALIKE = 0.8
-"""Share of words in common from which two texts are near-duplicates (Jaccard)."""
+"""Jaccard similarity of their words from which two texts are near-duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One request.
+    """One request for ``count`` texts in the style of the prototypes, which are unlabelled.
 
-    Attributes:
-        group: index of the label or entity type; the number of types: sentences without.
-        count: how many texts.
-        prototypes: unlabelled examples.
+    ``group`` is the index of a label or entity type; the number of types: without mentions.
     """
 
     group: int
@@ -60,14 +46,7 @@ class Order:
 
 
 class Author:
-    """Orders demonstrations and keeps those that can be used.
-
-    Args:
-        task: what they are for.
-        pool: unlabelled examples.
-        wanted: how many demonstrations.
-        seed: draws the prototypes.
-    """
+    """Orders demonstrations and keeps those that can be used; ``seed`` draws the prototypes."""
 
     def __init__(self, task: TaskCard, pool: Pool, wanted: int, seed: int) -> None:
         self._task, self._wanted = task, wanted
@@ -76,8 +55,7 @@ class Author:
         self._reader = Reader(task, pool)
         self._quotas = _quotas(task, wanted)
         self._kept: list[list[Manuscript]] = [[] for _ in self._quotas]
-        self._words: list[frozenset[str]] = []
-        self._taken: set[str] | None = None
+        self._distinct: list[frozenset[str]] = []
         self._waves = 0
         self._failed = 0
 
@@ -87,7 +65,7 @@ class Author:
         return sum(map(len, self._kept))
 
     def orders(self) -> list[Order]:
-        """What to ask for next; nothing when there is enough, or after the last wave."""
+        """The next orders; none when there are enough texts or after the last wave."""
         if self._waves == WAVES or not self._texts:
             return []
         self._waves += 1
@@ -99,7 +77,7 @@ class Author:
         ]
 
     def messages(self, order: Order) -> tuple[Message, ...]:
-        """The request in words."""
+        """The messages of an order."""
         noun = "texts" if self._task.kind == "sequence" else "sentences"
         shown = "\n".join(f"- {_cut(text)}" for text in order.prototypes)
         system = (
@@ -115,7 +93,7 @@ class Author:
         return Message("system", system), Message("user", user)
 
     def receive(self, orders: Sequence[Order], replies: Sequence[Reply | None]) -> None:
-        """Keep what can be used of the replies to some orders."""
+        """Keep the usable texts of the replies to these orders."""
         for order, reply in zip(orders, replies, strict=True):
             if reply is None:
                 self._failed += 1
@@ -125,7 +103,7 @@ class Author:
                 self._keep(manuscript, order)
 
     def demonstrations(self) -> Demonstrations:
-        """What was kept, the groups in turn, so that every prefix is balanced."""
+        """The texts kept, groups in turn, so that every prefix is balanced."""
         longest = max((len(kept) for kept in self._kept), default=0)
         ordered = [kept[i] for i in range(longest) for kept in self._kept if i < len(kept)]
         pool = Pool(
@@ -139,7 +117,7 @@ class Author:
 
     @property
     def shortfall(self) -> str:
-        """One line on what is missing; "" if nothing is."""
+        """One line on what is missing; "" if there is enough."""
         if self.count >= self._wanted:
             return ""
         failed = f" ({self._failed} requests got no reply)" if self._failed else ""
@@ -151,12 +129,8 @@ class Author:
             for group, (kept, quota) in enumerate(zip(self._kept, self._quotas, strict=True))
             if len(kept) < quota
         )
-        return (
-            f"the annotator wrote {self.count} usable demonstrations of {self._wanted}{failed}; "
-            f"{few}"
-        )
-
-    # -- inside ------------------------------------------------------------------------
+        wrote = f"the annotator wrote {self.count} usable demonstrations of {self._wanted}"
+        return f"{wrote}{failed}; {few}"
 
     def _prototypes(self) -> tuple[str, ...]:
         count = min(PROTOTYPES, len(self._texts))
@@ -197,32 +171,32 @@ class Author:
             return
         words = _words(manuscript.text)
         key = " ".join(words)
-        if not words or key in self._known_texts():
+        if not words or key in self._taken:
             return
         own = frozenset(words)
         shown = (frozenset(_words(text)) for text in order.prototypes)
-        if any(_alike(own, other) for other in (*self._words, *shown)):
+        if any(_alike(own, other) for other in (*self._distinct, *shown)):
             return
-        self._known_texts().add(key)
-        self._words.append(own)
+        self._taken.add(key)
+        self._distinct.append(own)
         kept.append(manuscript)
 
     def _fits(self, manuscript: Manuscript, group: int) -> bool:
-        """It is what was ordered."""
+        """Whether the text is what the order asked for."""
         if self._task.kind == "sequence":
             return manuscript.labels == (group,)
         if group == len(self._task.labels):
             return not any(manuscript.labels)
         return 1 + 2 * group in manuscript.labels
 
-    def _known_texts(self) -> set[str]:
-        if self._taken is None:
-            self._taken = {" ".join(_words(text)) for text in self._texts}
-        return self._taken
+    @cached_property
+    def _taken(self) -> set[str]:
+        """Words of texts that no new text may repeat: those of the pool and those kept."""
+        return {" ".join(_words(text)) for text in self._texts}
 
 
 def _quotas(task: TaskCard, wanted: int) -> list[int]:
-    """How many texts of each label; of a token task also, last, without any mention."""
+    """Number of texts per label; last, for a token task, without any mention."""
     without = int(wanted * OUTSIDE_SHARE) if task.kind == "token" else 0
     classes = len(task.labels)
     base, rest = divmod(wanted - without, classes)

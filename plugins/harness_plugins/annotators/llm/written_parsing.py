@@ -1,4 +1,4 @@
-"""Texts that a model wrote to order, read from its reply: texts with a label, or with mentions."""
+"""Reads the texts that a model wrote to order, with their labels or mentions, from its reply."""
 
 from __future__ import annotations
 
@@ -14,24 +14,18 @@ from harness_plugins.annotators.llm.reading.alignment import align
 from harness_plugins.annotators.llm.reading.json_values import json_values
 from harness_plugins.annotators.llm.reading.labels import LabelReader
 from harness_plugins.annotators.llm.reading.mentions import MentionReader
-from harness_plugins.annotators.llm.reading.replies import said
+from harness_plugins.annotators.llm.reading.replies import answer_text
 from harness_plugins.llm.calls import Reply
 
 SEEN = 500
-"""Sentences of the pool from which its tokenisation is told."""
+"""Sentences of the pool that show its tokenisation."""
 _TEXT_KEYS = ("text", "sentence", "example", "content")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """One example with its labels.
-
-    Attributes:
-        text: for comparison with others.
-        example: the text, or its tokens.
-        labels: a class index a unit.
-    """
+    """One example: its text (to compare), the text or tokens, and a class index per unit."""
 
     text: str
     example: str | tuple[str, ...]
@@ -39,27 +33,20 @@ class Manuscript:
 
 
 class Reader:
-    """Reads replies to orders.
-
-    Args:
-        task: label set and kind.
-        pool: its tokenisation is followed.
-    """
+    """Reads replies to orders; sentences are split into tokens like those of the pool."""
 
     def __init__(self, task: TaskCard, pool: Pool) -> None:
         names = [label.name for label in task.labels]
-        self._tokens = Tokenizer(pool.tokens) if task.kind == "token" else None
+        self._token = token_pattern(pool.tokens) if task.kind == "token" else None
         self._labels = LabelReader(names)
         self._mentions = MentionReader(names)
 
     def read(self, reply: Reply, label: int | None) -> Iterator[Manuscript]:
-        """What can be used of a reply, in order.
+        """The usable texts of a reply, in order.
 
-        Args:
-            reply: to an order.
-            label: the label that was ordered; None: sentences without mentions.
+        ``label`` is the ordered one; None: sentences without mentions.
         """
-        part = said(reply.text, reply.finish)
+        part = answer_text(reply.text, reply.finish)
         if isinstance(part, str):
             return
         for item in _items(part.text):
@@ -67,56 +54,45 @@ class Reader:
             if not isinstance(text, str) or not text.strip():
                 continue
             text = " ".join(text.split())
-            made = (
-                self._labelled(text, item, label)
-                if self._tokens is None
-                else self._marked(text, item)
-            )
+            if self._token is None:
+                made = self._labelled(text, item, label)
+            else:
+                made = self._marked(text, item)
             if made is not None:
                 yield made
 
     def _labelled(self, text: str, item: Any, label: int | None) -> Manuscript | None:
-        """A label that the model puts beside a text counts, if it is one."""
-        said_label = _first(item, ("label", "category")) if isinstance(item, dict) else None
-        if said_label is not None:
-            label = self._labels.read(str(said_label)).label
+        """A text with the ordered label, or with the one that the reply gives for it."""
+        given = _first(item, ("label", "category"))
+        if given is not None:
+            label = self._labels.read(str(given)).label
         return None if label is None or label < 0 else Manuscript(text, text, (label,))
 
     def _marked(self, text: str, item: Any) -> Manuscript | None:
-        """A sentence with its mentions, if every one is in it and has a type of the task."""
-        assert self._tokens is not None
-        given = _first(item, ("mentions", "entities")) if isinstance(item, dict) else None
+        """A sentence with its mentions, if it contains every one and the task has their types."""
+        assert self._token is not None
+        given = _first(item, ("mentions", "entities"))
         listed = None if given is None else self._mentions.listed(given)
         if listed is None or listed.unknown:
             return None
-        tokens = self._tokens.split(text)
+        tokens = tuple(self._token.findall(text))
         aligned = align(tokens, listed.mentions)
         if not tokens or aligned.missing or aligned.overlapping:
             return None
         return Manuscript(text, tokens, tags_of(aligned.spans, len(tokens)))
 
 
-class Tokenizer:
-    """Splits a sentence as the sentences of a pool are split.
+def token_pattern(sentences: Sequence[Sequence[str]]) -> re.Pattern[str]:
+    """What is a token in sentences of a pool.
 
-    Words and punctuation are parted; whether hyphens are, too, is told by whether the
-    pool has words with one.
-
-    Args:
-        sentences: tokens of the pool.
+    Words and punctuation are; hyphens split words unless the pool has words with one.
     """
-
-    def __init__(self, sentences: Sequence[Sequence[str]]) -> None:
-        seen = islice(sentences, SEEN)
-        joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
-        inner = r"[-.,:/&]" if joins else r"[.,]"
-        self._token = re.compile(
-            rf"(?:\w\.){{2,}}|['’](?:s|re|ve|ll|d|m)\b|\w+(?:{inner}\w+)*|[^\w\s]", re.IGNORECASE
-        )
-
-    def split(self, text: str) -> tuple[str, ...]:
-        """The tokens of a sentence."""
-        return tuple(self._token.findall(text))
+    seen = islice(sentences, SEEN)
+    joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
+    inner = r"[-.,:/&]" if joins else r"[.,]"
+    return re.compile(
+        rf"(?:\w\.){{2,}}|['’](?:s|re|ve|ll|d|m)\b|\w+(?:{inner}\w+)*|[^\w\s]", re.IGNORECASE
+    )
 
 
 def _items(text: str) -> list[Any]:

@@ -1,12 +1,13 @@
-"""Which call went into which batch of the vendor: written down before anything is uploaded.
+"""Records which call went into which batch of the vendor, before anything is uploaded.
 
-A small SQLite file beside the replies. A batch is entered with its calls' keys before its
-upload and gets the vendor's id right after its creation; a process killed in between leaves
-an entry without id, and the batch, if it was created, carries the entry's tag at the vendor.
+A small SQLite file next to the replies. A batch gets an entry with its calls' keys before its
+upload, and the vendor's id right after its creation. If a process is killed in between, the
+entry has no id, and the batch, if it was created, has the entry's tag at the vendor.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 import uuid
@@ -18,10 +19,8 @@ from pathlib import Path
 from harness.errors import RunError
 
 BUSY_SECONDS = 60.0
-CHUNK = 500
-"""Keys looked up together."""
 KEPT_SECONDS = 29 * 24 * 3600.0
-"""The vendor deletes a batch's files after 30 days; then its answers have to be asked anew."""
+"""The vendor deletes a batch's files after 30 days; then its calls must be sent again."""
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -34,12 +33,9 @@ CREATE INDEX IF NOT EXISTS calls_of_batch ON calls (tag);
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A batch.
+    """A batch: our tag in its metadata, the vendor's id, keys of calls it may still answer.
 
-    Attributes:
-        tag: ours; in the batch's metadata at the vendor.
-        id: the vendor's; None: not known to have been created.
-        keys: of its calls that may still get an answer from it.
+    Without an id, the batch may not have been created.
     """
 
     tag: str
@@ -48,48 +44,35 @@ class Entry:
 
 
 class BatchBook:
-    """The file of batches.
-
-    Args:
-        path: made where there is none.
-        endpoint: whose batches these are; others are not looked at.
+    """The file of the batches of one endpoint; made if it does not exist.
 
     Raises:
         RunError: if the file cannot be used.
     """
 
     def __init__(self, path: Path, endpoint: str) -> None:
-        self._path, self._endpoint = path, endpoint
+        self.path, self._endpoint = path, endpoint
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._file.executescript(_CREATE)
 
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
     def open_entries(self, keys: Iterable[str]) -> list[Entry]:
-        """The batches in which some of these calls are, with those keys; the oldest first."""
+        """The batches with some of these calls, oldest first, and the keys of those calls."""
         found: dict[tuple[str, str | None], list[str]] = {}
         oldest = time.time() - KEPT_SECONDS
-        asked = list(keys)
         with self._named_errors():
-            for start in range(0, len(asked), CHUNK):
-                some = asked[start : start + CHUNK]
-                marks = ", ".join("?" * len(some))
-                rows = self._file.execute(
-                    "SELECT tag, id, key FROM calls JOIN batches USING (tag) WHERE endpoint = ? "
-                    f"AND planned > ? AND key IN ({marks}) ORDER BY planned",
-                    (self._endpoint, oldest, *some),
-                )
-                for tag, vendor_id, key in rows:
-                    found.setdefault((tag, vendor_id), []).append(key)
+            rows = self._file.execute(
+                "SELECT tag, id, key FROM calls JOIN batches USING (tag) WHERE endpoint = ? "
+                "AND planned > ? AND key IN (SELECT value FROM json_each(?)) ORDER BY planned",
+                (self._endpoint, oldest, json.dumps(list(keys))),
+            )
+            for tag, vendor_id, key in rows:
+                found.setdefault((tag, vendor_id), []).append(key)
         return [Entry(tag, vendor_id, tuple(own)) for (tag, vendor_id), own in found.items()]
 
     def plan(self, keys: Sequence[str]) -> Entry:
-        """Enter a batch that is about to be uploaded."""
+        """Record a batch before its upload."""
         entry = Entry(uuid.uuid4().hex, None, tuple(keys))
         with self._transaction():
             self._file.execute(
@@ -102,13 +85,13 @@ class BatchBook:
         return entry
 
     def created(self, entry: Entry, vendor_id: str) -> Entry:
-        """Note the vendor's id of a batch."""
+        """Record the vendor's id of a batch."""
         with self._transaction():
             self._file.execute("UPDATE batches SET id = ? WHERE tag = ?", (vendor_id, entry.tag))
         return replace(entry, id=vendor_id)
 
     def forget(self, entry: Entry, keys: Iterable[str]) -> None:
-        """These calls get no answer from the batch: they may be sent again."""
+        """Record that these calls get no answer from the batch, so they may be sent again."""
         with self._transaction():
             self._file.executemany(
                 "DELETE FROM calls WHERE key = ? AND tag = ?", ((key, entry.tag) for key in keys)
@@ -134,4 +117,4 @@ class BatchBook:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise RunError(f"{self._path}: cannot be used: {error}") from None
+            raise RunError(f"{self.path}: cannot be used: {error}") from None

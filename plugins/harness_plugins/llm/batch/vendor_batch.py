@@ -1,8 +1,7 @@
 """A sender over the vendor's batch API: half the price, answers within a day.
 
-The vendor goes on with a batch when the process ends: its id is written down, and the same
-command collects it. What was answered once is collected again for nothing, should its reply not
-have reached the cache.
+If the process ends, the vendor continues the batch, and the same command collects it by its
+recorded id. A reply that did not reach the cache is collected again at no cost.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from harness.errors import BudgetError, ServiceError
-from harness_plugins.llm.batch.batch_files import (
+from harness_plugins.llm.batch.book import BatchBook, Entry
+from harness_plugins.llm.batch.vendor_files import (
     MOST_BYTES,
     MOST_REQUESTS,
+    BatchService,
     files_of,
     request_line,
     result_of,
     rows_of,
 )
-from harness_plugins.llm.batch.book import BatchBook, Entry
-from harness_plugins.llm.batch.vendor_files import BatchService
-from harness_plugins.llm.calls import Call
+from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import ClosedError, RejectedError, SendingError, TransientError
 from harness_plugins.llm.send.refusals import failure_of
 from harness_plugins.llm.sender import Admit, Done
@@ -38,19 +37,19 @@ if TYPE_CHECKING:
 
 OVER = ("completed", "expired", "cancelled", "failed")
 RESENDS = 2
-"""How often a call is put into another batch after one that did not answer it."""
+"""Most further batches for a call that its batch did not answer."""
 GROWTH = 1.5
-"""Of the pause between two looks at the batches, until one is over."""
+"""Factor on the pause between two queries of the batches, until one is over."""
 
 
 class BatchSender:
-    """A ``Sender`` by which calls go up in files and come back within a day.
+    """A ``Sender`` that uploads calls in files and waits for their batches.
 
     Args:
-        settings: whose server, key and model.
-        account: beside whose replies the batches are written down.
-        poll: seconds between two looks, at first and at most.
-        most_requests, most_bytes: of one file.
+        settings: server, key and model.
+        account: its replies' folder also has the file of batches.
+        poll: seconds between two queries, at first and at most.
+        most_requests, most_bytes: limits of one file.
 
     Raises:
         CommandError: if there is no key.
@@ -69,21 +68,21 @@ class BatchSender:
         self.service = BatchService(settings)
         path = account.replies.with_name("batches.sqlite")
         self.book = BatchBook(path, settings.endpoint)
-        # One process at a time plans and uploads: what another has begun is not an orphan.
+        # One process at a time uploads, so that no other takes its new batch for an orphan.
         self.lock = FileLock(f"{path}.lock")
         self.note, self.poll = account.note, poll
         self.most_requests, self.most_bytes = most_requests, most_bytes
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
-        """Collect what is on its way already, send the rest, and wait for all of it.
+        """Collect earlier batches, send the other calls, and wait for all of them.
 
-        Where the budget does not suffice for all calls, those for which it does are sent,
-        and the others as replies turn out cheaper than what was set aside for them.
+        If the budget does not suffice for all calls, the rest is sent when replies turn out
+        cheaper than the amount reserved for them.
 
         Raises:
-            ServiceError: if a batch was refused or cancelled, or the server is out of reach.
-            BudgetError: from ``admit``, after everything that was sent is collected.
-            KeyboardInterrupt: the batches go on at the vendor.
+            ServiceError: if a batch is refused or cancelled, or the server is out of reach.
+            BudgetError: from ``admit``, after all replies to the calls sent are collected.
+            KeyboardInterrupt: the vendor continues the batches.
         """
         _Delivery(self, calls, admit, done).run()
 
@@ -108,32 +107,36 @@ class _Delivery:
         self._most, self._full = by.most_requests, False
 
     def run(self) -> None:
-        """Return when ``done`` was told of every call."""
+        """Return when ``done`` has every call."""
         try:
             self._adopt()
             stopped = self._submit()
             pause = self._by.poll[0]
             while self._pending:
-                if self._look():
+                if self._collect_finished():
                     stopped, pause = self._submit(), self._by.poll[0]
                 elif self._pending:
                     time.sleep(pause)
                     pause = min(pause * GROWTH, self._by.poll[1])
         except KeyboardInterrupt:
-            self._say_what_goes_on()
+            if self._pending:
+                names = ", ".join(str(entry.id) for entry in self._pending.values())
+                self._by.note(f"{names}: goes on at the vendor; the same command collects it")
             raise
         if stopped is not None:
             raise stopped
 
     def _adopt(self) -> None:
-        """Take up batches of an earlier process that hold some of the calls."""
+        """Continue batches of an earlier process with some of the calls."""
         with self._by.lock:
             for entry in self._by.book.open_entries(self._waiting):
-                known = entry if entry.id else self._orphan(entry)
-                if known is None:
-                    self._by.book.forget(entry, entry.keys)
-                else:
+                # A process may have ended between creating a batch and recording its id.
+                found = None if entry.id else self._by.service.find(entry.tag)
+                if entry.id or found:
+                    known = self._by.book.created(entry, found.id) if found else entry
                     self._pending[known.tag] = known
+                else:
+                    self._by.book.forget(entry, entry.keys)
         for entry in self._pending.values():
             self._by.note(f"batch {entry.id}: {len(entry.keys)} calls were sent before")
             for key in entry.keys:
@@ -141,17 +144,12 @@ class _Delivery:
             self._admitted.update(entry.keys)
         self._waiting = [key for key in self._waiting if key not in self._admitted]
 
-    def _orphan(self, entry: Entry) -> Entry | None:
-        """The batch of a process that ended before it could write down the vendor's id."""
-        found = self._by.service.find(entry.tag)
-        return self._by.book.created(entry, found.id) if found else None
-
     def _submit(self) -> BudgetError | None:
-        """Send what waits, as far as the budget and the vendor's queue go."""
+        """Send waiting calls as far as the budget and the vendor's queue allow."""
         if self._full and self._pending:
             return None
         self._full = False
-        stopped = self._let_go()
+        stopped = self._admit_waiting()
         ready = [key for key in self._waiting if key in self._admitted]
         sizes = [len(request_line(self._calls[self._index[key]])) for key in ready]
         for part in files_of(sizes, self._most, self._by.most_bytes):
@@ -161,8 +159,8 @@ class _Delivery:
         self._waiting = [key for key in self._waiting if key not in gone]
         return stopped
 
-    def _let_go(self) -> BudgetError | None:
-        """Ask for every waiting call whether it may be sent, before anything is uploaded."""
+    def _admit_waiting(self) -> BudgetError | None:
+        """Reserve the cost of every waiting call before anything is uploaded."""
         for key in [key for key in self._waiting if key not in self._admitted]:
             index = self._index[key]
             try:
@@ -187,8 +185,8 @@ class _Delivery:
             "same command collects them should this one end before"
         )
 
-    def _look(self) -> bool:
-        """Collect the batches that are over; whether there were any."""
+    def _collect_finished(self) -> bool:
+        """Collect the batches that are over; return whether there were any."""
         over = False
         for entry in list(self._pending.values()):
             batch = self._by.service.look(str(entry.id))
@@ -209,17 +207,16 @@ class _Delivery:
         counts = batch.request_counts
         if counts is None or not counts.total:
             return
-        said = f"{counts.completed + counts.failed} of {counts.total} answered"
-        if self._counts.get(batch.id) != said:
-            self._counts[batch.id] = said
-            self._by.note(f"batch {batch.id}: {batch.status.replace('_', ' ')}, {said}")
+        answered = f"{counts.completed + counts.failed} of {counts.total} answered"
+        if self._counts.get(batch.id) != answered:
+            self._counts[batch.id] = answered
+            self._by.note(f"batch {batch.id}: {batch.status.replace('_', ' ')}, {answered}")
 
     def _collect(self, entry: Entry, batch: Batch) -> None:
         if batch.status == "failed":
             self._failed(entry, batch)
             return
-        rows = self._rows(batch)
-        results = [(key, self._result(key, rows.get(key), batch)) for key in entry.keys]
+        results = self._results(entry, batch)
         unanswered = [key for key, result in results if isinstance(result, SendingError)]
         closed: ClosedError | None = None
         for key, result in results:
@@ -240,24 +237,24 @@ class _Delivery:
         if batch.status == "expired":
             self._by.note(f"batch {batch.id} expired: {len(unanswered)} calls are sent again")
 
-    def _rows(self, batch: Batch) -> dict[str, dict[str, Any]]:
+    def _results(self, entry: Entry, batch: Batch) -> list[tuple[str, Reply | SendingError]]:
+        """The reply or failure of each call of a batch, by its key."""
         rows: dict[str, dict[str, Any]] = {}
         for file_id in (batch.error_file_id, batch.output_file_id):
             content = self._by.service.content(file_id) if file_id else None
             rows.update(rows_of(content or b""))
-        return rows
-
-    def _result(self, key: str, row: dict[str, Any] | None, batch: Batch) -> Any:
-        if row is None:
-            return TransientError(f"no answer in the batch ({batch.status})")
-        return result_of(row, self._calls[self._index[key]], self._by.service.server)
+        server = self._by.service.server
+        lost = {"error": {"message": f"no answer in the batch ({batch.status})"}}
+        return [
+            (key, result_of(rows.get(key, lost), self._calls[self._index[key]], server))
+            for key in entry.keys
+        ]
 
     def _again(self, key: str, why: TransientError) -> None:
-        """Put a call into another batch, but not for ever."""
+        """Put a call into another batch, or give it up after ``RESENDS``."""
         self._lost[key] += 1
         if self._lost[key] > RESENDS:
-            said = f"no reply from {self._lost[key]} batches: {why}"
-            given_up = RejectedError(said)
+            given_up = RejectedError(f"no reply from {self._lost[key]} batches: {why}")
             given_up.usage = why.usage
             self._done(self._index[key], given_up)
             return
@@ -267,7 +264,7 @@ class _Delivery:
         self._waiting.append(key)
 
     def _failed(self, entry: Entry, batch: Batch) -> None:
-        """A batch that the vendor did not take: the queue is full, or the file is wrong."""
+        """Handle a batch that the vendor refused: its queue is full, or the file is wrong."""
         self._by.book.forget(entry, entry.keys)
         first = next(iter(batch.errors.data or []), None) if batch.errors else None
         code, said = (first.code or "", first.message or "") if first else ("", "no reason given")
@@ -282,11 +279,6 @@ class _Delivery:
                     "all replies are kept: the same command goes on later"
                 )
             self._most = max(1, len(entry.keys) // 2)
-            self._by.note(f"the vendor's queue holds fewer tokens: {self._most} calls a batch")
+            self._by.note(f"the vendor's queue is full: batches now have {self._most} calls")
         self._full = True
         self._waiting.extend(entry.keys)
-
-    def _say_what_goes_on(self) -> None:
-        if self._pending:
-            names = ", ".join(str(entry.id) for entry in self._pending.values())
-            self._by.note(f"{names}: goes on at the vendor; the same command collects it")

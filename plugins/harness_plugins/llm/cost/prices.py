@@ -1,6 +1,6 @@
-"""What tokens cost: the user's own prices, else litellm's price table, read from its file.
+"""What tokens cost: the user's own prices, else those of the file of litellm's price table.
 
-Prices for very long prompts (above 100,000 tokens and more) are not told apart.
+The higher prices of very long prompts (above 100,000 tokens) are ignored.
 """
 
 from __future__ import annotations
@@ -20,17 +20,12 @@ if TYPE_CHECKING:
 
 TABLE = "model_prices_and_context_window_backup.json"
 BATCH_DISCOUNT = 0.5
-"""Of the vendor's batch API, where the table has no batch price."""
+"""Factor of the vendor's batch API if the table has no batch price."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """$ per token.
-
-    Attributes:
-        prompt, completion: of the chat, of the reply (its thoughts included).
-        cached: of prompt tokens that the server had cached.
-    """
+    """$ per token of the prompt, of the reply with its thoughts, and of cached prompt tokens."""
 
     prompt: float
     completion: float
@@ -52,21 +47,18 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, 0.0)
-"""A model on this machine, or on one of the user's own network."""
+"""A model on this machine or in the user's own network."""
 
 
 def price_of(settings: LlmSettings) -> Price | None:
-    """The price of a model's tokens; None where nobody knows it.
-
-    The user's own prices are taken as they are, also for the batch API; else the service says.
-    """
+    """The price of a model's tokens: the user's (also for batches), else the service's, or None."""
     if settings.price is None:
         return settings.service.price(settings)
     return Price.per_million(*settings.price)
 
 
 def own_server(settings: LlmSettings) -> str:
-    """Why nothing is paid, where that is because the server is the user's own; else ""."""
+    """A note if nothing is paid because the server is the user's own; else ""."""
     if not is_private(settings.base_url) or price_of(settings) != FREE:
         return ""
     return (
@@ -76,15 +68,14 @@ def own_server(settings: LlmSettings) -> str:
 
 
 def vendor_price(settings: LlmSettings, *names: str) -> Price | None:
-    """The vendor's price of the first of these models; none from a server of the user's own."""
+    """The vendor's price of the first known of these models; free on the user's own server."""
     return FREE if is_private(settings.base_url) else listed_price(*names, batch=settings.batch)
 
 
 def listed_price(*names: str, batch: bool = False) -> Price | None:
-    """The price of the first of these models that is in litellm's table; None for none.
+    """The price of the first of these models in litellm's table, or None.
 
-    The table goes by the model's name, also where a compatible server offers a model of that
-    name.
+    The name alone decides, even if a compatible server offers another model by that name.
     """
     for name in names:
         row = _table().get(name)

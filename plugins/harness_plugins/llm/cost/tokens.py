@@ -1,7 +1,7 @@
-"""Counts tokens before a request is sent, or where a server gives no usage.
+"""Counts tokens before a request, or if a server gives no usage.
 
-The encodings are those that litellm ships, so nothing is fetched. A model of unknown
-encoding is counted with OpenAI's newest: an estimate, usually within a tenth or two.
+The encodings are those that litellm ships, so nothing is downloaded. For models of unknown
+encoding, OpenAI's newest gives an estimate, usually within a tenth or two.
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ PRIMING = 3
 CHARACTERS_PER_TOKEN = 4
 """English, roughly; for pacing only."""
 MARGIN = 1.1
-"""On the counted prompt: a server may put more around a chat, or count by other tokens."""
+"""Factor on the counted prompt: a server may add more around a chat or count differently."""
 REPLY_TOKENS = 1024
-"""Assumed where a call sets no limit."""
-
+"""Assumed if a call sets no limit."""
 KNOWN_TEXTS = 4096
-"""Demonstrations stand in one call after another: they are counted once."""
+"""Texts whose counts are kept, since many calls share their demonstrations."""
 
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 
@@ -49,21 +48,21 @@ def text_tokens(text: str, model: str) -> int:
 
 
 def prompt_tokens(call: Call) -> int:
-    """Number of tokens of a call's chat, with what separates its messages."""
+    """Number of tokens of a call's chat, including the separators of messages."""
     contents = sum(text_tokens(message.content, call.model) for message in call.messages)
     schema = text_tokens(call.response_format, call.model) if call.response_format else 0
     return contents + schema + PER_MESSAGE * len(call.messages) + PRIMING
 
 
 def quick_tokens(call: Call) -> int:
-    """Prompt and reply tokens, by length alone: what a request takes from a pace of tokens."""
+    """Prompt and reply tokens by length alone, for limits of tokens per minute."""
     characters = sum(len(message.content) for message in call.messages)
     prompt = characters // CHARACTERS_PER_TOKEN + PER_MESSAGE * len(call.messages) + PRIMING
     return prompt + reply_limit(call)
 
 
 def reply_limit(call: Call) -> int:
-    """Most tokens that a reply can have."""
+    """Most tokens of the reply."""
     parameters = json.loads(call.parameters)
     for name in ("max_completion_tokens", "max_tokens", "max_new_tokens"):
         if isinstance(parameters.get(name), int):
@@ -78,7 +77,7 @@ def _encoding_name(model: str) -> str:
 
 @lru_cache(maxsize=4)
 def _encoding(name: str) -> Encoding | None:
-    """The encoding, or None where litellm does not ship it (then nothing is fetched either)."""
+    """The encoding; None if litellm does not ship it (it is not downloaded either)."""
     import tiktoken
 
     spec = importlib.util.find_spec("litellm")

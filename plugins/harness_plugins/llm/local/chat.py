@@ -10,20 +10,17 @@ from harness_plugins.llm.calls import Message
 
 PLAIN = {"user": "User: ", "assistant": "Assistant: "}
 TAIL = 32
-"""Characters before an answer that are tokenised with it: enough for any merge at the border."""
+"""Characters before an answer to tokenise with it: enough for any merge at the border."""
 SENTINEL = "Qzx"
 
 
 class Chat:
     """Renders chats as a model was trained to read them.
 
-    With a chat template, that is used; thinking is switched off where the template has such
-    a switch. A template that knows no system message gets it before the first user message.
-    A model without a template reads plain text: the system message, then turns that begin
-    with ``User:`` and ``Assistant:``, one after the other on lines of their own.
-
-    Args:
-        tokenizer: of ``transformers``.
+    This is the tokenizer's chat template, with thinking switched off if it has such a switch; if
+    it refuses system messages, the first user message includes the system message. A model
+    without a template reads plain text: the system message, then turns that begin with
+    ``User:`` and ``Assistant:``.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -35,22 +32,17 @@ class Chat:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        """Texts that end an answer, beside the model's own end token."""
+        """Texts that end an answer, in addition to the model's end token."""
         return () if self._templated else ("\n" + PLAIN["user"].strip(),)
 
     @property
     def end(self) -> int | None:
-        """The token that ends a turn of the assistant; None where it has none of its own."""
+        """The token that ends a turn of the assistant, if the template has one."""
         ids = self._ids(self._after) if self._templated else []
         return ids[0] if ids else None
 
     def render(self, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
-        """The chat as text, up to where the answer begins.
-
-        Args:
-            messages: the question last.
-            options: further variables of the chat template.
-        """
+        """The chat as text up to the answer; ``options`` are further variables of the template."""
         turns = [{"role": message.role, "content": message.content} for message in messages]
         return self._template(turns, options) if self._templated else _plain(turns)
 
@@ -59,15 +51,15 @@ class Chat:
         return self._begin + self._ids(text)
 
     def answer(self, text: str, choice: str) -> tuple[int, ...]:
-        """Token ids of a choice that follows a rendered chat, the end of the turn included.
+        """Token ids of a choice after a rendered chat, including the end of the turn.
 
         With its end, a choice is a whole answer: "art" does not get the probability of all
-        answers that begin with "art", and those of different choices add up to at most one.
+        answers that begin with "art", and all choices together have at most probability 1.
         """
         return self._answer(text[-TAIL:], choice)
 
     def text(self, ids: Sequence[int], stops: Sequence[str]) -> tuple[str, bool]:
-        """Generated ids as text up to the first stop, and whether one was found."""
+        """The text of generated ids up to the first stop, and whether there is one."""
         text = str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
         found = [text.index(stop) for stop in stops if stop and stop in text]
         return (text[: min(found)] if found else text).strip(), bool(found)
@@ -98,19 +90,19 @@ class Chat:
         return before.removeprefix(prompt) if before.startswith(prompt) else "", after
 
     def _tokenise_answer(self, tail: str, choice: str) -> tuple[int, ...]:
-        """Tokenised with what surrounds it, since tokenizers merge across borders."""
-        said = self._lead + choice
-        asked, answered = self._ids(tail), self._ids(tail + said)
-        ended = self._ids(tail + said + self._after)
+        """Token ids of a choice in its context, since tokenizers merge across borders."""
+        words = self._lead + choice
+        asked, answered = self._ids(tail), self._ids(tail + words)
+        ended = self._ids(tail + words + self._after)
         if answered[: len(asked)] == asked and ended[: len(answered)] == answered:
             inside, after = answered[len(asked) :], ended[len(answered) :]
         else:
-            inside, after = self._ids(said), self._ids(self._after)
+            inside, after = self._ids(words), self._ids(self._after)
         eos = self._tokenizer.eos_token_id
         return (*inside, *(after[:1] or ([] if eos is None else [eos])))
 
     def _begin_ids(self) -> list[int]:
-        """The beginning-of-text token, where the tokenizer puts one; templates write their own."""
+        """The beginning-of-text token, if the tokenizer adds one; templates write their own."""
         bos = self._tokenizer.bos_token_id
         first = self._tokenizer("a")["input_ids"][:1]
         return first if not self._templated and bos is not None and first == [bos] else []

@@ -1,7 +1,7 @@
-"""What a causal language model is asked to compute: likelihoods of answers, and free text.
+"""Computes likelihoods of answers and free text with a causal language model.
 
-Prompts are padded on the left. Their common beginning may be computed once: its keys and
-values stand before the padding, and positions are counted without it.
+Prompts are padded on the left. Their common beginning may be computed once: its keys and values
+precede the padding, and positions do not count the padding.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 from harness.data import FloatArray
 
 SHORTEST_PREFIX = 8
-"""Tokens below which a common beginning is not worth a pass of its own."""
+"""Fewer common tokens are not worth a pass of their own."""
 TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}
-"""Nats by which the two ways to score may differ on the probe, by rounding alone."""
+"""Nats by which rounding may make the two ways to score differ on the probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The common beginning of some prompts: its ids, and the model's cache of one row."""
+    """The ids of a common beginning of prompts, and the model's cache for them (one row)."""
 
     ids: tuple[int, ...]
     cache: Any
@@ -33,7 +33,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How text is generated; temperature 0 is greedy."""
+    """How to generate text; ``length`` in tokens, temperature 0 is greedy."""
 
     length: int
     temperature: float = 0.0
@@ -44,7 +44,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Prompts side by side, without the prefix; the mask covers the prefix, too."""
+    """Prompts without the prefix, padded; the mask includes the prefix."""
 
     ids: Any
     mask: Any
@@ -57,40 +57,35 @@ class Computer:
     Args:
         model: a causal language model of ``transformers``, in evaluation mode.
         pad: any valid token id.
+        ends: token ids that end an answer.
 
     Attributes:
         network: the model.
+        ends: as given, without duplicates.
         shares: whether prompts share the computation of their common beginning.
     """
 
     def __init__(self, model: Any, pad: int, ends: Sequence[int]) -> None:
         from transformers import GenerationConfig
 
-        self.network, self._pad, self._ends = model, pad, tuple(dict.fromkeys(ends))
-        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self.network, self._pad, self.ends = model, pad, tuple(dict.fromkeys(ends))
+        self._takes = frozenset(inspect.signature(model.forward).parameters)
+        model.requires_grad_(False)
         # A vendor's own sampling defaults would change answers without being in a call's key.
         model.generation_config = GenerationConfig()
         self.shares = self._plain_attention() and self._agrees()
 
     @property
     def context(self) -> int | None:
-        """Most tokens of prompt and answer; None: no limit is known."""
+        """Most tokens of prompt and answer together; None: unknown."""
         found = getattr(self._config(), "max_position_embeddings", None)
         return found if isinstance(found, int) and found > 0 else None
 
-    def ends(self, token: int) -> bool:
-        """Whether a token ends an answer."""
-        return token in self._ends
-
     def prefix(self, ids: Sequence[int]) -> Prefix | None:
-        """Compute a common beginning once; None where that does not pay or cannot be shared."""
-        import torch
-
+        """Compute a common beginning once; None if that does not pay or is not possible."""
         if not self.shares or len(ids) < SHORTEST_PREFIX:
             return None
-        with torch.inference_mode():
-            row = torch.tensor([list(ids)], device=self.network.device)
-            out = self.network(input_ids=row, use_cache=True, **self._keep(1))
+        out = self.network(**self._inputs(self._rows([ids], 0)), use_cache=True, **self._keep(1))
         return Prefix(tuple(ids), out.past_key_values)
 
     def score(
@@ -101,36 +96,30 @@ class Computer:
     ) -> FloatArray:
         """float64 ``[prompts, answers]``: natural log of P(answer | prompt).
 
-        Where attention is causal and full, a prompt is read once: all answers follow its
-        keys and values in one pass, each seeing the prompt and itself alone. Other models
-        read every answer after a copy of its prompt.
+        With full causal attention, a prompt is read once, and all answers follow its keys and
+        values in one pass, each seeing the prompt and itself alone. Other models read the
+        prompt again for every answer.
         """
-        import torch
-
-        with torch.inference_mode():
-            if self.shares:
-                return self._score_shared(prompts, answers, prefix)
-            return self.score_plainly(prompts, answers)
+        if self.shares:
+            return self._score_shared(prompts, answers, prefix)
+        return self.score_plainly(prompts, answers)
 
     def score_plainly(
         self, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
     ) -> FloatArray:
-        """The same, for any causal model: prompt and answer in one row for each pair."""
+        """The same for any causal model: one row with prompt and answer per pair."""
         import torch
 
-        pairs = [[*prompt, *answer[:-1]] for prompt in prompts for answer in answers]
-        rows = self._rows(pairs, 0)
+        pairs = [(prompt, answer) for prompt in prompts for answer in answers]
+        rows = self._rows([[*prompt, *answer[:-1]] for prompt, answer in pairs], 0)
         longest = max(len(answer) for answer in answers)
-        with torch.inference_mode():
-            out = self.network(**self._inputs(rows), **self._keep(longest))
-            logs = out.logits[:, -longest:].float().log_softmax(-1)
-        found = np.empty((len(prompts), len(answers)))
-        for row in range(len(pairs)):
-            answer = answers[row % len(answers)]
-            own = logs[row, -len(answer) :]
-            picked = own.gather(1, torch.tensor(answer, device=own.device)[:, None])
-            found[divmod(row, len(answers))] = picked.double().sum().item()
-        return found
+        out = self.network(**self._inputs(rows), **self._keep(longest))
+        logs = out.logits[:, -longest:].float().log_softmax(-1)
+        found = []
+        for own, (_, answer) in zip(logs, pairs, strict=True):
+            index = torch.tensor(answer, device=own.device)[:, None]
+            found.append(own[-len(answer) :].gather(1, index).double().sum().item())
+        return np.reshape(found, (len(prompts), len(answers)))
 
     def generate(
         self,
@@ -140,9 +129,9 @@ class Computer:
         prefix: Prefix | None = None,
         tokenizer: Any = None,
     ) -> list[list[int]]:
-        """Generated ids of each prompt, its end token included where it came.
+        """Generated ids of each prompt, with its end token if it came.
 
-        A row's draws come from its own seed: they do not depend on the rows beside it.
+        Each row draws by its own seed, whatever the other rows are.
         """
         import torch
 
@@ -153,19 +142,18 @@ class Computer:
             before = torch.tensor([prefix.ids], device=ids.device).expand(len(prompts), -1)
             ids = torch.cat([before, ids], dim=1)
             shared = {"past_key_values": self._copies(prefix, len(prompts))}
-        with torch.inference_mode():
-            out = self.network.generate(
-                ids,
-                attention_mask=rows.mask,
-                do_sample=False,
-                max_new_tokens=sampling.length,
-                eos_token_id=list(self._ends) or None,
-                pad_token_id=self._pad,
-                stop_strings=list(sampling.stops) or None,
-                tokenizer=tokenizer if sampling.stops else None,
-                logits_processor=_processors(sampling, seeds),
-                **shared,
-            )
+        out = self.network.generate(
+            ids,
+            attention_mask=rows.mask,
+            do_sample=False,
+            max_new_tokens=sampling.length,
+            eos_token_id=list(self.ends) or None,
+            pad_token_id=self._pad,
+            stop_strings=list(sampling.stops) or None,
+            tokenizer=tokenizer if sampling.stops else None,
+            logits_processor=_processors(sampling, seeds),
+            **shared,
+        )
         texts = out[:, ids.shape[1] :].tolist()
         return [self._until_end(text, bool(sampling.stops)) for text in texts]
 
@@ -186,15 +174,14 @@ class Computer:
         found = first[:, [answer[0] for answer in answers]].double()
         fed = [token for answer in answers for token in answer[:-1]]
         if not fed:
-            return _numpy(found)
+            return np.asarray(found.cpu())
         then = [token for answer in answers for token in answer[1:]]
         owner = np.repeat(np.arange(len(answers)), [len(answer) - 1 for answer in answers])
-        logits = self._follow(rows, fed, owner, out.past_key_values)
-        logs = logits.float().log_softmax(-1)
+        logs = self._follow(rows, fed, owner, out.past_key_values).float().log_softmax(-1)
         index = torch.tensor(then, device=logs.device).expand(len(prompts), -1)
         picked = logs.gather(2, index[..., None])[..., 0].double()
         where = torch.tensor(owner, device=logs.device).expand(len(prompts), -1)
-        return _numpy(found.scatter_add(1, where, picked))
+        return np.asarray(found.scatter_add(1, where, picked).cpu())
 
     def _follow(self, rows: _Rows, fed: list[int], owner: Any, cache: Any) -> Any:
         """Logits ``[rows, fed, vocabulary]`` of all answers' tokens, each after its prompt."""
@@ -234,11 +221,12 @@ class Computer:
 
     def _inputs(self, rows: _Rows) -> dict[str, Any]:
         inputs = {"input_ids": rows.ids, "attention_mask": rows.mask}
-        known = "position_ids" in inspect.signature(self.network.forward).parameters
-        return {**inputs, "position_ids": rows.positions} if known else inputs
+        if "position_ids" in self._takes:
+            inputs["position_ids"] = rows.positions
+        return inputs
 
     def _keep(self, count: int) -> dict[str, int]:
-        return {"logits_to_keep": count} if self._keeps else {}
+        return {"logits_to_keep": count} if "logits_to_keep" in self._takes else {}
 
     def _copies(self, prefix: Prefix, rows: int) -> Any:
         cache = copy.deepcopy(prefix.cache)
@@ -246,8 +234,8 @@ class Computer:
         return cache
 
     def _until_end(self, ids: list[int], stops: bool) -> list[int]:
-        """Up to the end token, or without the padding behind a stop text."""
-        ended = next((place + 1 for place, token in enumerate(ids) if token in self._ends), None)
+        """The ids up to the end token, or without the padding after a stop text."""
+        ended = next((place + 1 for place, token in enumerate(ids) if token in self.ends), None)
         if ended is None and stops:
             ended = next((n for n in range(len(ids), 0, -1) if ids[n - 1] != self._pad), 0)
         return ids[:ended]
@@ -256,16 +244,15 @@ class Computer:
         return self.network.config.get_text_config()
 
     def _plain_attention(self) -> bool:
-        """Whether every layer keeps all keys and values, and is told positions.
+        """Whether every layer keeps all keys and values and takes positions.
 
-        Sliding windows count places of the cache, padding included, and recurrent states
-        cannot be shared among answers.
+        Sliding windows count padding, and answers cannot share recurrent states.
         """
         from transformers import DynamicCache
         from transformers.cache_utils import DynamicLayer
 
         config = self._config()
-        if "position_ids" not in inspect.signature(self.network.forward).parameters:
+        if "position_ids" not in self._takes:
             return False
         if getattr(config, "alibi", False) or getattr(self.network, "_is_stateful", False):
             return False
@@ -273,23 +260,20 @@ class Computer:
         return all(type(layer) is DynamicLayer for layer in layers)
 
     def _agrees(self) -> bool:
-        """Whether both ways to score agree on a small probe: no list knows every architecture."""
-        import torch
-
+        """Whether both ways to score agree on a probe, since no list names every architecture."""
         size = int(self._config().vocab_size)
         draw = random.Random(0)
         start = [draw.randrange(size) for _ in range(SHORTEST_PREFIX)]
         prompts = [[*start, *(draw.randrange(size) for _ in range(n))] for n in (2, 5)]
         answers = [[draw.randrange(size) for _ in range(n)] for n in (2, 3)]
         self.shares = True
-        with torch.inference_mode():
-            one = self._score_shared(prompts, answers, self.prefix(start))
+        one = self._score_shared(prompts, answers, self.prefix(start))
         gap = float(np.abs(one - self.score_plainly(prompts, answers)).max())
         return gap < TOLERANCE[str(self.network.dtype).removeprefix("torch.")]
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
-    """The ids with which all prompts begin; at least one of each prompt is left over."""
+    """The ids with which all prompts begin, leaving at least one id of each prompt."""
     most = min((len(prompt) for prompt in prompts), default=1) - 1
     rows = [tuple(prompt[:most]) for prompt in prompts] or [()]
     first, last = min(rows), max(rows)  # what these two share, all between them share
@@ -297,13 +281,8 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     return list(first[: next(differ, most)])
 
 
-def _numpy(found: Any) -> FloatArray:
-    array: FloatArray = found.cpu().numpy()
-    return array
-
-
 def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
-    """The steps from logits to a drawn token: temperature, top-k, top-p, one draw a row."""
+    """The steps from logits to a drawn token: temperature, top-k, top-p, one draw per row."""
     from transformers import (
         LogitsProcessorList,
         TemperatureLogitsWarper,
@@ -322,7 +301,7 @@ def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
 
 
 class _Draw:
-    """Leaves one token a row, drawn by the row's own generator (inverse of the distribution)."""
+    """Leaves one token per row, drawn by the row's own generator (inverse of the distribution)."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [random.Random(seed) for seed in seeds]

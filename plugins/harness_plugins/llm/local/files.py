@@ -1,4 +1,4 @@
-"""A local model's files: where they are, what identifies them, how they are loaded."""
+"""A local model's files: finds, identifies and loads them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,6 @@ IDENTITY_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A causal language model in memory, in evaluation mode, and its tokenizer."""
-
-    model: Any
-    tokenizer: Any
-
-
-@dataclass(frozen=True, slots=True)
 class LocalFiles:
     """The folder of a model.
 
@@ -41,33 +33,28 @@ class LocalFiles:
     def identity(self) -> str:
         """``name@version/dtype``: equal for equal files and arithmetic, and only then.
 
-        The version is the commit for a snapshot of the hub's cache (its files are immutable),
-        else a SHA-256 over the content of every file that can change an answer: sizes and
-        times would miss a model trained further, or change when a folder is copied. Reading
-        the weights costs what loading them costs.
+        The version is the commit for a snapshot in the hub's cache (its files never change), else
+        a SHA-256 over the content of all files that can change an answer: sizes and times would
+        miss further training, or change with a copy. This takes as long as loading the weights.
         """
-        version = self._commit() or self._content()
+        folder = self.folder
+        commit = re.fullmatch("[0-9a-f]{40}", folder.name) and folder.parent.name == "snapshots"
+        version = folder.name if commit else self._content()
         return f"{self.name}@{version[:IDENTITY_DIGITS]}/{dtype_name()}"
-
-    def _commit(self) -> str | None:
-        inside = self.folder.parent.name == "snapshots"
-        return (
-            self.folder.name if inside and re.fullmatch("[0-9a-f]{40}", self.folder.name) else None
-        )
 
     def _content(self) -> str:
         stats = ((file, file.stat()) for file in self._deciding())
         return _content_of(tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats))
 
     def _deciding(self) -> Iterator[Path]:
-        """Files in order of their names; ``.bin`` weights only where they are the weights."""
+        """Files by name; without ``.bin`` files if the weights are safetensors."""
         safe = any(self.folder.glob("*.safetensors"))
         for file in sorted({file for pattern in DECIDING for file in self.folder.glob(pattern)}):
             if file.is_file() and not (safe and file.suffix == ".bin"):
                 yield file
 
-    def load(self) -> Loaded:
-        """The model on the GPU where there is one, in bfloat16 where that pays.
+    def load(self) -> tuple[Any, Any]:
+        """Model (on the GPU if there is one, in bfloat16 where that pays) and tokenizer.
 
         Raises:
             CommandError: if the folder holds no causal language model.
@@ -77,17 +64,17 @@ class LocalFiles:
         quiet_transformers()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
-            model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=_dtype())
+            model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype_name())
         except (OSError, ValueError, KeyError, ImportError) as error:
             said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise CommandError(
                 f"{self.folder}: no causal language model that transformers can load: {said}"
             ) from None
-        return Loaded(model.to(device()).eval(), tokenizer)
+        return model.to(device()).eval(), tokenizer
 
 
 def locate(model: str, revision: str | None = None) -> LocalFiles:
-    """Find a model's folder; the hub is asked only where no folder of that name exists.
+    """Find a model's folder; ask the hub only if no folder has that name.
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
@@ -107,14 +94,9 @@ def locate(model: str, revision: str | None = None) -> LocalFiles:
     return LocalFiles(model, _snapshot(model, revision))
 
 
-def identity_of(model: str, revision: str | None = None) -> str:
-    """``locate(...).identity()``."""
-    return locate(model, revision).identity()
-
-
 @cache
 def _content_of(files: tuple[tuple[Path, int, int], ...]) -> str:
-    """A hash of the files' content, read again in a process only if size or time changed."""
+    """A hash of the files' content, kept in the process while sizes and times are the same."""
     digest = hashlib.sha256()
     for file, *_ in files:
         with file.open("rb") as stream:
@@ -124,24 +106,22 @@ def _content_of(files: tuple[tuple[Path, int, int], ...]) -> str:
 
 
 def _snapshot(model: str, revision: str | None) -> Path:
-    """The hub's files in its cache, fetched if need be."""
+    """The model's folder in the hub's cache, downloaded if necessary."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     plain = ["*.json", "*.jinja", "*.model", "*.spm", "*.txt"]
     try:
         for weights in ("*.safetensors", "*.bin"):
-            found = Path(
-                snapshot_download(
-                    model,
-                    revision=revision,
-                    allow_patterns=[*plain, weights],
-                    ignore_patterns=["*/*"],
-                    max_workers=4,
-                )
+            folder = snapshot_download(
+                model,
+                revision=revision,
+                allow_patterns=[*plain, weights],
+                ignore_patterns=["*/*"],
+                max_workers=4,
             )
-            if any(found.glob(weights)):
-                return found
+            if any(Path(folder).glob(weights)):
+                return Path(folder)
     except (LocalEntryNotFoundError, OSError) as error:
         if isinstance(error, HfHubHTTPError) and error.response is not None:
             raise CommandError(f"transformers:{model}: {_hub_said(error)}") from None
@@ -164,12 +144,6 @@ def _hub_said(error: Any) -> str:
     return f"the hub answers {status}; try later, or pass a folder: transformers:FOLDER"
 
 
-def _dtype() -> Any:
-    import torch
-
-    return torch.bfloat16 if bf16_pays() else torch.float32
-
-
 def dtype_name() -> str:
-    """The arithmetic's name, part of a model's identity: it changes the last digits."""
+    """The arithmetic of models here, part of their identity since it changes the last digits."""
     return "bfloat16" if bf16_pays() else "float32"

@@ -1,7 +1,7 @@
 """A sender that asks a causal language model in this process: ``transformers:MODEL``.
 
-Calls with choices get the likelihood of every choice, so that the model always answers and
-its confidence is a probability; other calls get generated text. Nothing is paid.
+Calls with choices get the likelihood of every choice, so that the model always answers, with a
+probability as confidence; other calls get generated text. Nothing is paid.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ import numpy as np
 
 from harness.data import FloatArray
 from harness.errors import ConfigError
-from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.calls import Call, Reply, canonical
 from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
-from harness_plugins.llm.local.calibration import calibrated, normalised
 from harness_plugins.llm.local.chat import Chat
 from harness_plugins.llm.local.compute import Computer, Prefix, Sampling, common_prefix
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.sender import Admit, Done
 
 ROWS = 32
-"""Prompts computed together at most."""
+"""Most prompts per batch."""
 TOKENS = 16_384
-"""Tokens computed together at most, padding included; halved whenever memory runs out."""
+"""Most tokens per batch, with padding; halved whenever memory runs out."""
 LENGTH = 256
-"""Most tokens of generated text where a call sets no limit."""
+"""Most tokens of generated text if a call sets no limit."""
 MEMORY = 256
-"""Prompts without content whose scores are kept: those of zero-shot calls are all the same."""
+"""Prompts without content whose scores are kept: all zero-shot calls have the same ones."""
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Texts without content for calibration (Zhao et al., 2021, section 5)."""
 LIMITS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 KNOWN = frozenset(LIMITS) | {
     *("temperature", "top_p", "top_k", "stop", "seed", "logprobs"),
@@ -42,14 +43,12 @@ KNOWN = frozenset(LIMITS) | {
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A call, tokenised.
+    """A tokenised call.
 
     Attributes:
-        index: of the call.
-        prompts: the call's own, then those without content.
-        answers: ids of each choice; () for free text.
-        sampling: how free text is generated.
-        seed: of the draws, from the call's key: the same call draws the same text.
+        prompts: token ids of the call's own prompt, then of those without content.
+        answers: token ids of each choice; () for free text.
+        seed: from the call's key, so that the same call draws the same text.
     """
 
     index: int
@@ -61,56 +60,46 @@ class _Job:
 
     @property
     def length(self) -> int:
-        """Tokens that the longest row of this job takes."""
+        """Tokens of the longest row of this job."""
         more = sum(map(len, self.answers)) if self.answers else self.sampling.length
         return max(map(len, self.prompts)) + more
 
     @property
     def kind(self) -> object:
-        """Jobs of one kind are computed together."""
+        """Jobs of one kind may share a batch."""
         return self.answers or self.sampling
 
 
 class LocalModel:
-    """Answers calls with a causal language model, on the GPU where there is one.
+    """Answers calls with a causal language model, on the GPU if there is one.
 
-    The weights are loaded by the first call. Calls are computed in batches of similar
-    length; the beginning that all calls share (the system message and shared
-    demonstrations) is computed once. Each batch is told as soon as it is done, so an
-    interruption loses one batch.
+    The first call loads the weights. Calls are computed in batches of similar length, and their
+    common beginning (system message and shared demonstrations) once. Each batch is reported as
+    soon as it is done, so an interruption loses one batch.
 
-    A choice's probability is that of its tokens and of the end of the answer after them,
-    not divided by its length: so each is the probability of one whole answer, answers
-    exclude each other, and normalising gives P(answer | it is one of the choices).
+    A choice's probability is that of its tokens and the end of the answer, not divided by its
+    length: it is the probability of one whole answer, answers exclude each other, and
+    normalising gives P(answer | it is one of the choices).
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        revision: branch, tag or commit of the hub.
-        rows: prompts computed together at most.
+        rows: most prompts per batch.
         share_prefix: compute the common beginning once; for measurements.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        revision: str | None = None,
-        rows: int = ROWS,
-        share_prefix: bool = True,
-    ) -> None:
-        self._name, self._revision = model, revision
-        self._rows, self._tokens, self._share = rows, TOKENS, share_prefix
+    def __init__(self, model: str, *, rows: int = ROWS, share_prefix: bool = True) -> None:
+        self._name, self._rows, self._tokens, self._share = model, rows, TOKENS, share_prefix
         self._prefix: Prefix | None = None
         self._content_free: dict[tuple[object, tuple[int, ...]], FloatArray] = {}
 
     @cached_property
     def files(self) -> LocalFiles:
-        """Where the model is; asks the hub if it must.
+        """The model's folder; asks the hub if it must.
 
         Raises:
-            CommandError, ServiceError: see ``local_files.locate``.
+            CommandError, ServiceError: see ``locate``.
         """
-        return locate(self._name, self._revision)
+        return locate(self._name)
 
     @cached_property
     def identity(self) -> str:
@@ -119,23 +108,22 @@ class LocalModel:
 
     @cached_property
     def loaded(self) -> tuple[Chat, Computer, Any]:
-        """Chat form, model and tokenizer, in memory."""
-        found = self.files.load()
-        chat, tokenizer = Chat(found.tokenizer), found.tokenizer
-        ends = found.model.generation_config.eos_token_id
+        """The chat form, model and tokenizer in memory."""
+        model, tokenizer = self.files.load()
+        chat, ends = Chat(tokenizer), model.generation_config.eos_token_id
         ends = [*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id, chat.end]
         known = [int(end) for end in ends if end is not None]
         pad = tokenizer.pad_token_id
         pad = pad if pad is not None else next(iter(known), 0)
-        return chat, Computer(found.model, int(pad), known), tokenizer
+        return chat, Computer(model, int(pad), known), tokenizer
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
         """Answer every call; the longest first.
 
         Raises:
-            CommandError: if the model cannot be loaded, or a parameter is not known to it.
-            ServiceError: if it is a hub's, not in its cache, and the hub cannot be reached.
-            KeyboardInterrupt: the batch at work is lost; those before it were told.
+            CommandError: if the model cannot be loaded, or does not know a parameter.
+            ServiceError: if the model is not in the hub's cache and the hub cannot be reached.
+            KeyboardInterrupt: the current batch is lost; those before it were reported.
         """
         jobs: dict[object, list[_Job]] = {}
         for index, call in enumerate(calls):
@@ -152,14 +140,10 @@ class LocalModel:
                     done(job.index, reply)
 
     def close(self) -> None:
-        """Give the memory back."""
-        import torch
-
+        """Free the memory."""
         self.__dict__.pop("loaded", None)
         self._prefix = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _free_memory()
 
     def _job(self, index: int, call: Call) -> _Job:
         values = _parameters(call)
@@ -189,7 +173,7 @@ class LocalModel:
         return job
 
     def _shared_prefix(self, jobs: Sequence[_Job]) -> Prefix | None:
-        """The common beginning of all jobs, kept from the last time if it is the same."""
+        """The common beginning of all jobs; the previous one if it is the same."""
         if not self._share or len(jobs) < 2:
             return None
         ids = common_prefix([prompt for job in jobs for prompt in job.prompts])
@@ -200,16 +184,15 @@ class LocalModel:
     def _batches(
         self, jobs: Sequence[_Job], admit: Admit, done: Done, prefix: Prefix | None
     ) -> Iterator[tuple[Sequence[_Job], list[Reply]]]:
-        """Batches and their replies; a batch that is too large for the memory is halved."""
+        """Batches with their replies; a batch too large for the memory is halved."""
         waiting = sorted(jobs, key=lambda job: job.length, reverse=True)
-        admitted = 0
-        start = 0
+        start = admitted = 0
         compute = self._scored if waiting[0].answers else self._generated
         while start < len(waiting):
             rows = min(self._rows, self._tokens // waiting[start].length)
             batch = waiting[start : start + max(1, rows // len(waiting[start].prompts))]
             for job in batch[max(0, admitted - start) :]:
-                admit(job.index)  # nothing is paid: neither a budget nor a feature stops it
+                admit(job.index)  # never refused, since nothing is paid
             admitted = max(admitted, start + len(batch))
             replies = _unless_out_of_memory(compute, batch, prefix)
             if replies is not None:
@@ -234,7 +217,7 @@ class LocalModel:
         return [self._choice(job, scores[job.prompts[0]]) for job in batch]
 
     def _choice(self, job: _Job, scores: FloatArray) -> Reply:
-        """The likeliest choice; by content-free calibration if the call asks for it."""
+        """The likeliest choice, after calibration if the call asks for it."""
         logs = normalised(scores)
         if len(job.prompts) > 1:
             bare = [self._content_free[job.answers, prompt] for prompt in job.prompts[1:]]
@@ -251,17 +234,12 @@ class LocalModel:
     def _generated(self, batch: Sequence[_Job], prefix: Prefix | None) -> list[Reply]:
         chat, computer, tokenizer = self.loaded
         sampling = batch[0].sampling
-        texts = computer.generate(
-            [job.prompts[0] for job in batch],
-            [job.seed for job in batch],
-            sampling,
-            prefix,
-            tokenizer,
-        )
+        prompts, seeds = [job.prompts[0] for job in batch], [job.seed for job in batch]
+        texts = computer.generate(prompts, seeds, sampling, prefix, tokenizer)
         replies = []
         for job, ids in zip(batch, texts, strict=True):
             text, stopped = chat.text(ids, sampling.stops)
-            ended = stopped or len(ids) < sampling.length or computer.ends(ids[-1])
+            ended = stopped or len(ids) < sampling.length or ids[-1] in computer.ends
             replies.append(
                 Reply(
                     text=text,
@@ -278,7 +256,7 @@ def _parameters(call: Call) -> dict[str, Any]:
     unknown = sorted(set(values) - KNOWN)
     if unknown:
         raise ConfigError(
-            f"annotator.parameters: a local model knows no {unknown[0]!r}; "
+            f"annotator.parameters: a local model has no parameter {unknown[0]!r}; "
             f"known: {', '.join(sorted(KNOWN))}"
         )
     return values
@@ -300,7 +278,7 @@ def _unless_out_of_memory(
     batch: Sequence[_Job],
     prefix: Prefix | None,
 ) -> list[Reply] | None:
-    """The replies, or None if memory ran out (the CPU's allocator says it in words only)."""
+    """The replies; None if memory ran out (the CPU's allocator says so only in its message)."""
     import torch
 
     try:
@@ -310,7 +288,50 @@ def _unless_out_of_memory(
     except RuntimeError as error:
         if "allocate memory" not in str(error):
             raise
+    _free_memory()
+    return None
+
+
+def _free_memory() -> None:
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return None
+
+
+def with_content_free(call: Call, text: str, instead: Sequence[str] = CONTENT_FREE) -> Call:
+    """The call with prompts for contextual calibration (Zhao et al., 2021).
+
+    Its choices' probabilities are divided by their mean probability after the same chat with a
+    text without content in the question: what the prompt alone suggests.
+
+    Args:
+        call: with choices.
+        text: the example's text, part of the last message.
+        instead: texts that replace it, one prompt each.
+    """
+    question = call.messages[-1].content
+    before, found, after = question.rpartition(text)
+    if not found:
+        raise ValueError("the call's last message does not contain the text")
+    bare = [before + other + after for other in instead]
+    parameters = {**json.loads(call.parameters), "content_free": bare}
+    return replace(call, parameters=canonical(parameters))
+
+
+def calibrated(logs: FloatArray, content_free: FloatArray) -> FloatArray:
+    """Natural logs ``[choices]`` of p(c) / mean p(c | no content), normalised (Zhao et al., eq. 2).
+
+    Args:
+        logs: ``[choices]``, normalised.
+        content_free: ``[prompts, choices]``, each row normalised.
+    """
+    return normalised(logs - np.log(np.exp(content_free).mean(axis=0)))
+
+
+def normalised(logs: FloatArray) -> FloatArray:
+    """Natural logs, shifted so that the values add up to 1."""
+    top = logs.max()
+    total: FloatArray = logs - (top + np.log(np.exp(logs - top).sum()))
+    return total

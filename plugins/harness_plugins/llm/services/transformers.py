@@ -20,9 +20,9 @@ def _sender(settings: LlmSettings, account: Account) -> Sender:
 
 
 def _identity(model: str) -> str:
-    from harness_plugins.llm.local.files import identity_of
+    from harness_plugins.llm.local.files import locate
 
-    return identity_of(model)
+    return locate(model).identity()
 
 
 TRANSFORMERS = Service(

@@ -1,15 +1,9 @@
-"""Mentions of a reply, put back on the tokens of the sentence.
-
-Both are compared without white space, so that "Selegiline-induced" is found in the
-tokens "Selegiline - induced" and "U.S." in "U . S .". A mention must begin and end
-where tokens do; one that is part of a token ("Boston" in "Boston-based") is not
-found: to widen or to drop it would be a choice between two answers.
-"""
+"""Finds the mentions of a reply among the tokens of the sentence, ignoring white space."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, NamedTuple
@@ -18,14 +12,14 @@ from harness.iob2 import Span
 from harness_plugins.annotators.llm.reading.marking import clean
 
 Repeats = Literal["first", "all"]
-"""What a mention that is listed once marks: its first place, or every place of its words."""
-
+"""What a mention that a reply lists once marks: its first place, or all of them."""
 
 _Place = tuple[int, int]
+_Owner = tuple[Span, str]
 
 
 class Mention(NamedTuple):
-    """What a reply says: the words and the index of their entity type."""
+    """Words of a reply and the index of their entity type."""
 
     text: str
     type: int
@@ -33,12 +27,9 @@ class Mention(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Mentions on tokens.
+    """Mentions on tokens, in reading order and without overlaps, and those without a place.
 
-    Attributes:
-        spans: in reading order, without overlaps.
-        missing: mentions that are not in the sentence, in the reply's order.
-        overlapping: mentions whose every place is taken by another one.
+    ``missing`` are not in the sentence; of ``overlapping`` others, all places were taken.
     """
 
     spans: tuple[Span, ...]
@@ -49,18 +40,17 @@ class Aligned:
 def align(tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats = "all") -> Aligned:
     """Place mentions in reading order.
 
-    Each mention gets its first free place behind the one before it, else its first free
-    place at all. Where only taken places are left, the longer mention keeps the place
-    and the other looks for one elsewhere. Places are looked for as written; if there is
-    none, without regard to case and to the form of quotes, dashes and brackets; if there
-    is none, by letters and digits alone. A short mention with capitals is not found in
-    words without ("US" in "us").
+    Each mention gets its first free place after the previous mention, else its first free
+    place in the sentence. If all its places are taken, it replaces shorter mentions, which
+    move to a free place. The search compares texts as written; then without case and the form
+    of quotes, dashes and brackets; then by letters and digits alone. A short mention with
+    capitals does not match words without them ("US" in "us").
 
     Args:
         tokens: of the sentence.
         mentions: in the reply's order.
-        repeats: "all": words that the reply lists once are marked wherever they stand free
-            (annotators rarely mark only some of them: results/LOG.md).
+        repeats: "all": words that the reply lists once are marked at every free place
+            (annotators rarely mark only some: results/LOG.md).
     """
     if not mentions:
         return Aligned((), (), 0)
@@ -73,11 +63,11 @@ def align(tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats =
 
 
 class _Board:
-    """Which tokens are taken by which mention."""
+    """Which mention owns which token."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._sentence = _Sentence(tokens)
-        self._owner: list[tuple[Span, str] | None] = [None] * len(tokens)
+        self._owner: list[_Owner | None] = [None] * len(tokens)
         self._places: dict[str, list[_Place]] = {}
         self._used: Counter[str] = Counter()
         self._cursor = 0
@@ -86,38 +76,37 @@ class _Board:
 
     @property
     def spans(self) -> set[Span]:
-        """Those placed so far."""
+        """Mentions placed so far."""
         return {owner[0] for owner in self._owner if owner}
 
     def put(self, mention: Mention) -> None:
-        """Place one, where need be instead of shorter ones."""
+        """Place one mention, if necessary in place of shorter ones."""
         text, kind = mention
-        places = self._places.get(text)
-        if places is None:
-            places = self._places[text] = self._sentence.places(text)
-        if not places:
+        if text not in self._places:
+            self._places[text] = self._sentence.places(text)
+        if not self._places[text]:
             self.missing.append(text)
             return
         place = self._free(text, self._cursor)
-        evicted: list[tuple[Span, str]] = []
+        evicted: list[_Owner] = []
         if place is None:
-            place, evicted = self._longer(text, places)
+            place, evicted = self._longer(text)
         if place is None:
             self.overlapping += 1
             return
         for span, words in evicted:
-            self._set(span, words, None)
-        self._set(Span(*place, kind), text, (Span(*place, kind), text))
+            self._set(span, words, taken=False)
+        self._set(Span(*place, kind), text)
         self._cursor = place[1]
         for span, words in evicted:
             other = self._free(words, 0)
             if other is None:
                 self.overlapping += 1
             else:
-                self._set(Span(*other, span.type), words, (Span(*other, span.type), words))
+                self._set(Span(*other, span.type), words)
 
     def repeat(self, mentions: Sequence[Mention]) -> None:
-        """Words that are listed once mark all their places that are free."""
+        """Mark every free place of words that the reply lists once."""
         if all(len(places) < 2 for places in self._places.values()):
             return
         counts = Counter(mention.text for mention in mentions)
@@ -125,11 +114,10 @@ class _Board:
         once = [text for text in placed if counts[text] == 1]
         for text in sorted(once, key=len, reverse=True):
             while (place := self._free(text, 0)) is not None:
-                span = Span(*place, placed[text])
-                self._set(span, text, (span, text))
+                self._set(Span(*place, placed[text]), text)
 
     def _free(self, text: str, cursor: int) -> _Place | None:
-        """The first free place behind the cursor, else the first free one."""
+        """The first free place after the cursor, else the first free one."""
         places = self._places[text]
         if self._used[text] >= len(places):
             return None
@@ -141,23 +129,23 @@ class _Board:
                 first = first or place
         return first
 
-    def _longer(
-        self, text: str, places: Sequence[_Place]
-    ) -> tuple[_Place | None, list[tuple[Span, str]]]:
-        """The first place where each mention in the way is shorter, and those mentions."""
+    def _longer(self, text: str) -> tuple[_Place | None, list[_Owner]]:
+        """The first place that only shorter mentions occupy, and those mentions."""
+        places = self._places[text]
         for begin, end in places if self._used[text] < len(places) else ():
             clashing = {owner for owner in self._owner[begin:end] if owner}
             if all(span.end - span.begin < end - begin for span, _ in clashing):
                 return (begin, end), sorted(clashing)
         return None, []
 
-    def _set(self, span: Span, text: str, owner: tuple[Span, str] | None) -> None:
+    def _set(self, span: Span, text: str, *, taken: bool = True) -> None:
+        owner = (span, text) if taken else None
         self._owner[span.begin : span.end] = [owner] * (span.end - span.begin)
-        self._used[text] += 1 if owner else -1
+        self._used[text] += 1 if taken else -1
 
 
 class _Sentence:
-    """A sentence as it is shown, and in three forms, each made when a mention asks for it."""
+    """A sentence as the prompt shows it, and in three forms, each made when first needed."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._tokens = tokens
@@ -166,7 +154,7 @@ class _Sentence:
         self._forms: dict[int, tuple[str, dict[int, int], dict[int, int]]] = {}
 
     def places(self, text: str) -> list[_Place]:
-        """Where the words stand, ascending, in the strictest form in which they do."""
+        """Places of the words, ascending, in the strictest form that has any."""
         found = self._as_shown(text)
         for number, form in enumerate(_FORMS):
             if found:
@@ -178,42 +166,38 @@ class _Sentence:
         return found
 
     def _as_shown(self, text: str) -> list[_Place]:
-        """Places of words that are copied with the spaces between the tokens."""
-        found = []
+        """Places of words that the reply copied with the spaces between tokens."""
         count = text.count(" ") + 1
-        position = self._shown.find(f" {text} ") if text else -1
-        while position >= 0:
-            begin = self._shown.count(" ", 0, position)
-            found.append((begin, begin + count))
-            position = self._shown.find(f" {text} ", position + 1)
-        return found
+        positions = _occurrences(f" {text} ", self._shown) if text else ()
+        begins = (self._shown.count(" ", 0, position) for position in positions)
+        return [(begin, begin + count) for begin in begins]
 
     def _loses_capitals(self, text: str, begin: int, end: int) -> bool:
         return _capitals(text) and not _capitals("".join(self._tokens[begin:end]))
 
     def _find(self, words: str, number: int) -> list[_Place]:
         if number not in self._forms:
-            self._forms[number] = _joined(self._formed(number))
+            self._forms[number] = _joined([_FORMS[number](token) for token in self._tokens])
         joined, begins, ends = self._forms[number]
         found = []
-        position = joined.find(words)
-        while position >= 0:
+        for position in _occurrences(words, joined):
             begin, end = begins.get(position), ends.get(position + len(words))
             if begin is not None and end is not None:
                 found.append((begin, end))
-            position = joined.find(words, position + 1)
         return found
 
-    def _formed(self, number: int) -> Sequence[str]:
-        if number == 0 and len("".join(self._tokens).split()) == 1:
-            return self._tokens  # without white space they are as written
-        return [_FORMS[number](token) for token in self._tokens]
+
+def _occurrences(words: str, text: str) -> Iterator[int]:
+    position = text.find(words)
+    while position >= 0:
+        yield position
+        position = text.find(words, position + 1)
 
 
 def _joined(forms: Sequence[str]) -> tuple[str, dict[int, int], dict[int, int]]:
-    """The forms without spaces; at which characters which token begins, and has ended.
+    """The joined forms, the token that begins at a character, and the one that ends there.
 
-    Tokens that are empty in this form (punctuation) belong to no mention.
+    No mention begins or ends with a token that is empty in this form (punctuation).
     """
     rows = [row for row, form in enumerate(forms, start=1) if form]
     stops = list(accumulate(map(len, filter(None, forms))))
@@ -258,5 +242,5 @@ def _capitals(text: str) -> bool:
 
 _SIGNS = ("+", "-", "#", "*", "%")
 _SAFE = 5
-"""Letters from which a mention is hardly another word in capitals ("US", "May", "Will")."""
+"""From so many letters on, capitals need not match (unlike "US", "May", "Will")."""
 _FORMS: tuple[Callable[[str], str], ...] = (_written, _folded, _letters)

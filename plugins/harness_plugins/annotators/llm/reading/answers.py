@@ -1,4 +1,4 @@
-"""From replies to the class of each unit: read one, or let several vote."""
+"""From replies to the class of each unit: read one reply, or combine several by vote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from harness.data import ABSTAINED, Kind
 from harness.iob2 import Span, spans_of, tags_of
@@ -20,12 +19,9 @@ UNKNOWN = math.nan
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was understood.
+    """What a reply says: class index of each unit, or () and the reason of an abstention.
 
-    Attributes:
-        units: the class index of each unit; () where it abstained.
-        confidence: in [0, 1]; NaN where nothing tells it.
-        reason: why it abstained; "" where it answered.
+    The confidence is in [0, 1]; NaN if unknown.
     """
 
     units: tuple[int, ...]
@@ -33,41 +29,17 @@ class Answer:
     reason: str = ""
 
 
-class Answers(Protocol):
-    """Understands the replies of one kind of task."""
-
-    def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
-        """The answer that a reply gives for an example."""
-
-    def vote(self, answers: Sequence[Answer], length: int) -> Answer:
-        """The common answer of several samples for an example of so many units."""
-
-
-def answers_for(kind: Kind, labels: Sequence[str], repeats: Repeats = "all") -> Answers:
-    """What understands the answers of a task with these labels or entity types.
-
-    Args:
-        kind: of the task.
-        labels: or entity types, in class order.
-        repeats: what a mention that is listed once marks, as in ``align``.
-
-    Raises:
-        TaskError: if no reply could tell two of the labels apart.
-    """
-    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels, repeats)
-
-
 class LabelAnswers:
-    """Labels: by what the reply says, or by the likelihood of each label."""
+    """Reads labels: from the text of a reply, or from the likelihood of each label."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._read = LabelReader(labels).read
 
     def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
-        """The most likely label where the labels were scored, else the one that is named.
+        """The most likely label if the reply scores labels, else the label that it names.
 
-        Confidence: the label's share of the likelihood; or the probability of the
-        whole reply, where the server gives it.
+        Confidence: the label's share of the likelihood, or the probability of the whole
+        reply if the server gives it.
         """
         scores = reply.choice_logprobs
         if scores:
@@ -79,10 +51,7 @@ class LabelAnswers:
         return Answer((label,), _probability(reply))
 
     def vote(self, answers: Sequence[Answer], length: int) -> Answer:
-        """The label with most votes; its share of all samples is the confidence.
-
-        A tie is no answer: choosing would be guessing.
-        """
+        """The label with most votes, its share as confidence; a tie is an abstention."""
         votes = Counter(answer.units[0] for answer in answers if answer.units)
         if not votes:
             return Answer((), reason=_common_reason(answers))
@@ -93,19 +62,18 @@ class LabelAnswers:
 
 
 class MentionAnswers:
-    """Mentions, aligned to the tokens."""
+    """Reads mentions and aligns them to the tokens."""
 
     def __init__(self, types: Sequence[str], repeats: Repeats = "all") -> None:
         self._read, self._repeats = MentionReader(types).read, repeats
 
     def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
-        """The mentions that stand in the sentence.
+        """The mentions that are in the sentence.
 
-        Mentions that do not, that overlap others, or that have a type that the task has
-        not, are left out, and the confidence is the share of the others. Where none is
-        left of several there is no answer. With log-probabilities the confidence is
-        that share times the geometric mean of the mentions' probabilities, so that a
-        sentence with many mentions is not less sure for their number.
+        Mentions that are not in it, overlap others or have an unknown type are dropped, and
+        the confidence is the share of those kept; if none is left, the answer is an
+        abstention. With log-probabilities, the share is multiplied by the geometric mean of
+        the mentions' probabilities, so that more mentions do not mean less confidence.
         """
         listed = self._read(reply.text, reply.finish)
         if isinstance(listed, str):
@@ -123,10 +91,10 @@ class MentionAnswers:
         return Answer(tags_of(aligned.spans, len(example)), confidence)
 
     def vote(self, answers: Sequence[Answer], length: int) -> Answer:
-        """The mentions that more than half of the samples give; two such never overlap.
+        """The mentions that more than half of the samples give (such never overlap).
 
-        Confidence: over all mentions that a sample gave, the mean share of samples that
-        agree with what was decided about it; 1 where none gave any.
+        Confidence: mean over all mentions of the share of samples that agree with the
+        decision on it; 1 if no sample gives any.
         """
         given = [answer for answer in answers if answer.units]
         if 2 * len(given) <= len(answers):
@@ -137,6 +105,17 @@ class MentionAnswers:
         agreement = [max(share, 1 - share) for share in shares.values()]
         confidence = sum(agreement) / len(agreement) if agreement else len(given) / len(answers)
         return Answer(tags_of(kept, length), confidence)
+
+
+def answers_for(
+    kind: Kind, labels: Sequence[str], repeats: Repeats = "all"
+) -> LabelAnswers | MentionAnswers:
+    """The reader of replies to a task with these labels or entity types, in class order.
+
+    Raises:
+        TaskError: if no reply could tell two of the labels apart.
+    """
+    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels, repeats)
 
 
 def _probability(reply: Reply, parts: int = 1) -> float:

@@ -10,21 +10,20 @@ from typing import Any
 
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n?(.*?)```", re.DOTALL)
 _TRIES = 64
-"""Opening brackets at which a value is looked for: prose may be full of them."""
+"""Opening brackets to try: prose may be full of them."""
 _LONGEST = 100_000
 """Characters of a text that is not JSON but may be a Python literal."""
 _OPENING = re.compile(r"[\[{]")
 _INSIDE = re.compile(r"\s{0,100}[\[{\"']")
-"""What follows the opening bracket of a value, and hardly ever that of a remark."""
+"""What follows the opening bracket of a value, but hardly ever that of a remark in prose."""
 
 
 def json_values(text: str) -> list[Any]:
-    """The objects and lists that a reply holds, in order, read without repairing anything.
+    """The JSON values of a reply, in order; nothing is repaired.
 
-    A reply that is one value gives that value; one with fenced blocks, those of the
-    blocks; else every value that stands in the text. Single quotes and trailing commas
-    are read as Python reads them. Half a value is none, and so is an object that gives
-    the same key twice.
+    If the whole reply is one value, that value; else the values in fenced blocks; else every
+    value in the text. Single quotes and trailing commas are read as in Python. An incomplete
+    value does not count, nor does an object with the same key twice.
     """
     whole = _one(text)
     if whole is not None:
@@ -34,7 +33,7 @@ def json_values(text: str) -> list[Any]:
 
 
 def plain_key(key: Any) -> str:
-    """A key by its letters and digits alone, without case."""
+    """The letters and digits of a key, casefolded."""
     return re.sub(r"[\W_]", "", str(key).casefold())
 
 
@@ -53,7 +52,7 @@ def _one(text: str) -> list[Any] | None:
 
 
 def _embedded(text: str) -> list[Any]:
-    """Every value in a text; none at all if one of them is broken: its parts are not it."""
+    """Every value in a text; none if one of them is broken, since its parts mean something else."""
     values: list[Any] = []
     position = 0
     for _ in range(_TRIES):
@@ -94,7 +93,7 @@ def _repeats(node: ast.Dict) -> bool:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two values for one key would be a choice."""
+    """Refuse two values for one key: to take one of them would be a guess."""
     values = dict(pairs)
     if len(values) != len(pairs):
         raise ValueError("a key is given twice")

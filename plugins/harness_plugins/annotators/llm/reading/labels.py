@@ -1,16 +1,4 @@
-"""Which label a reply names: tolerant of its form, never choosing between two labels.
-
-A reply goes through these readings, the most explicit first, and the first that finds
-labels decides, by naming one or, naming several, by abstaining:
-
-1. the whole reply is a label;
-2. JSON with a label as value (``{"label": "x"}``), bare, fenced or in prose;
-3. an announced answer ("Final answer: x", "Answer: x", "The label is x");
-4. a label on a line, or before other words and punctuation, of its own ("x - because ...");
-5. sentences that affirm one label alone (``stances``).
-
-A reading that is lost in this way costs an answer; a wrong one would cost a label.
-"""
+"""Finds the label that a reply names; abstains rather than choosing between two labels."""
 
 from __future__ import annotations
 
@@ -25,10 +13,10 @@ from harness_plugins.annotators.llm.reading.marking import MARK, Marker, is_mark
 from harness_plugins.annotators.llm.reading.replies import (
     CUT,
     REFUSED,
-    Said,
+    AnswerText,
+    answer_text,
     is_apology,
     is_refusal,
-    said,
 )
 from harness_plugins.annotators.llm.reading.stances import (
     CLAUSE,
@@ -41,7 +29,7 @@ from harness_plugins.annotators.llm.reading.stances import (
 NO_LABEL = "the reply names no label"
 LONG = "the reply is too long to be a label, and announces none at its end"
 _LONGEST = 20_000
-"""Characters of prose that are read; of a longer reply, the last ones, for an announced answer."""
+"""Characters of prose to read; of a longer reply, the last ones, for an announced answer."""
 _KNOWN_REPLIES = 65_536
 _DEPTH = 4
 
@@ -61,7 +49,8 @@ _ANNOUNCED = tuple(
     )
 )
 _STRICT = 2
-"""So many of them name the answer itself: one without a label ("Answer: unknown") is none."""
+"""The first so many name the answer itself: without a label ("Answer: unknown") the reader
+abstains."""
 _KEYS = (
     ("finalanswer", "finallabel", "final"),
     ("answer", "label", "labels", "category", "class", "classification", "prediction", "sentiment"),
@@ -88,10 +77,7 @@ class Reading(NamedTuple):
 
 
 class LabelReader:
-    """Reads labels out of replies.
-
-    Args:
-        labels: the label set, in class order.
+    """Reads labels out of replies to a task with these labels, in class order.
 
     Raises:
         TaskError: if no reply could tell two of them apart.
@@ -100,10 +86,10 @@ class LabelReader:
     def __init__(self, labels: Sequence[str]) -> None:
         self._marker = Marker(labels)
         self.read: Callable[..., Reading] = lru_cache(_KNOWN_REPLIES)(self._read)
-        """``read(text, finish="stop")``: the label that a reply names, or why none."""
+        """``read(text, finish="stop")``: the label that a reply names, or why it names none."""
 
     def _read(self, text: str, finish: str = "stop") -> Reading:
-        part = said(text, finish)
+        part = answer_text(text, finish)
         if isinstance(part, str):
             return _abstained(part)
         label = self._marker.whole(part.text)
@@ -112,40 +98,35 @@ class LabelReader:
             return _abstained(CUT) if goes_on else Reading(label, "")
         return self._from_json(part) or self._from_text(part)
 
-    # -- JSON --------------------------------------------------------------------------
-
-    def _from_json(self, part: Said) -> Reading | None:
+    def _from_json(self, part: AnswerText) -> Reading | None:
         if not any(bracket in part.text for bracket in '{["'):
             return None
-        found: set[int] = set()
-        asked = False
-        for value in json_values(part.text):
-            labels, announced = self._in_value(value, _DEPTH)
-            found |= labels
-            asked = asked or announced
+        found, announced = self._in_values(json_values(part.text), _DEPTH)
         if found:
             return self._one_of(found)
-        return _abstained(NO_LABEL) if asked else None
+        return _abstained(NO_LABEL) if announced else None
+
+    def _in_values(self, values: Sequence[Any], depth: int) -> tuple[set[int], bool]:
+        """Labels in JSON values, and whether one of their keys announces an answer."""
+        found = [self._in_value(value, depth) for value in values]
+        return set().union(*(labels for labels, _ in found)), any(key for _, key in found)
 
     def _in_value(self, value: Any, depth: int) -> tuple[set[int], bool]:
-        """Labels in a JSON value, and whether it has a key that announces one."""
         if not isinstance(value, list | dict):
             return self._in_scalar(value), False
         if depth == 0:
             return set(), False
         if isinstance(value, dict):
             return self._in_object(value, depth)
-        found = [self._in_value(one, depth - 1) for one in value[:100]]
-        return set().union(*(labels for labels, _ in found)), any(told for _, told in found)
+        return self._in_values(value[:100], depth - 1)
 
     def _in_object(self, value: dict[Any, Any], depth: int) -> tuple[set[int], bool]:
-        """By the keys that announce an answer, or that are labels; else by its texts."""
+        """From keys that announce an answer or are labels; else from all texts."""
         keys = {plain_key(key): one for key, one in value.items()}
         for tier in _KEYS:
             present = [keys[key] for key in tier if key in keys]
             if present:
-                found = [self._in_value(one, depth - 1)[0] for one in present]
-                return set().union(*found), True
+                return self._in_values(present, depth - 1)[0], True
         by_label = {self._marker.whole(str(key)): one for key, one in value.items()}
         if set(by_label) - {None}:
             text = "\n".join(
@@ -159,7 +140,7 @@ class LabelReader:
             for key, one in value.items()
             if isinstance(one, str | dict | list) and not _aside(str(key))
         ]
-        return set().union(*(self._in_value(one, depth - 1)[0] for one in texts)), False
+        return self._in_values(texts, depth - 1)[0], False
 
     def _affirmed_by_form(self, text: str) -> set[int]:
         """Labels of lines ``label: yes``, ``label: 1``."""
@@ -170,7 +151,7 @@ class LabelReader:
         return {label_of(line[1]) for line in lines if line}
 
     def _in_scalar(self, value: Any) -> set[int]:
-        """A text, a number, or a truth value where a label is called so, or yes and no."""
+        """From a text, a number, null or a truth value (also as yes or no)."""
         names = [str(value).strip()]
         if value is None:
             names = ["null"]
@@ -186,9 +167,7 @@ class LabelReader:
             return set()
         return self._alone(settled(self._marker.marked(value), self._marker.plain))
 
-    # -- text --------------------------------------------------------------------------
-
-    def _from_text(self, part: Said) -> Reading:
+    def _from_text(self, part: AnswerText) -> Reading:
         text = settled(self._marker.marked(part.text[-_LONGEST:]), self._marker.plain)
         for tier, announced in enumerate(_ANNOUNCED):
             values = [value for value in _values(announced, text) if value]
@@ -201,25 +180,22 @@ class LabelReader:
             return _abstained(REFUSED)
         return _abstained(LONG) if len(part.text) > _LONGEST else self._stated(text, part)
 
-    def _whole_reply(self, labels: set[int], part: Said, text: str) -> Reading:
-        """One of them, unless the end is missing and could have changed it."""
+    def _whole_reply(self, labels: set[int], part: AnswerText, text: str) -> Reading:
+        """The one label, unless the missing end of the reply could have changed it."""
         last = text.rstrip()[-1:]
         if part.cut and is_mark(last) and self._marker.goes_on(label_of(last)):
             return _abstained(CUT)
         return self._one_of(labels)
 
     def _in_announced(self, value: str) -> set[int]:
-        """Labels in what follows "Answer:", or in the first sentence of it."""
+        """Labels alone after "Answer:", or affirmed by the first sentence after it."""
         first = SENTENCE.match(value)
         return self._alone(value) or (
             stances(f"is {first[0]}", self._marker.plain).affirmed if first else set()
         )
 
     def _alone(self, text: str) -> set[int]:
-        """Labels that stand alone: first, last, or on a line of their own.
-
-        Each other label that stands alone anywhere is then meant, too.
-        """
+        """Labels alone at the beginning, at the end or on a line; then all that stand alone."""
         whole = self._marker.clause
         lines = [
             [one for one in map(stripped, CLAUSE.split(line)) if one] for line in text.splitlines()
@@ -234,7 +210,7 @@ class LabelReader:
         return {found for line in lines for one in line if (found := whole(one)) is not None}
 
     def _unnumbered(self, text: str) -> tuple[str, set[int]]:
-        """The text without what may number its lines, or be a word of them; and those labels.
+        """The text without labels that may number lines or be common words; and those labels.
 
         "1. The text ...", "I, for one, ...", "No, it is ...".
         """
@@ -250,8 +226,8 @@ class LabelReader:
 
         return _NUMBERED.sub(without, text), weak
 
-    def _stated(self, text: str, part: Said) -> Reading:
-        """By the labels that stand alone and the sentences about them."""
+    def _stated(self, text: str, part: AnswerText) -> Reading:
+        """From labels that stand alone and sentences about labels."""
         unnumbered, weak = self._unnumbered(text)
         affirmed, denied, named = stances(unnumbered, self._marker.plain)
         alone = self._alone(unnumbered)
@@ -282,9 +258,9 @@ class LabelReader:
 
 
 def _values(announced: re.Pattern[str], text: str) -> Iterator[str]:
-    """What follows each announcement up to the next one: the rest of its line, or the next line.
+    """The rest of the line, or the next line, after each announcement.
 
-    "" where the announcement itself is denied or a condition ("I doubt that the label is").
+    "" if the announcement is denied or a condition ("I doubt that the label is").
     """
     found = list(announced.finditer(text))
     ends = [*(one.start() for one in found[1:]), len(text)]

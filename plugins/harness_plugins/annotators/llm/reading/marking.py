@@ -1,10 +1,9 @@
-"""Finds names in a text: of labels, of entity types.
+"""Finds names (of labels, of entity types) in a text.
 
-A name is looked up as it is written, then without regard to case and to how it is spaced;
-a form that two names share names neither. In a text each mention of a label becomes one
-character of a private-use plane, so that what reads the text need not care which words,
-spaces or punctuation a label is made of. The longest label is found first and only
-between boundaries of words: "entity" is not in "identity", "C" is not in "C++".
+A name is looked up as written, then without case, then without spacing; a form that two names
+share matches neither. In a text, each mention of a label becomes one private-use character, so
+that readers need not know the words, spaces or punctuation of labels. The longest label comes
+first, and only whole words match: "entity" is not in "identity", "C" is not in "C++".
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff"
 )
-"""Characters of scripts that do not put spaces between words, or join particles to them."""
+"""Characters of scripts without spaces between words, or with joined particles."""
 
 _COMBINING = "".join(
     char
@@ -57,25 +56,22 @@ _SEPARATOR = re.compile(r"(?<=\w)(?:[^\S\n]|[_-])+(?=\w)")
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _SIGNS = "_❌✗✘☐¬≠"
 _LONGEST = 200
-"""Characters of a reply that may be a label as a whole."""
+"""Characters of the longest text that may be a label as a whole."""
 
 
 class Names:
-    """Looks names up.
-
-    Args:
-        names: in class order.
+    """Looks up names by their index.
 
     Raises:
-        TaskError: if two differ in nothing but the spaces around them.
+        TaskError: if two names differ in nothing but the spaces around them.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         bare = [name.strip() for name in names]
         if twice := [name for name, count in Counter(bare).items() if count > 1]:
             raise TaskError(
-                f"two labels of the task are called {twice[0]!r}, but for spaces around it: "
-                "no reply can tell them apart; rename one"
+                f"two labels of the task are called {twice[0]!r} (apart from spaces around it), "
+                "so no reply can tell them apart; rename one"
             )
         distinct = len(set(map(clean, bare))) == len(bare)
         self.clean: Callable[[str], str] = clean if distinct else str
@@ -87,7 +83,7 @@ class Names:
             )
 
     def find(self, text: str) -> int | None:
-        """The index of the name that a text is, by the strictest form in which it is one."""
+        """The index of the name that equals the text in the strictest form that matches."""
         exact = self._tables[0].get(text) if self._tables else None
         if exact is not None:
             return exact
@@ -98,24 +94,20 @@ class Names:
         return None
 
     def distinct(self, name: str) -> tuple[bool, bool]:
-        """Whether no other name is the same without case, and without separators."""
+        """Whether the name stays unique without case, and also without separators."""
         tables = zip(self._tables, self._forms(name.strip()), strict=True)
         found = [table.get(key) is not None for table, key in tables]
         return found[2], found[3]
 
     def _forms(self, text: str) -> tuple[str, str, str, str]:
-        """As written, then less and less strict."""
+        """The text as written, then in ever less strict forms."""
         normal = self.clean(text)
         folded = normal.casefold()
         return text, normal, folded, _SEPARATOR.sub("", folded)
 
 
 class Marker:
-    """Marks the labels of a task.
-
-    Args:
-        labels: the label set, in class order.
-    """
+    """Marks the labels of a task in texts."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._lookup = Names(labels)
@@ -124,14 +116,14 @@ class Marker:
         numbers = {i for i in indices if _NUMBER.fullmatch(self.names[i])}
         short = {i for i in indices if len(self.names[i]) <= 2} - numbers
         self.short = {i for i in short if not re.search(f"[{UNSPACED}]", self.names[i])}
-        """Labels that may be words of their own in prose ("A", "no")."""
+        """Labels that may be common words in prose ("A", "no")."""
         self.plain = self.short | numbers
-        """Those, and numbers."""
+        """Those and numbers."""
         self._numbers = numbers
         self._mention = re.compile("|".join(self._patterns()))
 
     def marked(self, text: str) -> str:
-        """The text with its mentions marked, without Markdown, quotes and tags."""
+        """The text with marks for mentions, and without Markdown, quotes and tags."""
         text = _STRUCK.sub("", _PRIVATE.sub("", self._lookup.clean(text)))
         text = _EMPHASIS.sub(r"\2", text)
         text = _BOXED.sub(" final answer: ", text)
@@ -139,30 +131,30 @@ class Marker:
         return _MARKDOWN.sub("", _TAG.sub("\n", text))
 
     def whole(self, text: str) -> int | None:
-        """The label that a text is, but for case, quotes, Markdown and separators."""
+        """The label that equals the text apart from case, quotes, Markdown and separators."""
         if len(text) > _LONGEST:
             return None
         found = self._lookup.find(text)
         return self.clause(stripped(self.marked(text))) if found is None else found
 
     def clause(self, text: str) -> int | None:
-        """The same for a stripped part of a marked text."""
+        """The label that a stripped part of a marked text is."""
         if is_mark(text):
             return label_of(text)
         found = self._lookup.find(text)
         return None if len(text) == 1 or found in self._numbers else found
 
     def goes_on(self, label: int) -> bool:
-        """Another label begins with this one, so that a text cut off may have meant it."""
+        """Whether another label begins with this one: a text that was cut off may mean that one."""
         own = _joined(self.names[label])
         return sum(_joined(name).startswith(own) for name in self.names) > 1
 
     def listed(self, labels: Iterable[int]) -> str:
-        """Their names, for a reason."""
+        """Names of the labels, for messages."""
         return ", ".join(self.names[label] for label in sorted(labels))
 
     def _patterns(self) -> list[str]:
-        """The labels by what must stand before them, the longest first."""
+        """Patterns grouped by what must precede them, the longest label first."""
         groups: dict[str, list[str]] = {}
         for i in sorted(range(len(self.names)), key=lambda i: -len(self.names[i])):
             name = self.names[i]
@@ -186,23 +178,22 @@ class Marker:
 
 
 def is_mark(text: str) -> bool:
-    """Whether a text is a mention and nothing else."""
+    """Whether the text is exactly one mark."""
     return len(text) == 1 and 0 <= ord(text) - _FIRST < 0xFFFE
 
 
 def label_of(mark: str) -> int:
-    """The class index that a mention stands for."""
+    """The class index of a mark."""
     return ord(mark) - _FIRST
 
 
 def stripped(text: str) -> str:
     """Without punctuation, emoji and space around it; signs of words and numbers stay."""
-    inside = [0, len(text)]
-    while inside[0] < inside[1] and not _inner(text[inside[0]]):
-        inside[0] += 1
-    while inside[0] < inside[1] and not _inner(text[inside[1] - 1]):
-        inside[1] -= 1
-    begin, end = inside
+    begin, end = 0, len(text)
+    while begin < end and not _inner(text[begin]):
+        begin += 1
+    while begin < end and not _inner(text[end - 1]):
+        end -= 1
     if text[begin : begin + 1].isdigit() and text[begin - 1 : begin] in ("+", "-", "."):
         begin -= 1
     while text[end : end + 1] in ("+", "-", "#", "*", "%") and not is_mark(text[end - 1 : end]):
@@ -211,7 +202,7 @@ def stripped(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """One form for what looks the same: width, entities of HTML, invisible characters."""
+    """One form for texts that look the same (width, HTML entities, invisible characters)."""
     if "&" in text and ";" in text:
         text = html.unescape(text)
     if text.isascii():
@@ -220,10 +211,10 @@ def clean(text: str) -> str:
 
 
 def _joined(text: str) -> str:
-    """The same name however it is spaced."""
+    """The name without case and separators."""
     return _SEPARATOR.sub("", text.casefold())
 
 
 def _inner(char: str) -> bool:
-    """Part of a word or a mention, or a sign that denies what it stands at."""
+    """Whether a character belongs to a word, is a mark, or is a sign of denial."""
     return char.isalnum() or char in _SIGNS or is_mark(char) or unicodedata.category(char)[0] == "M"

@@ -1,4 +1,4 @@
-"""Which mentions a reply lists: JSON as asked for, and the other forms that say the same."""
+"""Reads the mentions that a reply lists, in the requested JSON or in other usual forms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from harness_plugins.annotators.llm.reading.alignment import Mention
 from harness_plugins.annotators.llm.reading.json_values import json_values, plain_key
 from harness_plugins.annotators.llm.reading.marking import Names
-from harness_plugins.annotators.llm.reading.replies import CUT, REFUSED, is_apology, said
+from harness_plugins.annotators.llm.reading.replies import CUT, REFUSED, answer_text, is_apology
 
 _TEXT_KEYS = ("text", "mention", "entity", "name", "span", "word", "value")
 _TYPE_KEYS = (
@@ -21,7 +21,7 @@ _PLACE_KEYS = {
     *("start", "end", "begin", "offset", "offsets", "index", "position", "score", "confidence"),
     *("id", "context", "sentence"),
 }
-"""Keys that say nothing of the type, so that in a task of one type it need not be named."""
+"""Keys that do not concern the type: in a task of one type, an object may leave the type out."""
 _LIST_KEYS = {
     *("mentions", "entities", "namedentities", "list", "items", "spans", "annotations", "results"),
     *("result", "output", "answer", "answers", "data", "predictions", "response", "names"),
@@ -35,7 +35,7 @@ _SPELLED_OUT = {
     "location": "loc",
     "miscellaneous": "misc",
 }
-"""What the abbreviations of CoNLL-2003 stand for; read where the task has the abbreviation."""
+"""Long forms of CoNLL-2003's abbreviations, for tasks that use the abbreviation."""
 _NONE = re.compile(r"(?:there (?:are|is|were) )?(?:no|none|nothing)\b", re.IGNORECASE)
 _OF_NONE = frozenset(
     re.findall(
@@ -45,27 +45,19 @@ _OF_NONE = frozenset(
         sentence text passage input list relevant such of or and to here at all""",
     )
 )
-"""Words that a reply without mentions is made of; the types of the task are others."""
+"""Words of a reply that says that there are no mentions, besides the types of the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The mentions of a reply.
-
-    Attributes:
-        mentions: in the reply's order, of types that the task has.
-        unknown: how many had another type.
-    """
+    """Mentions in the reply's order, and the number of others, whose type is unknown."""
 
     mentions: tuple[Mention, ...]
     unknown: int = 0
 
 
 class MentionReader:
-    """Reads lists of mentions.
-
-    Args:
-        types: the entity types, in class order.
+    """Reads lists of mentions of these entity types, in class order.
 
     Raises:
         TaskError: if no reply could tell two of them apart.
@@ -82,8 +74,8 @@ class MentionReader:
         self._only = 0 if len(types) == 1 else None
 
     def read(self, text: str, finish: str = "stop") -> Listed | str:
-        """The mentions, or the reason why there is no list that can be read whole."""
-        part = said(text, finish)
+        """The mentions, or the reason why there is no complete list."""
+        part = answer_text(text, finish)
         if isinstance(part, str):
             return part
         values = [value for value in json_values(part.text) if isinstance(value, dict | list)]
@@ -101,7 +93,7 @@ class MentionReader:
         return "the reply holds no list of mentions that can be read whole"
 
     def listed(self, value: Any) -> Listed | None:
-        """The mentions of a JSON value; None if it cannot be read whole."""
+        """The mentions of a JSON value; None if a part of it cannot be read."""
         if isinstance(value, list):
             return self._list(value)
         return self._object(value) if isinstance(value, dict) else None
@@ -115,7 +107,7 @@ class MentionReader:
         return [listed for listed in found if listed is not None]
 
     def _list(self, items: Sequence[Any]) -> Listed | None:
-        """None if one item cannot be read: half a list is no answer."""
+        """None if one item cannot be read: an incomplete list is not an answer."""
         mentions: list[Mention] = []
         unknown = 0
         for item in items:
@@ -130,7 +122,7 @@ class MentionReader:
         return Listed(tuple(mentions), unknown)
 
     def _item(self, item: Any) -> tuple[str, int | None] | None:
-        """Words and type (None: not one of the task's); None if it is no mention."""
+        """Words and type (None: unknown to the task); None if the item is not a mention."""
         kind: Any
         if isinstance(item, dict):
             text, kind = self._fields(item)
@@ -143,7 +135,7 @@ class MentionReader:
         return text, self._type(kind)
 
     def _fields(self, item: Mapping[Any, Any]) -> tuple[Any, Any]:
-        """Words and type as an object gives them."""
+        """Words and type of an object."""
         if item.keys() == _ASKED_FOR:
             return item["text"], item["type"]
         values = {plain_key(key): value for key, value in item.items()}
@@ -158,7 +150,7 @@ class MentionReader:
         return values.get(word), values.get(kind)
 
     def _type(self, name: str) -> int | None:
-        """As it is written, by what it abbreviates, or behind the prefix of a tag."""
+        """The type of a name as written, in its long form, or after the prefix of a tag."""
         found = self._names.find(name)
         if found is None:
             found = self._aliases.get(name.strip().casefold())
@@ -167,13 +159,13 @@ class MentionReader:
         return found
 
     def _type_of_key(self, key: str) -> int | None:
-        """Also in the plural: ``{"diseases": [...]}``."""
+        """The type of a key, also in the plural: ``{"diseases": [...]}``."""
         ends = (("", ""), ("s", ""), ("es", ""), ("ies", "y"))
         singular = (key[: len(key) - len(s)] + y for s, y in ends if key.casefold().endswith(s))
         return next((found for one in singular if (found := self._type(one)) is not None), None)
 
     def _object(self, value: Mapping[Any, Any]) -> Listed | None:
-        """``{"mentions": [...]}``, one mention, lists by type, or types by mention."""
+        """From ``{"mentions": [...]}``, one mention, lists by type, or types by mention."""
         one = self._list([value])
         if one is not None:
             return one
@@ -190,7 +182,7 @@ class MentionReader:
         return self._by_type(value)
 
     def _by_type(self, value: Mapping[Any, Any]) -> Listed | None:
-        """Words by type; those of a type that the task has not are unknown."""
+        """From lists of words by type; the words of other types count as unknown."""
         known: list[Mention] = []
         unknown, of_the_task = 0, False
         for key, texts in value.items():
@@ -208,7 +200,7 @@ class MentionReader:
         return None
 
     def _says_none(self, text: str) -> bool:
-        """There is no mention at all; "No LOC mentions found" tells nothing of the others."""
+        """Whether the reply says that there is none of any type ("No LOC" concerns LOC alone)."""
         if len(text) > 500 or not _NONE.match(text):
             return False
         words = text.casefold()

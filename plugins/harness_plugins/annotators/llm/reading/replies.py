@@ -1,4 +1,4 @@
-"""The part of a reply that may hold an answer, or why there is none."""
+"""Cuts reasoning and control tokens out of a reply, so that only its answer is left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REFUSED = "the model refused"
 CUT = "the reply was cut off before it gave an answer"
 TOO_LONG = "the reply is longer than 1 MB"
 LONGEST = 1_000_000
-"""Characters of a reply that is read."""
+"""Most characters of a reply that is read."""
 
 _THOUGHTS = (
     r"(?:\w{1,20}:)?(?:think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection"
@@ -28,15 +28,15 @@ _REASONING = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")
-"""What is left of channels whose marks the server removed: "analysisThe ...assistantfinal..."."""
+"""Remains of channels whose marks the server removed: "analysisThe ...assistantfinal..."."""
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end|return|endoftext|end_of_text)\|>|<end_of_turn>|</s>"
     r"|<｜end▁of▁sentence｜>"
     r"|\n[^\S\n]*(?:Text|User):"
 )
-"""What follows is a chat that a model without a stop token goes on with, in the prompt's form."""
+"""After this, a model without a stop token continues the chat with turns of its own."""
 _MARKED = re.compile(r"[<◁]|\[/?(?:think|inst)|assistantfinal|analysis|text:|user:", re.I)
-"""Where none of it is, there is nothing to leave out."""
+"""A reply without a match needs no cutting."""
 _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]")
 
 _VERBS = (
@@ -56,27 +56,23 @@ _APOLOGY = re.compile(r"\b(?:sorry|apologi[sz]e|i can(?:no|['’])t)\b", re.IGNO
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a model said apart from its reasoning.
+class AnswerText:
+    """The text of a reply without its reasoning.
 
     Attributes:
-        text: never empty, no white space around it.
-        cut: it reached the limit of tokens, so that the end is missing.
+        text: not empty, stripped.
+        cut: the reply reached the limit of tokens, so its end is missing.
     """
 
     text: str
     cut: bool
 
 
-def said(text: str, finish: str) -> Said | str:
-    """The part that may hold an answer, or the reason why there is none.
+def answer_text(text: str, finish: str) -> AnswerText | str:
+    """The part of a raw reply that may hold an answer, or the reason why there is none.
 
-    Reasoning in tags or channels, control tokens and a chat that the model goes on with
-    by itself are left out.
-
-    Args:
-        text: the raw reply.
-        finish: as in ``Reply.finish``.
+    Reasoning in tags or channels, control tokens and further turns of the chat that the model
+    made up are removed. For ``finish`` see ``Reply.finish``.
     """
     if finish in ("content_filter", "refusal"):
         return FILTERED if finish == "content_filter" else REFUSED
@@ -95,23 +91,23 @@ def said(text: str, finish: str) -> Said | str:
     text = text.strip()
     if not text:
         return CUT if cut else EMPTY
-    return Said(text, cut)
+    return AnswerText(text, cut)
 
 
 def is_refusal(text: str) -> bool:
-    """The model says that it cannot or will not answer."""
+    """Whether the model says that it cannot or will not answer."""
     return _DECLINES.search(text) is not None
 
 
 def is_apology(text: str) -> bool:
-    """It may be a refusal; only where there is no answer, it is one."""
+    """Whether a text may be a refusal; it is one only if it holds no answer."""
     return _APOLOGY.search(text) is not None or is_refusal(text)
 
 
 def _without_reasoning(text: str) -> str | None:
-    """None where the reasoning never ends.
+    """The text without reasoning; None if the reasoning does not end.
 
-    An end without a beginning, which the chat template had written, ends all before it.
+    An end mark without a beginning (which the chat template wrote) ends all before it.
     """
     text = text.rpartition("assistantfinal")[2]
     if _BARE_CHANNEL.match(text):

@@ -1,9 +1,4 @@
-"""What the sentences of a marked text say of its labels: affirmed, denied, or only named.
-
-No list of denials is complete, so a label counts as affirmed only where known words stand
-directly before it ("I would say", "is clearly a", "是", "es muy") and nothing known in
-its clause denies it. Whatever else a sentence does with a label only names it.
-"""
+"""Finds which labels the sentences of a marked text affirm, deny, or only name."""
 
 from __future__ import annotations
 
@@ -55,7 +50,7 @@ _AFTER = re.compile(
 _OPEN = re.compile(
     r"(?:\b(?:not|never|hardly|barely|cannot|nicht|pas|ikke|inte|niet)|n['’]t)\s*$", re.IGNORECASE
 )
-"""A clause that ends like this denies the next one ("It is not, in my view, positive")."""
+"""Ends of clauses that deny the next clause ("It is not, in my view, positive")."""
 
 _CUES = r"""
 (?<!there\ )(?:is|are|was|were) be (?<!such\ )as says? choose choosing chose picks? selects?
@@ -74,7 +69,6 @@ option number under rated labell?ed classified considered deemed marked called j
 both \w+\ and un una une uno ein eine einen el la le lo il um uma muy très sehr molto muito
 \w+mente \w+ment de du der die das
 """
-
 
 _FILLING = rf"(?:(?:{_either(_FILLERS)})\s{{1,5}}){{0,6}}"
 _CUES_JOINED = "是|为|為|属于|屬於|选择|選擇|选|于|は|が|เป็น|คือ|ว่า|[은는이가]"
@@ -126,7 +120,7 @@ _SETTLED = re.compile("[\U00100000-\U0010fffd]")
 
 
 class Stances(NamedTuple):
-    """Labels by what a text does with them."""
+    """Class indices by what a text says of the labels."""
 
     affirmed: set[int]
     denied: set[int]
@@ -134,15 +128,11 @@ class Stances(NamedTuple):
 
 
 def settled(text: str, plain: Set[int]) -> str:
-    """The text after labels that a form, not a sentence, decides on.
+    """The marked text after deciding on labels by form instead of by sentence.
 
-    "▮: no", "▮? No.", "▮: 0 %", "❌ ▮" deny a label; "▮: yes", "▮? Yes." affirm it; one with a
-    short remark of unknown meaning behind it ("▮: nej") or with a low score is only named.
-    Questions and scales ("from 1 to 5") say nothing of their labels and are left out.
-
-    Args:
-        text: marked.
-        plain: as in ``stances``; a remark behind one of them is no verdict ("1: awful").
+    "▮: no", "▮? No.", "▮: 0 %", "❌ ▮" deny a label; "▮: yes", "▮? Yes." affirm it. A short
+    remark of unknown meaning ("▮: nej") or a low score only names it, but for ``plain`` labels
+    a remark decides nothing ("1: awful"). Questions and scales ("from 1 to 5") are removed.
     """
     text = _BEFORE.sub(lambda found: _other(found[1] or found[2], _DENIED), text)
     text = _SCALE.sub("", _VERDICT.sub(lambda found: _verdict(found, plain), text))
@@ -155,11 +145,11 @@ def settled(text: str, plain: Set[int]) -> str:
 
 
 def stances(text: str, plain: Set[int]) -> Stances:
-    """What the sentences of a settled text say.
+    """What the sentences of a text from ``settled`` say of labels.
 
     Args:
-        text: from ``settled``.
-        plain: labels that are also words or numbers of prose ("I", "no", "4"): affirmed only
+        text: marked and settled.
+        plain: labels that are also words or numbers of prose ("I", "no", "4"), affirmed only
             at the end of a clause.
     """
     made = Stances(set(), set(), set())
@@ -219,7 +209,7 @@ def _ends_well(label: int, after: str, plain: Set[int]) -> bool:
 
 
 def _verdict(found: re.Match[str], plain: Set[int]) -> str:
-    """What stands behind a label, separated from it, decides on it."""
+    """Decide on a label by the remark that follows its separator."""
     mark, separator, answer = found.groups()
     answer = answer.strip()
     number = _NUMBER.fullmatch(answer)
