@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, ConfigError
+from harness.printable import HIDDEN, looks_like_key, printable
 
-HIDDEN = "[key]"
 SHORTEST = 8
 """Shorter values of the environment are not taken for secrets: they may be common words."""
 LONG = 16
@@ -23,7 +23,6 @@ _NO_SECRETS = frozenset({"prompt_cache_key", "eos_token", "bos_token", "pad_toke
 """Request parameters that only sound like one."""
 _ADDRESS = re.compile(r"(apibase|baseurl|url|uri|endpoint|proxy|proxies)$")
 _BODY = frozenset({"extrabody", "extraquery"})
-_RUN = re.compile(r"[A-Za-z0-9]{20,}")
 
 
 class Secret:
@@ -60,20 +59,14 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text without them, on one line, and without what a terminal would act on."""
-        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
         for value in self._values:
             text = text.replace(value, HIDDEN)
-        return text
+        return printable(" ".join(text.split()))
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable or parameter of this name holds a secret: the one rule."""
     return name.lower() not in _NO_SECRETS and bool(_SECRET_NAME.search(_letters(name)))
-
-
-def looks_like_key(text: str) -> bool:
-    """Whether a text holds what no word is: 20 letters and digits in a row, of both, 3 digits."""
-    return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
 
 
 def shown(text: str) -> str:
