@@ -23,6 +23,7 @@ from harness.cli.plan import plan
 from harness.cli.plugins import plugins
 from harness.cli.run import run
 from harness.cli.runs import runs
+from harness.cli.screen.output import complain
 from harness.cli.show import show
 from harness.cli.table import table
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
@@ -142,5 +143,5 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"harness: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    complain(message)
     return code

@@ -14,6 +14,7 @@ from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging
 from harness.errors import describe
 from harness.plugin_manager import Plugins
+from harness.printable import one_line
 
 
 def doctor() -> None:
@@ -21,7 +22,7 @@ def doctor() -> None:
     problems = 0
     for name, good, finding in _checks(load_plugins()):
         problems += not good
-        hanging(f"{'ok  ' if good else 'BAD '} {name}: ", finding)
+        hanging(f"{'ok  ' if good else 'BAD '} {name}: ", one_line(finding))
     if problems:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import OutOption, data_folder, load_plugins
+from harness.cli.options import OutOption, SpreadsheetOption, data_folder, load_plugins
 from harness.cli.screen.output import say
 from harness.errors import CommandError
 from harness.record.layout import RUNS
@@ -33,6 +33,7 @@ def export(
         Path | None, typer.Option(metavar="DIR", help="--to: the data with which the run was made.")
     ] = None,
     out: OutOption = None,
+    spreadsheet: SpreadsheetOption = False,
 ) -> None:
     """Take from a run its model, its labels, or a recording of its annotator.
 
@@ -42,7 +43,8 @@ def export(
     """
     from harness.export.labels import label_rows, replay_rows
     from harness.export.model_export import check_empty, export_model
-    from harness.export.rows import check_new, write_rows
+    from harness.export.rows import check_new, for_spreadsheets, write_rows
+    from harness.files.delimited import SEPARATORS
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
     from harness.run.assembly import load_task
@@ -55,6 +57,8 @@ def export(
         raise CommandError(f"--to {to}: a replay is a .jsonl file")
     if to is not None:
         check_new(to)
+    if spreadsheet and (to is None or to.suffix.lower() not in SEPARATORS):
+        raise CommandError("--spreadsheet is for --to FILE.csv or FILE.tsv")
     if model is not None:
         check_empty(model)
     finished = FinishedRun.open(find_run(run, out or RUNS))
@@ -65,6 +69,7 @@ def export(
     if to is not None:
         which = finished.stage(stage, "annotator" if replay else None)
         task = load_task(finished.config.task, plugins, data_folder(data))
-        count = write_rows(to, (replay_rows if replay else label_rows)(finished, task, which))
+        rows = (replay_rows if replay else label_rows)(finished, task, which)
+        count = write_rows(to, for_spreadsheets(rows) if spreadsheet else rows)
         mark = ", supervised" if result.supervised else ""
         say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")

@@ -27,6 +27,12 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")
 ]
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of data.")]
+SpreadsheetOption = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet", help="csv: an apostrophe before texts that a spreadsheet would compute."
+    ),
+]
 
 PLUGIN_OPTIONS = ("--plugin", "--no-plugin")
 _named: list[tuple[str, str]] = []

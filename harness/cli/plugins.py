@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import say
+from harness.printable import one_line
 
 
 def plugins() -> None:
@@ -15,4 +16,4 @@ def plugins() -> None:
             say(f"  {hook}")
     found.all_parts()
     for problem in found.problems:
-        say(f"PROBLEM {problem}")
+        say(f"PROBLEM {one_line(str(problem))}")

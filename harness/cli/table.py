@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import OutOption, load_plugins
+from harness.cli.options import OutOption, SpreadsheetOption, load_plugins
 from harness.cli.screen.output import console, say, warn
 from harness.errors import CommandError, RunError, UnknownNameError
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def table(
     format_: Annotated[
-        str, typer.Option("--format", metavar="F", help="rich, markdown, csv, json or a plugin's.")
+        str,
+        typer.Option(
+            "--format", metavar="F", help="rich, markdown, latex, csv, json or a plugin's."
+        ),
     ] = "rich",
     rows: Annotated[
         str | None,
@@ -32,12 +35,15 @@ def table(
     ] = "transductive",
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
     out: OutOption = None,
+    spreadsheet: SpreadsheetOption = False,
 ) -> None:
     """Print the stages of all finished runs, seeds as mean ± standard deviation."""
     from harness.record.layout import RUNS
     from harness.record.provenance import outdated
-    from harness.report.tables import FORMATS, make_table
+    from harness.report.tables import FORMATS, for_spreadsheets, make_table
 
+    if spreadsheet and format_ != "csv":
+        raise CommandError(f"--spreadsheet is for --format csv, not {format_}")
     plugins = load_plugins()
     formats = dict(FORMATS)
     formats.update({n: part.factory for n, part in plugins.parts("table_format").items()})
@@ -54,7 +60,7 @@ def table(
 
         console().print(results_table(made))
         return
-    text = formats[format_](made)
+    text = formats[format_](for_spreadsheets(made) if spreadsheet else made)
     if not isinstance(text, str):
         raise CommandError(f"--format {format_}: the plugin returned no text")
     say(text)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from harness.data import TaskCard
+from harness.escaping import code_span, fence_of, markdown, markdown_row
 from harness.export.reproducing import portable
 from harness.results import RunResult
 
@@ -19,7 +20,7 @@ tags:
 
 # {task}: {student}
 
-Trained on {pool:,} texts{title} with labels by the annotator `{annotator}`, in {rounds} {unit} \
+Trained on {pool:,} texts{title} with labels by the annotator {annotator}, in {rounds} {unit} \
 (seed {seed}).
 
 {supervised}
@@ -46,10 +47,10 @@ tokenizer = AutoTokenizer.from_pretrained("DIR")
 
 ## Origin
 
-```
+{fence}
 {command}
 harness export {run} --model DIR
-```
+{fence}
 
 Run `{run}`; freeal-harness {version}, Python {python}, {packages}.
 
@@ -105,24 +106,25 @@ def model_card(result: RunResult, card: TaskCard, command: str) -> str:
         **OF_KIND[card.kind],
         tag=json.dumps(result.task),
         task=card.name,
-        student=portable(config["student"]["spec"]),
-        annotator=portable(config["annotator"]["spec"]),
+        student=markdown(portable(config["student"]["spec"])),
+        annotator=code_span(portable(config["annotator"]["spec"])),
         pool=last.n,
-        title=f" ({card.title})" if card.title else "",
+        title=f" ({markdown(card.title)})" if card.title else "",
         rounds=config["rounds"],
         unit="round" if config["rounds"] == 1 else "rounds",
         seed=config["seed"],
         supervised=SUPERVISED[result.supervised],
-        labels="\n".join(_row(one.name, one.description) for one in card.labels),
+        labels="\n".join(markdown_row((one.name, one.description)) for one in card.labels),
         metric=METRICS[card.metric],
         stage=last.stage,
         scores="\n".join(_scores(result)),
         command=command,
+        fence=fence_of(command),
         run=result.run_id,
         version=provenance.get("harness"),
         python=provenance.get("python"),
         packages=", ".join(f"{name} {packages[name]}" for name in used),
-        encoder="the packaged all-MiniLM-L6-v2" if packaged else f"`{portable(encoder)}`",
+        encoder="the packaged all-MiniLM-L6-v2" if packaged else code_span(portable(encoder)),
     )
 
 
@@ -136,9 +138,4 @@ def _scores(result: RunResult) -> Iterator[str]:
     }
     for name, score in found.items():
         if score is not None:
-            yield _row(name, f"{100 * score.score:.1f}")
-
-
-def _row(*cells: str) -> str:
-    texts = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
-    return f"| {' | '.join(texts)} |"
+            yield markdown_row((name, f"{100 * score.score:.1f}"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, RunError
+from harness.escaping import spreadsheet
 from harness.files.delimited import SEPARATORS
 from harness.record.folder import new_file
 
@@ -46,6 +47,15 @@ def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     except OSError as error:
         raise RunError(f"{file}: cannot be written ({error.strerror or error})") from None
     return count
+
+
+def for_spreadsheets(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The rows with texts that a spreadsheet does not compute; a reader gets other texts."""
+    for row in rows:
+        yield {
+            name: spreadsheet(value) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
 
 
 def _jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

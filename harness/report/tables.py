@@ -7,10 +7,11 @@ import io
 import json
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.config import flat
 from harness.errors import CommandError, nearest
+from harness.escaping import latex_row, markdown_row, spreadsheet
 from harness.metrics import Score
 from harness.results import RunResult, StageResult
 
@@ -183,7 +184,20 @@ def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:
 
 def _markdown(table: Table) -> str:
     lines = [table.header, ["---"] * len(table.header), *table.texts()]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join(map(markdown_row, lines))
+
+
+def _latex(table: Table) -> str:
+    columns = "l" * len(table.keys) + "r" * len(table.stages)
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{columns}}}",
+            latex_row(table.header),
+            r"\hline",
+            *map(latex_row, table.texts()),
+            r"\end{tabular}",
+        ]
+    )
 
 
 def _csv(table: Table) -> str:
@@ -215,8 +229,15 @@ def _json(table: Table) -> str:
     return json.dumps({"title": table.title, "rows": rows}, ensure_ascii=False)
 
 
+def for_spreadsheets(table: Table) -> Table:
+    """The table with keys that a spreadsheet does not compute."""
+    rows = tuple((tuple(map(spreadsheet, keys)), cells) for keys, cells in table.rows)
+    return replace(table, rows=rows)
+
+
 FORMATS: Mapping[str, Callable[[Table], str]] = {
     "markdown": _markdown,
+    "latex": _latex,
     "csv": _csv,
     "json": _json,
 }

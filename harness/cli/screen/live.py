@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.screen.tables import percent_of, stage_row
+from harness.printable import one_line
 from harness.progress import Watcher
 from harness.results import StageResult
 
@@ -30,7 +31,7 @@ class LiveWatcher(Watcher):
         self._name = name
         self._stages: list[StageResult] = []
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             _Rate(),
@@ -71,7 +72,7 @@ class LiveWatcher(Watcher):
 
     def noted(self, message: str) -> None:
         """Print the message above the stages."""
-        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {one_line(message)}"))
 
     def _end_activity(self) -> None:
         if self._activity is not None:
@@ -86,7 +87,8 @@ class LiveWatcher(Watcher):
             if stage.validation is not None:
                 shown += f"  validation {percent_of(stage.validation)} %"
             more = "" if trusted == "–" else f"trusts {trusted} % right"
-            stages.add_row("[green]✓[/]", name, actor, shown, more, f"[dim]{seconds} s[/]")
+            took = Text(f"{seconds} s", style="dim")
+            stages.add_row(Text("✓", style="green"), name, actor, shown, more, took)
         return Group(Text(self._name, style="bold"), stages, self._bar)
 
 

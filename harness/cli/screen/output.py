@@ -8,6 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from harness.printable import one_line, printable
 from harness.progress import Watcher
 
 if TYPE_CHECKING:
@@ -23,17 +24,22 @@ _printed: set[str] = set()
 
 def console(*, stderr: bool = False) -> Console:
     """A rich console for stdout or stderr; into a file or a pipe it writes wide lines."""
-    from rich.console import Console
+    from harness.cli.screen.console import PlainConsole
 
-    screen = Console(stderr=stderr, highlight=False)
+    screen = PlainConsole(stderr=stderr)
     if not screen.is_terminal and "COLUMNS" not in os.environ:
         screen.width = WIDE
     return screen
 
 
 def say(text: str) -> None:
-    """Print plain text on stdout, exactly as it is."""
-    print(text)  # noqa: T201
+    """Print plain text on stdout, but for what a terminal would act on."""
+    print(printable(text))  # noqa: T201
+
+
+def complain(message: str) -> None:
+    """Print one line on stderr."""
+    print(f"harness: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
 def hanging(start: str, text: str) -> None:
@@ -41,6 +47,7 @@ def hanging(start: str, text: str) -> None:
     if not sys.stdout.isatty():
         say(start + text)
         return
+    start, text = printable(start), printable(text)
     below = " " * len(start)
     width = max(len(start) + NARROW, shutil.get_terminal_size().columns)
     folded = textwrap.wrap(
@@ -62,7 +69,7 @@ def note(message: str) -> None:
 def _once(message: str) -> None:
     if message not in _printed:
         _printed.add(message)
-        print(f"harness: {message}", file=sys.stderr)  # noqa: T201
+        complain(message)
 
 
 class NotesOnly(Watcher):
@@ -70,4 +77,4 @@ class NotesOnly(Watcher):
 
     def noted(self, message: str) -> None:
         """One line on stderr."""
-        print(f"harness: note: {message}", file=sys.stderr)  # noqa: T201
+        complain(f"note: {message}")

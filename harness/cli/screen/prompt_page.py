@@ -6,6 +6,8 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.printable import printable
+
 WIDTH = 80
 """Columns."""
 BEGINS, GOES_ON = "| ", ": "
@@ -15,11 +17,11 @@ def prompt_page(head: Mapping[str, object], messages: Sequence[tuple[str, str]])
     """The lines of a page: a head of keys and values, then each message with its role."""
     for key, value in head.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield from _wrapped(f"{key}: {text or 'none'}", "", "  ")
+        yield from _wrapped(printable(f"{key}: {text or 'none'}"), "", "  ")
     for number, (role, content) in enumerate(messages, start=1):
         yield ""
         yield f"--- {number} {role} ".ljust(WIDTH, "-")
-        for line in content.split("\n"):
+        for line in printable(content).split("\n"):
             yield from _wrapped(line, BEGINS, GOES_ON)
     yield "-" * WIDTH
     yield f"{len(messages)} messages; {BEGINS.strip()!r} begins a line, {GOES_ON.strip()!r} goes on"

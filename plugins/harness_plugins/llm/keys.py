@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.errors import CommandError
-from harness_plugins.llm.secrets import Secret, looks_like_key, setting
+from harness.printable import looks_like_key
+from harness_plugins.llm.secrets import Secret, setting
 
 if TYPE_CHECKING:
     from harness_plugins.llm.settings import LlmSettings

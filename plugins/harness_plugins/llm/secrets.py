@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, ConfigError
+from harness.printable import HIDDEN, looks_like_key, printable
 
-HIDDEN = "[key]"
 SHORTEST = 8
 """Shorter values of the environment do not count as secrets: they may be common words."""
 LONG = 16
@@ -23,7 +23,6 @@ _NO_SECRETS = frozenset({"prompt_cache_key", "eos_token", "bos_token", "pad_toke
 """Request parameters that only sound like secrets."""
 _ADDRESS = re.compile(r"(apibase|baseurl|url|uri|endpoint|proxy|proxies)$")
 _BODY = frozenset({"extrabody", "extraquery"})
-_RUN = re.compile(r"[A-Za-z0-9]{20,}")
 
 
 class Secret:
@@ -58,21 +57,15 @@ class Redactor:
         self._values = sorted(values, key=len, reverse=True)  # a key may begin with another
 
     def __call__(self, text: str) -> str:
-        """The text without keys and control characters, on one line."""
-        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+        """The text without them, on one line, and without what a terminal would act on."""
         for value in self._values:
             text = text.replace(value, HIDDEN)
-        return text
+        return printable(" ".join(text.split()))
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable or parameter of this name holds a secret."""
     return name.lower() not in _NO_SECRETS and bool(_SECRET_NAME.search(_letters(name)))
-
-
-def looks_like_key(text: str) -> bool:
-    """Whether a text has 20 letters and digits in a row, with letters and at least 3 digits."""
-    return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
 
 
 def shown(text: str) -> str:
