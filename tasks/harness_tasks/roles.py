@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.data import Kind
 from harness.errors import DataError
+from harness.files.user_file import TEXT_NAMES
 from harness_tasks.declaration import Columns, HubSource
 from harness_tasks.formats import Headers, RawTable
 
@@ -20,12 +21,7 @@ _LABELS = frozenset(
     {"label", "labels", "class", "classes", "category", "categories", "sentiment", "target"}
     | {"targets", "gold", "gt", "truth", "annotation", "annotations", "answer", "tag", "tags", "y"}
 )
-_TEXTS = frozenset(
-    {"text", "texts", "title", "headline", "subject", "sentence", "sentences", "review", "body"}
-    | {"content", "description", "summary", "abstract", "message", "comment", "question"}
-    | {"document", "tokens", "words"}
-)
-"""Words in the names that others give to columns of labels and of texts."""
+"""Words in the names that others give to columns of labels."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -61,7 +57,10 @@ class Schema:
             known |= {*roles.example, roles.label}
         if self.hub is not None and self.hub.label_text:
             known.add(self.hub.label_text)
-        return Headers(frozenset(known), self.names.names)
+        enough = {one for roles in _candidates(self) for one in roles.example}
+        return Headers(
+            frozenset(known), frozenset(enough), frozenset(self.classes), self.names.names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _note_left_out(
             continue
         if words & _LABELS or first[column] in schema.classes:
             like[column] = "labels"
-        elif words & _TEXTS:
+        elif words & TEXT_NAMES:
             like[column] = "texts"
     if like:
         rest = listed(f"{column} ({what}?)" for column, what in like.items())
@@ -158,7 +157,7 @@ def _note_left_out(
 
 def looks_like_header(cells: Sequence[str], schema: Schema) -> bool:
     """Whether a first row has a name that is usual for a column."""
-    known = {name.casefold() for name in schema.headers.known} | _LABELS | _TEXTS
+    known = {name.casefold() for name in schema.headers.known} | _LABELS | TEXT_NAMES
     return any(cell.strip().casefold() in known for cell in cells)
 
 
