@@ -21,7 +21,7 @@ class _Record(BaseModel):
 
 
 class SelectionResult(_Record):
-    """How good a selection is, measured against gold labels that it never saw.
+    """How good a selection is, measured against gold labels that it never saw, where there are any.
 
     Attributes:
         trusted: number of trusted examples.
@@ -61,9 +61,16 @@ class StageResult(_Record):
         n: examples of the pool.
         abstained: how many of them have no label after this stage.
         annotated: examples that the annotator was asked for in this stage (0 for students).
-        transductive: score of the pool's labels after this stage.
-        inductive: score on the test set; None in the transductive setting, or where the
-            annotator has nothing to say on it.
+        transductive: score of the pool's labels after this stage, on the examples with gold;
+            None if there are none.
+        inductive: score on the test set; None in the transductive setting, without gold, or
+            where the annotator has nothing to say on it.
+        answered: share of the pool with a label after this stage.
+        confidence: mean confidence in these labels; None where none is known.
+        agreement: share of the answered examples on which annotator and student agree
+            (student stages).
+        noise: share of the annotator's labels that are wrong as the student estimates it: one
+            minus the mean probability that it gives them (student stages).
         validation: score on the validation set, where one was asked for.
         inductive_without_leaked: score on the test rows whose text (``near_key``) does not
             occur in the run's pool; None unless asked for (``without_leaked``), or where
@@ -82,10 +89,14 @@ class StageResult(_Record):
     n: int
     abstained: int
     annotated: int
-    transductive: Score
+    transductive: Score | None
     inductive: Score | None
     validation: Score | None = None
     inductive_without_leaked: Score | None = None
+    answered: float | None = None
+    confidence: float | None = None
+    agreement: float | None = None
+    noise: float | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0
@@ -98,6 +109,7 @@ class RunResult(_Record):
     """A finished run: ``result.json``.
 
     Attributes:
+        labels: names of the task's labels, in their order; empty in runs of earlier versions.
         leaked: test rows that the scores without leaked rows leave out; None unless asked
             for, or without a test set.
     """
@@ -114,6 +126,7 @@ class RunResult(_Record):
     cost_usd: float
     stages: Sequence[StageResult] = Field(min_length=1)
     leaked: int | None = None
+    labels: Sequence[str] = ()
 
     model_config = ConfigDict(
         frozen=True,

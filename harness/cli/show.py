@@ -150,6 +150,7 @@ def print_runs(out: Path, plugins: Plugins) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from harness.cli.screen.tables import percent_of
     from harness.record.listing import list_runs
     from harness.record.provenance import outdated
 
@@ -163,14 +164,13 @@ def print_runs(out: Path, plugins: Plugins) -> None:
         picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
     for run in runs:
         last = run.result.stages[-1] if run.result else None
-        test = last.inductive if last else None
         picture.add_row(
             Text(f"{run.path.parent.name}/{run.path.name}"),
             run.state + (", other code" if run.result and outdated(run.result, plugins) else ""),
             str(run.stages),
             last.stage if last else "–",
-            f"{100 * last.transductive.score:.1f}" if last else "–",
-            f"{100 * test.score:.1f}" if test else "–",
+            percent_of(last and last.transductive),
+            percent_of(last and last.inductive),
         )
     console().print(picture)
     for run in runs:

@@ -102,7 +102,7 @@ def _about(result: RunResult, card: TaskCard) -> Iterator[str]:
         "**Supervised: gold labels had a part in these labels. The scores say nothing about "
         "learning without human labels.**"
         if result.supervised
-        else "No human label had a part in training; gold labels serve the scores below only."
+        else "No human label had a part in training; gold labels, if any, serve scores only."
     )
 
 
@@ -121,10 +121,21 @@ def _scores(result: RunResult, card: TaskCard) -> Iterator[str]:
         "test set without texts of the pool": last.inductive_without_leaked,
         "validation set": last.validation,
     }
+    known = {name: score for name, score in found.items() if score is not None}
+    if not known:
+        yield "No gold labels, so no scores: how good it is, is not known."
+        return
     yield from (f"| {METRICS[card.metric]}, % | {last.stage} |", "|---|---|")
-    for name, score in found.items():
-        if score is not None:
-            yield f"| {name} | {100 * score.score:.1f} |"
+    for name, score in known.items():
+        yield f"| {name}{_of_some(score)} | {100 * score.score:.1f} |"
+
+
+def _of_some(score: Score) -> str:
+    """How many rows a score is of, with its interval, where only some have gold."""
+    if score.interval is None:
+        return ""
+    low, high = (100 * bound for bound in score.interval)
+    return f"; of the {score.n} of them with gold, 95 % interval {low:.1f} to {high:.1f}"
 
 
 def _origin(result: RunResult) -> Iterator[str]:

@@ -108,6 +108,7 @@ def _separated(path: Path, named: str | None) -> _Opened:
     headers = Headers(frozenset(), frozenset(guess))
     cells = next(read_cells(path, headers), (1, []))[1]
     columns = [cell.strip() for cell in cells]
+    headers = Headers(frozenset(), frozenset(columns))
     notes = []
     if not _is_header(columns, named):
         if len(columns) > 1:

@@ -14,17 +14,18 @@ from harness.errors import CommandError, nearest
 from harness.results import RunResult, StageResult
 
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
-    "transductive": lambda stage: stage.transductive.score,
-    "inductive": lambda stage: None if stage.inductive is None else stage.inductive.score,
-    "validation": lambda stage: None if stage.validation is None else stage.validation.score,
+    "transductive": lambda stage: stage.transductive and stage.transductive.score,
+    "inductive": lambda stage: stage.inductive and stage.inductive.score,
+    "validation": lambda stage: stage.validation and stage.validation.score,
     "inductive_without_leaked": lambda stage: (
-        None if stage.inductive_without_leaked is None else stage.inductive_without_leaked.score
+        stage.inductive_without_leaked and stage.inductive_without_leaked.score
     ),
-    "answered": lambda stage: stage.transductive.answered,
-    "random_label": lambda stage: stage.transductive.random_label,
-    "trusted_precision": lambda stage: (
-        None if stage.selection is None else stage.selection.trusted_precision
-    ),
+    "answered": lambda stage: stage.transductive and stage.transductive.answered,
+    "random_label": lambda stage: stage.transductive and stage.transductive.random_label,
+    "trusted_precision": lambda stage: stage.selection and stage.selection.trusted_precision,
+    "agreement": lambda stage: stage.agreement,
+    "confidence": lambda stage: stage.confidence,
+    "noise": lambda stage: stage.noise,
     "cost_usd": lambda stage: stage.cost_usd,
     "seconds": lambda stage: stage.seconds,
 }

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
 
 from harness.audit.duplicates import leaked
-from harness.data import Annotations, BoolArray, Gold, IntArray, Selection, TaskCard, take_units
+from harness.data import (
+    Annotations,
+    BoolArray,
+    FloatArray,
+    Gold,
+    IntArray,
+    Selection,
+    StudentView,
+    TaskCard,
+    take_units,
+)
 from harness.metrics import Score, right_examples, score
 from harness.record import layout
 from harness.results import SelectionResult, Spending, StageResult
 from harness.run.annotating import Annotated
-from harness.run.feedback import Feedback
+from harness.run.feedback import Feedback, evidence
 from harness.run.splits import Splits
 from harness.run.training import Trained
+from harness.stats.intervals import score_interval
+from harness.stats.outcomes import Outcomes, mention_counts
 
 
 class _Scores(TypedDict):
     """The scores of a ``StageResult``, by the names of its fields."""
 
-    transductive: Score
+    transductive: Score | None
     inductive: Score | None
     validation: Score | None
     inductive_without_leaked: Score | None
@@ -67,12 +80,18 @@ class Scorer:
             abstained=int((~train.answered).sum()),
             annotated=annotated.asked,
             **self._scores(train.labels, {k: said.labels for k, said in annotated.beside.items()}),
+            answered=float(train.answered.mean()),
+            confidence=_mean(train.confidence[train.answered]),
             **_paid(_spending(annotated)),
             seconds=annotated.seconds,
         )
 
-    def student_stage(self, round_: int, trained: Trained, feedback: Feedback) -> StageResult:
+    def student_stage(
+        self, round_: int, annotations: Annotations, trained: Trained, feedback: Feedback
+    ) -> StageResult:
         """What is reported of a student's stage, with the selection that follows it."""
+        seen = evidence(annotations, trained.views["train"], self._task)
+        answered = annotations.answered
         labels = {name: view.predictions for name, view in trained.views.items()}
         return StageResult(
             stage=layout.student_stage(round_),
@@ -82,16 +101,21 @@ class Scorer:
             abstained=0,
             annotated=0,
             **self._scores(labels["train"], labels),
+            answered=1.0,
+            confidence=_mean(seen.student_confidence),
+            agreement=_mean(seen.agrees[answered]),
+            noise=1 - float(np.exp(-_unit_losses(trained.views["train"], annotations)).mean()),
             selection=self._selection(feedback.selection, feedback.annotations),
             **_paid(trained.spending),
             seconds=trained.seconds,
         )
 
     def _selection(self, selection: Selection, believed: Annotations) -> SelectionResult:
-        right = right_examples(believed.labels, self._splits.train.gold)
+        gold = self._splits.train.gold
+        right, known = right_examples(believed.labels, gold), gold.known
 
         def share(rows: IntArray) -> float | None:
-            return float(right[rows].mean()) if len(rows) else None
+            return _mean(right[rows][known[rows]])
 
         return SelectionResult(
             trusted=len(selection.trusted),
@@ -105,7 +129,7 @@ class Scorer:
     def _scores(self, train: IntArray, beside: Mapping[str, IntArray]) -> _Scores:
         """Score class indices, int ``[units]``, of the pool and of other splits by name.
 
-        A split without labels (or that the run does not have) has no score.
+        A split without labels, or without gold, or that the run does not have has no score.
         """
         found = {
             name: self._score(beside[name], split.gold)
@@ -127,8 +151,37 @@ class Scorer:
             return None
         return self._score(take_units(labels, gold.offsets, kept)[0], gold.take(kept))
 
-    def _score(self, labels: IntArray, gold: Gold) -> Score:
-        return score(labels, gold, self._task)
+    def _score(self, labels: IntArray, gold: Gold) -> Score | None:
+        known = gold.known
+        if known.all():
+            return score(labels, gold, self._task)
+        rows = np.flatnonzero(known)
+        if len(rows) == 0:
+            return None
+        labels, gold = take_units(labels, gold.offsets, rows)[0], gold.take(rows)
+        found = score(labels, gold, self._task)
+        return replace(found, n=len(rows), interval=_interval(labels, gold, self._task))
+
+
+def _interval(labels: IntArray, gold: Gold, task: TaskCard) -> tuple[float, float]:
+    """95 % interval of a score, over the examples."""
+    if task.metric == "accuracy":
+        outcomes = Outcomes.of_examples(right_examples(labels, gold))
+    else:
+        outcomes = Outcomes.of_mentions(mention_counts(labels, gold.labels, gold.offsets))
+    found = score_interval(outcomes)
+    return found.low, found.high
+
+
+def _mean(values: FloatArray | BoolArray) -> float | None:
+    """The mean of the values that are known; None if there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _unit_losses(view: StudentView, annotations: Annotations) -> FloatArray:
+    losses = view.losses(annotations)
+    return losses[~np.isnan(losses)]
 
 
 def _spending(annotated: Annotated) -> dict[str, Spending]:

@@ -72,12 +72,14 @@ class Roles:
         label: of the label, or of the tags.
         source: who named them: the task (``declared``), nobody (``own``), or ``hub``.
         left_out: the other columns of the table.
+        unlabelled: the table has no column of labels, nor one that looks like it.
     """
 
     example: tuple[str, ...]
     label: str
     source: Literal["declared", "own", "hub"]
     left_out: tuple[str, ...] = ()
+    unlabelled: bool = False
 
 
 def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False) -> Roles:
@@ -91,6 +93,29 @@ def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False
             left_out = tuple(name for name in found if name not in used)
             return Roles(roles.example, roles.label, roles.source, left_out)
     return candidates[0]
+
+
+def unlabelled_roles(first: Mapping[str, object], schema: Schema) -> Roles | None:
+    """The columns of a table without labels; None if it has a column that is, or looks like, one.
+
+    Args:
+        first: its first row.
+        schema: of the task.
+    """
+    candidates = _candidates(schema)
+    if schema.names.label or schema.names.tags or {one.label for one in candidates} & set(first):
+        return None
+    for roles in candidates:
+        if set(roles.example) <= set(first):
+            rest = tuple(name for name in first if name not in roles.example)
+            if any(_like_labels(name, first[name], schema) for name in rest):
+                return None
+            return Roles(roles.example, roles.label, roles.source, rest, unlabelled=True)
+    return None
+
+
+def _like_labels(column: str, value: object, schema: Schema) -> bool:
+    return bool(set(_WORD.findall(column.casefold())) & _LABELS) or value in schema.classes
 
 
 def missing_column(name: str, found: Iterable[str], where: str) -> DataError:
@@ -142,7 +167,7 @@ def _note_left_out(
         words = set(_WORD.findall(column.casefold()))
         if column in known:
             continue
-        if words & _LABELS or first[column] in schema.classes:
+        if _like_labels(column, first[column], schema):
             like[column] = "labels"
         elif words & TEXT_NAMES:
             like[column] = "texts"

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from harness.data import ABSTAINED
 from harness.errors import DataError
 from harness_tasks.checking import checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
@@ -151,10 +152,13 @@ def _note_other_split(
 def _note_absent(source: str, rows: Rows, schema: Schema, notes: list[str]) -> None:
     """Say which classes have no example: perhaps one file of several is missing.
 
-    In token tasks a tag ``I-`` that does not occur says nothing.
+    In token tasks a tag ``I-`` that does not occur says nothing; nor does a pool without gold.
     """
+    labels = rows.gold.labels[rows.gold.labels != ABSTAINED]
+    if not len(labels):
+        return
     of_tokens = schema.kind == "token"
-    counts = np.bincount(rows.gold.labels, minlength=len(schema.classes))
+    counts = np.bincount(labels, minlength=len(schema.classes))
     named = zip(schema.classes, counts.tolist(), strict=True)
     missing = [name for name, count in named if not count]
     absent = [name for name in missing if not (of_tokens and name.startswith("I-"))]
