@@ -320,9 +320,8 @@ def _mentions(pool: Pool, gold: Gold) -> Iterator[str]:
     """Every mention as written, tokens joined by one space."""
     for tokens, (begin, end) in zip(pool.tokens, pairwise(gold.offsets.tolist()), strict=True):
         tags = gold.labels[begin:end]
-        for start in np.flatnonzero(
-            (tags > OUTSIDE) & (tags % 2 == 1)
-        ).tolist():  # class 2k + 1 is B- of type k
+        begins = (tags > OUTSIDE) & (tags % 2 == 1)  # class 2k + 1 is B- of type k
+        for start in np.flatnonzero(begins).tolist():
             inside = tags[start + 1 :] == tags[start] + 1
             length = len(inside) if inside.all() else int(inside.argmin())
             yield " ".join(tokens[start : start + 1 + length])

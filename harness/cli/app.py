@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import audit, export, inspect, plan, run, runs, table
+from harness.cli import audit, export, inspect, label, plan, run, runs, table
 from harness.cli.session import load_plugins, take_plugins, third_party
 from harness.errors import SIGNALS, HarnessError, interrupt
 from harness.plugin_manager import installed
@@ -43,7 +43,7 @@ def build_app(*, plugins: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (run, plan, inspect, runs, table, export, audit):
+    for command in (run, plan, label, inspect, runs, table, export, audit):
         command.add_to(app)
     for registered in app.registered_commands:
         registered.epilog = EPILOG_PLUGINS

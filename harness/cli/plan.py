@@ -49,12 +49,13 @@ def plan(
     screen = console()
     asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
     title = f"{parts.task.card.name}: {asked}, about, at most"
-    screen.print(_picture(title, steps))
-    for line in _remarks(steps, config.budget_usd):
+    screen.print(picture(title, steps))
+    for line in remarks(steps, config.budget_usd):
         say(line)
 
 
-def _picture(title: str, steps: Sequence[PlannedStep]) -> Table:
+def picture(title: str, steps: Sequence[PlannedStep]) -> Table:
+    """The steps of a plan, and all together."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -89,7 +90,8 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def _remarks(steps: Sequence[PlannedStep], budget: float | None) -> list[str]:
+def remarks(steps: Sequence[PlannedStep], budget: float | None) -> list[str]:
+    """What to say of the price."""
     from harness.run.planning import total
 
     cost = total(steps).cost_usd

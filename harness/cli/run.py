@@ -46,7 +46,7 @@ def _do(options: RunOptions, *, fresh: bool, quiet: bool) -> tuple[RunResult, Pa
     config, plugins, parts, splits = options.prepare()
     name = run_id(config, parts)
     path = layout.run_folder(options.out, parts.task.card.name, name)
-    with RunFolder.held(path, fresh=fresh) as folder, _watching(name, quiet=quiet) as watcher:
+    with RunFolder.held(path, fresh=fresh) as folder, watching(name, quiet=quiet) as watcher:
         result = run_loop(
             parts,
             config,
@@ -60,7 +60,7 @@ def _do(options: RunOptions, *, fresh: bool, quiet: bool) -> tuple[RunResult, Pa
     return result, path
 
 
-def _watching(name: str, *, quiet: bool) -> Any:
+def watching(name: str, *, quiet: bool) -> Any:
     """A picture of the progress on a terminal; elsewhere nothing."""
     from contextlib import nullcontext
 

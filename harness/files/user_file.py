@@ -61,19 +61,28 @@ def read_rows(path: Path, text_column: str | None = None) -> UserFile:
         CommandError: if the column is not there, or it is not clear which one is meant.
         DataError: naming file and row; also later, while the rows are read.
     """
-    opener = _OPENERS.get(path.suffix.lower())
-    if opener is None:
-        known = ", ".join(_OPENERS)
-        raise CommandError(f"{path}: no known format; a file ends in one of {known}")
-    if not path.is_file():
-        raise CommandError(f"{path}: no such file")
-    columns, rows, notes = opener(path, text_column)
+    columns, rows, notes = _opened(path, text_column)
     if not columns:
         raise DataError(f"{path}: holds no rows; fill it")
     text = _text_column(path, columns, text_column)
     if len(columns) > 1 and text_column is None:
         notes = [*notes, f"{path}: the texts are read from column {text!r}"]
     return UserFile(path, tuple(columns), text, rows, tuple(notes))
+
+
+def columns_of(path: Path) -> Sequence[str]:
+    """The columns of a file; errors as of ``read_rows``."""
+    return _opened(path, None)[0]
+
+
+def _opened(path: Path, named: str | None) -> _Opened:
+    opener = _OPENERS.get(path.suffix.lower())
+    if opener is None:
+        known = ", ".join(_OPENERS)
+        raise CommandError(f"{path}: no known format; a file ends in one of {known}")
+    if not path.is_file():
+        raise CommandError(f"{path}: no such file")
+    return opener(path, named)
 
 
 def _text_column(path: Path, columns: Sequence[str], named: str | None) -> str:

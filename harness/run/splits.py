@@ -186,9 +186,7 @@ def _gold_notes(gold: Gold, card: TaskCard) -> list[str]:
         return ["the pool has no gold labels: there are no scores of it"]
     found = []
     if not known.all():
-        found = [
-            f"{int(known.sum())} of {len(gold)} rows of the pool have gold: scores are of these"
-        ]
+        found = [f"{int(known.sum())} of {len(gold)} rows of the pool have gold; scores are theirs"]
     classes = np.unique(gold.labels[gold.labels != ABSTAINED])
     if len(classes) == 1:
         name = card.classes[int(classes[0])]
