@@ -16,8 +16,11 @@ CATEGORIES = {
 }
 OPENINGS = ("Hello,", "Hi team,", "URGENT!!", "Good morning;", "Dear support,", "hey 👋")
 MIDDLES = (
-    "about my {0}: the {1} again", 'the word was "{0}", and then the {1}',
-    "{0}; {1}; what now?", "my {0}\nand also the {1}", "please look at the {0} 🙏, also {1}",
+    "about my {0}: the {1} again",
+    'the word was "{0}", and then the {1}',
+    "{0}; {1}; what now?",
+    "my {0}\nand also the {1}",
+    "please look at the {0} 🙏, also {1}",
 )
 ENDINGS = ("Regards, Kim", "thx", "— sent from my phone", "order 48{0:04d}", "😀", "")
 
@@ -40,7 +43,7 @@ def messages(seed: int = 5, count: int = 300) -> list[dict[str, str]]:
             {
                 "id": f"T-{90000 - 7 * number}",
                 "date": (date(2026, 1, 1) + timedelta(days=number)).isoformat(),
-                "customer": f"Smith; {number}" if number % 9 else "O'Brien, \"Bo\"",
+                "customer": f"Smith; {number}" if number % 9 else 'O\'Brien, "Bo"',
                 "message": text,
                 "category": category,
             }
