@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-
     from harness.label.labelling import Labelled
     from harness.label.request import Prepared
     from harness.plugin_manager import Plugins
@@ -74,6 +73,9 @@ def label(
         Path | None, typer.Option(metavar="DIR", help="Folder for the student's model.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Pay what the plan says, unasked.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, forgetting what is recorded.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a file with rows that cannot be used.")
     ] = False,
@@ -99,7 +101,7 @@ def label(
     from harness.label.review import read_review, write_review
 
     _check_output(output, file, review)
-    options = {
+    options: dict[str, Any] = {
         "annotator.spec": annotator,
         "student.spec": student,
         "budget_usd": budget_usd,
@@ -108,10 +110,16 @@ def label(
         "student.save": True if model else None,
     }
     named = _names(labels, types, task, describe or [])
-    kind = "token" if types else "sequence"
-    columns = _pairs(column or [], "--column")
     request = Request(
-        *(file, named, kind, task, columns, options, tuple(set_ or ()), strict, out or RUNS)
+        file,
+        named,
+        "token" if types else "sequence",
+        task,
+        columns=_pairs(column or [], "--column"),
+        options=options,
+        settings=tuple(set_ or ()),
+        strict=strict,
+        out=out or RUNS,
     )
     plugins = load_plugins()
     prepared = prepare(request, plugins)
@@ -121,8 +129,8 @@ def label(
     if review is not None and prepared.parts.task.card.kind == "token":
         _refuse("--review: for labels of whole texts only, not for entities")
     person = read_review(review, prepared.texts, names) if review else None
-    _confirm(prepared, yes=yes)
-    run = _run(prepared, plugins)
+    _confirm(prepared, yes=yes, fresh=fresh)
+    run = _run(prepared, plugins, fresh=fresh)
     gold, checked = (person.gold, person.checked) if person else ({}, ())
     found = labelled(run, prepared.parts.task, prepared.texts, gold, checked)
     write_rows(output, found.rows())
@@ -200,14 +208,14 @@ def _pairs(given: list[str], option: str) -> dict[str, str]:
     return found
 
 
-def _confirm(prepared: Prepared, *, yes: bool) -> None:
+def _confirm(prepared: Prepared, *, yes: bool, fresh: bool) -> None:
     """Show the plan, and wait for a yes where something is to be sent."""
     import sys
 
     from harness.cli.plan import picture, remarks
     from harness.cli.session import console
 
-    steps = prepared.steps()
+    steps = prepared.steps(fresh=fresh)
     if not steps:
         return
     screen = console(stderr=True)
@@ -222,12 +230,12 @@ def _confirm(prepared: Prepared, *, yes: bool) -> None:
     typer.confirm("Go on?", abort=True, err=True)
 
 
-def _run(prepared: Prepared, plugins: Plugins) -> FinishedRun:
+def _run(prepared: Prepared, plugins: Plugins, *, fresh: bool) -> FinishedRun:
     from harness.cli.run import watching
     from harness.label.request import run_of
 
     with watching(prepared.name, quiet=False) as watcher:
-        return run_of(prepared, plugins, watcher)
+        return run_of(prepared, plugins, watcher, fresh=fresh)
 
 
 def _write_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:

@@ -169,8 +169,8 @@ def print_runs(out: Path, plugins: Plugins) -> None:
             run.state + (", other code" if run.result and outdated(run.result, plugins) else ""),
             str(run.stages),
             last.stage if last else "–",
-            percent_of(last and last.transductive),
-            percent_of(last and last.inductive),
+            percent_of(last.transductive if last else None),
+            percent_of(last.inductive if last else None),
         )
     console().print(picture)
     for run in runs:

@@ -135,7 +135,7 @@ def _sheet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _kept(sheet: Any, value: Any) -> Any:
     """A cell; text stays text, also where it begins as a formula does."""
-    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 
     if isinstance(value, list | dict):
         value = json.dumps(plain(value), ensure_ascii=False)

@@ -200,7 +200,7 @@ def spreadsheets() -> Any:
         CommandError: if it is not installed.
     """
     try:
-        import openpyxl
+        import openpyxl  # type: ignore[import-untyped]
     except ImportError:
         raise CommandError(
             "a .xlsx file needs openpyxl: pip install 'freeal-harness[xlsx]'; or save it as .csv"

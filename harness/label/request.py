@@ -73,9 +73,12 @@ class Prepared:
         """The run's folder."""
         return layout.run_folder(self.out, self.parts.task.card.name, self.name)
 
-    def steps(self) -> list[PlannedStep]:
-        """What would be sent to a language model; nothing where the run is finished."""
-        if (self.folder / layout.RESULT).exists():
+    def steps(self, *, fresh: bool = False) -> list[PlannedStep]:
+        """What would be sent to a language model; nothing where the run is finished.
+
+        ``fresh``: it begins anew.
+        """
+        if not fresh and (self.folder / layout.RESULT).exists():
             return []
         return plan(self.parts, self.config, self.splits)
 
@@ -98,9 +101,11 @@ def prepare(request: Request, plugins: Plugins) -> Prepared:
     return Prepared(texts, config, parts, splits_of(config, parts.task), request.out)
 
 
-def run_of(prepared: Prepared, plugins: Plugins, watcher: Watcher) -> FinishedRun:
-    """Do the run, or what is left of it."""
-    with RunFolder.held(prepared.folder) as folder:
+def run_of(
+    prepared: Prepared, plugins: Plugins, watcher: Watcher, *, fresh: bool = False
+) -> FinishedRun:
+    """Do the run, or what is left of it; ``fresh``: all of it."""
+    with RunFolder.held(prepared.folder, fresh=fresh) as folder:
         run_loop(
             prepared.parts,
             prepared.config,
