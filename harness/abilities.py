@@ -1,7 +1,7 @@
-"""What a part may offer besides its role. All of it is optional, and asked for here alone.
+"""What a part may offer in addition to its role. All of it is optional.
 
-Each function below names one attribute or method that a part may have, says what it does
-there, and gives what holds for a part without it. A part needs no base class for any.
+Each function below looks up one attribute or method of a part, says what it means, and
+returns a default for a part without it. A part needs no base class for any.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Messages: TypeAlias = Sequence[Sequence[tuple[str, str]]]
 
 
 def describe(part: object) -> Mapping[str, object]:
-    """``describe()``: with which settings it really works, for the run's provenance."""
+    """``describe()``: the settings with which it works, for the run's provenance."""
     return _call(part, "describe", default={})
 
 
@@ -34,12 +34,7 @@ def fingerprint(part: object) -> str | None:
     return _own(part, "fingerprint", None)
 
 
-# --- annotators and augmenters whose answers come from a service -------------------------
-
-
-def asks_service(part: object) -> bool:
-    """Whether it has ``open(account)``."""
-    return hasattr(part, "open")
+# --- annotators and augmenters that ask a service -------------------------
 
 
 def opened(part: object, account: Account) -> AbstractContextManager[None]:
@@ -54,7 +49,7 @@ def opened(part: object, account: Account) -> AbstractContextManager[None]:
 
 
 def estimate(annotator: object, pool: Pool, shots: int) -> Estimate | None:
-    """``estimate(pool, shots)``: to annotate with so many demonstrations for each example.
+    """``estimate(pool, shots)``: of annotating with this number of demonstrations per example.
 
     None: it asks no language model.
     """
@@ -62,12 +57,12 @@ def estimate(annotator: object, pool: Pool, shots: int) -> Estimate | None:
 
 
 def estimate_writing(annotator: object, pool: Pool) -> Estimate | None:
-    """``estimate_writing(pool)``: to write the demonstrations of stage R1."""
+    """``estimate_writing(pool)``: of writing the demonstrations of stage R1."""
     return _call(annotator, "estimate_writing", pool, default=None)
 
 
 def estimate_variants(augmenter: object, pool: Pool) -> Estimate | None:
-    """``estimate_variants(pool)``: to make a variant of each example."""
+    """``estimate_variants(pool)``: of making a variant of each example."""
     return _call(augmenter, "estimate_variants", pool, default=None)
 
 
@@ -87,15 +82,15 @@ def writer(annotator: object) -> Callable[[Pool, int, Progress], Written] | None
 def messages(annotator: object) -> Callable[[Pool, Demonstrations | None], Messages] | None:
     """``messages(pool, demonstrations)``: the (role, content) sent for each example.
 
-    None: it does not ask in words.
+    None: it sends no messages.
     """
     return _own(annotator, "messages", None)
 
 
 def from_gold(annotator: object) -> bool:
-    """``from_gold``: it repeats answers that were made with gold labels; else False.
+    """``from_gold``: its answers depend on gold labels, such as a recording of a supervised run.
 
-    A recording of a supervised run makes a supervised run.
+    The run is then supervised, too. Without it: False.
     """
     return _own(annotator, "from_gold", False)
 
@@ -124,7 +119,7 @@ def exporter(fitted: object) -> Callable[[Path], None] | None:
 
 
 def reads_labels(augmenter: object) -> bool:
-    """``reads_labels``: its variants depend on the labels, so they are made anew each round."""
+    """``reads_labels``: its variants depend on the labels, so each round makes new ones."""
     return _own(augmenter, "reads_labels", False)
 
 
@@ -132,7 +127,7 @@ def reads_labels(augmenter: object) -> bool:
 
 
 def notes(task: object) -> Sequence[str]:
-    """``notes``: of what was loaded so far, one line each: conversions, unexpected sizes."""
+    """``notes``: on what was loaded so far, one line each: conversions, unexpected sizes."""
     return _own(task, "notes", ())
 
 
@@ -142,12 +137,12 @@ def origin(task: object) -> Mapping[str, object]:
 
 
 def at_hand(task: object) -> bool:
-    """``at_hand``: whether the data can be loaded without the network; else taken to be so."""
+    """``at_hand``: whether the data can be loaded without the network. Without it: True."""
     return _own(task, "at_hand", True)
 
 
 def declared(task: object) -> Mapping[str, Any]:
-    """``declared()``: all of a declaration in a file, for ``harness show task``."""
+    """``declared()``: the content of a task file, for ``harness show task``."""
     return _call(task, "declared", default={})
 
 

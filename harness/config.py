@@ -1,4 +1,4 @@
-"""The configuration of a run: one frozen model, the same keys as TOML, ``--set`` and options."""
+"""The configuration of a run: one model, its keys in TOML, ``--set`` and options."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SerializeAsAny,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
 from harness.errors import ConfigError, nearest
 
@@ -31,25 +24,25 @@ class _Frozen(BaseModel):
 
 
 class PartConfig(_Frozen):
-    """A table of the configuration that names a part; what else it holds are the part's own keys.
+    """A table of the configuration that names a part; its other keys are the part's own.
 
-    Read from a file or the command line, those keys are as they were written. ``with_keys`` holds
-    them to the model that the part registered: then each is there, with its type and its default.
+    They are as the user wrote them until ``with_keys`` checks them by the model that the part
+    registered; then all of them are there, with type and default.
     """
 
     model_config = ConfigDict(extra="allow")
-    manners: ClassVar[frozenset[str]] = frozenset()
-    """Keys that do not belong to a run's identity."""
+    not_identifying: ClassVar[frozenset[str]] = frozenset()
+    """Keys that make no other run."""
 
     spec: str | None = None
 
     def keys(self, model: type[Keys]) -> Keys:
-        """The part's own keys, those that were set marked as such (``model_fields_set``)."""
+        """The part's own keys; ``model_fields_set`` names those that the user set."""
         given = self.model_dump(exclude_unset=True)
         return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
 
     def unset(self, key: str) -> bool:
-        """Whether nobody set a key of the part."""
+        """Whether the user left a key of the part at its default."""
         return key != "spec" and key not in self.model_fields_set
 
 
@@ -61,7 +54,7 @@ class AnnotatorConfig(PartConfig):
 
 
 class DemonstrationsConfig(_Frozen):
-    """What the annotator is shown."""
+    """What to show the annotator."""
 
     generated: bool = True
     """Start with generated demonstrations (stage R1); false: zero-shot (stage R0)."""
@@ -74,15 +67,15 @@ class DemonstrationsConfig(_Frozen):
 class StudentConfig(PartConfig):
     """Who learns from the labels, and the student's own keys."""
 
-    manners: ClassVar[frozenset[str]] = frozenset({"save"})
+    not_identifying: ClassVar[frozenset[str]] = frozenset({"save"})
 
     spec: str | None = None
     """Student spec; unset: the default student."""
     augmenter: str | None = None
     """Augmenter spec: variants of the texts to train on, for students that use them."""
     save: bool = False
-    """Keep the last round's model in the run folder (student/), for harness export; a run that
-    is finished trains it once more."""
+    """Keep the last round's model in the run folder (student/), for harness export; a finished
+    run trains it once more."""
 
 
 class SelectorConfig(_Frozen):
@@ -106,13 +99,13 @@ class Config(_Frozen):
     rounds: int = Field(default=2, ge=1, strict=True)
     """Rounds of annotate, train, select."""
     seed: int = Field(default=0, ge=0, strict=True)
-    """Seed of everything that is drawn."""
+    """Seed of all random draws."""
     setting: Literal["inductive", "transductive"] = "inductive"
-    """Inductive: the test set is labelled and scored, too. Transductive: the pool alone."""
+    """Inductive: also label and score the test set. Transductive: the pool alone."""
     limit: int | None = Field(default=None, ge=1, strict=True)
-    """At most so many examples of each split, drawn by the seed."""
+    """Greatest number of examples of each split, drawn by the seed."""
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Most that the run may pay; it stops in time and can go on with a higher one."""
+    """Most that the run may pay; it stops before, and can go on with a higher budget."""
     validation: float = Field(default=0.0, ge=0, le=0.5, allow_inf_nan=False)
     """Above 0: also score on validation: the task's own split, or this share held out of train."""
     without_leaked: bool = False
@@ -136,7 +129,7 @@ def load_config(
     """Put a configuration together: defaults, then the file, then ``--set``, then options.
 
     Args:
-        file: a TOML file with keys of ``Config``.
+        file: TOML.
         settings: ``dotted.key=value``; the value is TOML, or else plain text.
         options: dotted keys from command-line options; None values are left out.
         part_keys: dotted keys that parts take, to suggest in place of an unknown one.
@@ -145,7 +138,7 @@ def load_config(
         ConfigError: naming the key, and the file if it came from there.
     """
     values = {} if file is None else _read_toml(file)
-    files = {} if file is None else dict.fromkeys(_flat(values), f"{file}: ")
+    files = {} if file is None else dict.fromkeys(dict(flat(values)), f"{file}: ")
     _validate(values, f"{file}: ", part_keys)
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -163,17 +156,10 @@ def load_config(
 def with_keys(
     config: Config, role: Role, name: str, model: type[BaseModel] | None, others: Sequence[str] = ()
 ) -> Config:
-    """The configuration with a part's own keys held to the model that it registered.
+    """The configuration with a part's own keys checked by the model that it registered.
 
-    Args:
-        config: with those keys as they were written, or held to another model before.
-        role: the table.
-        name: of the part.
-        model: None: the part takes no key.
-        others: dotted keys that other parts take.
-
-    Raises:
-        ConfigError: naming the key, and the file if it came from there.
+    ``model`` None: the part takes no key; ``others`` are the dotted keys that other parts take,
+    for the error message.
     """
     section: PartConfig = getattr(config, role)
     joined = _joined(role, model)
@@ -199,31 +185,34 @@ def _joined(role: Role, model: type[BaseModel] | None) -> type[PartConfig]:
 
     class Joined(*bases):  # type: ignore[misc]
         model_config = ConfigDict(extra="forbid", frozen=True)
-        manners: ClassVar[frozenset[str]] = core.manners | getattr(model, "manners", frozenset())
+        not_identifying: ClassVar[frozenset[str]] = core.not_identifying | getattr(
+            model, "not_identifying", frozenset()
+        )
 
     return Joined
 
 
 def identifying(config: Config) -> dict[str, Any]:
-    """The configuration as JSON values, without what says how answers are fetched and paid for.
+    """The configuration as JSON values, without keys that make no other run.
 
-    A run goes on under another budget, pace or key, and its student can be kept afterwards.
+    The same run goes on under another budget, rate or API key, and can keep its student later.
     """
-    manners = {"annotator": set(config.annotator.manners), "student": set(config.student.manners)}
-    return config.model_dump(mode="json", exclude={"budget_usd": True, **manners})
+    roles = ("annotator", "student")
+    excluded = {role: set(getattr(config, role).not_identifying) for role in roles}
+    return config.model_dump(mode="json", exclude={"budget_usd": True, **excluded})
 
 
 def config_hash(config: Config, *identities: str) -> str:
-    """Eight hexadecimal digits: of what the configuration decides, and of what it reads."""
+    """Eight hexadecimal digits of the configuration and of the identities of what it reads."""
     text = json.dumps(identifying(config), sort_keys=True)
     return hashlib.sha256("\n".join([text, *identities]).encode()).hexdigest()[:8]
 
 
 def to_toml(config: Config) -> str:
-    """The configuration as TOML; keys that are unset become comments.
+    """The configuration as TOML; unset keys become comments.
 
-    So do the keys of parts that nobody set, with their defaults: written as values they
-    would overrule a preset's when the file is read back.
+    So do a part's own keys at their defaults: as values they would override a preset's when the
+    file is read back.
     """
     tables = [name for name in Config.model_fields if isinstance(getattr(config, name), BaseModel)]
     lines = [_line(config, name) for name in Config.model_fields if name not in tables]
@@ -268,11 +257,12 @@ def _toml_value(text: str) -> Any:
         return text
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys with their values, tables included, each before its keys."""
     for key, value in values.items():
-        yield prefix + key
+        yield prefix + key, value
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
 
 
 def _put(values: dict[str, Any], key: str, value: Any, source: str) -> str:
@@ -290,7 +280,8 @@ def _validate(values: Mapping[str, Any], source: str, part_keys: Sequence[str]) 
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        _, message = _explained(error, [], [*_all_keys(), *part_keys], "harness show config")
+        core = [key for key, value in flat(Config().model_dump()) if not isinstance(value, dict)]
+        _, message = _explained(error, [], [*core, *part_keys], "harness show config")
         raise ConfigError(source + message) from None
 
 
@@ -307,8 +298,8 @@ def _explained(
         return key, f"{key!r} is a table of keys; set one of them, such as {one!r}"
     # Of a union, what each branch would have taken.
     about = [one for one in error.errors() if _known_key([*table, *one["loc"]], known) == key]
-    said = dict.fromkeys(one["msg"][:1].lower() + one["msg"][1:] for one in about)
-    return key, f"key {key!r} = {first['input']!r}: {', or '.join(said)}"
+    texts = dict.fromkeys(one["msg"][:1].lower() + one["msg"][1:] for one in about)
+    return key, f"key {key!r} = {first['input']!r}: {', or '.join(texts)}"
 
 
 def _known_key(location: Sequence[int | str], known: Sequence[str]) -> str:
@@ -316,15 +307,3 @@ def _known_key(location: Sequence[int | str], known: Sequence[str]) -> str:
     parts = [str(part) for part in location]
     keys = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     return next((key for key in keys if key in known), keys[0])
-
-
-def _all_keys() -> list[str]:
-    """The core's keys."""
-    keys = []
-    for name, info in Config.model_fields.items():
-        inner = info.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += [f"{name}.{key}" for key in inner.model_fields]
-        else:
-            keys.append(name)
-    return keys

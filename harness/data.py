@@ -39,11 +39,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What an LLM annotator is told about a task.
+    """What an LLM annotator sends about a task.
 
     Attributes:
         system: the system message.
-        question: asked after each text.
+        question: follows each text.
         answer: the format of the answer.
         shots: demonstrations per example that the task recommends.
     """
@@ -55,11 +55,11 @@ class Prompt:
 
 
 class Column(Sequence[T], ABC):
-    """A sequence that reads its rows when asked for: a pool of them need not fit in memory."""
+    """A sequence that reads its rows on demand, so a pool of them need not fit in memory."""
 
     @abstractmethod
     def take(self, rows: IntArray) -> Column[T]:
-        """The given rows, in the given order, none of them read yet."""
+        """The given rows, in the given order, still unread."""
 
     def lengths(self) -> IntArray:
         """int64 ``[n]``: the length of each item."""
@@ -67,7 +67,7 @@ class Column(Sequence[T], ABC):
 
 
 class _Joined(Column[str]):
-    """Sentences as texts, joined when asked for."""
+    """Sentences as texts, joined on demand."""
 
     def __init__(self, sentences: Column[tuple[str, ...]]) -> None:
         self._sentences = sentences
@@ -95,8 +95,8 @@ class Pool:
         kind: ``sequence`` or ``token``.
         split: ``train``, ``validation``, ``test`` or ``generated``.
         ids: a stable name for each example (``identity.example_ids``).
-        examples: texts (sequence task) or tuples of tokens (token task). Where these and
-            the ids are a ``Column``, they stay where they are until they are asked for.
+        examples: texts (sequence task) or tuples of tokens (token task). Like the ids they
+            may be a ``Column``, which reads its rows on demand.
     """
 
     kind: Kind
@@ -111,13 +111,19 @@ class Pool:
         if isinstance(self.examples, list):
             object.__setattr__(self, "examples", tuple(self.examples))
         if self.kind == "token":
-            lengths = _lengths(self.examples)
+            sentences: Any = self.examples
+            lengths = (
+                sentences.lengths()
+                if isinstance(sentences, Column)
+                else np.asarray([len(tokens) for tokens in sentences], dtype=np.int64)
+            )
             if not lengths.all():
                 raise ValueError("a sentence has no tokens")
             offsets = offsets_of(lengths)
         else:
             offsets = np.arange(len(self.ids) + 1, dtype=np.int64)
-        object.__setattr__(self, "offsets", _frozen(offsets))
+        offsets.setflags(write=False)
+        object.__setattr__(self, "offsets", offsets)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -134,11 +140,7 @@ class Pool:
 
     @property
     def tokens(self) -> Sequence[tuple[str, ...]]:
-        """The examples as tokens.
-
-        Raises:
-            TypeError: for a sequence task, whose texts have no tokens of their own.
-        """
+        """The examples as tokens; a ``TypeError`` for a sequence task, whose texts have none."""
         if self.kind == "sequence":
             raise TypeError("a sequence pool has texts, not tokens")
         examples: Any = self.examples
@@ -155,10 +157,9 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gold:
-    """The gold labels of a split. Only metrics and supervised annotators see one.
+    """The gold labels of a split, for metrics and supervised annotators only.
 
     Attributes:
-        split: the split it belongs to.
         labels: int32 ``[units]``, class indices; all units of an example without gold are
             ``ABSTAINED``.
         offsets: int64 ``[n + 1]``.
@@ -191,9 +192,13 @@ class Gold:
         return Gold(self.split, labels, offsets)
 
 
+_NUMBERS = ("confidence", "requests", "tokens", "cost_usd")
+_TEXTS = ("reasons", "replies")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotations:
-    """What an annotator said about each example of a pool.
+    """The labels that an annotator gave to the examples of a pool, one row each.
 
     Attributes:
         labels: int32 ``[units]``, class indices; all units of an example that got
@@ -217,10 +222,8 @@ class Annotations:
     cost_usd: FloatArray
 
     def __post_init__(self) -> None:
-        names = ("labels", "offsets", "confidence", "requests", "tokens", "cost_usd")
-        _freeze_arrays(self, *names)
-        columns = (self.confidence, self.reasons, self.replies, self.requests, self.tokens)
-        if any(len(column) != len(self) for column in (*columns, self.cost_usd)):
+        _freeze_arrays(self, "labels", "offsets", *_NUMBERS)
+        if any(len(getattr(self, name)) != len(self) for name in (*_NUMBERS, *_TEXTS)):
             raise ValueError(f"columns of annotations differ from their {len(self)} examples")
         if len(self.labels) != int(self.offsets[-1]):
             raise ValueError(f"{len(self.labels)} labels for {int(self.offsets[-1])} units")
@@ -261,29 +264,20 @@ class Annotations:
     def take(self, indices: IntArray) -> Annotations:
         """The annotations of the given rows, in the given order."""
         labels, offsets = take_units(self.labels, self.offsets, indices)
-        rows = [int(index) for index in indices]
-        return Annotations(
-            labels=labels,
-            offsets=offsets,
-            confidence=self.confidence[indices],
-            reasons=tuple(self.reasons[row] for row in rows),
-            replies=tuple(self.replies[row] for row in rows),
-            requests=self.requests[indices],
-            tokens=self.tokens[indices],
-            cost_usd=self.cost_usd[indices],
-        )
+        columns: dict[str, Any] = {name: getattr(self, name)[indices] for name in _NUMBERS}
+        columns |= {name: _taken(getattr(self, name), indices) for name in _TEXTS}
+        return Annotations(labels=labels, offsets=offsets, **columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demonstrations:
-    """Labelled examples to show an annotator, and which of them to which example.
+    """Labelled examples for an annotator, and which of them to show with which example.
 
     Attributes:
         examples: the demonstrations, ``[d]``.
         labels: int32 ``[units of examples]``, class indices.
-        nearest: int32 ``[m, shots]``, rows of ``examples`` for each of the m examples
-            to annotate, in the order in which to show them; -1 pads. None: the
-            annotator chooses among all.
+        nearest: int32 ``[m, shots]``, for each of the m examples to annotate the rows of
+            ``examples`` to show, in this order; -1 pads. None: the annotator chooses.
         source: ``generated`` (written from the label descriptions) or ``trusted``
             (examples of the pool that the selector chose).
     """
@@ -345,11 +339,11 @@ class StudentView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What a selector decided about a pool, as row indices (int64).
+    """What the selectors decided about a pool, as row indices (int64).
 
     Attributes:
-        trusted: whose label to believe.
-        demonstrations: which trusted examples to show.
+        trusted: examples with a trusted label.
+        demonstrations: trusted examples to show.
         requested: what to annotate next, in order.
     """
 
@@ -366,11 +360,8 @@ class TaskCard:
     """What parts may know of a task: everything but its data and its gold labels.
 
     Attributes:
-        name: the task's name.
-        kind: ``sequence`` or ``token``.
-        metric: ``accuracy`` or ``entity_f1``.
-        labels: label set in class order (token tasks: the entity types).
-        prompt: what an LLM annotator is told.
+        labels: in class order (token tasks: the entity types).
+        prompt: for LLM annotators.
         generated: demonstrations written from the label descriptions alone, or None.
         rules: patterns and word lists for the ``rules`` annotator, or None.
         title: one line for people.
@@ -421,11 +412,11 @@ def merge(base: Annotations, rows: IntArray, new: Annotations) -> Annotations:
     target = positions + np.repeat(base.offsets[:-1][rows] - new.offsets[:-1], lengths)
     labels[target] = new.labels
     columns: dict[str, Any] = {"labels": labels}
-    for name in ("confidence", "requests", "tokens", "cost_usd"):
+    for name in _NUMBERS:
         column = getattr(base, name).copy()
         column[rows] = getattr(new, name)
         columns[name] = column
-    for name in ("reasons", "replies"):
+    for name in _TEXTS:
         texts = list(getattr(base, name))
         for row, text in zip(rows, getattr(new, name), strict=True):
             texts[int(row)] = text
@@ -439,19 +430,8 @@ def _taken(values: Sequence[T], rows: IntArray) -> Sequence[T]:
     return tuple(values[row] for row in np.asarray(rows).tolist())
 
 
-def _lengths(sentences: Sequence[Any]) -> IntArray:
-    if isinstance(sentences, Column):
-        return sentences.lengths()
-    return np.asarray([len(tokens) for tokens in sentences], dtype=np.int64)
-
-
-def _frozen(array: IntArray) -> IntArray:
-    array.setflags(write=False)
-    return array
-
-
 def _freeze_arrays(value: object, *names: str) -> None:
-    """Make the named arrays read-only, copying those that somebody else could write."""
+    """Make the named arrays read-only; those that are writable elsewhere are copied."""
     for name in names:
         array = np.asarray(getattr(value, name))
         if array.flags.writeable:

@@ -30,7 +30,7 @@ from collections.abc import Iterable
 
 
 class HarnessError(Exception):
-    """Base of all errors that are answered with one line and an exit code."""
+    """Base of all errors that end the program with one line and an exit code."""
 
     exit_code = 1
 
@@ -106,12 +106,12 @@ SIGNALS = tuple(
 )
 """Signals that end a command in order; Windows has no SIGHUP."""
 REPEAT_SECONDS = 0.2
-"""The same signal again within this time is the same request: ``timeout`` and a terminal that
-closes send theirs twice."""
+"""Within this time a second signal counts as the first one: ``timeout`` and a closing terminal
+send theirs twice."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asks the command to end; what is recorded stays, and the same command goes on.
+    """A signal to end the command; what is recorded stays, and the same command goes on.
 
     Args:
         number: of the signal. The exit code is 128 more.
@@ -134,12 +134,17 @@ def interrupt(number: int, frame: object) -> None:
     raise Interrupted(number)
 
 
+def describe(error: BaseException) -> str:
+    """An unexpected error, with its type, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 LISTED = 12
 """Names that an error lists where none is near."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known names a wrong one may have meant, or list them (the first dozen)."""
+    """Which known names a wrong one may mean, or a list of them (the first dozen)."""
     names = sorted(known)
     if not names:
         return "none is registered"

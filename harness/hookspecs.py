@@ -5,8 +5,8 @@ A plugin is a module (or any object) with functions of these names, marked with
 installed distribution, or named by ``--plugin MODULE`` or ``--plugin FILE.py``. A
 hook may leave out arguments that it does not use.
 
-A plugin that fails in one of these hooks is named on stderr together with its
-distribution; the rest of the program goes on.
+A plugin that fails in one of these hooks is named on stderr together with its distribution; the
+rest of the program goes on.
 """
 
 from __future__ import annotations
@@ -24,34 +24,15 @@ if TYPE_CHECKING:
     from harness.config import Config
     from harness.results import RunResult, StageResult
 
-__all__ = [
-    "HOOKS",
-    "Register",
-    "RegisterService",
-    "harness_register_annotators",
-    "harness_register_augmenters",
-    "harness_register_checks",
-    "harness_register_commands",
-    "harness_register_selectors",
-    "harness_register_services",
-    "harness_register_students",
-    "harness_register_table_formats",
-    "harness_register_tasks",
-    "harness_round_finished",
-    "harness_run_failed",
-    "harness_run_finished",
-    "harness_run_started",
-]
-
 hookspec = pluggy.HookspecMarker("harness")
 
 
 class Register(Protocol):
     """What a registration hook calls, once for each part it offers.
 
-    What cannot be used is refused at once, and the plugin named in a warning: a name that is
-    taken or that no spec can write, an unknown kind of task, a factory that does not take one
-    argument, a model that is none.
+    A part that cannot be used is refused at once, with a warning that names the plugin: its name
+    is taken or cannot stand in a spec, the kind of task is unknown, the factory does not take one
+    argument, ``config`` is no pydantic model.
     """
 
     def __call__(
@@ -69,21 +50,21 @@ class Register(Protocol):
 
         Args:
             name: what users write; letters, digits, ``-``, ``_``, ``.`` and ``+``.
-            factory: called with one request when the part is used, never before. Do
-                heavy imports inside it.
+            factory: takes one request, and is called only when the part is used. Do heavy
+                imports inside it.
             summary: one line for ``harness list``.
             kinds: kinds of task that it serves, of ``sequence`` and ``token``.
             config: of an annotator or a student: its own configuration keys, a pydantic model
                 in which each key has a default and a docstring (``use_attribute_docstrings``).
-                ``annotator.KEY`` or ``student.KEY`` of a run are held to it, the factory's
-                request has them as ``request.config``, and ``harness show KIND NAME`` lists
-                them. The class variable ``manners`` names those that say only how answers are
-                fetched, paid for or computed, and so make no other run.
-            default: the part is taken where a run names none (the first one registered so). Of
+                It checks ``annotator.KEY`` or ``student.KEY`` of a run; the factory finds an
+                instance in ``request.config``, and ``harness show KIND NAME`` lists the keys.
+                The class variable ``not_identifying`` names keys that change only how answers
+                are fetched, paid for or computed: they do not make another run.
+            default: a run that names no such part takes this one (the first registered so). Of
                 annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
                 its task's.
-            reads: the ending of files that the part reads; a spec that ends so needs no name
-                (``--task my.toml``).
+            reads: the suffix of files that the part reads; a spec with that suffix needs no
+                name (``--task my.toml``).
         """
 
 
@@ -95,8 +76,8 @@ class RegisterService(Protocol):
 
         Args:
             service: a value with a ``name``, which specs write before the model's name, and a
-                one-line ``summary``, such as ``harness_plugins.llm.service.Service``. It
-                imports nothing heavy before it is asked.
+                one-line ``summary``, such as ``harness_plugins.llm.service.Service``. Heavy
+                imports wait for the first request.
         """
 
 
@@ -104,9 +85,8 @@ class RegisterService(Protocol):
 def harness_register_commands(app: typer.Typer) -> None:
     """Add commands to the command line.
 
-    Runs once at every start of ``harness``, before the command line is read, so it
-    must be fast. Each plugin adds to the same ``app``; built-in commands cannot be
-    replaced.
+    Runs at every start of ``harness``, before the command line is read, so it must be fast.
+    The commands of all plugins are put together; a name that is taken is refused.
     """
 
 
@@ -114,8 +94,8 @@ def harness_register_commands(app: typer.Typer) -> None:
 def harness_register_tasks(register: Register) -> None:
     """Offer tasks.
 
-    Runs when a command first needs the names of tasks. ``factory(TaskRequest)``
-    returns a ``protocols.Task``. All plugins' tasks are put together.
+    Runs when a command first needs the names of tasks. ``factory(TaskRequest)`` returns a
+    ``protocols.Task``. The tasks of all plugins are put together.
     """
 
 
@@ -123,9 +103,8 @@ def harness_register_tasks(register: Register) -> None:
 def harness_register_services(register: RegisterService) -> None:
     """Offer services: language models that annotators and augmenters ask.
 
-    Runs before annotators or augmenters are offered, and for ``harness list services``. All
-    plugins' services are put together; each of them becomes an annotator ``NAME:MODEL`` and a
-    model for ``paraphrase:NAME:MODEL``, with no further registration.
+    Runs before annotators or augmenters register. Each service becomes an annotator
+    ``NAME:MODEL`` and a model for ``paraphrase:NAME:MODEL``, with no further registration.
     """
 
 
@@ -133,9 +112,9 @@ def harness_register_services(register: RegisterService) -> None:
 def harness_register_annotators(register: Register, services: Mapping[str, Any]) -> None:
     """Offer annotators.
 
-    Runs when a command first needs the names of annotators. ``services`` are those that were
-    registered, by name. ``factory(AnnotatorRequest)`` returns a ``protocols.Annotator`` or a
-    ``protocols.SupervisedAnnotator``. All plugins' annotators are put together.
+    Runs when a command first needs the names of annotators, with all registered ``services`` by
+    name. ``factory(AnnotatorRequest)`` returns a ``protocols.AnyAnnotator``. The annotators of all
+    plugins are put together.
     """
 
 
@@ -143,20 +122,19 @@ def harness_register_annotators(register: Register, services: Mapping[str, Any])
 def harness_register_students(register: Register) -> None:
     """Offer students.
 
-    Runs when a command first needs the names of students. ``factory(StudentRequest)``
-    returns a ``protocols.Student``. All plugins' students are put together.
+    Runs when a command first needs the names of students. ``factory(StudentRequest)`` returns a
+    ``protocols.Student``. The students of all plugins are put together.
     """
 
 
 @hookspec
 def harness_register_selectors(register: Register) -> None:
-    """Offer selectors, one name a role and presets.
+    """Offer selectors, one name a role, and presets.
 
     Runs when a command first needs the names of selectors. The name says the role:
-    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a factory that takes a
-    ``SelectorRequest`` and returns a ``TrustSelector``, ``DemonstrationSelector`` or
-    ``QuerySelector``; the factory of ``preset/NAME`` returns a ``SelectorPreset``.
-    All plugins' selectors are put together.
+    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a ``factory(SelectorRequest)``
+    that returns a ``TrustSelector``, ``DemonstrationSelector`` or ``QuerySelector``; the factory
+    of ``preset/NAME`` returns a ``SelectorPreset``. Those of all plugins are put together.
     """
 
 
@@ -164,10 +142,9 @@ def harness_register_selectors(register: Register) -> None:
 def harness_register_augmenters(register: Register, services: Mapping[str, Any]) -> None:
     """Offer augmenters.
 
-    Runs when a command first needs the names of augmenters. ``services`` are those that were
-    registered, by name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one
-    that reads labels says so (``abilities.reads_labels``). All plugins' augmenters are put
-    together.
+    Runs when a command first needs the names of augmenters, with all registered ``services`` by
+    name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one that reads labels
+    has ``abilities.reads_labels``. The augmenters of all plugins are put together.
     """
 
 
@@ -175,19 +152,18 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Any])
 def harness_register_table_formats(register: Register) -> None:
     """Offer formats for ``harness table --format``.
 
-    Runs when a table is printed. ``factory(table)`` takes a ``tables.Table`` and
-    returns the text. All plugins' formats are put together.
+    Runs when a table is printed. ``factory(table)`` takes a ``report.tables.Table`` and returns
+    the text. The formats of all plugins are put together.
     """
 
 
 @hookspec
 def harness_register_checks(register: Register) -> None:
-    """Offer checks of an installation for ``harness doctor``.
+    """Offer checks of an installation, for ``harness doctor``.
 
-    Runs when ``harness doctor`` does. ``factory(progress)`` takes a
-    ``protocols.Progress``, tries out what the plugin needs and returns one line that says
-    what was found; it raises an exception whose message says what is wrong and what to do.
-    All plugins' checks run, after those of the core; one that fails stops no other.
+    Runs when ``harness doctor`` does. ``factory(progress)`` takes a ``protocols.Progress``, tries
+    what the plugin needs and returns one line with what it found, or raises an exception that
+    says what is wrong and what to do. The checks of all plugins run, after those of the core.
     """
 
 
@@ -202,7 +178,7 @@ def harness_run_started(config: Config, folder: Path) -> None:
 
 @hookspec
 def harness_round_finished(round: int, stages: Sequence[StageResult]) -> None:
-    """Observe that a round (0 first) was annotated, trained and selected.
+    """Observe that a round (the first is 0) is complete: annotated, trained, selected.
 
     ``stages`` are the stages of that round, annotator first. Runs for a resumed
     round, too. Nothing is returned; an exception stops nothing.
@@ -226,4 +202,4 @@ def harness_run_failed(error: BaseException, folder: Path) -> None:
     """
 
 
-HOOKS = tuple(name for name in __all__ if name.startswith("harness_"))
+HOOKS = tuple(name for name in globals() if name.startswith("harness_"))

@@ -1,4 +1,4 @@
-"""Names for examples that tell nothing but which text they are; hashes of values."""
+"""Names of examples, which reveal nothing but the text; hashes of values."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def text_key(text: str) -> str:
 def example_ids(split: str, texts: Sequence[str]) -> tuple[str, ...]:
     """``split:key`` for each text, ``split:key.2`` where it occurs for the second time.
 
-    Not the line of the file: some data sets are sorted by class, and a part could read
-    the label off the line.
+    Not the line of the file: some data sets are sorted by class, so the line could reveal
+    the label.
     """
     seen: Counter[str] = Counter()
     ids = []
@@ -46,8 +46,7 @@ def occurrence(id_: str) -> int:
 def digest(*values: object) -> str:
     """SHA-256 of values in their order: plain ones, arrays, sequences, dataclasses of these.
 
-    Pools, annotations and views are hashed by their content, without what they cost; nothing
-    of a large one is copied.
+    The cost fields of a value do not count (``PAID``). Large values are not copied.
     """
     found = hashlib.sha256()
     for value in values:
@@ -57,7 +56,7 @@ def digest(*values: object) -> str:
 
 
 def _pieces(value: Any) -> Iterator[Any]:
-    """Bytes, or arrays, that stand for a value; each says where it ends."""
+    """Bytes or arrays that stand for a value; each includes its length."""
     if isinstance(value, np.ndarray):
         yield _json([str(value.dtype), value.shape])
         yield np.ascontiguousarray(value)

@@ -1,8 +1,8 @@
 """Scores of labels against gold: accuracy, and strict IOB2 entity micro-F1.
 
-Abstentions count as wrong (``score``) and, apart, as the paper counts them: among
-the answered examples only (``answered``), and as the expected value of a label
-drawn at random (``random_label``; FreeAL, section 4).
+Abstentions count as wrong (``score``). Two more figures count them as the paper does: the
+score of the answered examples alone (``answered``), and the expected score with a random
+label for each abstention (``random_label``; FreeAL, section 4).
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.data import (
-    ABSTAINED,
-    OUTSIDE,
-    BoolArray,
-    Gold,
-    IntArray,
-    TaskCard,
-)
+from harness.data import ABSTAINED, OUTSIDE, BoolArray, Gold, IntArray, TaskCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +36,6 @@ class Score:
         random_label: expected accuracy if each abstention were a label drawn uniformly;
             None in token tasks, where no such convention exists.
         per_label: by label or entity type, abstentions wrong.
-        n: examples with gold, where only some have any; None: all have.
-        interval: 95 % confidence interval of ``score`` over those n; None: all have gold.
     """
 
     score: float
@@ -58,8 +49,7 @@ class Score:
 def score(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
     """Score labels (int ``[units]``, ``ABSTAINED`` where there is none) against gold.
 
-    Raises:
-        ValueError: if the two differ in length, are empty, or an example has no gold.
+    A ``ValueError`` if the two differ in length, are empty, or an example has no gold.
     """
     if len(labels) != len(gold.labels):
         raise ValueError(f"{len(labels)} labels for {len(gold.labels)} gold labels")
@@ -94,12 +84,12 @@ def _accuracy(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
     )
 
 
-def _label_score(said: BoolArray, true: BoolArray) -> LabelScore:
-    hits, n_said, n_true = int((said & true).sum()), int(said.sum()), int(true.sum())
+def _label_score(predicted: BoolArray, true: BoolArray) -> LabelScore:
+    hits, n_predicted, n_true = int((predicted & true).sum()), int(predicted.sum()), int(true.sum())
     return LabelScore(
-        precision=hits / n_said if n_said else 0.0,
+        precision=hits / n_predicted if n_predicted else 0.0,
         recall=hits / n_true if n_true else 0.0,
-        f1=2 * hits / (n_said + n_true) if n_said + n_true else 0.0,
+        f1=2 * hits / (n_predicted + n_true) if n_predicted + n_true else 0.0,
         support=n_true,
     )
 
@@ -107,15 +97,15 @@ def _label_score(said: BoolArray, true: BoolArray) -> LabelScore:
 def _entity_f1(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
     answered_rows = np.flatnonzero(labels[gold.offsets[:-1]] != ABSTAINED)
     # A sentence without an answer names no entity: each of its gold entities is missed.
-    said = _tags(np.where(labels == ABSTAINED, OUTSIDE, labels), gold.offsets, task)
+    predicted = _tags(np.where(labels == ABSTAINED, OUTSIDE, labels), gold.offsets, task)
     true = _tags(gold.labels, gold.offsets, task)
-    overall, per_label = _seqeval(true, said, task)
+    overall, per_label = _seqeval(true, predicted, task)
     answered = None
     if len(answered_rows) == len(gold):
         answered = overall
     elif len(answered_rows):
         rows = [int(row) for row in answered_rows]
-        answered, _ = _seqeval([true[r] for r in rows], [said[r] for r in rows], task)
+        answered, _ = _seqeval([true[r] for r in rows], [predicted[r] for r in rows], task)
     return Score(score=overall, answered=answered, random_label=None, per_label=per_label)
 
 
@@ -125,17 +115,17 @@ def _tags(labels: IntArray, offsets: IntArray, task: TaskCard) -> list[list[str]
 
 
 def _seqeval(
-    true: Sequence[Sequence[str]], said: Sequence[Sequence[str]], task: TaskCard
+    true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], task: TaskCard
 ) -> tuple[float, dict[str, LabelScore]]:
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2, Entities
 
     # Strict and with a scheme: without one, seqeval silently falls back to its lenient mode.
     # Each side is parsed once: that takes most of the time.
-    parsed = {"entities_true": Entities(true, IOB2), "entities_pred": Entities(said, IOB2)}
+    parsed = {"entities_true": Entities(true, IOB2), "entities_pred": Entities(predicted, IOB2)}
     arguments = {"scheme": IOB2, "zero_division": 0, **parsed}
     precision, recall, f1, support = precision_recall_fscore_support(
-        true, said, average=None, **arguments
+        true, predicted, average=None, **arguments
     )
     # The rows of the answer are the types of *valid* mentions, in alphabetical order.
     found = set().union(*(side.unique_tags for side in parsed.values()))
@@ -145,6 +135,6 @@ def _seqeval(
     }
     if not found:
         return 0.0, {label.name: LabelScore(0.0, 0.0, 0.0, 0) for label in task.labels}
-    *_, micro, _ = precision_recall_fscore_support(true, said, average="micro", **arguments)
+    *_, micro, _ = precision_recall_fscore_support(true, predicted, average="micro", **arguments)
     none = LabelScore(0.0, 0.0, 0.0, 0)
     return float(micro), {label.name: by_name.get(label.name, none) for label in task.labels}

@@ -1,15 +1,15 @@
-"""What a run tells those who watch it."""
+"""Those who watch a run, and what they learn of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.results import StageResult
 
 
-class Watcher(Protocol):
-    """Watches a run."""
+class Watcher:
+    """Watches a run. This one ignores everything; others override what they show."""
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """A stage begins an activity (``annotating train``, ``training``, ...)."""
@@ -22,19 +22,3 @@ class Watcher(Protocol):
 
     def noted(self, message: str) -> None:
         """Something the user should know, on one line."""
-
-
-class Silent:
-    """Watches and says nothing."""
-
-    def began(self, stage: str, actor: str, activity: str) -> None:
-        """Say nothing."""
-
-    def advanced(self, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def finished(self, stage: StageResult) -> None:
-        """Say nothing."""
-
-    def noted(self, message: str) -> None:
-        """Say nothing."""

@@ -1,10 +1,10 @@
-"""What each part must be able to do. A plugin needs no base class, only these shapes.
+"""What each part must be able to do. A plugin needs no base class, only these methods.
 
-What a part may offer besides, and how it is asked for, is in ``abilities``.
+What a part may offer in addition is in ``abilities``.
 
 The wall between gold labels and the parts is in the signatures: an ``Annotator``, a
-``Student`` and the selectors are handed pools, annotations and arrays. Only a
-``SupervisedAnnotator`` (``needs_gold = True``) is handed a ``Gold``, and every run
+``Student`` and the selectors receive pools, annotations and arrays. Only a
+``SupervisedAnnotator`` (``needs_gold = True``) receives a ``Gold``, and every run
 with one is marked supervised.
 """
 
@@ -52,12 +52,10 @@ def no_progress(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What a task factory is given.
+    """The argument of a task factory.
 
-    Attributes:
-        spec: as the user wrote it; the argument is a path for ``--task my.toml``.
-        data: the folder of ``--data`` or ``HARNESS_DATA``, or None.
-        declaration_only: the data will not be asked for and may be missing.
+    ``data`` is the folder of ``--data`` or ``HARNESS_DATA``. With ``declaration_only`` nobody will
+    load the data, and it may be missing.
     """
 
     spec: Spec
@@ -96,7 +94,7 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorRequest:
-    """What an annotator factory is given.
+    """The argument of an annotator factory.
 
     ``config`` is an instance of the model that was registered with the factory, with the
     ``annotator`` keys of the run; None where none was. ``demonstrations`` says how many to show
@@ -138,7 +136,7 @@ class SupervisedAnnotator(Protocol):
     def annotate(
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress, gold: Gold
     ) -> Annotations:
-        """Label every example of the pool with the help of its gold labels."""
+        """Label every example of the pool; its gold labels may help."""
 
 
 AnyAnnotator: TypeAlias = Annotator | SupervisedAnnotator
@@ -149,13 +147,13 @@ class Account:
     """Who pays for answers, and how much may be spent.
 
     Attributes:
-        run_id: the run that pays. An answer that it bought before it was interrupted counts
+        run_id: the run that pays. An answer that it bought before an interruption counts
             as its own; one that another run bought is free for it.
-        replies: the SQLite file of every reply ever received, shared by all runs.
-        budget_usd: most that the run may pay, what it has paid already included.
-        note: says one line to the user.
-        record: the record of the run folder that counts what is bought now; "" for none.
-            What one record counts no other counts, also where another process makes it.
+        replies: the SQLite file of all replies ever received, shared by all runs.
+        budget_usd: most that the run may pay, including what it has paid already.
+        note: prints one line for the user.
+        record: the record of the run folder that counts the replies bought now; "" for none.
+            No reply is counted in two records, not even by two processes.
     """
 
     run_id: str
@@ -179,9 +177,8 @@ class Written:
 class Estimate:
     """What a step would send, at most, before anything is sent.
 
-    Attributes:
-        cost_usd: None where the price is not known.
-        seconds: at the limits of pace and concurrency; None where nothing bounds it.
+    ``cost_usd`` is None where the price is not known, ``seconds`` where no limit of rate or
+    concurrency bounds them. ``remark`` is what the user should know of the cost.
     """
 
     requests: int
@@ -189,6 +186,7 @@ class Estimate:
     completion_tokens: int
     cost_usd: float | None
     seconds: float | None
+    remark: str = ""
 
 
 # --- students ------------------------------------------------------------------------
@@ -196,7 +194,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class StudentRequest:
-    """What a student factory is given.
+    """The argument of a student factory.
 
     ``config`` is an instance of the model that was registered with the factory, with the
     ``student`` keys of the run; None where none was. ``augmented``: the run has an augmenter.
@@ -224,10 +222,10 @@ class Student(Protocol):
     def fit(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedStudent:
-        """Train from the same start each time; the same arguments give the same model.
+        """Train from scratch; the same arguments give the same model, also after a kill.
 
-        Also after a kill. An example from which the annotator abstained has no label to
-        learn. Variants are given only to a student that says ``uses_variants``.
+        An example from which the annotator abstained has no label to learn. Only a student
+        with ``uses_variants`` gets variants.
         """
 
     def load(self, folder: Path) -> FittedStudent:
@@ -236,16 +234,16 @@ class Student(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aids:
-    """What a student may use besides a pool and its annotations.
+    """What a student may use in addition to a pool and its annotations.
 
     Attributes:
         variants: one label-preserving variant of each example, in the pool's order and
             with its ids and (token tasks) its offsets; None without an augmenter.
-        checkpoints: an existing folder of this round for what a killed training goes on
-            from, safetensors and JSON. The student finds there what an earlier process
-            left, perhaps half written, and uses it only where it fits the arguments. It is
-            removed once the student's view is recorded. None: keep nothing.
-        note: says one line to the user.
+        checkpoints: an existing folder of this round from which a killed training goes on,
+            safetensors and JSON. It may hold what an earlier process left, perhaps half
+            written; the student uses that only where it fits the arguments. The loop removes
+            the folder once the student's view is recorded. None: keep nothing.
+        note: prints one line for the user.
     """
 
     variants: Pool | None = None
@@ -285,17 +283,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class SelectorRequest:
-    """What a selector factory is given: its spec, and the shots per example."""
+    """The argument of a selector factory: its spec, and the shots per example."""
 
     spec: Spec
     shots: int
 
 
+ROLES = ("trust", "demonstrations", "query")
+"""Of selectors, in the order in which they are called."""
+
+
 class TrustSelector(Protocol):
-    """Decides whose label to believe."""
+    """Decides which labels to trust."""
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
-        """Rows whose label is believed, ascending, int64."""
+        """Rows whose label is trusted, ascending, int64."""
 
 
 class DemonstrationSelector(Protocol):
@@ -314,15 +316,15 @@ class DemonstrationSelector(Protocol):
     ) -> IntArray:
         """Demonstrations for each target, in the order in which they are shown.
 
-        Of a large pool it is called for a part of the targets at a time (65,536), so what
-        one target gets must not depend on the others.
+        The loop calls it for at most 65,536 targets at a time, so the demonstrations of one
+        target must not depend on the others.
 
         Args:
             embeddings: float32 ``[d, width]`` of the demonstrations.
             groups: int32 ``[d]``, their classes.
             targets: float32 ``[m, width]`` of the examples to annotate.
-            own: int64 ``[m]``, the demonstration that a target itself is, or -1;
-                an example must never be its own demonstration.
+            own: int64 ``[m]``, the row of the demonstration that is the target itself, or
+                -1; an example must never be its own demonstration.
             rng: seeded by the run, the round and the split.
 
         Returns:
@@ -351,7 +353,7 @@ class SelectorPreset:
 
 @dataclass(frozen=True, slots=True)
 class AugmenterRequest:
-    """What an augmenter factory is given."""
+    """The argument of an augmenter factory."""
 
     spec: Spec
     task: TaskCard
@@ -365,17 +367,16 @@ class Augmenter(Protocol):
     ) -> Variants:
         """One variant an example, in the same order, with the same ids, none empty.
 
-        An example that has no variant stays as it is. Token tasks: each variant has as many
+        An example without a variant stays as it is. Token tasks: each variant has as many
         tokens as its example, so that a token and its variant have one label. The same
         arguments give the same variants.
 
         Args:
             pool: whose examples are varied.
-            annotations: None, and the augmenter is called once a run; one that says
-                ``reads_labels`` is called each round, with the labels of that round
-                (``ABSTAINED``: there is none to keep).
+            annotations: those of the round, for an augmenter with ``reads_labels``, which the
+                loop calls each round; None for others, which it calls once a run.
             seed: of what it draws.
-            progress: told of the examples that are done.
+            progress: counts examples.
         """
 
 
@@ -391,13 +392,7 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run, assembled.
-
-    Attributes:
-        identities: hashes of the task and of what parts read (``abilities.fingerprint``),
-            by role.
-        code: hashes of the source of each part, by role.
-    """
+    """The parts of one run, assembled; by role hashes of what they read, and of their source."""
 
     task: Task
     annotator: AnyAnnotator

@@ -1,4 +1,4 @@
-"""What a run found, as it stands in ``stages.jsonl`` and ``result.json``."""
+"""The results of a run, as in ``stages.jsonl`` and ``result.json``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import CorruptRunError, NewerRunError
@@ -21,15 +22,10 @@ class _Record(BaseModel):
 
 
 class SelectionResult(_Record):
-    """How good a selection is, measured against gold labels that it never saw, where there are any.
+    """How good a selection is, compared with gold labels, if any, that the selector never saw.
 
-    Attributes:
-        trusted: number of trusted examples.
-        trusted_precision: share of them whose believed label is right; None if none.
-        trusted_coverage: share of the pool that is trusted.
-        demonstrations: number of demonstrations.
-        demonstrations_accuracy: share of them whose label is right; None if none.
-        requested: number of examples to annotate next.
+    Numbers of examples; of those that are trusted or shown the share with a right label (None if
+    there are none); ``trusted_coverage`` is the share of the pool that is trusted.
     """
 
     trusted: int
@@ -43,15 +39,30 @@ class SelectionResult(_Record):
 class Spending(_Record):
     """What was paid for one pool, for writing demonstrations, or for variants.
 
-    Attributes:
-        requests: replies that this run bought (those of other runs are free).
-        tokens: prompt and reply tokens of them.
-        cost_usd: by the prices when they were received.
+    ``requests`` are the replies that this run bought; those of other runs are free. ``cost_usd``
+    is by the prices at the time.
     """
 
     requests: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+
+
+def paid(costs: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a ``StageResult`` about costs, from values by what they were paid for.
+
+    Each has ``requests``, ``tokens`` and ``cost_usd``, numbers or an array of them; None and what
+    was free are left out.
+    """
+    fields = tuple(Spending.model_fields)
+    sums = {
+        name: Spending(**{field: np.sum(getattr(value, field)).item() for field in fields})
+        for name, value in costs.items()
+        if value is not None
+    }
+    spending = {name: one for name, one in sums.items() if one.requests or one.cost_usd}
+    totals = {field: sum(getattr(one, field) for one in spending.values()) for field in fields}
+    return {**totals, "spending": spending}
 
 
 class StageResult(_Record):
@@ -60,26 +71,25 @@ class StageResult(_Record):
     Attributes:
         n: examples of the pool.
         abstained: how many of them have no label after this stage.
-        annotated: examples that the annotator was asked for in this stage (0 for students).
+        annotated: examples that the annotator had to label in this stage (0 for students).
         transductive: score of the pool's labels after this stage, on the examples with gold;
             None if there are none.
         inductive: score on the test set; None in the transductive setting, without gold, or
-            where the annotator has nothing to say on it.
+            where the annotator has no answers for it.
         answered: share of the pool with a label after this stage.
         confidence: mean confidence in these labels; None where none is known.
         agreement: share of the answered examples on which annotator and student agree
             (student stages).
         noise: share of the annotator's labels that are wrong as the student estimates it: one
             minus the mean probability that it gives them (student stages).
-        validation: score on the validation set, where one was asked for.
+        validation: score on the validation set, if ``validation`` is set.
         inductive_without_leaked: score on the test rows whose text (``near_key``) does not
-            occur in the run's pool; None unless asked for (``without_leaked``), or where
-            no such row is left.
-        selection: what the selector made of the student's view (student stages).
+            occur in the run's pool, if ``without_leaked`` is set and there are such rows.
+        selection: of student stages.
         requests, tokens, cost_usd: of this stage, everything together.
-        spending: the same by what it was spent on: a split's name, ``written``
-            (demonstrations) or ``variants`` (by an augmenter, in the student stage that
-            had them made); empty where nothing was paid.
+        spending: the same by what was paid for: a split's name, ``written``
+            (demonstrations) or ``variants`` (in the student stage for which the augmenter
+            made them); empty where nothing was paid.
         seconds: wall-clock time of the actor's work on the pool.
     """
 
@@ -110,9 +120,11 @@ class RunResult(_Record):
 
     Attributes:
         labels: names of the task's labels, in their order; empty in runs of earlier versions.
-        leaked: test rows that the scores without leaked rows leave out; None unless asked
-            for, or without a test set.
+        leaked: test rows that ``inductive_without_leaked`` leaves out; None unless
+            ``without_leaked`` is set and there is a test set.
     """
+
+    model_config = ConfigDict(alias_generator=lambda name: name.rstrip("_"), populate_by_name=True)
 
     schema_: int = SCHEMA
     run_id: str
@@ -128,49 +140,32 @@ class RunResult(_Record):
     leaked: int | None = None
     labels: Sequence[str] = ()
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.rstrip("_"),
-        populate_by_name=True,
-    )
-
     def to_json(self) -> str:
         """The object that ``harness run --json`` prints and ``result.json`` holds."""
         return json.dumps(self.model_dump(mode="json", by_alias=True), ensure_ascii=False)
 
 
 def load_result(file: Path) -> RunResult:
-    """Read a ``result.json``.
-
-    Raises:
-        CorruptRunError: if it is damaged.
-        NewerRunError: if a newer version wrote it.
-    """
+    """Read a ``result.json``; ``CorruptRunError`` if it is damaged, else as ``check_schema``."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CorruptRunError(
-            f"{file}: not a readable result ({error}); run the same command with --fresh"
-        ) from None
-    check_schema(values, file)
-    try:
-        return RunResult.model_validate(values)
+        return RunResult.model_validate(read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorruptRunError(
-            f"{file}: {key}: {first['msg']}; run the same command with --fresh"
-        ) from None
+        problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"not a readable result ({error})"
+    raise CorruptRunError(f"{file}: {problem}; run the same command with --fresh")
+
+
+def read_json(file: Path) -> Any:
+    """The values of a JSON file, after ``check_schema``."""
+    values = json.loads(file.read_text(encoding="utf-8"))
+    check_schema(values, file)
+    return values
 
 
 def check_schema(values: object, file: Path) -> None:
-    """Refuse a file without a schema version, or with a newer one.
-
-    Raises:
-        CorruptRunError: no version.
-        NewerRunError: a newer version.
-    """
+    """``CorruptRunError`` for a file without schema version, ``NewerRunError`` for a newer one."""
     schema = values.get("schema") if isinstance(values, dict) else None
     if not isinstance(schema, int):
         raise CorruptRunError(f"{file}: has no schema version; run the same command with --fresh")

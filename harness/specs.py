@@ -16,13 +16,7 @@ _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_.-]*=)")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed spec.
-
-    Attributes:
-        name: the registered name of the part.
-        argument: what follows the colon, or None.
-        options: the ``key=value`` pairs, as text.
-    """
+    """A parsed spec: a part's name, what follows the colon, and the ``key=value`` pairs."""
 
     name: str
     argument: str | None = None
@@ -33,11 +27,7 @@ class Spec:
         return self.name + (f":{self.argument}" if self.argument is not None else "") + options
 
     def option(self, key: str, default: T, convert: Callable[[str], T]) -> T:
-        """One option, converted.
-
-        Raises:
-            CommandError: if the text cannot be converted.
-        """
+        """One option, converted; a ``CommandError`` if that fails."""
         if key not in self.options:
             return default
         try:
@@ -48,34 +38,23 @@ class Spec:
             ) from None
 
     def no_argument(self) -> None:
-        """Refuse an argument, for parts that take none.
-
-        Raises:
-            CommandError: if there is one.
-        """
+        """Raise a ``CommandError`` if there is an argument, for parts that take none."""
         if self.argument is not None:
             raise CommandError(f"{self}: {self.name} takes no argument after the colon")
 
     def check_options(self, *known: str) -> None:
-        """Refuse options that a part does not have.
-
-        Raises:
-            CommandError: naming the option and the nearest known ones.
-        """
+        """Raise a ``CommandError`` for an option that a part does not have."""
         for key in self.options:
             if key not in known:
-                said = nearest(key, known) if known else f"{self.name} has none"
-                raise CommandError(f"{self}: no option {key!r}; {said}")
+                hint = nearest(key, known) if known else f"{self.name} has none"
+                raise CommandError(f"{self}: no option {key!r}; {hint}")
 
 
 def parse_spec(text: str) -> Spec:
-    """Read a spec.
+    """Read a spec; a ``CommandError`` if it names no part.
 
-    An option begins at a comma that ``key=`` follows, so that an argument (a path,
-    say) may hold commas and equal signs of its own.
-
-    Raises:
-        CommandError: if the text names no part.
+    An option begins at a comma that ``key=`` follows, so an argument (a path, say) may
+    contain other commas and equal signs.
     """
     head, *options = _OPTION.split(text.strip())
     name, colon, argument = head.partition(":")

@@ -54,7 +54,7 @@ def call_process(*arguments: object, cwd: Path) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-FOUND = "harness: note: this run is finished and was not run again; --fresh begins it anew\n"
+FOUND = "harness: note: this run is finished and was not run again; --fresh makes it anew\n"
 
 
 def succeeded(outcome: Outcome) -> str:

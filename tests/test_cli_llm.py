@@ -133,7 +133,9 @@ def test_after_an_interruption_nothing_is_told_as_paid_twice(
 
 
 def test_a_budget_needs_a_price(server: ChatServer, tmp_path: Path) -> None:
-    command = options(server, tmp_path / "runs", "--set", "annotator.model=unheard-of")
+    elsewhere = "annotator.base_url=https://llm.example.org/v1"
+    unheard = ("--set", "annotator.model=unheard-of", "--set", elsewhere)
+    command = options(server, tmp_path / "runs", *unheard)
     assert "annotator.price_input" in message(call(*command, "--budget-usd", "1"), 2)
 
 

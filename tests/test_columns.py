@@ -200,9 +200,9 @@ def test_a_declared_column_that_is_missing_is_named_with_those_that_are_there(
         (
             "train.jsonl",
             '{"text": "a", "label": "up", "label": "down"}',
-            ":1: not a usable JSON object (the key 'label' stands twice",
+            ":1: not a usable JSON object (the key 'label' occurs twice",
         ),
-        ("train.json", '[{"text": "a", "text": "b", "label": "up"}]', "the key 'text' stands tw"),
+        ("train.json", '[{"text": "a", "text": "b", "label": "up"}]', "the key 'text' occurs tw"),
     ],
 )
 def test_a_column_given_twice_is_refused(

@@ -62,7 +62,7 @@ def test_a_lost_file_of_a_finished_run_is_named(
     (run / lost).unlink()
     said = message(call("export", run, *command, "--out", tmp_path), 1)
     assert lost in said
-    assert "unforeseen" not in said
+    assert "unexpected" not in said
     assert not (tmp_path / "a.jsonl").exists()
 
 

@@ -130,7 +130,7 @@ def test_a_card_names_no_folder_of_the_machine() -> None:
     result = recorded_run()
     found = load_result(Path(f"results/runs/demo/{result['run_id']}/result.json"))
     card = model_card(found, DeclaredTask(SHIPPED / "demo.toml").card, "harness run")
-    assert "`replay:recorded.jsonl`" in card and "No human label had a part" in card
+    assert "`replay:recorded.jsonl`" in card and "No human label was used" in card
     assert str(Path.cwd()) not in card
 
 

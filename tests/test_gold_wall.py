@@ -17,7 +17,7 @@ from harness import protocols
 from harness.config import load_config
 from harness.data import Annotations, Demonstrations, Gold, Pool
 from harness.plugin_manager import Plugins
-from harness.progress import Silent
+from harness.progress import Watcher
 from harness.protocols import Progress
 from harness.record.folder import RunFolder
 from harness.run.assembly import assemble, run_id
@@ -103,7 +103,7 @@ def spied_run(tmp_path: Path, annotator: str) -> list[str]:
             run_id=run_id(config, parts),
             replies=folder.path / "replies.sqlite",
             plugins=plugins,
-            watcher=Silent(),
+            watcher=Watcher(),
         )
     return log
 
@@ -185,7 +185,7 @@ def test_an_annotator_that_does_not_declare_it_gets_no_gold(tmp_path: Path) -> N
             run_id="x",
             replies=folder.path / "replies.sqlite",
             plugins=plugins,
-            watcher=Silent(),
+            watcher=Watcher(),
         )
     assert not result.supervised
 

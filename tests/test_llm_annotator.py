@@ -78,7 +78,7 @@ def shown(texts: Sequence[str], labels: Sequence[int], nearest: Any = None) -> D
 
 def test_it_is_all_that_an_llm_annotator_is() -> None:
     asked = annotator(SENTIMENT, by_text({}))
-    assert abilities.asks_service(asked) and abilities.fingerprint(asked)
+    assert hasattr(asked, "open") and abilities.fingerprint(asked)
     assert abilities.writer(asked) and abilities.messages(asked) and abilities.describe(asked)
     assert abilities.estimate(asked, text_pool(["good"]), 0) is not None
     assert asked.needs_gold is False

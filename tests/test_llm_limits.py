@@ -251,7 +251,7 @@ def test_another_runs_replies_cost_nothing(tmp_path: Path) -> None:
 
 
 def test_a_budget_needs_a_price(tmp_path: Path) -> None:
-    settings = settings_for("http://127.0.0.1:9/v1", model="a-model-of-mine")
+    settings = settings_for("https://llm.example.org/v1", model="a-model-of-mine")
     with (
         pytest.raises(CommandError, match=r"annotator\.price_input"),
         engine_for(settings, tmp_path / "r", budget=1.0),

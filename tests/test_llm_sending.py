@@ -121,7 +121,7 @@ def test_odd_answers_are_answers(
 
 def test_tokens_are_counted_where_the_server_does_not(tmp_path: Path) -> None:
     with running(ChatServer(faults=Faults(1.0, ("no-usage",)))) as server:
-        settings = settings_for(server.url)
+        settings = settings_for(server.url, price=(0.5, 1.5))
         (outcome,) = ask(settings, tmp_path / "r", calls_for(settings, 1))
         reply = outcome.reply
         assert reply is not None and reply.estimated

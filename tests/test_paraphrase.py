@@ -93,14 +93,14 @@ def test_a_wrong_spec_is_said_in_one_line(spec: str) -> None:
 def test_a_token_task_is_refused_in_one_line() -> None:
     parsed = parse_spec("paraphrase:openai:m,base_url=http://127.0.0.1:9/v1")
     part = Plugins(third_party=False).part("augmenter", "paraphrase")
-    with pytest.raises(CommandError, match="labels tokens") as caught:
+    with pytest.raises(CommandError, match="tags of tokens") as caught:
         part.factory(AugmenterRequest(parsed, token_card("PER", "LOC")))
     assert "\n" not in str(caught.value)
 
 
 def test_it_is_opened_before_it_is_asked() -> None:
     part = augmenter("paraphrase:openai:m,base_url=http://127.0.0.1:9/v1")
-    with pytest.raises(PartError, match="opened"):
+    with pytest.raises(PartError, match="open it for an account"):
         part.augment(text_pool(TEXTS), None, 0, no_progress)
 
 

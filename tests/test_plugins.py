@@ -18,7 +18,7 @@ from harness import abilities, hookspecs
 from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
-from harness.progress import Silent
+from harness.progress import Watcher
 from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
 from harness.report.tables import make_table
@@ -230,7 +230,7 @@ class Mine:
                 run_id=name,
                 replies=folder.path / "replies.sqlite",
                 plugins=self.plugins,
-                watcher=Silent(),
+                watcher=Watcher(),
             )
 
     def log(self) -> list[str]:
@@ -572,7 +572,7 @@ def test_an_annotator_is_held_to_its_protocol(
             run_id="x",
             replies=folder.path / "replies.sqlite",
             plugins=plugins,
-            watcher=Silent(),
+            watcher=Watcher(),
         )
     assert (tmp_path / "run").exists() == message.startswith("student")
 
@@ -597,7 +597,11 @@ WRONG_PARTS = {
     "config of a task": ("task", "'x', one, config=Keys", "only annotator and student have keys"),
     "key of the core": ("student", "'x', one, config=Core", "the key 'save' is the core's own"),
     "key without default": ("student", "'x', one, config=Bare", "the key 'a' needs a default"),
-    "manners": ("student", "'x', one, config=Rude", "manners names no key of it: b"),
+    "not_identifying": (
+        "student",
+        "'x', one, config=Rude",
+        "not_identifying names no key of it: b",
+    ),
 }
 MODELS = """
 from typing import ClassVar
@@ -606,7 +610,7 @@ class Keys(BaseModel): a: int = 1
 class Core(BaseModel): save: bool = True
 class Bare(BaseModel): a: int
 class Rude(BaseModel):
-    manners: ClassVar[frozenset[str]] = frozenset({"a", "b"})
+    not_identifying: ClassVar[frozenset[str]] = frozenset({"a", "b"})
     a: int = 1
 def one(request): return None
 """
@@ -644,7 +648,7 @@ from harness_plugins.students.tfidf import TfidfStudent
 
 class Keys(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
-    manners: ClassVar[frozenset[str]] = frozenset({"threads"})
+    not_identifying: ClassVar[frozenset[str]] = frozenset({"threads"})
     depth: int = 3
     \"\"\"How deep it goes.\"\"\"
     threads: int = 1
@@ -742,7 +746,9 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
     resumed = harness_in_a_process("run", *quick)
-    assert "begun with other code of student 'packaged'; what is recorded is kept" in resumed.stderr
+    assert "R2: rounds/00/view.safetensors was made from other inputs or by other code" in (
+        resumed.stderr
+    )
     assert harness_in_a_process("run", *quick, "--fresh").stderr == ""
     assert "other code" not in harness_in_a_process("runs").stdout
 

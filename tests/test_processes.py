@@ -20,8 +20,8 @@ from harness.protocols import Aids, no_progress
 from harness_plugins.students.checking import check_used
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training import checkpoints
-from harness_plugins.students.training.trainer import Plan, train_together
-from harness_plugins.students.training.training_data import Begun
+from harness_plugins.students.training.trainer import train_together
+from harness_plugins.students.training.training_data import Plan
 from tests.commands import PROGRAM
 from tests.killing import group_lives, until
 from tests.test_training import EVERYTHING, labels_of, student, texts
@@ -99,10 +99,10 @@ def test_what_a_process_says_when_it_fails_is_one_line(steady: Path) -> None:
     pool = texts(8)
     learner = student(steady, TOGETHER)
     fitted = learner.load(steady)
-    lesson = learner._lesson(fitted, pool, labels_of(pool, classes=5), Aids())
-    plan = Plan(lesson, TOGETHER, fitted.pad, 0, Begun(), None, "")
+    data = learner.training_data(fitted, pool, labels_of(pool, classes=5), Aids())
+    plan = Plan(data, TOGETHER, fitted.pad, seed=0)
     with pytest.raises(PartError, match=r"^training in 2 processes: RuntimeError: .*[Cc]lass.*$"):
-        train_together(fitted.model, learner._making(steady), plan, no_progress)
+        train_together(fitted.model, learner.model_maker(steady), plan, no_progress)
 
 
 def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) -> None:

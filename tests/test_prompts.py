@@ -237,7 +237,7 @@ def test_show_prompt_follows_the_configuration() -> None:
     ("arguments", "code", "said"),
     [
         (("--task", "conll03"), 1, "pass --data DIR"),
-        (("--task", "demo", "--annotator", "embedding"), 2, "asks nobody in words"),
+        (("--task", "demo", "--annotator", "embedding"), 2, "sends no messages"),
         (("--task", "demo", "--annotator", "gpt53"), 2, "did you mean 'gpt35'"),
         (("--task", "demo", "--example", "100000"), 2, "there are 504 examples"),
         (("--task", "trec", "--example", "100001"), 2, "--example 100001: there are"),

@@ -19,7 +19,7 @@ from harness.config import load_config
 from harness.data import Annotations
 from harness.identity import digest
 from harness.plugin_manager import Plugins
-from harness.progress import Silent
+from harness.progress import Watcher
 from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.results import RunResult
@@ -35,7 +35,7 @@ POOL_NEXT, TEST_NEXT = layout.annotations_of(1, "train"), layout.annotations_of(
 FIRST = {POOL, TEST, VIEW, SELECTION}
 
 
-class Notes(Silent):
+class Notes(Watcher):
     """Keeps what the user was told."""
 
     def __init__(self) -> None:

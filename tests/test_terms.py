@@ -10,8 +10,8 @@ from harness.data import FloatArray
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
 from harness_plugins.students.noise.probing import linear_probe
 from harness_plugins.students.noise.transition import estimate_transition
-from harness_plugins.students.noise.weights import confidence_weights
 from harness_plugins.students.training import terms
+from harness_plugins.students.training.training_data import confidence_weights
 
 RNG = np.random.default_rng(3)
 UNITS, CLASSES, WIDTH = 7, 4, 5

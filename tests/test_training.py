@@ -17,14 +17,14 @@ from harness.protocols import Aids, no_progress
 from harness_plugins.students.encoder.heads import Standard, load_classifier
 from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
-from harness_plugins.students.noise.auto_clean import judged
+from harness_plugins.students.noise.auto_clean import resolve_auto
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import checkpoints
 from harness_plugins.students.training.checkpoints import Checkpoints
 from harness_plugins.students.training.epochs import Trainer
-from harness_plugins.students.training.training_data import make_lesson
+from harness_plugins.students.training.training_data import Plan, TrainingData
 from tests.tiny_encoders import WORDS, write_bert, write_roberta
 
 EVERYTHING = Settings(
@@ -82,8 +82,8 @@ def trainer(folder: Path, pool: Pool, said: Annotations, settings: Settings) -> 
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     (pieces,) = make_pieces(pool, fitted.tokenizer, settings.max_length)
-    lesson = make_lesson(pool, said, pieces, pieces, settings)
-    return Trainer(fitted.model, lesson, settings, pad=fitted.pad, seed=0)
+    data = TrainingData.of(pool, said, pieces, pieces, settings)
+    return Trainer(fitted.model, Plan(data, settings, fitted.pad, seed=0))
 
 
 def gradients(one: Trainer) -> list[np.ndarray[Any, Any]]:
@@ -110,7 +110,7 @@ def test_a_batch_without_a_clean_row_has_a_finite_loss(encoders: dict[str, Path]
     one = trainer(encoders["bert"], pool, labels_of(pool), EVERYTHING)
     one.loss.clean = np.zeros(8, dtype=np.bool_)
     rows = np.arange(8)
-    loss = one.loss(rows, one.loss.whole(rows, 5.0, one.rng), one.rng)
+    loss = one.loss(rows, one.loss.totals(rows, 5.0, one.rng), one.rng)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(np.isfinite(own).all() for own in gradients(one))
@@ -129,13 +129,13 @@ def test_abstentions_take_part_in_no_loss(encoders: dict[str, Path], kind: str) 
     rows = np.arange(1, 6)
     without = trainer(encoders["bert"], pool.take(rows), said.take(rows), settings)
     losses = [
-        one.loss(all_rows, one.loss.whole(all_rows, 5.0, one.rng), one.rng).item()
+        one.loss(all_rows, one.loss.totals(all_rows, 5.0, one.rng), one.rng).item()
         for one, all_rows in ((with_it, np.arange(6)), (without, np.arange(5)))
     ]
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
     other = labels.copy()
     other[first] = -1
-    assert with_it.lesson.answered.sum() == len(labels) - (first.stop - first.start)
+    assert with_it.data.answered.sum() == len(labels) - (first.stop - first.start)
 
 
 def test_less_memory_gives_the_same_gradient_in_parts(
@@ -145,7 +145,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
     settings = replace(EVERYTHING, mixup=0.0, batch_size=24)
     rows = np.arange(24)
     whole, parts = (trainer(encoders["bert"], pool, labels_of(pool), settings) for _ in range(2))
-    whole._backward(rows)
+    whole.backward(rows)
     seen: list[int] = []
     features = parts.model.features
 
@@ -156,7 +156,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
         return features(ids, mask, at)
 
     monkeypatch.setattr(parts.model, "features", small)
-    parts._backward(rows)
+    parts.backward(rows)
     assert max(seen) == 48 and sum(size for size in seen if size <= 14) == 48
     for one, other in zip(gradients(whole), gradients(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=5e-3)
@@ -164,7 +164,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
         parts.model, "features", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError())
     )
     with pytest.raises(PartError, match="no memory to train on one text"):
-        parts._backward(rows)
+        parts.backward(rows)
 
 
 def test_a_killed_training_goes_on_at_its_last_epoch(
@@ -263,8 +263,8 @@ def test_confusions_are_corrected_for_with_any_head(encoders: dict[str, Path]) -
     for head in ("cls", "mean"):
         learner = student(encoders["bert"], Settings(epochs=1, transition=True, head=head))
         fitted = learner.load(encoders["bert"])
-        lesson = learner._lesson(fitted, pool, said, Aids())
-        found = learner._begin(fitted, lesson, 0)
+        data = learner.training_data(fitted, pool, said, Aids())
+        found = learner.start_head(fitted, data, 0)
         assert found.wrong is not None and found.transition is not None
         # Lopsided as the labels are.
         assert found.transition[0, 1] > found.transition[1, 0] + 0.1
@@ -333,17 +333,18 @@ def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> No
         (0.02, 5000, "all", 3e-5, 3),
     ],
 )
-def test_labels_that_are_wrong_or_foreseen_are_learnt_carefully(
+def test_wrong_or_predictable_labels_are_learnt_carefully(
     wrong: float | None, labels: int, clean: str, rate: float, epochs: int
 ) -> None:
     settings = settings_of(EncoderKeys(), "sequence", packaged())
-    found = judged(settings, wrong, labels)
+    found, note = resolve_auto(settings, wrong, labels)
+    assert note is not None and f"{rate:g}" in note and ("%" in note) is (wrong is not None)
     assert (found.clean, found.learning_rate) == (clean, rate)
     assert found.epochs_for(labels) == epochs
     chosen = settings_of(EncoderKeys(learning_rate=2e-5), "sequence", packaged())
-    assert judged(chosen, wrong, labels).learning_rate == 2e-5
+    assert resolve_auto(chosen, wrong, labels)[0].learning_rate == 2e-5
     plain = settings_of(EncoderKeys(preset="plain"), "sequence", packaged())
-    assert judged(plain, wrong, labels) == plain
+    assert resolve_auto(plain, wrong, labels) == (plain, None)
 
 
 def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> None:
@@ -355,20 +356,20 @@ def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> 
         settings = Settings(epochs=1, transition=False, clean=clean, head="mean")  # type: ignore[arg-type]
         learner = student(encoders["bert"], settings)
         fitted = learner.load(encoders["bert"])
-        begun = learner._begin(fitted, learner._lesson(fitted, pool, said, Aids()), 0)
-        assert begun.transition is None
+        data = learner.training_data(fitted, pool, said, Aids())
+        assert learner.start_head(fitted, data, 0).transition is None
         heads.append(np.array(fitted.model.classifier.weight.detach().numpy()))
     np.testing.assert_array_equal(*heads)
 
 
-def test_what_was_judged_is_told(encoders: dict[str, Path]) -> None:
+def test_the_choice_of_auto_and_how_to_change_it_are_told(encoders: dict[str, Path]) -> None:
     pool = texts(30)
     notes: list[str] = []
     settings = Settings(epochs=1, clean="auto", head="mean")
     student(encoders["bert"], settings).fit(
         pool, labels_of(pool), 0, no_progress, Aids(note=notes.append)
     )
-    assert [note for note in notes if "student.clean=auto" in note and "at a rate of 3e-05" in note]
+    assert [note for note in notes if "student.clean=" in note and "learning rate 3e-05" in note]
 
 
 @pytest.mark.parametrize("by", ["unit", "example"])
@@ -380,7 +381,7 @@ def test_a_doubted_token_is_never_learnt_and_its_sentence_is(
     labels = np.zeros(int(pool.offsets[-1]), dtype=np.int32)
     labels[pool.offsets[1:-1]] = 1  # of the first sentence the mention was overlooked
     said = Annotations.of(labels, pool.offsets)
-    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=0.0)
+    settings = replace(EVERYTHING, agreement=True, clean_by=by, clean_threshold=0)
     one = trainer(encoders["bert"], pool, said, settings)
     assert not one.clean[0] and one.clean[1:].all()
     one.run(no_progress)
@@ -396,10 +397,10 @@ def test_the_mean_loss_of_a_sentence_is_that_of_the_tokens_that_are_learnt(
     one = trainer(encoders["bert"], pool, labels_of(pool), replace(EVERYTHING, clean_by="example"))
     offsets = pool.offsets
     longest = int(np.diff(offsets).argmax())
-    one.lesson.labels[offsets[longest] + 1 : offsets[longest + 1]] = -1  # but its first token
-    losses = np.where(one.lesson.answered, 0.01, 0).astype(np.float32)
+    one.data.labels[offsets[longest] + 1 : offsets[longest + 1]] = -1  # but its first token
+    losses = np.where(one.data.answered, 0.01, 0).astype(np.float32)
     losses[offsets[longest]] = 5.0
-    clean = one._of_small(losses)
+    clean = one.small_losses(losses)
     assert not clean[offsets[longest] : offsets[longest + 1]].any()
     assert clean[np.r_[: offsets[longest], offsets[longest + 1] : offsets[-1]]].all()
 
@@ -418,7 +419,7 @@ def test_labels_that_are_all_doubted_are_learnt_all_the_same(encoders: dict[str,
     fitted = student(encoders["bert"], EVERYTHING, "token").load(encoders["bert"])
     (pieces,) = make_pieces(pool, fitted.tokenizer, 16)
     for settings in (EVERYTHING, replace(EVERYTHING, agreement=True)):
-        assert make_lesson(pool, said, pieces, pieces, settings).answered.all()
+        assert TrainingData.of(pool, said, pieces, pieces, settings).answered.all()
 
 
 def test_how_many_tokens_are_doubted_is_told(encoders: dict[str, Path]) -> None:
@@ -427,4 +428,4 @@ def test_how_many_tokens_are_doubted_is_told(encoders: dict[str, Path]) -> None:
     notes: list[str] = []
     learner = student(encoders["bert"], replace(EVERYTHING, agreement=True, epochs=1), "token")
     learner.fit(pool, said, 0, no_progress, Aids(note=notes.append))
-    assert any("1 of 4 tokens are not learnt" in one for one in notes)
+    assert any("1 of 4 tokens" in one and "student.agreement" in one for one in notes)

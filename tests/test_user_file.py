@@ -15,15 +15,43 @@ from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
 
 SENTENCES = {
-    "zh": ["我的包裹三天前就应该到了，但是还没有送来。", "我无法登录账户，密码总是错误。", "发票上的金额不对，请退款。"],
+    "zh": [
+        "我的包裹三天前就应该到了，但是还没有送来。",
+        "我无法登录账户，密码总是错误。",
+        "发票上的金额不对，请退款。",
+    ],
     "th": ["พัสดุของฉันยังไม่มาถึงเลย", "ฉันเข้าสู่ระบบไม่ได้ รหัสผ่านผิด", "ใบแจ้งหนี้ไม่ถูกต้อง โปรดคืนเงิน"],
-    "ar": ["لم تصل الشحنة حتى الآن", "لا أستطيع تسجيل الدخول إلى حسابي", "الفاتورة غير صحيحة، أريد استرداد المال"],
-    "tr": ["Kargom hâlâ gelmedi, üç gündür bekliyorum", "Şifremi unuttum, giriş yapamıyorum", "Fatura yanlış; ödeme iadesi istiyorum"],
-    "de": ["Das Paket ist noch nicht da, ich warte täglich", "Mein Paßwort geht nicht; ich möchte mich anmelden", "Die Rechnung über zwölf Euro stimmt nicht, bitte prüfen"],
-    "ru": ["Посылка до сих пор не пришла, жду уже неделю", "Не могу войти в аккаунт; пароль не подходит", "Счёт неверный, верните, пожалуйста, деньги"],
-    "ja": ["荷物がまだ届きません。三日も待っています。", "ログインできません、パスワードが違うそうです", "請求書の金額が間違っています"],
-    "en": ["The parcel is late, and I have waited for days", "I cannot sign in; the password is wrong", "The café charged me twice, please refund £5"],
-}  # fmt: skip
+    "ar": [
+        "لم تصل الشحنة حتى الآن",
+        "لا أستطيع تسجيل الدخول إلى حسابي",
+        "الفاتورة غير صحيحة، أريد استرداد المال",
+    ],
+    "tr": [
+        "Kargom hâlâ gelmedi, üç gündür bekliyorum",
+        "Şifremi unuttum, giriş yapamıyorum",
+        "Fatura yanlış; ödeme iadesi istiyorum",
+    ],
+    "de": [
+        "Das Paket ist noch nicht da, ich warte täglich",
+        "Mein Paßwort geht nicht; ich möchte mich anmelden",
+        "Die Rechnung über zwölf Euro stimmt nicht, bitte prüfen",
+    ],
+    "ru": [
+        "Посылка до сих пор не пришла, жду уже неделю",
+        "Не могу войти в аккаунт; пароль не подходит",
+        "Счёт неверный, верните, пожалуйста, деньги",
+    ],
+    "ja": [
+        "荷物がまだ届きません。三日も待っています。",
+        "ログインできません、パスワードが違うそうです",
+        "請求書の金額が間違っています",
+    ],
+    "en": [
+        "The parcel is late, and I have waited for days",
+        "I cannot sign in; the password is wrong",
+        "The café charged me twice, please refund £5",
+    ],
+}
 UNICODE = ("utf-8", "utf-8-sig", "utf-16")
 NAMED = {"gb18030": "GB18030", "cp1251": "WINDOWS-1251", "latin-1": "WINDOWS-1252"}
 """Encodings without a mark, and what the advice calls them."""

@@ -19,10 +19,10 @@ from harness.testing.answers import answer
 from harness.testing.service import ChatServer, running
 from harness_plugins.llm.batch.batch_files import files_of
 from harness_plugins.llm.batch.vendor_batch import BatchSender
-from harness_plugins.llm.cache import ReplyCache, Spent
-from harness_plugins.llm.calls import Call, Message, Outcome
+from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 from harness_plugins.llm.cost.meter import Meter
-from harness_plugins.llm.cost.prices import price_of
+from harness_plugins.llm.cost.prices import listed_price, price_of
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.services.openai import OPENAI
 from harness_plugins.llm.settings import LlmSettings, Pace
@@ -40,8 +40,8 @@ def calls(url: str, count: int, start: int = 0) -> list[Call]:
 
 
 def settings(url: str, **changes: object) -> LlmSettings:
-    pace = Pace(retries=3, timeout=5.0)
-    return LlmSettings(OPENAI, MODEL, url, url, batch=True, pace=pace, **changes)  # type: ignore[arg-type]
+    plain = {"batch": True, "pace": Pace(retries=3, timeout=5.0), "price": (0.075, 0.3)}
+    return LlmSettings(OPENAI, MODEL, url, url, **{**plain, **changes})  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -103,9 +103,10 @@ def test_half_the_price_is_counted(tmp_path: Path) -> None:
     with served(Batches()) as url:
         (found,) = Desk(url, tmp_path).ask(calls(url, 1))
         assert found.reply is not None
-        whole = price_of(LlmSettings(OPENAI, MODEL, url, url))
-        assert whole is not None
-        assert found.reply.cost_usd == pytest.approx(whole.cost(found.reply) / 2)
+        whole, half = listed_price(MODEL), listed_price(MODEL, batch=True)
+        assert whole is not None and half is not None
+        assert half.cost(found.reply) == pytest.approx(whole.cost(found.reply) / 2)
+        assert found.reply.cost_usd == pytest.approx(half.cost(found.reply))
         assert found.paid
 
 

@@ -1,1 +1,1 @@
-"""What to know of a data set before believing a score."""
+"""What a data set itself says about scores on it."""

@@ -1,11 +1,9 @@
-"""What to know of a data set before believing a score on it: pure functions of pools and gold.
+"""Figures of a data set that limit what a score on it means: pure functions of pools and gold.
 
-Gold labels are legitimate here: an audit runs no part.
-
-Two texts are the same *exact* text if they agree up to case and spacing, and *near*
-duplicates if they also agree up to punctuation (``harness.audit.duplicates``). In token tasks
-the label of a sentence is its whole sequence of tags (so near-duplicates that are split
-into tokens differently conflict).
+An audit may read gold labels, since it runs no part. Two texts are the same *exact* text if
+they agree up to case and spacing, and *near* duplicates if they also agree up to punctuation
+(``harness.audit.duplicates``). In token tasks the label of a sentence is its sequence of tags,
+so near-duplicates that are split into tokens differently conflict.
 """
 
 from __future__ import annotations
@@ -25,13 +23,13 @@ from harness.data import OUTSIDE, BoolArray, Gold, IntArray, Kind, Pool, TaskCar
 SCHEMA = 1
 """Version of the object that ``harness audit --json`` prints. Fields may be added."""
 ORDER = ("test", "validation", "train")
-"""Splits from the one that is scored to the one that is learnt from."""
+"""Splits, from the scored one to the training one."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd and without pattern: the golden ratio of 2^64
 
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """What repeated texts do to a split.
+    """Repeated texts of a split.
 
     Attributes:
         duplicates: rows beyond the first of each text.
@@ -61,10 +59,8 @@ class Lengths:
 class Mentions:
     """Entities of a token task's split.
 
-    Attributes:
-        without: sentences without any.
-        distinct: distinct mention strings, as written.
-        known: how many of these are mentions in train, too (of train: all).
+    ``without``: sentences without any; ``distinct`` mention strings, as written, and how many of
+    these are mentions in train, too (of train: all).
     """
 
     without: int
@@ -77,11 +73,9 @@ class SplitAudit:
     """One split.
 
     Attributes:
-        rows: its examples.
-        exact, near: what repeats, by either key.
+        exact, near: repeated texts, by either key.
         ambiguous: rows whose exact text carries more than one label in all splits together.
         non_ascii: rows with a character beyond ASCII.
-        lengths: of the examples.
         unlabelled: rows without gold; other figures of labels leave them out.
         classes: rows of each label; in token tasks mentions of each type.
         mentions: None in sequence tasks.
@@ -101,12 +95,9 @@ class SplitAudit:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Texts that two splits share.
+    """Distinct texts that two splits share, and the rows of the first split that have one.
 
-    Attributes:
-        texts: distinct texts.
-        rows: rows of the first split that have one of them.
-        different: texts whose labels in the one split are not those in the other.
+    ``different``: texts with other labels in one split than in the other.
     """
 
     texts: int
@@ -116,7 +107,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What of the split ``of`` occurs in the split ``within``."""
+    """Texts of the split ``of`` that occur in the split ``within``."""
 
     of: str
     within: str
@@ -126,10 +117,9 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class OtherTask:
-    """What a task shares with another one, by the near key.
+    """Rows that a task shares with another one, by the near key.
 
     Attributes:
-        task: the other one.
         test_in_its_train: rows of our test split in its train split; None without either.
         its_test_in_train: rows of its test split in our train split; None without either.
         rows: rows of all our splits that occur anywhere in it.
@@ -177,7 +167,7 @@ class Audited:
 
 
 def read_split(pool: Pool, gold: Gold) -> Audited:
-    """Compute once what several figures need."""
+    """Hash the texts and labels of a split, once for all figures."""
     return Audited(
         pool=pool,
         gold=gold,
@@ -189,12 +179,7 @@ def read_split(pool: Pool, gold: Gold) -> Audited:
 
 
 def audit_task(card: TaskCard, splits: Mapping[str, Audited]) -> TaskAudit:
-    """Audit the splits of one task.
-
-    Args:
-        card: whose class names the counts carry.
-        splits: by name, none of them empty.
-    """
+    """Audit the splits of one task, by name; none of them may be empty."""
     known = splits["train"].mentions if "train" in splits else frozenset()
     ambiguous = _ambiguous(list(splits.values()))
     present = [name for name in ORDER if name in splits]
@@ -211,7 +196,7 @@ def audit_task(card: TaskCard, splits: Mapping[str, Audited]) -> TaskAudit:
 def compare_tasks(
     splits: Mapping[str, Audited], other: str, others: Mapping[str, Audited]
 ) -> OtherTask:
-    """What the splits of a task share with those of another one."""
+    """The texts that the splits of a task share with those of another one."""
 
     def within(mine: Audited | None, its: Audited | None) -> int | None:
         return None if mine is None or its is None else int(np.isin(mine.near, its.near).sum())
@@ -310,9 +295,9 @@ def _pairs(keys: Keys, labels: Keys) -> Keys:
 def _label_numbers(kind: Kind, gold: Gold) -> Keys:
     if kind == "sequence":
         return gold.labels.astype(np.uint64)
-    said = np.ascontiguousarray(gold.labels, dtype=np.int32)
+    tags = np.ascontiguousarray(gold.labels, dtype=np.int32)
     spans = pairwise(gold.offsets.tolist())
-    digests = (hashlib.blake2b(said[a:b].tobytes(), digest_size=8).digest() for a, b in spans)
+    digests = (hashlib.blake2b(tags[a:b].tobytes(), digest_size=8).digest() for a, b in spans)
     return np.fromiter((int.from_bytes(digest, "big") for digest in digests), dtype=np.uint64)
 
 

@@ -1,4 +1,4 @@
-"""When two texts are the same text: keys of texts, and which test rows occur in train."""
+"""Which texts count as the same: keys of texts, and the test rows that occur in train."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def exact_key(text: str) -> str:
 def near_key(text: str) -> str:
     """The letters, marks and digits of the text alone, without case.
 
-    Spacing goes with the punctuation: "wo n't" and "won't" are near-duplicates. A text
-    of punctuation alone keeps its exact key, so that not all of these are one text.
+    Spacing goes, too: "wo n't" and "won't" are near-duplicates. A text of punctuation alone
+    keeps its exact key, so that such texts stay different.
     """
     return text.casefold().translate(_KEPT) or exact_key(text)
 
@@ -43,8 +43,8 @@ _KEPT = _Kept()
 def keys_of(texts: Iterable[str], key: Callable[[str], str]) -> Keys:
     """uint64 ``[n]``: a hash of each text's key.
 
-    Numbers in place of texts, so that a million fit into 8 MB; two different ones among
-    a million collide with a probability of about 3e-8.
+    Numbers in place of texts: a million take 8 MB, and among them two different texts
+    collide with a probability of about 3e-8.
     """
     return np.fromiter((_number(key(text)) for text in texts), dtype=np.uint64)
 

@@ -1,4 +1,4 @@
-"""The application: commands are put together, errors and signals become a line and a code."""
+"""The application: its commands; errors and signals become one line and an exit code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ from typing import NoReturn
 
 import typer
 
-from harness.cli import audit, export, inspect, label, plan, run, runs, table
-from harness.cli.session import load_plugins, take_plugins, third_party
-from harness.errors import SIGNALS, HarnessError, interrupt
+from harness.cli.audit import audit
+from harness.cli.doctor import doctor
+from harness.cli.export import export
+from harness.cli.label import label
+from harness.cli.list import list_parts
+from harness.cli.options import load_plugins, take_plugins, third_party
+from harness.cli.plan import plan
+from harness.cli.plugins import plugins
+from harness.cli.run import run
+from harness.cli.runs import runs
+from harness.cli.show import show
+from harness.cli.table import table
+from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
 
 EPILOG = (
@@ -32,8 +42,8 @@ EPILOG_PLUGINS = (
 )
 
 
-def build_app(*, plugins: bool = False) -> typer.Typer:
-    """All built-in commands, and those of plugins; ``plugins``: the command line names some."""
+def build_app(*, named: bool = False) -> typer.Typer:
+    """All built-in commands, and those of plugins; ``named``: the command line names plugins."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
@@ -43,23 +53,34 @@ def build_app(*, plugins: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (run, plan, label, inspect, runs, table, export, audit):
-        command.add_to(app)
-    for registered in app.registered_commands:
-        registered.epilog = EPILOG_PLUGINS
-    if plugins or (third_party() and any(True for _ in installed())):
+    for command in (
+        run,
+        plan,
+        label,
+        list_parts,
+        show,
+        plugins,
+        doctor,
+        runs,
+        table,
+        export,
+        audit,
+    ):
+        name = command.__name__.partition("_")[0]
+        app.command(name, epilog=EPILOG_PLUGINS)(command)
+    if named or (third_party() and any(True for _ in installed())):
         load_plugins().register_commands(app)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
-    # OpenMP's threads wait for each other without sleeping unless told so before torch is loaded:
-    # with one core busy the demo took ten times as long (results/LOG.md).
+    # By default OpenMP's threads spin while they wait for each other: with one core busy the demo
+    # took ten times as long (results/LOG.md). Torch reads this when it is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no en dash
+            stream.reconfigure(errors="replace")  # a terminal whose encoding has no en dash
     try:
         with _signals_interrupt():
             code = _run(sys.argv[1:] if arguments is None else list(arguments))
@@ -100,7 +121,7 @@ def _interruption(error: BaseException | None) -> BaseException | None:
 
 
 def _end(code: int) -> NoReturn:
-    """Say what ended the command, and end at once, whatever its threads are waiting for."""
+    """Print what ended the command, and end at once, whatever its threads wait for."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # the terminal is gone
@@ -116,22 +137,21 @@ def _run(arguments: list[str]) -> int:
     try:
         others = take_plugins(arguments)
         # Not the command's own main, which makes exit code 130 of every interruption.
-        command = typer.main.get_command(build_app(plugins=others != arguments))
+        command = typer.main.get_command(build_app(named=others != arguments))
         with command.make_context("harness", others or ["--help"]) as context:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
         return ended.exit_code
     except typer.TyperException as error:
-        said = error.format_message().replace("Value error, ", "").rstrip(".")
-        return _fail(f"{said} (see harness --help)", 2)
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        return _fail(f"{message} (see harness --help)", 2)
     except Exception as error:
         passed_on = isinstance(error, BrokenPipeError) or _interruption(error)
         if passed_on or os.environ.get("HARNESS_TRACEBACK"):
             raise
         if isinstance(error, HarnessError):
             return _fail(str(error), error.exit_code)
-        said = f"{type(error).__name__}: {error}"
-        return _fail(f"unforeseen error: {said} (HARNESS_TRACEBACK=1 shows where)", 1)
+        return _fail(f"unexpected error: {describe(error)} (HARNESS_TRACEBACK=1 shows where)", 1)
 
 
 def _fail(message: str, code: int) -> int:

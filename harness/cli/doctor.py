@@ -1,32 +1,37 @@
-"""Checks of an installation, each with what it found and what to do."""
+"""``harness doctor``: checks of an installation, each with what it found and what to do."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import typer
+
+from harness.cli.options import load_plugins
+from harness.cli.screen.output import hanging
+from harness.errors import describe
 from harness.plugin_manager import Plugins
-from harness.protocols import no_progress
-from harness.record.provenance import versions
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: its name, whether all is well, and what was found."""
+def doctor() -> None:
+    """Check this installation: versions, device, packaged encoder, folders, plugins."""
+    problems = 0
+    for name, good, finding in _checks(load_plugins()):
+        problems += not good
+        hanging(f"{'ok  ' if good else 'BAD '} {name}: ", finding)
+    if problems:
+        raise typer.Exit(1)
 
-    name: str
-    good: bool
-    finding: str
 
+def _checks(plugins: Plugins) -> Iterator[tuple[str, bool, str]]:
+    """Run every check, the plugins' last: its name, whether all is well, what it found."""
+    from harness.protocols import no_progress
 
-def examine(plugins: Plugins) -> Iterator[Check]:
-    """Run every check, the plugins' last; one that fails does not stop the others."""
     checks: dict[str, Callable[[], object]] = {
-        "python": _python,
+        "python": lambda: sys.version.split()[0],
         "packages": _packages,
         "device": _device,
         "working folder": _folder,
@@ -36,16 +41,14 @@ def examine(plugins: Plugins) -> Iterator[Check]:
         checks[name] = partial(part.factory, no_progress)
     for name, check in checks.items():
         try:
-            yield Check(name, True, str(check()))
-        except Exception as error:  # a doctor reports what is wrong, whatever it is
-            yield Check(name, False, f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _python() -> str:
-    return sys.version.split()[0]
+            yield name, True, str(check())
+        except Exception as error:  # whatever is wrong, the other checks run
+            yield name, False, describe(error)
 
 
 def _packages() -> str:
+    from harness.record.provenance import versions
+
     found = versions()
     missing = [name for name, version in found.items() if version is None]
     if missing:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from harness.plugin_manager import Plugins
-    from harness.record.finished import FinishedRun
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(export)
+from harness.cli.options import OutOption, data_folder, load_plugins
+from harness.cli.screen.output import say
+from harness.errors import CommandError
+from harness.record.layout import RUNS
 
 
 def export(
@@ -36,9 +32,7 @@ def export(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="--to: the data with which the run was made.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
-    ] = None,
+    out: OutOption = None,
 ) -> None:
     """Take from a run its model, its labels, or a recording of its annotator.
 
@@ -46,11 +40,12 @@ def export(
     transformers loads, with a model card. --to writes the pool's labels as the last stage left
     them; with --replay what the annotator answered in its first stage, or in that of --stage.
     """
-    from harness.cli.session import RUNS, load_plugins, say
-    from harness.errors import CommandError
-    from harness.export.rows import check_new
+    from harness.export.labels import label_rows, replay_rows
+    from harness.export.model_export import check_empty, export_model
+    from harness.export.rows import check_new, write_rows
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
+    from harness.run.assembly import load_task
 
     if model is None and to is None:
         raise CommandError("say what to export: --model DIR, or --to FILE")
@@ -60,39 +55,16 @@ def export(
         raise CommandError(f"--to {to}: a replay is a .jsonl file")
     if to is not None:
         check_new(to)
-    opened = FinishedRun.open(find_run(run, out or RUNS))
-    plugins = load_plugins()
     if model is not None:
-        say(_model(opened, plugins, model))
+        check_empty(model)
+    finished = FinishedRun.open(find_run(run, out or RUNS))
+    plugins, result = load_plugins(), finished.result
+    if model is not None:
+        export_model(finished, plugins, model)
+        say(f"model of {result.run_id}: {model}")
     if to is not None:
-        say(_labels(opened, plugins, to, data, stage, replay=replay))
-
-
-def _model(run: FinishedRun, plugins: Plugins, target: Path) -> str:
-    from harness.export.model_export import check_empty, export_model
-
-    check_empty(target)
-    export_model(run, plugins, target)
-    return f"model of {run.result.run_id}: {target}"
-
-
-def _labels(
-    run: FinishedRun,
-    plugins: Plugins,
-    file: Path,
-    data: Path | None,
-    stage: str | None,
-    *,
-    replay: bool,
-) -> str:
-    from harness.cli.session import data_folder
-    from harness.export.labels import label_rows, replay_rows
-    from harness.export.rows import write_rows
-    from harness.run.assembly import load_task
-
-    which = run.stage(stage, "annotator" if replay else None)
-    task = load_task(run.config.task, plugins, data_folder(data))
-    count = write_rows(file, (replay_rows if replay else label_rows)(run, task, which))
-    what = "answers" if replay else "labels"
-    mark = ", supervised" if run.result.supervised else ""
-    return f"{count} {what} of {which.stage}{mark}: {file}"
+        which = finished.stage(stage, "annotator" if replay else None)
+        task = load_task(finished.config.task, plugins, data_folder(data))
+        count = write_rows(to, (replay_rows if replay else label_rows)(finished, task, which))
+        mark = ", supervised" if result.supervised else ""
+        say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from harness.cli.options import load_plugins
+from harness.cli.screen.output import console, note, say
+from harness.errors import CommandError
+from harness.record.layout import RUNS
+
 if TYPE_CHECKING:
     from harness.label.labelling import Labelled
     from harness.label.request import Prepared
@@ -14,11 +19,6 @@ if TYPE_CHECKING:
     from harness.record.finished import FinishedRun
 
 Text = str | None
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("label")(label)
 
 
 def label(
@@ -94,7 +94,6 @@ def label(
     given_by, trusted, candidates, reason. Where a language model is asked, the plan with its
     price comes first. The same command goes on with a run that was stopped.
     """
-    from harness.cli.session import RUNS, load_plugins, note
     from harness.export.rows import write_rows
     from harness.label.labelling import labelled
     from harness.label.request import Request, prepare
@@ -142,8 +141,6 @@ def label(
 
 
 def _refuse(message: str) -> NoReturn:
-    from harness.errors import CommandError
-
     raise CommandError(message)
 
 
@@ -212,16 +209,18 @@ def _confirm(prepared: Prepared, *, yes: bool, fresh: bool) -> None:
     """Show the plan, and wait for a yes where something is to be sent."""
     import sys
 
-    from harness.cli.plan import picture, remarks
-    from harness.cli.session import console
+    from harness.cli.plan import remarks
+    from harness.cli.screen.tables import plan_table
+    from harness.run.planning import total
 
     steps = prepared.steps(fresh=fresh)
     if not steps:
         return
     screen = console(stderr=True)
     title = f"{prepared.texts.file.path}: {prepared.config.annotator.spec}, about, at most"
-    screen.print(picture(title, steps))
-    for line in remarks(steps, prepared.config.budget_usd):
+    every = total(steps)
+    screen.print(plan_table(title, steps, every))
+    for line in remarks(every, prepared.config.budget_usd):
         screen.print(line, markup=False)
     if yes:
         return
@@ -257,8 +256,7 @@ def _summary(
     model: Path | None,
     run: FinishedRun,
 ) -> None:
-    from harness.cli.screen.labels import labels_picture
-    from harness.cli.session import console, say
+    from harness.cli.screen.labelled import labels_picture
 
     console().print(labels_picture(found, names))
     say(f"labels: {output}")

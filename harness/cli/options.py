@@ -1,19 +1,24 @@
-"""The options that describe a run, shared by every command that makes or plans runs."""
+"""The options that several commands share: plugins, data, runs, and all that describes a run."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from harness.cli.screen.output import warn
+from harness.errors import CommandError
+from harness.plugin_manager import Plugins
+from harness.record.layout import RUNS
+
 if TYPE_CHECKING:
     from harness.config import Config
-    from harness.plugin_manager import Plugins
     from harness.protocols import Parts
     from harness.run.splits import Splits
 
@@ -21,13 +26,71 @@ Text = str | None
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs).")
 ]
+DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of data.")]
+
+PLUGIN_OPTIONS = ("--plugin", "--no-plugin")
+_named: list[tuple[str, str]] = []
+
+
+def take_plugins(arguments: Sequence[str]) -> list[str]:
+    """Read ``--plugin X`` and ``--no-plugin X``, wherever they stand; the other arguments.
+
+    Before the command line is parsed, since a plugin may add the command that it calls.
+    """
+    _named.clear()
+    load_plugins.cache_clear()
+    given, others = list(arguments), list[str]()
+    while given:
+        option, equals, value = given.pop(0).partition("=")
+        if option == "--":
+            return [*others, option, *given]
+        if option not in PLUGIN_OPTIONS:
+            others.append(option + equals + value)
+        elif equals or given:
+            _named.append((option, value if equals else given.pop(0)))
+        else:
+            raise CommandError(f"{option} requires an argument: the module or file of a plugin")
+    return others
+
+
+def third_party() -> bool:
+    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out."""
+    value = os.environ.get("HARNESS_PLUGINS", "")
+    if value not in ("", "off"):
+        raise CommandError(f"HARNESS_PLUGINS={value}: write off, or leave it unset")
+    return not value
+
+
+@functools.cache
+def load_plugins() -> Plugins:
+    """The plugins of this call; a warning on stderr names what is wrong with one, once."""
+    extra, without = ([name for option, name in _named if option == one] for one in PLUGIN_OPTIONS)
+    third = third_party()
+    return Plugins(extra, without=without, warn=lambda one: warn(str(one)), third_party=third)
+
+
+def data_folder(option: Path | None) -> Path | None:
+    """The folder of ``--data``, else of ``HARNESS_DATA``; a ``CommandError`` if it is none."""
+    named = os.environ.get("HARNESS_DATA")
+    folder = option or (Path(named) if named else None)
+    if folder is not None and not folder.is_dir():
+        source = "--data" if option else "HARNESS_DATA"
+        raise CommandError(f"{source} {folder}: no such folder")
+    return folder
 
 
 def _options(
     annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels the pool.")] = None,
     student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
     task: Annotated[Text, typer.Option(metavar="SPEC", help="A task, or a TOML file.")] = None,
-    selector: Annotated[Text, typer.Option(metavar="SPEC", help="What is fed back.")] = None,
+    selector: Annotated[
+        Text,
+        typer.Option(
+            metavar="SPEC",
+            help="Which labels to trust, which examples to show and what to annotate next (preset; "
+            "single roles: --set selector.trust=SPEC).",
+        ),
+    ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of annotate, train, select.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
     setting: Annotated[
@@ -42,9 +105,7 @@ def _options(
     budget_usd: Annotated[
         float | None, typer.Option(metavar="X", help="Most $ to pay; exit code 3 if it is reached.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs are kept (results/runs).")
-    ] = None,
+    out: OutOption = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A TOML file of the same keys.")
     ] = None,
@@ -56,28 +117,14 @@ def _options(
     """Never called: its signature is what typer reads."""
 
 
-_KEYS = {
-    "annotator": "annotator.spec",
-    "student": "student.spec",
-    "task": "task",
-    "selector": "selector.spec",
-    "rounds": "rounds",
-    "seed": "seed",
-    "setting": "setting",
-    "limit": "limit",
-    "budget_usd": "budget_usd",
-}
-"""Options that are keys of the configuration."""
+SPECS = ("annotator", "student", "selector")
+KEYS = ("task", "rounds", "seed", "setting", "limit", "budget_usd")
+"""Options that are keys of the configuration of the same name; ``SPECS`` are ``NAME.spec``."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options as given.
-
-    Attributes:
-        values: keys of the configuration, dotted; None where not given.
-        data, out, config, settings: of ``--data``, ``--out``, ``--config`` and ``--set``.
-    """
+    """The options as given; ``values`` are those for keys of the configuration, dotted."""
 
     values: Mapping[str, Any]
     data: Path | None
@@ -86,12 +133,7 @@ class RunOptions:
     settings: tuple[str, ...]
 
     def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
-        """The resolved configuration, the plugins, the parts and the data of the run.
-
-        Raises:
-            HarnessError: for whatever is wrong with any of them.
-        """
-        from harness.cli.session import data_folder, load_plugins
+        """The resolved configuration, the plugins, the parts and the data of the run."""
         from harness.config import load_config
         from harness.run.assembly import assemble
         from harness.run.splits import splits_of
@@ -104,34 +146,24 @@ class RunOptions:
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose first parameter is a ``RunOptions`` all options of a run."""
+    shared = inspect.signature(_options).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:
-        from harness.cli.session import RUNS
+        value = {name: given.pop(name) for name in shared}
+        keys = {f"{name}.spec": value[name] for name in SPECS} | {one: value[one] for one in KEYS}
+        settings = tuple(value["set_"] or ())
+        out = value["out"] or RUNS
+        command(RunOptions(keys, value["data"], out, value["config"], settings), **given)
 
-        shared = {name: given.pop(name) for name in inspect.signature(_options).parameters}
-        options = RunOptions(
-            values={key: shared[name] for name, key in _KEYS.items()},
-            data=shared["data"],
-            out=shared["out"] or RUNS,
-            config=shared["config"],
-            settings=tuple(shared["set_"] or ()),
-        )
-        command(options, **given)
-
-    own = list(inspect.signature(command).parameters.values())[1:]
-    all_ = [*inspect.signature(_options).parameters.values(), *own]
-    hints = get_type_hints(_options, include_extras=True) | {
-        name: hint
-        for name, hint in get_type_hints(command, include_extras=True).items()
-        if name in {parameter.name for parameter in own}
-    }
-    wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-            for parameter in all_
-        ]
-    )
-    wrapper.__annotations__ = hints
+    hints = get_type_hints(_options, include_extras=True)
+    hints |= get_type_hints(command, include_extras=True)
+    parameters = [
+        one.replace(annotation=hints[one.name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in (*shared.values(), *own)
+    ]
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {one.name: hints[one.name] for one in parameters}
     del wrapper.__wrapped__
     return wrapper

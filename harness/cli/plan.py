@@ -2,122 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import RunOptions, with_run_options
+from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.table import Table
-
     from harness.protocols import Estimate
-    from harness.run.planning import PlannedStep
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("plan")(with_run_options(plan))
-
-
+@with_run_options
 def plan(
     options: RunOptions,
     json: Annotated[
         bool, typer.Option("--json", help="Print the plan as JSON and nothing else.")
     ] = False,
 ) -> None:
-    """Say what a run would send, and cost: requests, tokens, $ and time. Sends nothing.
+    """Estimate what a run would send, and cost: requests, tokens, $ and time. Sends nothing.
 
     Requests are an upper bound: later stages ask only for what the selector requests, and
-    replies that are recorded already cost nothing. Tokens, and so $, are an estimate from
-    the real prompts and the replies to be expected; --budget-usd is held whatever comes,
-    as each request's greatest possible cost is reserved before it is sent.
+    replies that are recorded already cost nothing. Tokens, and so $, are estimated from the
+    real prompts and the expected replies. --budget-usd holds in any case: the greatest
+    possible cost of each request is reserved before it is sent.
     """
-    from harness.cli.session import console, say
-    from harness.run.planning import plan as plan_steps
+    from harness.cli.screen.tables import plan_table
+    from harness.results import SCHEMA
+    from harness.run import planning
 
     config, _, parts, splits = options.prepare()
-    steps = plan_steps(parts, config, splits)
+    steps, budget = planning.plan(parts, config, splits), config.budget_usd
+    total = planning.total(steps)
     if json:
-        say(_as_json(steps, config.budget_usd))
+        from json import dumps
+
+        listed = [{"stage": one.stage, "what": one.what, **asdict(one.estimate)} for one in steps]
+        values = {"schema": SCHEMA, "budget_usd": budget, "steps": listed, "total": asdict(total)}
+        say(dumps(values))
         return
     if not steps:
         say(f"annotator {config.annotator.spec} asks no language model: nothing is sent, $0")
         return
-    screen = console()
     asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
-    title = f"{parts.task.card.name}: {asked}, about, at most"
-    screen.print(picture(title, steps))
-    for line in remarks(steps, config.budget_usd):
+    console().print(plan_table(f"{parts.task.card.name}: {asked}, about, at most", steps, total))
+    for line in remarks(total, budget):
         say(line)
 
 
-def picture(title: str, steps: Sequence[PlannedStep]) -> Table:
-    """The steps of a plan, and all together."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.run.planning import total
-
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
-    for column in ("stage", "what", "requests", "prompt tokens", "reply tokens", "$", "time"):
-        left = column in ("stage", "what")
-        table.add_column(column, justify="left" if left else "right", no_wrap=True)
-    for step in steps:
-        table.add_row(step.stage, step.what, *_cells(step.estimate))
-    table.add_section()
-    table.add_row("all", "", *_cells(total(steps)), style="bold")
-    return table
-
-
-def _cells(estimate: Estimate) -> tuple[str, ...]:
-    cost, seconds = estimate.cost_usd, estimate.seconds
-    return (
-        f"{estimate.requests:,}",
-        f"{estimate.prompt_tokens:,}",
-        f"{estimate.completion_tokens:,}",
-        "?" if cost is None else f"{cost:.2f}" if cost >= 0.01 or cost == 0 else f"{cost:.4f}",
-        "?" if seconds is None else _duration(seconds),
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def remarks(steps: Sequence[PlannedStep], budget: float | None) -> list[str]:
-    """What to say of the price."""
-    from harness.run.planning import total
-
-    cost = total(steps).cost_usd
-    if cost is None:
+def remarks(total: Estimate, budget: float | None) -> list[str]:
+    """What to know of an estimated price."""
+    if total.remark:
+        return [total.remark]
+    if total.cost_usd is None:
         return [
             "the price of this model is not known: set annotator.price_input and "
             "annotator.price_output ($ per million tokens)"
         ]
-    if budget is not None and cost > budget:
+    if budget is not None and total.cost_usd > budget:
         return [f"the budget of ${budget:g} may not suffice: the run would stop with exit code 3"]
     return []
-
-
-def _as_json(steps: Sequence[PlannedStep], budget: float | None) -> str:
-    import json
-    from dataclasses import asdict
-
-    from harness.results import SCHEMA
-    from harness.run.planning import total
-
-    values = {
-        "schema": SCHEMA,
-        "budget_usd": budget,
-        "steps": [
-            {"stage": step.stage, "what": step.what, **asdict(step.estimate)} for step in steps
-        ],
-        "total": asdict(total(steps)),
-    }
-    return json.dumps(values)

@@ -1,105 +1,101 @@
-"""What ``list``, ``show``, ``plugins`` and ``runs`` print."""
+"""``harness show``: one part, task or run, the configuration, or a prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from harness.cli.session import console, hanging, note, say, warn
-from harness.errors import UnknownNameError
-from harness.plugin_manager import HasDefaults
+import typer
+
+from harness.cli.options import DataOption, OutOption, data_folder, load_plugins
+from harness.cli.screen.output import console, note, say
+from harness.errors import CommandError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from harness.config import Config
-    from harness.plugin_manager import Part, Plugins
+    from harness.data import Demonstrations, Pool
+    from harness.plugin_manager import Part
+    from harness.protocols import Task
 
+Shown = Literal[
+    "annotator",
+    "service",
+    "student",
+    "selector",
+    "augmenter",
+    "task",
+    "run",
+    "config",
+    "prompt",
+]
 PAGE = 88
-"""Columns of a page of text, on wider screens, too."""
+"""Columns of a page of text, also on wider screens."""
 
 
-def print_parts(plugins: Plugins, kind: str) -> None:
-    """Names and summaries of one kind of part."""
-    parts = plugins.parts(kind.removesuffix("s"))
-    say(f"{kind}:")
-    width = max((len(name) for name in parts), default=0)
-    for name in sorted(parts):
-        serves = "" if len(parts[name].serves) == 2 else f"  [{parts[name].serves[0]} tasks]"
-        hanging(f"  {name:<{width}}  ", parts[name].summary + serves)
-    if not parts:
-        say("  (none)")
+def show(
+    kind: Annotated[Shown, typer.Argument(help="What to show.")],
+    name: Annotated[str, typer.Argument(help="Its name; for a run, its id or folder.")] = "",
+    data: DataOption = None,
+    out: OutOption = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A TOML file (config, prompt).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="K=V", help="One key (config, prompt).")
+    ] = None,
+    task: Annotated[str | None, typer.Option(metavar="SPEC", help="Whose prompt to show.")] = None,
+    annotator: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Whose request to show (prompt).")
+    ] = None,
+    example: Annotated[int, typer.Option(metavar="N", min=1, help="Which example (prompt).")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="As one JSON object (prompt).")] = False,
+) -> None:
+    """Show one part, task or run, the configuration with its defaults, or a prompt."""
+    if kind in ("config", "prompt"):
+        from harness.config import load_config, to_toml
+        from harness.run.assembly import checked
+
+        options = {"task": task or name or None, "annotator.spec": annotator}
+        wanted = load_config(config, set_ or (), options, load_plugins().keys())
+        if kind == "config":
+            say(to_toml(checked(wanted, load_plugins())).rstrip())
+        else:
+            _show_prompt(wanted, data_folder(data), example, as_json=json)
+    elif not name:
+        raise CommandError(f"harness show {kind} needs a name")
+    elif kind == "run":
+        _show_run(name, out)
+    elif kind == "task":
+        _show_task(name, data_folder(data))
+    else:
+        from harness.cli.screen.part_page import part_page
+
+        for part in _parts(kind, name):
+            part_page(part)
 
 
-def print_part(kind: str, name: str, plugins: Plugins) -> None:
-    """One part: where it comes from and what its documentation says."""
-    from harness import abilities
-    from harness.protocols import SelectorRequest
-    from harness.specs import Spec
-
-    for part in _find(kind, name, plugins):
-        say(f"{kind} {part.name}")
-        say(f"  {part.summary}")
-        say(f"  serves: {', '.join(part.serves)} tasks")
-        say(f"  plugin: {part.plugin}")
-        if kind == "selector" and part.name.startswith("preset/"):
-            preset = part.factory(SelectorRequest(Spec(part.name.partition("/")[2]), shots=1))
-            say(f"  trust = {preset.trust}")
-            say(f"  demonstrations = {preset.demonstrations}")
-            say(f"  query = {preset.query}")
-        elif not isinstance(part.factory, type):
-            for key, value in abilities.describe(part.factory).items():
-                say(f"  {key} = {value}")
-        if part.config is not None:
-            _print_keys(part, part.config)
+def _parts(kind: str, name: str) -> list[Part]:
+    """The part of that name; of selectors, each role that has the name."""
+    plugins = load_plugins()
+    if kind != "selector" or "/" in name:
+        return [plugins.part(kind, name)]
+    parts = plugins.parts(kind)
+    found = [part for full, part in parts.items() if full.partition("/")[2] == name]
+    if not found:
+        raise UnknownNameError(kind, name, [full.partition("/")[2] for full in parts])
+    return found
 
 
-def _print_keys(part: Part, model: type[BaseModel]) -> None:
-    """The keys of a part: what each means, and its value where nobody sets it."""
-    columns = _columns(part, model)
-    differ = any(" / " in text for cells in columns.values() for text in cells.values())
-    kinds = f" ({' / '.join(part.serves)} tasks, where they differ)" if differ else ""
-    say(f"  keys: --set {part.kind}.KEY=VALUE; where it is not set, the value is{kinds}:")
-    keys = ([key, *(cells[key] for cells in columns.values())] for key in model.model_fields)
-    rows = [["", *columns], *keys]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
-        say("  " + "  ".join(cells).rstrip())
-        if row[0]:
-            hanging("      ", " ".join((model.model_fields[row[0]].description or "").split()))
-
-
-def _columns(part: Part, model: type[BaseModel]) -> Mapping[str, Mapping[str, str]]:
-    """For each set of defaults the text of each key: two values where kinds of task differ."""
-    usual = {"default": {"": {key: field.default for key, field in model.model_fields.items()}}}
-    found = part.factory.defaults() if isinstance(part.factory, HasDefaults) else usual
-
-    def text(key: str, kinds: Mapping[str, Mapping[str, object]]) -> str:
-        return " / ".join(dict.fromkeys(_value(values.get(key)) for values in kinds.values()))
-
-    keys = model.model_fields
-    return {name: {key: text(key, kinds) for key in keys} for name, kinds in found.items()}
-
-
-def _value(value: object) -> str:
-    """As it is written in TOML; a dash where there is none."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "-" if value is None or value == {} else str(value)
-
-
-def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
+def _show_task(name: str, data: Path | None) -> None:
     """All that a task declares, and its data where it is at hand."""
     from rich.text import Text
 
     from harness import abilities
     from harness.cli.screen.task_page import task_page
-    from harness.errors import DataError
     from harness.run.assembly import load_task
 
-    missing = ""
+    plugins, missing = load_plugins(), ""
     try:
         task = load_task(name, plugins, data)
     except DataError as error:
@@ -112,89 +108,92 @@ def print_task(name: str, plugins: Plugins, data: Path | None) -> None:
     for block in task_page(task, missing, students):
         # A line by itself may be a command to copy: a terminal folds it, we do not.
         screen.print(block, soft_wrap=isinstance(block, Text))
-    for said in abilities.notes(task):
-        note(said)
+    for line in abilities.notes(task):
+        note(line)
 
 
-def print_config(config: Config, plugins: Plugins) -> None:
-    """The configuration as TOML, each key with what it means: the core's and the named parts'."""
-    from harness.config import to_toml
-    from harness.run.assembly import checked
-
-    say(to_toml(checked(config, plugins)).rstrip())
-
-
-def print_run(name: str, out: Path) -> None:
+def _show_run(name: str, out: Path | None) -> None:
     """A run's configuration, and its stages if it is finished."""
+    from harness.cli.screen.tables import stages_table
     from harness.record import layout
     from harness.record.folder import RunFolder
     from harness.record.listing import find_run
     from harness.results import load_result
 
-    folder = RunFolder(find_run(name, out))
+    folder = RunFolder(find_run(name, out or layout.RUNS))
     config = folder.read(layout.CONFIG, lambda path: path.read_text(encoding="utf-8"))
     result = folder.read(layout.RESULT, load_result) if folder.has(layout.RESULT) else None
-    say(str(folder.path))
-    say(config.rstrip())
+    say(f"{folder.path}\n{config.rstrip()}")
     if result is None:
         say("\nnot finished: the same command goes on from what is recorded")
-        return
-    from harness.cli.screen.tables import stages_table
-
-    console().print(stages_table(result))
+    else:
+        console().print(stages_table(result))
 
 
-def print_runs(out: Path, plugins: Plugins) -> None:
-    """One line a run; finished ones that other code made than today's are marked."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+def _show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
+    """Every message of one example, with its role, and how the request is made. Sends nothing.
 
-    from harness.cli.screen.tables import percent_of
-    from harness.record.listing import list_runs
-    from harness.record.provenance import outdated
+    ``number``, from 1, counts the examples of the training pool as the seed draws them.
+    """
+    from harness import abilities
+    from harness.cli.screen.prompt_page import prompt_page
+    from harness.run.assembly import annotator_of
 
-    runs = list_runs(out)
-    if not runs:
-        say(f"no runs below {out}; make one with harness run")
-        return
-    title = Text(f"runs below {out}", style="bold")
-    picture = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in ("run", "state", "stages", "last", "pool", "test"):
-        picture.add_column(column, overflow="fold" if column == "run" else "ellipsis")
-    for run in runs:
-        last = run.result.stages[-1] if run.result else None
-        picture.add_row(
-            Text(f"{run.path.parent.name}/{run.path.name}"),
-            run.state + (", other code" if run.result and outdated(run.result, plugins) else ""),
-            str(run.stages),
-            last.stage if last else "–",
-            percent_of(last.transductive if last else None),
-            percent_of(last.inductive if last else None),
+    plugins = load_plugins()
+    task, pool, shown, source = _example(config, data, number)
+    config, annotator = annotator_of(config, task, plugins)
+    messages_of = abilities.messages(annotator)
+    if messages_of is None:
+        raise CommandError(
+            f"annotator {config.annotator.spec!r} sends no messages; pass --annotator, "
+            f"for instance {plugins.default('annotator')}"
         )
-    console().print(picture)
-    for run in runs:
-        if run.problem:
-            warn(run.problem)
+    described = abilities.describe(annotator)
+    messages = messages_of(pool, shown)[0]
+    if as_json:
+        chat = [{"role": role, "content": content} for role, content in messages]
+        say(json.dumps({"messages": chat, "request": dict(described)}, ensure_ascii=False))
+        return
+    here = "none" if shown is None else "the nearest of the task's generated ones"
+    writes = abilities.writer(annotator) is not None
+    own = "those that the annotator writes, then " if writes else ""
+    head = {
+        "task": task.card.name,
+        "annotator": config.annotator.spec,
+        "example": source,
+        "demonstrations": f"{here} (a run: {own}those that the selector trusts)",
+    }
+    for line in prompt_page({**head, **described}, messages):
+        say(line)
 
 
-def print_plugins(plugins: Plugins) -> None:
-    """Every plugin, its origin and its hooks; then what is wrong with any."""
-    for info in plugins.infos():
-        say(f"{info.name}  ({info.origin})")
-        for hook in info.hooks:
-            say(f"  {hook}")
-    plugins.all_parts()
-    for problem in plugins.problems:
-        say(f"PROBLEM {problem}")
+def _example(
+    config: Config, data: Path | None, number: int
+) -> tuple[Task, Pool, Demonstrations | None, str]:
+    """The task, one example, demonstrations for it, and where the example comes from.
 
+    Without data it is one of the task's generated demonstrations, shown with the others.
+    """
+    import numpy as np
 
-def _find(kind: str, name: str, plugins: Plugins) -> list[Part]:
-    """The part of that name; of selectors, each role that has the name."""
-    if kind != "selector" or "/" in name:
-        return [plugins.part(kind, name)]
-    parts = plugins.parts(kind)
-    found = [part for full, part in parts.items() if full.partition("/")[2] == name]
-    if not found:
-        raise UnknownNameError(kind, name, [full.partition("/")[2] for full in parts])
-    return found
+    from harness.data import Demonstrations
+    from harness.run.assembly import load_task
+    from harness.run.splits import load_splits
+
+    plugins = load_plugins()
+    try:
+        task = load_task(config.task, plugins, data)
+        pool = load_splits(task, inductive=False, limit=None, seed=config.seed).train.pool
+        source, others = f"of the pool, as seed {config.seed} draws them", task.card.generated
+    except DataError:
+        task = load_task(config.task, plugins, data, declaration_only=True)
+        if (made := task.card.generated) is None:
+            raise
+        pool, source = made.examples, "generated ones (the task's data is not at hand)"
+        kept = np.flatnonzero(np.arange(len(pool)) != number - 1)
+        # Generated demonstrations of a sequence task: one label each.
+        others = Demonstrations(pool.take(kept), made.labels[kept], made.nearest, made.source)
+    if number > len(pool):
+        raise CommandError(f"--example {number}: there are {len(pool)} examples")
+    shown = others if config.demonstrations.generated else None
+    return task, pool.take(np.asarray([number - 1])), shown, f"{number} of {len(pool)} {source}"

@@ -1,4 +1,4 @@
-"""``harness table``: what earlier runs found, put together."""
+"""``harness table``: the results of finished runs in one table."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import OutOption
+from harness.cli.options import OutOption, load_plugins
+from harness.cli.screen.output import console, say, warn
+from harness.errors import CommandError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
     from harness.results import RunResult
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("table")(table)
 
 
 def table(
@@ -23,7 +20,12 @@ def table(
         str, typer.Option("--format", metavar="F", help="rich, markdown, csv, json or a plugin's.")
     ] = "rich",
     rows: Annotated[
-        str | None, typer.Option(metavar="K,K", help="What names a row; the rest are its seeds.")
+        str | None,
+        typer.Option(
+            metavar="K,K",
+            help="Configuration keys that make a row; runs that differ only in the seed are "
+            "averaged.",
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="M", help="transductive, inductive, answered, ...")
@@ -32,8 +34,7 @@ def table(
     out: OutOption = None,
 ) -> None:
     """Print the stages of all finished runs, seeds as mean ± standard deviation."""
-    from harness.cli.session import RUNS, console, load_plugins, say
-    from harness.errors import CommandError, RunError, UnknownNameError
+    from harness.record.layout import RUNS
     from harness.record.provenance import outdated
     from harness.report.tables import FORMATS, make_table
 
@@ -49,18 +50,17 @@ def table(
     keys = rows.split(",") if rows else None
     made = make_table(results, rows=keys, metric=metric, outdated=changed)
     if format_ == "rich":
-        from harness.cli.screen.tables import table_picture
+        from harness.cli.screen.tables import results_table
 
-        console().print(table_picture(made))
-    else:
-        text = formats[format_](made)
-        if not isinstance(text, str):
-            raise CommandError(f"--format {format_}: the plugin returned no text")
-        say(text)
+        console().print(results_table(made))
+        return
+    text = formats[format_](made)
+    if not isinstance(text, str):
+        raise CommandError(f"--format {format_}: the plugin returned no text")
+    say(text)
 
 
 def _finished(out: Path, task: str | None) -> list[RunResult]:
-    from harness.cli.session import warn
     from harness.record.listing import list_runs
 
     results = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import abilities
-from harness.errors import CommandError, HarnessError, RunError
+from harness.errors import CommandError, RunError
 from harness.export.model_card import model_card
 from harness.export.reproducing import command_of
 from harness.plugin_manager import Plugins
@@ -17,27 +17,17 @@ from harness.run.contracts import blaming
 
 
 def check_empty(target: Path) -> None:
-    """Refuse a folder that holds something, before anything is read or computed.
-
-    Raises:
-        CommandError: if it does, or is no folder.
-    """
+    """Raise a ``CommandError`` for a folder that is not empty, or a file."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         what = "holds files already" if target.is_dir() else "is not a folder"
         raise CommandError(f"--model {target}: {what}; choose a new or an empty folder")
 
 
 def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
-    """Write the run's kept student to a new or empty folder, wholly or not at all.
+    """Write the run's kept student (``student.save``) to a new or empty folder, atomically.
 
-    Args:
-        run: whose student was kept (``student.save``). Its data is not needed.
-        plugins: where its task and its student come from.
-        target: the folder.
-
-    Raises:
-        RunError: if the student was not kept, is damaged, or cannot be written.
-        CommandError: if the student is of a kind that cannot be exported.
+    Needs no data. ``RunError`` if the student was not kept, is damaged, or cannot be written;
+    ``CommandError`` if it is no model of ``transformers``.
     """
     path = run.folder.path
     card = load_task(run.config.task, plugins, None, declaration_only=True).card
@@ -49,7 +39,7 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     if not run.folder.has(layout.STUDENT):
         raise RunError(
             f"{path}: its student was not kept; the same harness run command with --set "
-            "student.save=true trains it once more, asks nobody anything, and keeps it"
+            "student.save=true trains it once more, without any annotation, and keeps it"
         )
     spec = run.config.student.spec or ""
     with blaming(f"student {spec!r}"):
@@ -57,21 +47,16 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     export = abilities.exporter(fitted)
     if export is None:
         raise CommandError(
-            f"student {spec!r} cannot be exported: it is no model of transformers (an encoder such "
-            "as minilm is); --to FILE exports its labels"
+            f"student {spec!r} cannot be exported: it is no model of transformers, as minilm "
+            "and other encoders are; --to FILE exports its labels"
         )
     text = model_card(run.result, card, command_of(run.config, card, plugins))
 
     def write(folder: Path) -> None:
         export(folder)
-        readme = folder / "README.md"
-        readme.write_text(text, encoding="utf-8")
-        for file in folder.iterdir():  # safetensors keeps its files from other users
-            file.chmod(readme.stat().st_mode)
+        (folder / "README.md").write_text(text, encoding="utf-8")
 
     try:
         new_folder(target, write)
-    except HarnessError:
-        raise
     except OSError as error:
         raise RunError(f"{target}: cannot be written ({error.strerror or error})") from None

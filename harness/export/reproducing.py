@@ -1,13 +1,12 @@
-"""The command that makes a run again, without anything that only one machine knows."""
+"""The command that makes a run again, without paths of one machine."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
-from harness.config import Config, SelectorConfig, identifying
+from harness.config import SECTIONS, Config, SelectorConfig, flat, identifying
 from harness.data import TaskCard
 from harness.plugin_manager import Plugins
 from harness.run.assembly import checked, resolve_selector
@@ -23,34 +22,23 @@ OPTIONS = {
     "setting": "--setting",
     "limit": "--limit",
 }
-"""Keys that have an option of their own, in the order in which they are written."""
+"""Keys with an option of their own, in the order of the command."""
 ALWAYS = ("task", "annotator.spec", "student.spec", "rounds", "seed")
 ADDRESS = "annotator.base_url"
 
 
 def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
-    """``harness run`` with every key that is not at its default.
-
-    Args:
-        config: resolved, of a run.
-        card: of its task, which has defaults of its own.
-        plugins: that know the selector's preset.
-    """
-    shots = {"shots": card.prompt.shots}
+    """``harness run`` with every key of a resolved configuration that is not at its default."""
+    config, shots = checked(config, plugins), card.prompt.shots
     spec = SelectorConfig(spec=config.selector.spec)
-    selector = resolve_selector(spec, plugins, card.prompt.shots)
-    default = Config().model_copy(
-        update={
-            "selector": selector.model_copy(
-                update={"spec": plugins.default("selector", "preset/")}
-            ),
-            "demonstrations": Config().demonstrations.model_copy(update=shots),
-        }
-    )
-    config = checked(config, plugins)
-    named = {"student": {"spec": config.student.spec}, "annotator": {"spec": config.annotator.spec}}
-    default = checked(Config.model_validate({**dict(default), **named}), plugins)
-    usual, used = (dict(_flat(identifying(one))) for one in (default, config))
+    selector = resolve_selector(spec, plugins, shots).model_dump()
+    values: dict[str, object] = {
+        "selector": selector | {"spec": plugins.default("selector", "preset/")},
+        "demonstrations": {"shots": shots},
+        **{role: {"spec": getattr(config, role).spec} for role in SECTIONS},
+    }
+    default = checked(Config.model_validate(values), plugins)
+    usual, used = _keys(default), _keys(config)
     words = ["harness", "run"]
     for key, option in OPTIONS.items():
         value = used.pop(key)
@@ -71,12 +59,14 @@ def portable(spec: str) -> str:
     return spec.replace(argument, argument.rstrip("/").rpartition("/")[2])
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and not prefix:
-            yield from _flat(value, f"{key}.")
-        else:
-            yield prefix + key, value
+def _keys(config: Config) -> dict[str, Any]:
+    """The keys that make another run, dotted; values that are tables stay whole."""
+    found = flat(identifying(config))
+    return {
+        key: value
+        for key, value in found
+        if key.count(".") == 1 or ("." not in key and not isinstance(value, dict))
+    }
 
 
 def _toml(value: Any) -> str:

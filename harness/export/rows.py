@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CommandError, HarnessError, RunError
+from harness.errors import CommandError, RunError
 from harness.files.delimited import SEPARATORS
 from harness.files.user_file import plain, spreadsheets
 from harness.record.folder import new_file
@@ -18,54 +18,35 @@ CHUNK = 8192
 """Rows of a row group."""
 TYPES = {"tokens": "list", "tags": "list", "confidence": "float",
          "trusted": "bool", "supervised": "bool"}  # fmt: skip
-"""Types of the columns that are no text; those of other columns are seen in their values."""
+"""Types of columns; those of others are seen in their values."""
 
 
 def check_new(file: Path, option: str = "--to") -> None:
-    """Refuse a file that could not be written, before anything is read or computed.
-
-    Args:
-        file: to be written.
-        option: by which it was named, for the message.
-
-    Raises:
-        CommandError: for an unknown suffix, or a file that exists.
-    """
+    """Raise a ``CommandError`` that names the option, for an unknown suffix or an existing file."""
     if file.suffix.lower() not in _WRITERS:
         known = ", ".join(_WRITERS)
-        raise CommandError(f"{option} {file}: its suffix says how to write it: one of {known}")
+        raise CommandError(f"{option} {file}: its suffix says how to write it: {known}")
     if file.exists():
         raise CommandError(f"{option} {file}: exists; delete it, or choose another name")
 
 
 def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows of the same keys, wholly or not at all; returns their number.
+    """Write rows with the same keys atomically; returns their number. ``RunError`` if it fails.
 
-    csv and tsv have a header, nothing for null, and JSON for lists.
-
-    Raises:
-        RunError: if the file cannot be written.
+    csv and tsv have a header, an empty cell for null, and JSON for lists.
     """
-    counted = _Counted(rows)
+    count = 0
+
+    def counted() -> Iterator[Mapping[str, Any]]:
+        nonlocal count
+        for count, row in enumerate(rows, start=1):  # noqa: B007
+            yield row
+
     try:
-        new_file(file, lambda path: _WRITERS[file.suffix.lower()](path, counted))
-    except HarnessError:
-        raise
+        new_file(file, lambda path: _WRITERS[file.suffix.lower()](path, counted()))
     except OSError as error:
         raise RunError(f"{file}: cannot be written ({error.strerror or error})") from None
-    return counted.count
-
-
-class _Counted:
-    """Rows, counted as they are read."""
-
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._rows, self.count = rows, 0
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for row in self._rows:
-            self.count += 1
-            yield row
+    return count
 
 
 def _jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -108,8 +89,8 @@ def _parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     first = list(islice(found, CHUNK))
     seen = pa.Table.from_pylist(first).schema
     named = {name: types[TYPES[name]] for name in seen.names if name in TYPES}
-    types_ = dict(zip(seen.names, map(_known, seen.types), strict=True)) | named
-    schema = pa.schema(list(types_.items()))
+    columns = dict(zip(seen.names, map(_known, seen.types), strict=True)) | named
+    schema = pa.schema(list(columns.items()))
     rest = chain(first, found)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while chunk := list(islice(rest, CHUNK)):

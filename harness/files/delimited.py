@@ -1,9 +1,9 @@
 """Comma- and tab-separated files, read strictly, with or without a header.
 
-Quotes as in RFC 4180: a field with a separator, a quote or a line break stands in double
-quotes, a quote within it is doubled. Nothing is guessed: a quote that is not closed, or a
+Quotes as in RFC 4180: double quotes enclose a field with a separator, a quote or a line break,
+and a quote within it is doubled. Nothing is guessed: a quote that is not closed, or a
 row with another number of columns than the first, is refused. Only the separator of a
-``.csv`` file may be another one, where its header or a first line ``sep=;`` says so:
+``.csv`` file may be another one, if its header or a first line ``sep=;`` shows it:
 spreadsheets write semicolons in countries that write decimal commas.
 """
 
@@ -26,8 +26,8 @@ SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 """The separator of a file, by its suffix."""
 _OTHERS: Mapping[str, str] = {";": "semicolons", "\t": "tabs"}
 """What a ``.csv`` file may have in its place, with a header."""
-_SAID = re.compile(r'"?sep=(.)"?\r?\n?')
-"""The first line by which Excel says the separator."""
+_DECLARED = re.compile(r'"?sep=(.)"?\r?\n?')
+"""A first line in which Excel declares the separator."""
 LONGEST = 2**31 - 1
 """Characters that a field may have; the csv module's own limit is 131,072."""
 
@@ -75,10 +75,10 @@ def _noted(file: Path, skipped: int, taken: list[str]) -> Iterator[str]:
 
 
 def _refuse_rows_in_quotes(lines: Sequence[str], width: int, where: str) -> None:
-    """Refuse a field over several lines each of which is a row, if quotes are mere characters.
+    """Refuse a quoted field over several lines if each of them has the columns of a row.
 
-    Many tab-separated files are written without quoting: a text that begins with a quote would
-    take in all rows up to the next one that ends with a quote.
+    Many tab-separated files do not use quoting: there a text that begins with a quote would take
+    in all rows up to the next one that ends with a quote.
     """
     if all(line.count("\t") + 1 == width for line in lines):
         raise DataError(
@@ -105,13 +105,14 @@ def read_records(
         where = f"{file}:{line}"
         if columns is None:
             if headers.match(cells):
-                columns = _headed(cells, where)
+                columns = [cell.strip() for cell in cells]
+                refuse_twice((name for name in columns if name), where)
                 continue
             columns = _positional(cells, positions, where)
         if len(cells) != len(columns):
             raise DataError(
                 f"{where}: {_columns(len(cells))} where the first row has {len(columns)} "
-                f"({', '.join(columns)}); a text with a separator in it stands in quotes"
+                f"({', '.join(columns)}); put a text that contains the separator in quotes"
             )
         yield line, dict(zip(columns, cells, strict=True))
 
@@ -119,28 +120,17 @@ def read_records(
 def _form(file: Path, headers: Headers) -> _Form:
     usual = SEPARATORS[file.suffix.lower()]
     first = next((text for _, text in read_lines(file) if text.strip()), "")
-    said = _SAID.fullmatch(first)
-    if said is not None:
-        return _Form(said.group(1), 1)
+    if declared := _DECLARED.fullmatch(first):
+        return _Form(declared.group(1), 1)
     for separator in (usual, *_OTHERS) if usual == "," else ():
-        with suppress(csv.Error):  # said, with its line, when the rows are read
+        with suppress(csv.Error):  # reading the rows raises it again, with its line
             if headers.match(next(csv.reader([first], delimiter=separator), [])):
                 return _Form(separator)
     return _Form(usual)
 
 
-def _headed(cells: Sequence[str], where: str) -> list[str]:
-    columns = [cell.strip() for cell in cells]
-    refuse_twice((name for name in columns if name), where)
-    return columns
-
-
 def refuse_twice(columns: Iterable[str], where: str) -> None:
-    """Refuse a table with two columns of the same name, of which one would be lost.
-
-    Raises:
-        DataError: naming the column.
-    """
+    """Raise a ``DataError`` for two columns of the same name, since one would be lost."""
     name, count = max(Counter(columns).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         raise DataError(f"{where}: {count} columns are named {name[:40]!r}; keep one")
@@ -164,11 +154,11 @@ def _columns(count: int) -> str:
 
 
 def _fault(error: csv.Error) -> str:
-    said = str(error)
-    if "unexpected end" in said or "field larger" in said:
+    text = str(error)
+    if "unexpected end" in text or "field larger" in text:
         return "a quote opens a field here and is not closed; close it, or double a quote in a text"
-    if "expected after" in said:
-        return "text follows a closing quote; double each quote that stands within a quoted field"
-    if "new-line character" in said:
+    if "expected after" in text:
+        return "text follows a closing quote; double each quote within a quoted field"
+    if "new-line character" in text:
         return "a line break of a lone CR; end lines with LF or CRLF"
-    return f"not readable ({said})"
+    return f"not readable ({text})"

@@ -1,4 +1,4 @@
-"""How a text file is encoded: what its first bytes say, and a guess for an error's advice."""
+"""The encoding of a text file: its byte order mark, or a guess for an error message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",  # begins as the mark of UTF-16 does
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is its beginning
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -29,11 +29,11 @@ _CANDIDATES = {
     "cp1257": "WINDOWS-1257",
     "cp874": "CP874",
 }
-"""What ``iconv`` calls the encodings among which the advice chooses."""
+"""Encodings that the advice considers, and their names in ``iconv``."""
 SAMPLE = 20_000
 """Bytes of a file's lines from which its encoding is guessed."""
 FEW = 4
-"""Bytes beyond ASCII under which statistics say little, so that the commonest one is named."""
+"""With fewer bytes beyond ASCII statistics say little; the advice names the commonest encoding."""
 SHOWN = 24
 """Characters that an error quotes from a line."""
 
@@ -44,12 +44,11 @@ def marked_encoding(first: bytes) -> str:
 
 
 def advice(file: Path, raw: bytes) -> str:
-    """What to do about a line that is not UTF-8: mend it, or convert the file, and from what."""
-    sample = []
-    size = 0
+    """What to do about a line that is not UTF-8: repair it, or convert the file, and from what."""
+    sample, size = [], 0
     for line in _beyond_ascii(file):
         if _is_utf8(line):
-            return "other lines are; the line is damaged, so mend or remove it"
+            return "other lines are, so the line is damaged; repair or remove it"
         sample.append(line)
         size += len(line)
         if size > SAMPLE:
@@ -78,25 +77,21 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _guesses(sample: bytes) -> list[str]:
-    """At most three candidates, the likelier first; of those equally likely, the commoner one."""
+    """At most three candidates, the likeliest first; among equally likely ones, the commonest."""
     from charset_normalizer import from_bytes
 
     order = list(_CANDIDATES)
-    matches = [
-        (
-            match.chaos,
-            -match.coherence,
-            min(map(order.index, {*match.could_be_from_charset} & {*order})),
-        )
-        for match in from_bytes(sample, cp_isolation=order)
-    ]
+    matches = []
+    for match in from_bytes(sample, cp_isolation=order):
+        commonest = min(map(order.index, {*match.could_be_from_charset} & {*order}))
+        matches.append((match.chaos, -match.coherence, commonest))
     found = [order[place] for *_, place in sorted(matches)]
     few = sum(byte > 127 for byte in sample) < FEW
     return list(dict.fromkeys(["cp1252", *found] if few else found))[:3]
 
 
 def _quote(raw: bytes, encoding: str) -> str:
-    """The part of a line that the encodings read differently."""
+    """The part of a line that depends on the encoding."""
     text = raw.decode(encoding, "replace").rstrip()
     first = next((n for n, character in enumerate(text) if not character.isascii()), 0)
     begin = max(0, first - SHOWN // 2)

@@ -1,4 +1,4 @@
-"""JSON Lines, read strictly: what is wrong is named with its file and line."""
+"""JSON Lines, read strictly: errors name file and line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from harness.files.lines import read_lines
 
 
 def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a file with their line numbers; blank lines are skipped.
-
-    Raises:
-        DataError: naming file and line.
-    """
+    """The objects of a file with their line numbers, without blank lines; else ``DataError``."""
     for line, text in read_lines(file):
         if text.strip():
             yield line, _object(text.rstrip("\r\n"), f"{file}:{line}")
@@ -34,11 +30,7 @@ def read_json(text: str) -> Any:
 
 
 def field(row: Mapping[str, Any], name: str, where: str) -> Any:
-    """One value of a row.
-
-    Raises:
-        DataError: if the row has no such key.
-    """
+    """One value of a row; a ``DataError`` if there is none."""
     if name not in row:
         found = ", ".join(row) or "nothing"
         raise DataError(f"{where}: there is no {name!r} in the row (it has: {found})")
@@ -46,11 +38,7 @@ def field(row: Mapping[str, Any], name: str, where: str) -> Any:
 
 
 def text_field(value: object, what: str, where: str) -> str:
-    """A value that must be text which can be written as UTF-8.
-
-    Raises:
-        DataError: if it is something else.
-    """
+    """A value that must be text without lone surrogates; else a ``DataError``."""
     if not isinstance(value, str):
         raise DataError(f"{where}: {what} is {type_name(value)}, not a string; put it in quotes")
     try:
@@ -73,7 +61,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {twice[:40]!r} stands twice in an object; keep one of them")
+        raise ValueError(f"the key {twice[:40]!r} occurs twice in an object; keep one of them")
     return found
 
 

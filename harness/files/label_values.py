@@ -18,15 +18,14 @@ SHOWN = 60
 class LabelValues:
     """Turns the values of one file's label column into names, row by row.
 
-    A value that is a name is that label. Any other plain integer is a label's number, but not
-    where a label's own name is a number: there all are names. The first row decides for the
-    whole file, and a row of the other sort is refused.
+    A known name is that label; any other plain integer is a label's number, unless label names
+    are numbers themselves. The first row decides for the whole file: names or numbers.
 
     Args:
-        names: the label of each name that may stand in the file.
-        numbers: the label of each number; None: what numbers mean is not certain.
-        text: whether numbers come as text (``"1"``), as in csv files; spaces around a value
-            do not count there.
+        names: the label of each name that may occur in the file.
+        numbers: the label of each number; None: the meaning of numbers is not certain.
+        text: whether numbers come as text (``"1"``), as in csv files, which may have spaces
+            around a value.
         what: ``label`` or ``tag``, for messages.
     """
 
@@ -45,16 +44,15 @@ class LabelValues:
         self._first: tuple[bool, str, object] | None = None
 
     def name(self, value: object, where: str) -> str:
-        """The label that a value stands for; a name that is unknown comes back as it is.
+        """The label of a value; an unknown name is returned as it is.
 
-        Raises:
-            DataError: if the value is no name and no number that is known, or of another sort
-                than the first row's.
+        A ``DataError`` for an unknown number, another type, or a name in a file of numbers and
+        the reverse.
         """
         number = self._number(value)
         if number is None and not isinstance(value, str):
-            said = f"the {self._what} is {type_name(value)}, not a string{self._instead(value)}"
-            raise DataError(f"{where}: {said}")
+            problem = f"{type_name(value)}, not a string{self._instead(value)}"
+            raise DataError(f"{where}: the {self._what} is {problem}")
         if number is not None:
             self._hold(True, value, where)
             return self._numbered(number, where)
@@ -66,7 +64,7 @@ class LabelValues:
         return known or short
 
     def knows(self, cell: str) -> bool:
-        """Whether a cell is a name or a number, as no header is."""
+        """Whether a cell is a name or a number, and so no header."""
         return cell.strip() in self._names or self._number(cell) is not None
 
     def refuse(self, name: str, where: str) -> DataError:
@@ -76,15 +74,15 @@ class LabelValues:
         return DataError(f"{where}: the task has no {self._what} {shown!r}; {near}")
 
     def notes(self) -> list[str]:
-        """What to say of the numbers when all rows were read."""
+        """One line on what the numbers mean, once all rows are read."""
         if not self._seen or self.numbers is None:
             return []
         read = ", ".join(f"{number} {name}" for number, name in self.numbers.items())
-        said = f"numbers are read as the declared {self._what}s: {read}"
+        meaning = f"numbers are read as the declared {self._what}s: {read}"
         lowest = min(self.numbers)
         if lowest in self._seen:
-            return [said]
-        return [f"{said}; no row has {lowest}{self._advice(lowest + 1)}"]
+            return [meaning]
+        return [f"{meaning}; no row has {lowest}{self._advice(lowest + 1)}"]
 
     def _number(self, value: object) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Text files line by line: what is no text is named with its file and line."""
+"""Text files line by line: errors name file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins: found, held to what can be used, asked for parts, told of events."""
+"""Plugins: where they come from, the parts that they register, the events that they observe."""
 
 from harness.plugin_manager.discovery import BUILTINS, installed
 from harness.plugin_manager.manager import PluginInfo, Plugins, Problem

@@ -1,4 +1,4 @@
-"""Commands of plugins, added to those that are there."""
+"""Commands of plugins, added to the built-in ones."""
 
 from __future__ import annotations
 
@@ -10,28 +10,24 @@ if TYPE_CHECKING:
 
 
 def add_commands(app: typer.Typer, own: typer.Typer) -> Iterator[str]:
-    """Add a plugin's commands and groups to ``app``; what cannot be added is said."""
-    taken = {_command(info) for info in app.registered_commands}
-    taken |= {_group(info) for info in app.registered_groups}
-    for command in own.registered_commands:
-        if _command(command) in taken:
-            yield f"command {_command(command)!r} is already there"
-        else:
-            app.registered_commands.append(command)
-    for group in own.registered_groups:
-        if _group(group) in taken:
-            yield f"command {_group(group)!r} is already there"
-        else:
-            app.registered_groups.append(group)
+    """Add a plugin's commands and groups to ``app``; yields one line for each that is refused."""
+    taken = {_name(info) for info in (*app.registered_commands, *app.registered_groups)}
+    pairs: tuple[tuple[list[Any], list[Any]], ...] = (
+        (own.registered_commands, app.registered_commands),
+        (own.registered_groups, app.registered_groups),
+    )
+    for infos, target in pairs:
+        for info in infos:
+            if _name(info) in taken:
+                yield f"command {_name(info)!r} is already there"
+            else:
+                target.append(info)
 
 
-def _command(info: Any) -> str:
-    """The name under which a command is called."""
-    return str(info.name or info.callback.__name__.lower().replace("_", "-"))
-
-
-def _group(info: Any) -> str:
-    """The name of a group of commands: given where it is added, or its own."""
-    given = info.name if isinstance(info.name, str) else None
-    own = info.typer_instance.info.name if info.typer_instance is not None else None
-    return given or (own if isinstance(own, str) else "")
+def _name(info: Any) -> str:
+    """The name under which a command, or a group of commands, is called."""
+    if isinstance(info.name, str) and info.name:
+        return info.name
+    if group := getattr(info, "typer_instance", None):
+        return group.info.name if isinstance(group.info.name, str) else ""
+    return str(info.callback.__name__.lower().replace("_", "-"))

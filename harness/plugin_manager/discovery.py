@@ -1,4 +1,4 @@
-"""Where plugins come from: built in, installed distributions, modules and files that are named."""
+"""Where plugins come from: built in, installed distributions, ``--plugin``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CommandError, nearest
+from harness.errors import CommandError, describe, nearest
 
 BUILTINS = (
     "harness_tasks.plugin",
@@ -22,7 +22,7 @@ BUILTINS = (
     "harness_plugins.augmenters.plugin",
     "harness_plugins.checks",
 )
-"""Modules of the built-in plugins; they go through the same hooks as any other."""
+"""Modules of the built-in plugins, which use the same hooks as any other."""
 BUILT_IN = "built in"
 ENTRY_POINTS = "harness"
 
@@ -31,11 +31,8 @@ ENTRY_POINTS = "harness"
 class Found:
     """A plugin before it is imported, or what is wrong with it.
 
-    Attributes:
-        name: as messages name it.
-        origin: the distribution and its version, or ``BUILT_IN``.
-        aliases: what ``--no-plugin`` may call it.
-        entry: an entry point; None: a module of the name.
+    ``origin`` is the distribution and its version, or ``BUILT_IN``; ``aliases`` are its names for
+    ``--no-plugin``; without an entry point it is the module of its name.
     """
 
     name: str
@@ -49,16 +46,10 @@ class Found:
         return importlib.import_module(self.name) if self.entry is None else self.entry.load()
 
 
-def built_in() -> Iterator[Found]:
-    """The built-in plugins."""
-    for module in BUILTINS:
-        yield Found(module, BUILT_IN, (module,))
-
-
 def installed() -> Iterator[Found]:
     """The entry points of group ``harness``, one a distribution and name.
 
-    A distribution that is found twice on the path counts once, as it does for imports.
+    Of a distribution that is twice on the path the first counts, as for imports.
     """
     from importlib.metadata import distributions
 
@@ -74,7 +65,7 @@ def installed() -> Iterator[Found]:
             entries = [one for one in distribution.entry_points if one.group == ENTRY_POINTS]
         except Exception as error:
             if ENTRY_POINTS in (distribution.read_text("entry_points.txt") or ""):
-                problem = f"entry_points.txt is wrong: {say(error)}"
+                problem = f"entry_points.txt is wrong: {describe(error)}"
                 yield Found(name, name, (name,), problem=problem)
             continue
         for entry in entries:
@@ -84,21 +75,14 @@ def installed() -> Iterator[Found]:
 
 
 def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str]) -> frozenset[str]:
-    """The names of the plugins that ``--no-plugin`` leaves out.
+    """The names of the plugins that ``--no-plugin`` leaves out, of those found and ``--plugin``.
 
-    Args:
-        found: built in and installed.
-        extra: named by ``--plugin``.
-        names: what the user wrote.
-
-    Raises:
-        CommandError: for a name that no plugin has.
+    A ``CommandError`` for a name that no plugin has.
     """
-    aliases = {alias: set[str]() for one in found for alias in one.aliases}
-    aliases |= {name: {name} for name in extra}
+    aliases = {name: {name} for name in extra}
     for one in found:
         for alias in one.aliases:
-            aliases[alias].add(one.name)
+            aliases.setdefault(alias, set()).add(one.name)
     for name in names:
         if name not in aliases:
             raise CommandError(f"--no-plugin {name}: no such plugin; {nearest(name, aliases)}")
@@ -106,28 +90,19 @@ def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str])
 
 
 def import_named(name: str) -> object:
-    """A module by its name, or a file.
-
-    Raises:
-        CommandError: if there is no such file.
-    """
+    """A module by its name, or a file; a ``CommandError`` if there is no such file."""
     path = Path(name)
     if path.suffix != ".py":
-        # A module in the working folder is what `--plugin mymodule` most often means.
+        # `--plugin mymodule` most often means a module in the working folder.
         if str(Path.cwd()) not in sys.path:
             sys.path.append(str(Path.cwd()))
         return importlib.import_module(name)
     if not path.is_file():
         raise CommandError(f"--plugin {name}: no such file")
-    # A name of its own, so that plugin json.py does not become the module json.
+    # A name of its own, so that a plugin json.py does not replace the module json.
     spec = importlib.util.spec_from_file_location(f"harness_plugin_file_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def say(error: BaseException) -> str:
-    """An error of somebody else's code, on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

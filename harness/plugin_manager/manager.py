@@ -1,4 +1,4 @@
-"""The one class that touches pluggy: asks plugins for parts and tells observers."""
+"""The one class that uses pluggy: collects parts from plugins, and calls observers."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from harness import hookspecs
-from harness.errors import CommandError, HarnessError, UnknownNameError, nearest
+from harness.errors import CommandError, HarnessError, UnknownNameError, describe, nearest
 from harness.plugin_manager import source
 from harness.plugin_manager.discovery import (
     BUILT_IN,
-    built_in,
+    BUILTINS,
+    Found,
     import_named,
     installed,
     left_out,
-    say,
 )
 from harness.plugin_manager.registration import ASKING, BOTH, KINDS, Part, wrong_with
 from harness.specs import Spec, parse_spec
 
 if TYPE_CHECKING:
     import typer
-    from pydantic import BaseModel
 
 ORDER = ("tryfirst", "trylast", "hookwrapper", "wrapper")
-"""Marks of pluggy's that change nothing here: each plugin is called by itself, in a fixed order."""
+"""Marks of pluggy without effect here, since each plugin is called alone, in a fixed order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a plugin, told to the user; the program goes on without it."""
+    """What is wrong with a plugin; the program warns and goes on without it."""
 
     plugin: str
     message: str
@@ -54,15 +53,15 @@ class Plugins:
     """All plugins of this process.
 
     Args:
-        extra: modules or files named by ``--plugin``.
-        without: names of plugins that ``--no-plugin`` leaves out.
-        warn: told of each problem once, as it is found.
+        extra: modules or files, the values of ``--plugin``.
+        without: names of plugins to leave out, the values of ``--no-plugin``.
+        warn: called with each problem once, as it arises.
         third_party: False leaves out the entry points of installed distributions.
 
     Raises:
         CommandError: if an ``extra`` plugin cannot be found or imported, or one to leave out is
-            not there. (What the user names on the command line must work; what is merely
-            installed is only warned about.)
+            not there. (Plugins that the user names must work; problems of installed ones are
+            warnings.)
     """
 
     def __init__(
@@ -80,20 +79,17 @@ class Plugins:
         self._parts: dict[str, dict[str, Part]] = {}
         self._digests: dict[str, str] = {}
         self.problems: list[Problem] = []
-        found = [*built_in(), *(installed() if third_party else ())]
+        found = [Found(module, BUILT_IN, (module,)) for module in BUILTINS]
+        found += installed() if third_party else ()
         refused = left_out(found, extra, without)
         for one in found:
-            if one.name in refused:
-                continue
-            if one.problem is not None:
+            if one.problem is not None and one.name not in refused:
                 self._problem(one.name, one.problem)
-                continue
-            try:
-                plugin = one.load()
-            except (Exception, SystemExit) as error:
-                self._problem(one.name, f"cannot be imported: {say(error)}")
-            else:
-                self._add(plugin, one.name, one.origin)
+            elif one.name not in refused:
+                try:
+                    self._add(one.load(), one.name, one.origin)
+                except (Exception, SystemExit) as error:
+                    self._problem(one.name, f"cannot be imported: {describe(error)}")
         for name in extra:
             if name not in refused:
                 self.add(name)
@@ -101,16 +97,16 @@ class Plugins:
     # -- finding plugins ---------------------------------------------------------------
 
     def add(self, name: str) -> None:
-        """Add a plugin by module name or file; one that is there already is not added twice."""
+        """Add a plugin by module name or file, unless it is there already."""
         try:
             plugin = import_named(name)
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
-            raise CommandError(f"--plugin {name}: cannot be imported: {say(error)}") from error
+            raise CommandError(f"--plugin {name}: cannot be imported: {describe(error)}") from error
         if name in self._origins or self._pm.is_registered(plugin):
             return
-        warn, self._warn = self._warn, None  # what is wrong becomes the error, said once
+        warn, self._warn = self._warn, None  # a problem becomes the error, and no warning
         before = len(self.problems)
         self._add(plugin, name, "--plugin")
         self._warn = warn
@@ -121,7 +117,7 @@ class Plugins:
         try:
             self._pm.register(plugin, name)
         except Exception as error:
-            self._problem(name, say(error))
+            self._problem(name, describe(error))
             return
         self._origins[name] = origin
         for caller in self._pm.get_hookcallers(plugin) or ():
@@ -146,8 +142,6 @@ class Plugins:
         """Every plugin that was registered, built-ins first."""
         infos = []
         for name, plugin in self._pm.list_name_plugin():
-            if plugin is None:
-                continue
             callers = self._pm.get_hookcallers(plugin) or ()
             hooks = tuple(sorted(caller.name for caller in callers))
             infos.append(PluginInfo(name, self._origins[name], hooks))
@@ -156,8 +150,8 @@ class Plugins:
     def fingerprint(self, part: Part) -> str:
         """A hash of the source of the package that a part comes from.
 
-        Of a third party's: every file of it. Of a built-in part: the files of its room, and what
-        they import of the other rooms. An annotator's hash covers the service of its name.
+        Third party: every file of the package. Built in: the files of its room, and those that
+        they import from other rooms. An annotator's hash includes the service of its name.
         """
         service = self.parts("service").get(part.name) if part.kind == "annotator" else None
         return self._digest(part.plugin) + (self._digest(service.plugin) if service else "")
@@ -174,21 +168,21 @@ class Plugins:
         """All registered parts of a kind, by name."""
         if kind not in self._parts:
             self._parts[kind] = {}
-            services = self._services() if kind in ASKING else {}
+            more: dict[str, object] = {}
+            if kind in ASKING:
+                more["services"] = {
+                    name: one.factory for name, one in self.parts("service").items()
+                }
             for name, call in self._callers(f"harness_register_{kind}s"):
-                self._guard(name, call, register=self._register(kind, name), **services)
+                self._guard(name, call, register=self._register(kind, name), **more)
         return self._parts[kind]
 
     def all_parts(self) -> list[Part]:
-        """The parts of every kind; what is wrong with any is then in ``problems``."""
+        """The parts of every kind; ``problems`` is complete after this call."""
         return [part for kind in KINDS for part in self.parts(kind).values()]
 
     def part(self, kind: str, name: str) -> Part:
-        """The part of a kind with a name; of selectors, ``role/name``.
-
-        Raises:
-            UnknownNameError: naming the nearest ones.
-        """
+        """The part of a kind and name (of selectors ``role/name``), or ``UnknownNameError``."""
         parts = self.parts(kind)
         if name in parts:
             return parts[name]
@@ -201,10 +195,10 @@ class Plugins:
     def find(self, kind: str, text: str) -> tuple[Part, Spec]:
         """The part that a spec names, and the spec as its factory takes it.
 
-        A text with the ending of a file that a part reads needs no name (``my.toml``).
+        A file name with the suffix that a part reads needs no name before it (``my.toml``).
 
         Raises:
-            CommandError: if it names none (``UnknownNameError``: or none that there is).
+            CommandError: if it names no part (``UnknownNameError``: no registered one).
         """
         spec = parse_spec(text)
         for part in self.parts(kind).values():
@@ -213,10 +207,9 @@ class Plugins:
         return self.part(kind, spec.name), spec
 
     def default(self, kind: str, role: str = "") -> str:
-        """The name of the part that is taken where a run names none; of selectors, of a role.
+        """The part that a run takes if it names none; of selectors, of a role (``preset/``).
 
-        Raises:
-            CommandError: if no part is registered as the default.
+        A ``CommandError`` if there is no default.
         """
         for name, part in self.parts(kind).items():
             if part.default and name.startswith(role):
@@ -229,23 +222,13 @@ class Plugins:
         models = {(part.kind, part.config) for part in parts if part.config is not None}
         return sorted(f"{kind}.{key}" for kind, model in models for key in model.model_fields)
 
-    def _services(self) -> dict[str, Mapping[str, Any]]:
-        return {"services": {name: part.factory for name, part in self.parts("service").items()}}
-
     def _register(self, kind: str, plugin: str) -> Any:
         parts = self._parts[kind]
 
         def register(
-            name: str,
-            factory: Any,
-            *,
-            summary: str = "",
-            kinds: Sequence[str] = BOTH,
-            config: type[BaseModel] | None = None,
-            default: bool = False,
-            reads: str = "",
+            name: str, factory: Any, *, kinds: Sequence[str] = BOTH, **options: Any
         ) -> None:
-            part = Part(kind, name, factory, summary, tuple(kinds), plugin, config, default, reads)
+            part = Part(kind, name, factory, plugin, tuple(kinds), **options)
             wrong = wrong_with(part, kinds)
             if wrong is None and name in parts:
                 wrong = f"{kind} {name!r} is already registered by {parts[name].plugin}"
@@ -262,7 +245,7 @@ class Plugins:
     # -- commands and observers --------------------------------------------------------
 
     def register_commands(self, app: typer.Typer) -> None:
-        """Let plugins add their commands; a name that is taken is refused."""
+        """Add the commands of plugins, except under names that are taken."""
         import typer
 
         from harness.plugin_manager.commands import add_commands
@@ -274,16 +257,16 @@ class Plugins:
                 self._problem(name, wrong)
 
     def notify(self, hook: str, **arguments: object) -> None:
-        """Tell every plugin of an event; one that fails is warned about."""
+        """Call an observer hook of every plugin, with a warning for one that fails."""
         for name, call in self._callers(hook):
             self._guard(name, call, **arguments)
 
     def _callers(self, hook: str) -> Iterator[tuple[str, pluggy.HookCaller]]:
-        """Each plugin that implements a hook with a caller that calls it alone.
+        """Each plugin that implements a hook, with a caller that calls it alone.
 
-        In the order of registration, so that a built-in's name is taken first.
+        In the order of registration, so that built-ins take their names first.
         """
-        everything = [plugin for _, plugin in self._pm.list_name_plugin() if plugin is not None]
+        everything = [plugin for _, plugin in self._pm.list_name_plugin()]
         implementing = {id(impl.plugin) for impl in getattr(self._pm.hook, hook).get_hookimpls()}
         for plugin in everything:
             if id(plugin) in implementing:
@@ -295,4 +278,4 @@ class Plugins:
         try:
             call(**arguments)
         except Exception as error:
-            self._problem(plugin, f"{call.name} failed: {say(error)}")
+            self._problem(plugin, f"{call.name} failed: {describe(error)}")

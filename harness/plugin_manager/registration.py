@@ -1,4 +1,4 @@
-"""What a plugin registers, held to what can be used: checked at once, one line each."""
+"""What a plugin registers, and the checks of it: at once, one line for each problem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = (
 )
 """Kinds of part, each with a registration hook."""
 ASKING = ("annotator", "augmenter")
-"""Kinds whose registration is given the services."""
+"""Kinds whose registration hook receives the services."""
 BOTH: tuple[str, ...] = ("sequence", "token")
 ROLES = ("trust", "demonstrations", "query", "preset")
 """What a selector's name begins with."""
@@ -33,9 +33,9 @@ class Part:
     kind: str
     name: str
     factory: Any
-    summary: str
-    serves: tuple[str, ...]
     plugin: str
+    serves: tuple[str, ...]
+    summary: str = ""
     config: type[BaseModel] | None = None
     default: bool = False
     reads: str = ""
@@ -43,19 +43,14 @@ class Part:
 
 @runtime_checkable
 class HasDefaults(Protocol):
-    """A factory whose keys have other defaults than the model says, or several sets of them."""
+    """A factory whose keys have several sets of defaults, or others than its model."""
 
     def defaults(self) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
-        """For each set by its name, and each kind of task, the value of each key."""
+        """The value of each key, by the name of the set and the kind of task."""
 
 
 def wrong_with(part: Part, kinds: object) -> str | None:
-    """Why a part cannot be registered; None where all is well.
-
-    Args:
-        part: as registered.
-        kinds: as written, which may be no sequence of names at all.
-    """
+    """Why a part cannot be registered, or None. ``kinds`` may be any object."""
     checks = (_name(part), _kinds(kinds), _factory(part), _config(part))
     found = next((check for check in checks if check is not None), None)
     return None if found is None else f"{part.kind} {part.name!r}: {found}"
@@ -69,7 +64,7 @@ def _name(part: Part) -> str | None:
             return f"the name must say the role, ROLE/NAME; roles are {', '.join(ROLES)}"
     if isinstance(name, str) and _NAME.fullmatch(name):
         return None
-    return "no spec can name it: a name is of letters, digits, '-', '_', '.' and '+'"
+    return "no spec can name it: a name consists of letters, digits, '-', '_', '.' and '+'"
 
 
 def _kinds(kinds: object) -> str | None:
@@ -86,11 +81,11 @@ def _factory(part: Part) -> str | None:
     if part.kind == "service":  # the value itself
         return None
     if not callable(factory):
-        said = type(factory).__name__
-        return f"a factory is expected, a callable that takes one request; this is of type {said}"
+        name = type(factory).__name__
+        return f"a factory is expected, a callable that takes one request; this is of type {name}"
     try:
         signature = inspect.signature(factory)
-    except ValueError:  # of some built-in functions nobody knows
+    except ValueError:  # some built-in functions have no known signature
         return None
     try:
         signature.bind(None)
@@ -117,5 +112,5 @@ def _config(part: Part) -> str | None:
             return f"config: the key {key!r} is the core's own; choose another name"
         if field.is_required():
             return f"config: the key {key!r} needs a default"
-    unknown = sorted(getattr(model, "manners", frozenset()) - set(model.model_fields))
-    return f"config: manners names no key of it: {', '.join(unknown)}" if unknown else None
+    unknown = sorted(getattr(model, "not_identifying", frozenset()) - set(model.model_fields))
+    return f"config: not_identifying names no key of it: {', '.join(unknown)}" if unknown else None

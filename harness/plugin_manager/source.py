@@ -1,4 +1,4 @@
-"""A hash of the source that a part is made of: when it changes, results may."""
+"""A hash of the source of a part: when it changes, results may change."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def package_files(plugin: object) -> list[Path]:
 
 
 def room_files(plugin: object) -> list[Path]:
-    """The files of a plugin's own package, and what they import of the packages around it.
+    """The files of a plugin's own package, and those that they import from its top package.
 
-    So that a change in one room is not told of the parts of another.
+    So a change in one room does not count as a change of parts in another.
     """
     name = _module_of(plugin)
     top, own = name.partition(".")[0], _file(name)
@@ -52,7 +52,7 @@ def room_files(plugin: object) -> list[Path]:
 
 
 def _imported(file: Path, top: str, root: Path) -> Iterator[Path]:
-    """Files of a top-level package that a file imports, also inside functions."""
+    """The files of a top-level package that a file imports, also inside functions."""
     text = file.read_text(encoding="utf-8", errors="replace")
     for name in re.findall(
         rf"^\s*(?:from|import)\s+{re.escape(top)}\.([\w.]+)", text, re.MULTILINE
@@ -64,7 +64,7 @@ def _imported(file: Path, top: str, root: Path) -> Iterator[Path]:
 
 
 def _module_of(plugin: object) -> str:
-    """The module itself, or the one that an object's class is of."""
+    """The name of a module, or of the module of an object's class."""
     named = plugin if hasattr(plugin, "__file__") else type(plugin)
     return str(getattr(named, "__name__" if hasattr(plugin, "__file__") else "__module__", ""))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,21 +28,19 @@ from harness.data import (
 from harness.errors import CorruptRunError
 from harness.identity import text_key
 from harness.protocols import Variants, Written
-from harness.results import SCHEMA, check_schema
+from harness.results import SCHEMA, check_schema, read_json
 
 T = TypeVar("T")
 
 CHUNK = 65_536
-"""Annotations that become text at a time; also the row groups of the file."""
+"""Rows of a row group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[T]):
-    """How a value becomes a file, and is read back.
+    """How to write a value to a file, with the seconds that it took, and read both back.
 
-    Attributes:
-        write: given the path, the value, and the seconds that it took.
-        read: the value and the seconds; 0 where the file does not hold them.
+    The seconds are 0 where the file does not hold them.
     """
 
     write: Callable[[Path, T, float], None]
@@ -51,7 +50,7 @@ class Codec(Generic[T]):
 def annotations_codec(pool: Pool, classes: Sequence[str]) -> Codec[Annotations]:
     """Of annotations of a pool: Parquet."""
     return Codec(
-        lambda path, said, seconds: write_annotations(path, said, pool, classes, seconds),
+        lambda path, made, seconds: write_annotations(path, made, pool, classes, seconds),
         lambda path: read_annotations(path, pool, classes),
     )
 
@@ -74,43 +73,58 @@ def write_annotations(
 ) -> None:
     """One row an example: id, text key, label or tags (null: abstained), and the rest."""
     import pyarrow as pa
+
+    text, tags = pa.string(), pa.list_(pa.string())
+    label = ("label", text) if pool.kind == "sequence" else ("tags", tags)
+    names = np.asarray([*classes, None], dtype=object)  # the last one stands for ABSTAINED
+    columns = [
+        *(("id", text), ("text_key", text), label),
+        *(("confidence", pa.float32()), ("reason", text), ("reply", text)),
+        *(("requests", pa.int64()), ("tokens", pa.int64()), ("cost_usd", pa.float64())),
+    ]
+
+    def rows(taken: IntArray) -> list[Any]:
+        return _columns(annotations.take(taken), pool.take(taken), names)
+
+    _write_parquet(path, columns, {"seconds": repr(seconds)}, len(pool), rows)
+
+
+def _write_parquet(
+    path: Path,
+    columns: Sequence[tuple[str, Any]],
+    metadata: Mapping[str, str],
+    count: int,
+    rows: Callable[[IntArray], list[Any]],
+) -> None:
+    """Write names and types of columns, and ``count`` rows of them, a chunk at a time."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    label = (
-        pa.field("label", pa.string())
-        if pool.kind == "sequence"
-        else pa.field("tags", pa.list_(pa.string()))
-    )
-    metadata = {"schema": str(SCHEMA), "seconds": repr(seconds)}
-    schema = pa.schema(
-        [
-            *(("id", pa.string()), ("text_key", pa.string()), label),
-            *(("confidence", pa.float32()), ("reason", pa.string()), ("reply", pa.string())),
-            *(("requests", pa.int64()), ("tokens", pa.int64()), ("cost_usd", pa.float64())),
-        ],
-        metadata,
-    )
-    names = np.asarray([*classes, None], dtype=object)  # the last one stands for ABSTAINED
+    schema = pa.schema(columns, {"schema": str(SCHEMA), **metadata})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, max(len(pool), 1), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(pool)))
-            columns = _columns(annotations.take(rows), pool.take(rows), names)
-            arrays = [
-                pa.array(column, type=field.type)
-                for column, field in zip(columns, schema, strict=True)
-            ]
+        for start in range(0, max(count, 1), CHUNK):
+            taken = rows(np.arange(start, min(start + CHUNK, count)))
+            pairs = zip(taken, schema, strict=True)
+            arrays = [pa.array(column, type=field.type) for column, field in pairs]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+def _read_parquet(path: Path, columns: Sequence[str]) -> tuple[Any, dict[str, str]]:
+    """The table of some columns, and the metadata, of this schema version."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=list(columns))
+    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    check_schema({"schema": int(metadata["schema"])}, path)
+    return table, metadata
 
 
 def _columns(annotations: Annotations, pool: Pool, names: Any) -> list[Any]:
     """The columns of some rows, in the order of the file."""
-    said = names[annotations.labels]
-    labels = list(said)
+    labels = list(names[annotations.labels])
     if pool.kind == "token":
-        spans = zip(annotations.offsets[:-1], annotations.offsets[1:], strict=True)
-        tags = [list(said[a:b]) for a, b in spans]
-        answered = annotations.answered
-        labels = [row if ok else None for row, ok in zip(tags, answered, strict=True)]
+        spans = zip(pairwise(annotations.offsets), annotations.answered, strict=True)
+        labels = [labels[a:b] if answered else None for (a, b), answered in spans]
     return [
         *(list(pool.ids), [text_key(text) for text in pool.texts], labels),
         *(annotations.confidence, _clean(annotations.reasons), _clean(annotations.replies)),
@@ -119,25 +133,21 @@ def _columns(annotations: Annotations, pool: Pool, names: Any) -> list[Any]:
 
 
 def _clean(texts: Sequence[str]) -> list[str]:
-    """Models do reply with halves of surrogate pairs, which no UTF-8 file can hold."""
+    """Without lone surrogates, which models do reply and no UTF-8 file can hold."""
     return [text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[Annotations, float]:
     """What ``write_annotations`` wrote for the same pool, and the seconds it took."""
-    import pyarrow.parquet as pq
-
     label = "label" if pool.kind == "sequence" else "tags"
-    table = pq.read_table(path, columns=[label, *_READ])
-    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    check_schema({"schema": int(metadata["schema"])}, path)
+    table, metadata = _read_parquet(path, (label, *_READ))
     labels = np.full(int(pool.offsets[-1]), ABSTAINED, dtype=np.int32)
     if pool.kind == "sequence":
         labels[:] = _indices(table[label], classes, path)
     else:
-        said = table[label]
-        answered = np.repeat(said.is_valid().to_numpy(), np.diff(pool.offsets))
-        labels[answered] = _indices(said.combine_chunks().flatten(), classes, path)
+        tags = table[label]
+        answered = np.repeat(tags.is_valid().to_numpy(), np.diff(pool.offsets))
+        labels[answered] = _indices(tags.combine_chunks().flatten(), classes, path)
     annotations = Annotations(
         labels=labels,
         offsets=pool.offsets,
@@ -188,8 +198,8 @@ def write_views(path: Path, views: Mapping[str, StudentView], seconds: float) ->
 def read_views(path: Path) -> tuple[dict[str, StudentView], float]:
     """What ``write_views`` wrote, and the seconds that fitting and viewing took.
 
-    The arrays are memory-mapped, read-only: of the view of a large pool only those pages are
-    in memory that somebody looks at, and the system may take them back.
+    The arrays are memory-mapped and read-only: memory holds only the pages that somebody
+    reads, and the system may free them.
     """
     tensors, metadata = _mapped(path)
     check_schema({"schema": int(metadata["schema"])}, path)
@@ -229,20 +239,14 @@ def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _write_selection(path: Path, selection: Selection, seconds: float) -> None:
     """Row indices of the pool, by role."""
-    values = {
-        "schema": SCHEMA,
-        "trusted": selection.trusted.tolist(),
-        "demonstrations": selection.demonstrations.tolist(),
-        "requested": selection.requested.tolist(),
-    }
-    path.write_text(json.dumps(values), encoding="utf-8")
+    rows = {role: getattr(selection, role).tolist() for role in _SELECTED}
+    path.write_text(json.dumps({"schema": SCHEMA, **rows}), encoding="utf-8")
 
 
 def _read_selection(path: Path) -> tuple[Selection, float]:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    check_schema(values, path)
-    roles = ("trusted", "demonstrations", "requested")
-    return Selection(**{role: np.asarray(values[role], dtype=np.int64) for role in roles}), 0.0
+    values = read_json(path)
+    rows = {role: np.asarray(values[role], dtype=np.int64) for role in _SELECTED}
+    return Selection(**rows), 0.0
 
 
 def _write_written(path: Path, written: Written, classes: Sequence[str]) -> None:
@@ -256,59 +260,44 @@ def _write_written(path: Path, written: Written, classes: Sequence[str]) -> None
         }
         for row in range(len(pool))
     ]
-    values = {
-        "schema": SCHEMA,
-        "requests": written.requests,
-        "tokens": written.tokens,
-        "cost_usd": written.cost_usd,
-        "examples": examples,
-    }
+    costs = {name: getattr(written, name) for name in _COSTS}
+    values = {"schema": SCHEMA, **costs, "examples": examples}
     path.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
 def _read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
-    values = json.loads(path.read_text(encoding="utf-8"))
-    check_schema(values, path)
+    values = read_json(path)
     rows = values["examples"]
     examples = [row["example"] if kind == "sequence" else tuple(row["example"]) for row in rows]
     ids = tuple(f"generated:{number}" for number in range(1, len(rows) + 1))
     index = {name: position for position, name in enumerate(classes)}
     labels = np.asarray([index[name] for row in rows for name in row["labels"]], dtype=np.int32)
     pool = Pool(kind=kind, split="generated", ids=ids, examples=examples)
-    return Written(
-        demonstrations=Demonstrations(pool, labels, nearest=None, source="generated"),
-        requests=values["requests"],
-        tokens=values["tokens"],
-        cost_usd=values["cost_usd"],
-    )
+    demonstrations = Demonstrations(pool, labels, nearest=None, source="generated")
+    return Written(demonstrations, **{name: values[name] for name in _COSTS})
 
 
 def _write_variants(path: Path, made: Variants, seconds: float) -> None:
-    """One row an example: id and variant (token tasks: its tokens), and what all of it cost."""
+    """One row an example: id and variant (token tasks: its tokens), and the cost of all."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     pool = made.pool
     sequence = pool.kind == "sequence"
-    metadata = {"schema": str(SCHEMA), "seconds": repr(seconds)} | {
-        name: repr(getattr(made, name)) for name in _COSTS
-    }
-    variant = pa.string() if sequence else pa.list_(pa.string())
-    schema = pa.schema([("id", pa.string()), ("variant", variant)], metadata)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, max(len(pool), 1), CHUNK):
-            part = pool.take(np.arange(start, min(start + CHUNK, len(pool))))
-            column = _clean(part.texts) if sequence else [_clean(row) for row in part.tokens]
-            arrays = [pa.array(list(part.ids), pa.string()), pa.array(column, variant)]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+    costs = {name: repr(getattr(made, name)) for name in _COSTS}
+    columns = [("id", pa.string()), ("variant", pa.string() if sequence else pa.list_(pa.string()))]
+
+    def rows(taken: IntArray) -> list[Any]:
+        part = pool.take(taken)
+        return [
+            list(part.ids),
+            _clean(part.texts) if sequence else [_clean(row) for row in part.tokens],
+        ]
+
+    _write_parquet(path, columns, {"seconds": repr(seconds), **costs}, len(pool), rows)
 
 
 def _read_variants(path: Path, pool: Pool) -> tuple[Variants, float]:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    check_schema({"schema": int(metadata["schema"])}, path)
+    table, metadata = _read_parquet(path, ("id", "variant"))
     if table["id"].to_pylist() != list(pool.ids):
         raise CorruptRunError(f"{path}: holds variants of other examples; use --fresh")
     rows: list[Any] = table["variant"].to_pylist()
@@ -319,6 +308,7 @@ def _read_variants(path: Path, pool: Pool) -> tuple[Variants, float]:
 
 
 _COSTS = ("requests", "tokens", "cost_usd")
+_SELECTED = ("trusted", "demonstrations", "requested")
 
 VIEWS: Codec[Mapping[str, StudentView]] = Codec(write_views, read_views)
 """Of a student's view of each split: safetensors, mapped when it is read."""

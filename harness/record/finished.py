@@ -1,4 +1,4 @@
-"""A finished run read back: its configuration, and what was recorded of each round."""
+"""A finished run: its configuration, and the records of each round."""
 
 from __future__ import annotations
 
@@ -26,11 +26,7 @@ class FinishedRun:
 
     @classmethod
     def open(cls, path: Path) -> FinishedRun:
-        """Open a run's folder to read it.
-
-        Raises:
-            RunError: if the run is not finished, or damaged.
-        """
+        """Open a run's folder to read it; a ``RunError`` if it is unfinished or damaged."""
         folder = RunFolder(path)
         if not folder.has(layout.RESULT):
             raise RunError(
@@ -40,27 +36,23 @@ class FinishedRun:
         return cls(folder, folder.read(layout.RESULT, load_result), config)
 
     def stage(self, name: str | None, actor: str | None = None) -> StageResult:
-        """A stage by its name; without one the actor's first, or the last of all.
-
-        Raises:
-            CommandError: if the run has no such stage.
-        """
+        """A stage by its name (else ``CommandError``); None: the actor's first, or the last."""
         stages = [one for one in self.result.stages if actor in (None, one.actor)]
         if name is None:
             return stages[0] if actor is not None else stages[-1]
         found = [one for one in stages if one.stage == name.upper()]
         if not found:
-            which = f"{actor}'s stages of this run" if actor else "stages of this run"
+            which = f"{actor}'s stages" if actor else "stages"
             known = ", ".join(one.stage for one in stages)
-            raise CommandError(f"--stage {name}: the {which} are {known}")
+            raise CommandError(f"--stage {name}: the {which} of this run are {known}")
         return found[0]
 
     def annotations(self, round_: int, pool: Pool, task: Task) -> Annotations | None:
         """The annotations of a pool in a round; None where the annotator had none.
 
         Raises:
-            CorruptRunError: if they were recorded and are damaged or missing.
-            DataError: if they were made for other examples than those of the pool.
+            CorruptRunError: if they are damaged, or were removed.
+            DataError: if they belong to other examples than those of the pool.
         """
         name = layout.annotations_of(round_, pool.split)
         if not self.folder.recorded(name):
@@ -79,7 +71,7 @@ class FinishedRun:
             missing = len(set(recorded) - set(here))
             raise DataError(
                 f"{self.folder.path}: was made with other data: {missing} of its {len(recorded)} "
-                f"{pool.split} examples are not in this; pass the --data of that run"
+                f"{pool.split} examples are missing here; pass the --data of that run"
             )
 
     def view(self, round_: int) -> StudentView:
@@ -93,8 +85,7 @@ class FinishedRun:
     def carried(self, round_: int) -> BoolArray:
         """Whether an example's label in a round's annotations is the student's: bool ``[n]``.
 
-        It is where the student was trusted in an earlier round and the annotator was not
-        asked again since.
+        That is, the label was trusted in an earlier round and not requested again since.
         """
         student = np.zeros(self.result.stages[0].n, dtype=np.bool_)
         for earlier in range(round_):

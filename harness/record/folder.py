@@ -1,8 +1,8 @@
-"""A run's folder: one writer, atomic files, checksums; what is there can be trusted.
+"""A run's folder: one writer, atomic files, checksums.
 
-A file is finished when it has its final name. Its checksum is noted in
-``checksums.json`` *before* it gets that name, so a file whose checksum is missing or
-differs was not written by a run: it is damaged, named, and never used.
+A file is finished when it has its final name. ``checksums.json`` holds its checksum *before* it
+gets that name, so a file with another checksum, or none, is damaged: an error names it, and
+nothing reads it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 
 from harness.errors import BudgetError, CorruptRunError, HarnessError, RunError, RunHeldError
 from harness.record import layout
-from harness.results import SCHEMA, check_schema
+from harness.results import SCHEMA, read_json
 
 T = TypeVar("T")
 
 
 class RunFolder:
-    """The folder of one run; to write it, lock it by ``RunFolder.held``.
+    """The folder of one run; to write to it, lock it with ``RunFolder.held``.
 
     Files are named by their paths in it (``layout``).
     """
@@ -39,14 +39,11 @@ class RunFolder:
     def held(cls, path: Path, *, fresh: bool = False) -> Iterator[RunFolder]:
         """Lock the folder, creating it, for the duration of a ``with`` block.
 
-        Args:
-            path: the folder.
-            fresh: forget what an earlier run left in it.
+        ``fresh`` removes what an earlier run left in it.
 
         Raises:
             RunHeldError: naming the process that holds it.
-            RunError: if the folder cannot be written.
-            CorruptRunError: if its list of checksums is damaged.
+            RunError: if the folder cannot be written, or (``CorruptRunError``) is damaged.
         """
         from filelock import FileLock, Timeout
 
@@ -65,15 +62,15 @@ class RunFolder:
                 f"{path}: cannot be written ({error.strerror or error}); choose another --out"
             ) from None
         try:
-            _say_who(path)
+            _write_holder(path)
             if fresh:
                 _clear(path)
             yield cls(path)
         except BudgetError:
-            raise  # replies were paid for: the run is there to be seen, and to go on
+            raise  # the run has paid for replies: it stays, and can go on
         except Exception:
             if new and not (path / layout.ROUNDS).exists():
-                _clear(path)  # nothing was recorded: a mistake leaves no folder behind
+                _clear(path)  # nothing is recorded: a mistake leaves no folder behind
                 _remove(path)
             raise
         finally:
@@ -85,16 +82,13 @@ class RunFolder:
         return (self.path / name).exists()
 
     def step(self, name: str) -> str | None:
-        """The name of the step whose record a file is; None where none was noted."""
+        """The name of the step that a file records; None where none is noted."""
         return self._steps.get(name)
 
     def write(self, name: str, write: Callable[[Path], None], *, step: str | None = None) -> None:
-        """Write a file so that it is there wholly or not at all.
+        """Write a file atomically: ``write`` writes its content to a temporary path.
 
-        Args:
-            name: path inside the folder.
-            write: writes the content to the path that it is given.
-            step: name of the step whose record it is, for ``step``.
+        ``step`` is the name of the step that the file records.
         """
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +97,9 @@ class RunFolder:
             write(temporary)
         except Exception as error:
             temporary.unlink(missing_ok=True)
-            said = " ".join(str(error).split())
+            text = " ".join(str(error).split())
             raise RunError(
-                f"{target}: cannot be written ({said}); what is recorded stays, "
+                f"{target}: cannot be written ({text}); what is recorded stays, "
                 "and the same command goes on"
             ) from error
         if step is not None:
@@ -114,7 +108,7 @@ class RunFolder:
         _commit(temporary, target)
 
     def write_folder(self, name: str, write: Callable[[Path], None]) -> None:
-        """Write a folder of files (a model): ``write`` gets an empty one, renamed when full."""
+        """Write a folder of files (a model): ``write`` fills a temporary one, which is renamed."""
         import shutil
 
         def written(temporary: Path) -> None:
@@ -127,7 +121,7 @@ class RunFolder:
         new_folder(self.path / name, written)
 
     def scratch(self, name: str) -> Path:
-        """A hidden folder for unfinished work, with what an earlier process left in it."""
+        """A folder for unfinished work, with what an earlier process left in it."""
         path = self.path / name
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -143,15 +137,11 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file likewise."""
+        """Write a text file atomically."""
         self.write(name, lambda path: _write_text(path, text))
 
     def read(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read a file after checking its content.
-
-        Raises:
-            CorruptRunError: if it is not what was written.
-        """
+        """Read a file after a check of its checksum; a ``CorruptRunError`` if that differs."""
         path = self.path / name
         try:
             actual = _sha256(path)
@@ -166,22 +156,18 @@ class RunFolder:
             return read(path)
         except HarnessError:
             raise
-        except Exception as error:  # whatever a codec stumbles over
-            said = " ".join(str(error).split())[:120]
+        except Exception as error:  # whatever a codec raises
+            text = " ".join(str(error).split())[:120]
             raise CorruptRunError(
-                f"{path}: cannot be understood ({said}); run the same command with --fresh"
+                f"{path}: cannot be understood ({text}); run the same command with --fresh"
             ) from error
 
     def recorded(self, name: str) -> bool:
-        """Whether a file of that name was written, be it there or not."""
+        """Whether a file of that name was written, even if it is gone."""
         return name in self._checksums
 
     def read_folder(self, name: str, read: Callable[[Path], T]) -> T:
-        """Read what ``write_folder`` wrote after checking every file of it.
-
-        Raises:
-            CorruptRunError: if it is not what was written.
-        """
+        """Read what ``write_folder`` wrote after a check of every file, likewise."""
         noted = {k: v for k, v in self._checksums.items() if k.startswith(f"{name}/")}
         if not noted or noted != _checksums_below(self.path / name, name):
             raise CorruptRunError(
@@ -191,18 +177,8 @@ class RunFolder:
         return read(self.path / name)
 
     def read_json(self, name: str) -> Any:
-        """Read a JSON file of this schema version.
-
-        Raises:
-            CorruptRunError, NewerRunError
-        """
-
-        def read(path: Path) -> Any:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            check_schema(values, path)
-            return values
-
-        return self.read(name, read)
+        """Read a JSON file of this schema version, likewise; else a ``NewerRunError``."""
+        return self.read(name, read_json)
 
     def _note_checksums(self, checksums: dict[str, str]) -> None:
         self._checksums = checksums
@@ -211,7 +187,7 @@ class RunFolder:
 
 
 def holder(path: Path) -> str | None:
-    """Who is writing a run folder, in words; None if nobody says so."""
+    """Which process writes a run folder, in words; None if unknown."""
     try:
         values = json.loads((path / layout.HOLDER).read_text(encoding="utf-8"))
         return f"process {values['pid']} on {values['host']} since {values['since']}"
@@ -220,12 +196,7 @@ def holder(path: Path) -> str | None:
 
 
 def new_file(target: Path, write: Callable[[Path], None]) -> None:
-    """Make a file outside a run folder so that it is there wholly or not at all.
-
-    Args:
-        target: where it shall be.
-        write: writes the content to the path that it is given.
-    """
+    """Make a file outside a run folder atomically: ``write`` gets a temporary path."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -236,12 +207,7 @@ def new_file(target: Path, write: Callable[[Path], None]) -> None:
 
 
 def new_folder(target: Path, write: Callable[[Path], None]) -> None:
-    """Make a folder so that it is there with all its files or not at all.
-
-    Args:
-        target: no folder yet, or an empty one.
-        write: fills the empty folder that it is given.
-    """
+    """Make a folder atomically: ``write`` fills a temporary one. ``target`` is empty or absent."""
     import shutil
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -251,7 +217,7 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         for file in temporary.rglob("*"):
-            _open_as_folder(file)
+            _inherit_mode(file)
             _sync(file)
         temporary.replace(target)
     except BaseException:
@@ -260,7 +226,7 @@ def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     _sync(target.parent)
 
 
-def _say_who(path: Path) -> None:
+def _write_holder(path: Path) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     values = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     _replace_text(path / layout.HOLDER, json.dumps(values))
@@ -289,16 +255,15 @@ def _remove(path: Path) -> None:
         try:
             folder.rmdir()
         except OSError:
-            return  # somebody else's files are in it
+            return  # it holds other files
 
 
 def _read_checksums(file: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The checksum of each file, and the names of the steps among them (earlier versions: none)."""
+    """The checksums and the steps of files, by name; earlier versions noted no steps."""
     if not file.exists():
         return {}, {}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        check_schema(values, file)
+        values = read_json(file)
         found = (values["sha256"], values.get("steps", {}))
         checksums, steps = ({str(k): str(v) for k, v in one.items()} for one in found)
         return checksums, steps
@@ -319,15 +284,15 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _commit(temporary: Path, target: Path) -> None:
-    """Make the content durable, then give it its name, then make the name durable."""
-    _open_as_folder(temporary)
+    """Sync the content, rename it, sync the name."""
+    _inherit_mode(temporary)
     _sync(temporary)
     temporary.replace(target)
     _sync(target.parent)
 
 
-def _open_as_folder(file: Path) -> None:
-    """Who may read and write a folder may its files: safetensors keeps them to their owner."""
+def _inherit_mode(file: Path) -> None:
+    """Give a file the permissions of its folder: safetensors makes it private to its owner."""
     if file.is_file():
         with suppress(OSError):  # a file system without modes, or somebody else's file
             file.chmod(file.parent.stat().st_mode & 0o666)

@@ -1,13 +1,13 @@
-"""Where everything of a run lies, and what its stages are called: spelled here, nowhere else.
+"""Every path of a run, and the names of its stages: spelled here, nowhere else.
 
     OUT/replies.sqlite                     every reply of a language model, for all runs below
     OUT/<task>/<run-id>/
       config.toml  manifest.json           resolved configuration; versions, data, supervised
       checksums.json                       of every file, and the names of the recorded steps
-      variants.parquet                     of an augmenter that is asked once a run
+      variants.parquet                     of an augmenter that does not read labels
       rounds/00/written.json               demonstrations that the annotator wrote
       rounds/NN/annotations[.SPLIT].parquet  variants.parquet  view.safetensors  selection.json
-      student/                             the last round's model, where it is kept
+      student/                             the last round's model, if student.save is set
       stages.jsonl  result.json            one line a stage; all of it, written last
 
 Paths of files are relative to the run's folder.
@@ -18,7 +18,7 @@ from __future__ import annotations
 from pathlib import Path
 
 RUNS = Path("results/runs")
-"""Where runs are kept unless ``--out`` says otherwise."""
+"""The default of ``--out``."""
 REPLIES = "replies.sqlite"
 CONFIG = "config.toml"
 MANIFEST = "manifest.json"
@@ -30,7 +30,7 @@ ROUNDS = "rounds"
 WRITTEN = f"{ROUNDS}/00/written.json"
 LOCK = ".lock"
 HOLDER = ".holder.json"
-"""Which process writes the folder now."""
+"""Names the process that writes the folder now."""
 
 
 def run_folder(out: Path, task: str, run_id: str) -> Path:
@@ -78,7 +78,7 @@ def view(round_: int) -> str:
 
 
 def checkpoints(round_: int) -> str:
-    """The folder of what a killed training goes on from."""
+    """The folder from which a killed training goes on."""
     return _of(round_, ".checkpoint")
 
 
@@ -88,7 +88,7 @@ def selection(round_: int) -> str:
 
 
 def annotator_stage(round_: int, *, zero_shot: bool = False) -> str:
-    """R1, R3, R5, ...; R0 in place of R1 where the annotator begins without demonstrations."""
+    """R1, R3, R5, ...; R0 in place of R1 without demonstrations."""
     return "R0" if zero_shot and round_ == 0 else f"R{2 * round_ + 1}"
 
 

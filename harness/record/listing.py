@@ -16,14 +16,9 @@ from harness.results import RunResult, load_result
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """One run folder.
+    """One run folder, ``finished``, ``running``, ``stopped`` or ``damaged`` (``problem``).
 
-    Attributes:
-        path: the folder.
-        state: ``finished``, ``running``, ``stopped`` or ``damaged``.
-        stages: stages recorded so far.
-        result: of a finished run.
-        problem: of a damaged one, in words.
+    ``stages`` counts the recorded ones; a finished run has a result.
     """
 
     path: Path
@@ -39,11 +34,7 @@ def list_runs(out: Path) -> list[ListedRun]:
 
 
 def find_run(name: str, out: Path) -> Path:
-    """The folder of a run by its id below ``out``, or by its path.
-
-    Raises:
-        CommandError: if there is none.
-    """
+    """The folder of a run by its id below ``out``, or its path; else a ``CommandError``."""
     if Path(name).is_dir() and layout.is_run(Path(name)):
         return Path(name)
     found = [path for path in layout.run_folders(out) if path.name == name]
@@ -73,7 +64,7 @@ def _alive(path: Path) -> bool:
             return True
         os.kill(int(values["pid"]), 0)
     except PermissionError:
-        return True  # somebody else's process
+        return True  # another user's process
     except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return False
     return True

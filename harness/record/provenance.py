@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, source revision, data and resolved settings."""
+"""Where a result comes from: versions, source revision, data, settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import harness
 from harness import abilities
 from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
-from harness.protocols import Parts
+from harness.protocols import ROLES, Parts
 from harness.results import RunResult
 
 PACKAGES = (
@@ -32,12 +32,18 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of the packages that can change a number, without importing them."""
-    return {name: _version(name) for name in PACKAGES}
+    """Versions of the packages on which results depend, without importing them."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def provenance(parts: Parts) -> dict[str, Any]:
-    """Everything about this program and machine that a reader of the result may need."""
+    """What a reader of the result may need to know of this program and machine."""
     return {
         "harness": harness.__version__,
         "git": _git_revision(),
@@ -48,17 +54,14 @@ def provenance(parts: Parts) -> dict[str, Any]:
         "code": dict(parts.code),
         "resolved": {
             role: dict(settings)
-            for role, part in _described(parts).items()
-            if (settings := abilities.describe(part))
+            for role in ("annotator", "student", "augmenter", *ROLES)
+            if (settings := abilities.describe(getattr(parts, role)))
         },
     }
 
 
 def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
-    """A hash of the source of each part that a configuration names, by role.
-
-    A part that is no longer there has none.
-    """
+    """A hash of the source of each part that a configuration names, by role; unknown: none."""
     found = {}
     for role, (kind, text) in _named(config).items():
         try:
@@ -69,38 +72,24 @@ def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
     return found
 
 
-def other_code(
-    recorded: Mapping[str, Any], config: Mapping[str, Any], plugins: Plugins
-) -> list[str]:
-    """The parts of a run whose source is not what it was: ``student 'minilm'``.
-
-    Args:
-        recorded: the run's provenance.
-        config: the run's configuration, as recorded.
-        plugins: of today.
-    """
-    then, now = recorded.get("code", {}), code_of(config, plugins)
+def outdated(result: RunResult, plugins: Plugins) -> list[str]:
+    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``."""
+    then, now = result.provenance.get("code", {}), code_of(result.config, plugins)
     return [
         f"{role} {text.removeprefix(f'{role}/')!r}"
-        for role, (_, text) in _named(config).items()
+        for role, (_, text) in _named(result.config).items()
         if then.get(role) is None or then[role] != now.get(role)
     ]
 
 
-def outdated(result: RunResult, plugins: Plugins) -> list[str]:
-    """The parts of a finished run whose source is not what it was when it was made."""
-    return other_code(result.provenance, result.config, plugins)
-
-
 def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Kind and spec of the parts that a configuration names, by role."""
-    roles = ("trust", "demonstrations", "query")
     named = {
         "task": ("task", config.get("task")),
         "annotator": ("annotator", config["annotator"].get("spec")),
         "student": ("student", config["student"].get("spec")),
         "augmenter": ("augmenter", config["student"].get("augmenter")),
-        **{role: ("selector", config["selector"].get(role)) for role in roles},
+        **{role: ("selector", config["selector"].get(role)) for role in ROLES},
     }
     return {
         role: (kind, f"{role}/{text}" if kind == "selector" else text)
@@ -109,33 +98,16 @@ def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _described(parts: Parts) -> Mapping[str, object]:
-    roles = ("annotator", "student", "augmenter", "trust", "demonstrations", "query")
-    return {role: getattr(parts, role) for role in roles}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _git_revision() -> str | None:
-    """Revision of the source tree that runs, with ``+`` if it was changed; None if installed."""
+    """Revision of this source tree, with ``+`` if it has changes; None if installed."""
     root = Path(harness.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
+    command = ["git", "-C", str(root), "describe", "--always", "--exclude=*", "--abbrev=12"]
     try:
-        revision = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        done = subprocess.run(
+            [*command, "--dirty=+"], capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return revision + ("+" if changed else "")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-    )
     return done.stdout.strip()

@@ -1,1 +1,1 @@
-"""Results put side by side."""
+"""Results of several runs in tables."""

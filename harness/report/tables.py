@@ -1,4 +1,4 @@
-"""Results as tables: one row a kind of run, one column a stage, seeds put together."""
+"""Results as tables: one column a stage, one row for runs that differ only in the seed."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ import json
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from harness.config import flat
 from harness.errors import CommandError, nearest
+from harness.metrics import Score
 from harness.results import RunResult, StageResult
 
+SCORES = ("transductive", "inductive", "validation", "inductive_without_leaked")
+
+
+def _score(split: str) -> Callable[[StageResult], float | None]:
+    def score(stage: StageResult) -> float | None:
+        found: Score | None = getattr(stage, split)
+        return None if found is None else found.score
+
+    return score
+
+
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
-    "transductive": lambda stage: stage.transductive and stage.transductive.score,
-    "inductive": lambda stage: stage.inductive and stage.inductive.score,
-    "validation": lambda stage: stage.validation and stage.validation.score,
-    "inductive_without_leaked": lambda stage: (
-        stage.inductive_without_leaked and stage.inductive_without_leaked.score
+    **{split: _score(split) for split in SCORES},
+    "answered": lambda stage: None if stage.transductive is None else stage.transductive.answered,
+    "random_label": lambda stage: (
+        None if stage.transductive is None else stage.transductive.random_label
     ),
-    "answered": lambda stage: stage.transductive and stage.transductive.answered,
-    "random_label": lambda stage: stage.transductive and stage.transductive.random_label,
-    "trusted_precision": lambda stage: stage.selection and stage.selection.trusted_precision,
     "agreement": lambda stage: stage.agreement,
     "confidence": lambda stage: stage.confidence,
     "noise": lambda stage: stage.noise,
+    "trusted_precision": lambda stage: (
+        None if stage.selection is None else stage.selection.trusted_precision
+    ),
     "cost_usd": lambda stage: stage.cost_usd,
     "seconds": lambda stage: stage.seconds,
 }
-"""What a table can show of a stage. Scores and precisions are printed in per cent."""
+"""What a table can show of a stage, scores and precisions in per cent."""
 
 ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "task": lambda run: run.task,
@@ -39,14 +50,14 @@ ROWS: Mapping[str, Callable[[RunResult], str]] = {
     "rounds": lambda run: str(run.config["rounds"]),
     "limit": lambda run: str(run.config.get("limit") or "all"),
 }
-"""What a row can be named by. Runs that agree in all but the seed are one row; where runs
-of one name differ in other settings, a column ``settings`` names those that are set."""
+"""Columns that can name a row. Runs that differ only in the seed are one row; where runs of one
+name differ in other settings, a column ``settings`` lists these."""
 
-UNSAID = (("without_leaked", False),)
-"""Settings that results from before there was such a key agree with by having none."""
+NEW_KEYS = (("without_leaked", False),)
+"""Defaults of keys that earlier results lack; not listed as settings."""
 
 UNSET = "None"
-"""A setting that is left to the preset: it is not named."""
+"""A setting that is left to the preset; not listed."""
 SETTINGS = "settings"
 
 DEFAULT_ROWS = ("task", "annotator", "student")
@@ -73,12 +84,8 @@ class Cell:
 class Table:
     """A table, ready to be printed in any format.
 
-    Attributes:
-        title: what it shows.
-        keys: names of the leading columns.
-        stages: names of the others.
-        rows: for each row its keys and its cells (None: no value).
-        percent: whether the values are shares.
+    ``keys`` and ``stages`` name the columns; each row has its keys, and its cells (None: no
+    value). ``percent``: the values are shares.
     """
 
     title: str
@@ -107,16 +114,9 @@ def make_table(
     metric: str = "transductive",
     outdated: Collection[str] = (),
 ) -> Table:
-    """Put runs together.
+    """Put finished runs together: names of ``ROWS``, and one of ``METRICS``.
 
-    Args:
-        runs: finished runs.
-        rows: names of ``ROWS``; None: task, annotator and student.
-        metric: a name of ``METRICS``.
-        outdated: ids of runs that other code made than today's: they are marked.
-
-    Raises:
-        CommandError: for an unknown name.
+    ``outdated`` are the ids of runs that were made by other code than today's, to mark them.
     """
     keys = tuple(rows or DEFAULT_ROWS)
     for key in keys:
@@ -128,7 +128,7 @@ def make_table(
     for run, settings in zip(runs, _differences(runs, keys), strict=True):
         names = tuple(ROWS[key](run) for key in keys)
         if run.supervised:
-            # Said in every table: these runs have seen gold labels.
+            # Every table marks runs that have seen gold labels.
             names = (f"{names[0]} (supervised)", *names[1:])
         if run.run_id in outdated:
             names = (f"{names[0]} (other code)", *names[1:])
@@ -137,7 +137,8 @@ def make_table(
         groups = {names[:-1]: group for names, group in groups.items()}
     else:
         keys = (*keys, SETTINGS)
-    stages = sorted({stage.stage for run in runs for stage in run.stages}, key=_stage_order)
+    found = {stage.stage for run in runs for stage in run.stages}
+    stages = sorted(found, key=lambda name: int(name.removeprefix("R")))
     return Table(
         title=f"{metric} by stage",
         keys=keys,
@@ -151,40 +152,29 @@ def make_table(
 
 
 def _differences(runs: Sequence[RunResult], keys: Sequence[str]) -> list[str]:
-    """For each run the settings, seed apart, in which runs of its row differ.
-
-    Only runs that agree in everything but the seed are averaged.
-    """
+    """For each run the settings in which runs of its row differ, except the seed."""
     rows: dict[tuple[str, ...], list[dict[str, str]]] = {}
-    flat = [_flat(run.config) | _identities(run) for run in runs]
+    every = [_settings(run) for run in runs]
     names = [(*(ROWS[key](run) for key in keys), str(run.supervised)) for run in runs]
-    for name, settings in zip(names, flat, strict=True):
+    for name, settings in zip(names, every, strict=True):
         rows.setdefault(name, []).append(settings)
     found = []
-    for name, settings in zip(names, flat, strict=True):
-        every = {key for other in rows[name] for key in other}
-        differing = [
-            key for key in sorted(every) if len({other.get(key) for other in rows[name]}) > 1
-        ]
+    for name, settings in zip(names, every, strict=True):
+        known = sorted({key for other in rows[name] for key in other})
+        differing = [key for key in known if len({other.get(key) for other in rows[name]}) > 1]
         given = [key for key in differing if settings.get(key, UNSET) != UNSET]
         found.append(" ".join(f"{key}={settings[key]}" for key in given))
     return found
 
 
-def _identities(run: RunResult) -> dict[str, str]:
-    """What the run read: data of the same name may differ from run to run."""
+def _settings(run: RunResult) -> dict[str, str]:
+    """The configuration without its seed, and hashes of the data that the run read."""
     identities = run.provenance.get("identities", {})
-    return {f"{role} content": str(digest)[:8] for role, digest in identities.items()}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        elif prefix + key != "seed" and (key, value) not in UNSAID:
-            flat[prefix + key] = str(value)
-    return flat
+    return {f"{role} content": str(digest)[:8] for role, digest in identities.items()} | {
+        key: str(value)
+        for key, value in flat(run.config)
+        if key != "seed" and (key, value) not in NEW_KEYS and not isinstance(value, Mapping)
+    }
 
 
 def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:
@@ -194,10 +184,6 @@ def _cell(runs: Sequence[RunResult], stage: str, metric: str) -> Cell | None:
         return None
     deviation = statistics.stdev(known) if len(known) > 1 else None
     return Cell(statistics.fmean(known), deviation, len(known))
-
-
-def _stage_order(stage: str) -> int:
-    return int(stage.removeprefix("R"))
 
 
 def _markdown(table: Table) -> str:
@@ -239,4 +225,4 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
     "csv": _csv,
     "json": _json,
 }
-"""Formats beside ``rich``, which draws on the terminal."""
+"""Formats other than ``rich``, which draws on the terminal."""

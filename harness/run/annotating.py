@@ -1,4 +1,4 @@
-"""The annotator's steps: it writes its first demonstrations, and labels each split."""
+"""The annotator's steps: write the first demonstrations, label each split."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ from harness.run.steps import Run, Step, recorded
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """What the annotator begins with.
+    """What the first round begins with: demonstrations (None: zero-shot).
 
-    Attributes:
-        demonstrations: shown in the first round; None: zero-shot.
-        written: what it wrote itself, and what that cost; None where it writes none.
+    ``written`` are those that the annotator wrote, with their cost; None where it writes none.
     """
 
     demonstrations: Demonstrations | None
@@ -37,25 +35,24 @@ class Annotated:
     """What an annotator's stage leaves.
 
     Attributes:
-        stage: R0 or R1, R3, R5, ...
         train: the pool's labels after it.
-        beside: labels of the splits that only score it (test, validation), where it has any.
-        asked: examples of the pool that the annotator was asked for.
-        seconds: that annotating the pool took.
+        scored: labels of the splits that only score it (test, validation), where it has any.
+        requested: examples of the pool that the annotator had to label.
+        seconds: of annotating the pool.
         written: the demonstrations that it wrote in this stage.
     """
 
     stage: str
     round: int
     train: Annotations
-    beside: Mapping[str, Annotations]
-    asked: int
+    scored: Mapping[str, Annotations]
+    requested: int
     seconds: float
     written: Written | None
 
 
 def start_of(run: Run) -> Start:
-    """The demonstrations of the first round: written for it, the task's own, or none."""
+    """What the first round begins with: the annotator's demonstrations, the task's, or none."""
     if not run.config.demonstrations.generated:
         return Start(None)
     write = abilities.writer(run.parts.annotator)
@@ -82,14 +79,14 @@ def annotate(run: Run, round_: int, start: Start, feedback: Feedback | None) -> 
     """
     stage = layout.annotator_stage(round_, zero_shot=start.demonstrations is None)
     train, seconds = _annotations(run, round_, stage, run.splits.train, start, feedback)
-    beside = {}
-    for name, split in run.splits.beside.items():
-        # A recording may be of the pool alone: nothing to score on the others.
+    scored = {}
+    for name, split in run.splits.scored.items():
+        # A recording may hold answers for the pool alone: nothing to score on the others.
         with suppress(NotRecordedError):
-            beside[name], _ = _annotations(run, round_, stage, split, start, feedback)
-    asked = len(train) if feedback is None else len(feedback.selection.requested)
+            scored[name], _ = _annotations(run, round_, stage, split, start, feedback)
+    requested = len(train) if feedback is None else len(feedback.selection.requested)
     written = start.written if round_ == 0 else None
-    return Annotated(stage, round_, train, beside, asked, seconds, written)
+    return Annotated(stage, round_, train, scored, requested, seconds, written)
 
 
 def _annotations(
@@ -129,8 +126,8 @@ def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annot
     rng = np.random.default_rng([run.config.seed, round_, 4, *split.pool.split.encode()])
     train, chooser = run.splits.train.pool, run.parts.demonstrations
     demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
-    said = _ask(run, split.take(rows), demonstrations)
-    return merge(feedback.annotations, rows, said) if split.pool.split == "train" else said
+    new = _ask(run, split.take(rows), demonstrations)
+    return merge(feedback.annotations, rows, new) if split.pool.split == "train" else new
 
 
 def _ask(run: Run, split: Split, demonstrations: Demonstrations | None) -> Annotations:
@@ -138,11 +135,11 @@ def _ask(run: Run, split: Split, demonstrations: Demonstrations | None) -> Annot
     annotator, progress = run.parts.annotator, run.watcher.advanced
     with blaming(_named(run)):
         if annotator.needs_gold:
-            said = annotator.annotate(split.pool, demonstrations, progress, split.gold)
+            made = annotator.annotate(split.pool, demonstrations, progress, split.gold)
         else:
-            said = annotator.annotate(split.pool, demonstrations, progress)
-        check_annotations(said, split.pool, run.task, _named(run))
-    return said
+            made = annotator.annotate(split.pool, demonstrations, progress)
+        check_annotations(made, split.pool, run.task, _named(run))
+    return made
 
 
 def _named(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""From a configuration to parts: names are looked up, factories called, defaults filled in."""
+"""From a configuration to parts: look up names, fill in defaults, call factories."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import abilities
-from harness.config import (
-    SECTIONS,
-    Config,
-    SelectorConfig,
-    config_hash,
-    with_keys,
-)
-from harness.data import Kind, TaskCard
-from harness.errors import CommandError, HarnessError, PartError
+from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
+from harness.data import TaskCard
+from harness.errors import CommandError, HarnessError, PartError, describe
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
+    ROLES,
     AnnotatorRequest,
     AnyAnnotator,
     Augmenter,
@@ -30,7 +25,7 @@ from harness.protocols import (
     TaskRequest,
 )
 from harness.record.provenance import code_of
-from harness.specs import parse_spec
+from harness.specs import Spec, parse_spec
 
 
 def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Config, Parts]:
@@ -54,9 +49,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         task=task,
         annotator=annotator,
         student=student,
-        trust=_selector("trust", config, plugins),
-        demonstrations=_selector("demonstrations", config, plugins),
-        query=_selector("query", config, plugins),
+        **{role: _selector(role, config, plugins) for role in ROLES},
         identities=identities,
         code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
@@ -66,8 +59,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
 def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     """The student that the configuration names."""
     config = checked(config, plugins)
-    part, spec = plugins.find("student", config.student.spec or "")
-    _check_serves(part, card.kind, plugins)
+    part, spec = _serving("student", config.student.spec, card, plugins)
     keys = None if part.config is None else config.student.keys(part.config)
     augmented = config.student.augmenter is not None
     student: Student = _build(part, StudentRequest(spec, card, keys, augmented))
@@ -75,18 +67,17 @@ def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
 
 
 def checked(config: Config, plugins: Plugins) -> Config:
-    """The configuration with the default parts named, and each key held to its part.
+    """The configuration with the default parts named, and each key checked by its part.
 
     Raises:
-        ConfigError: for a key that the named part does not take, or a wrong value.
-        CommandError: if there is no such part.
+        CommandError: for an unknown part; ``ConfigError`` for an unknown key or a wrong value.
     """
     if config.task is None:
         config = config.model_copy(update={"task": plugins.default("task")})
     if config.student.spec is None:
-        config = _naming(config, "student", plugins.default("student"))
+        config = _set(config, "student", spec=plugins.default("student"))
     if config.selector.spec is None:
-        config = _naming(config, "selector", plugins.default("selector", "preset/"))
+        config = _set(config, "selector", spec=plugins.default("selector", "preset/"))
     for role in SECTIONS:
         spec = getattr(config, role).spec
         if spec is not None:
@@ -96,19 +87,18 @@ def checked(config: Config, plugins: Plugins) -> Config:
 
 
 def annotator_of(config: Config, task: Task, plugins: Plugins) -> tuple[Config, AnyAnnotator]:
-    """The resolved configuration, and its annotator alone: one that asks in words.
+    """The resolved configuration, and its annotator, for ``harness show prompt``.
 
-    Where the user names none and the task's own asks nobody, it is the default annotator.
+    Where the user names none and the task's own sends no messages, it is the default annotator.
     """
     config = checked(config, plugins)
-    if config.annotator.spec is None and task.default_annotator is None:
-        config = _naming(config, "annotator", plugins.default("annotator"))
-    resolved = _resolve(config, task, plugins)
-    annotator = _annotator(resolved, task, plugins)
-    if config.annotator.spec is None and abilities.messages(annotator) is None:
-        config = _naming(config, "annotator", plugins.default("annotator"))
-        resolved = _resolve(config, task, plugins)
-        annotator = _annotator(resolved, task, plugins)
+    given = config.annotator.spec
+    for spec in (given or task.default_annotator, given or plugins.default("annotator")):
+        if spec is not None:
+            resolved = _resolve(_set(config, "annotator", spec=spec), task, plugins)
+            annotator = _annotator(resolved, task, plugins)
+            if abilities.messages(annotator) is not None:
+                break
     return resolved, annotator
 
 
@@ -129,7 +119,7 @@ def load_task(
 ) -> Task:
     """A task by its name or its file; None: the default one.
 
-    ``declaration_only``: it is only to be shown, its data may be missing.
+    ``declaration_only``: the data may be missing.
     """
     part, spec = plugins.find("task", plugins.default("task") if text is None else text)
     task: Task = _build(part, TaskRequest(spec, data, declaration_only))
@@ -137,21 +127,12 @@ def load_task(
 
 
 def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> SelectorConfig:
-    """The selector configuration with each role filled in from its preset.
-
-    Raises:
-        CommandError: if the preset is unknown.
-    """
+    """The selector configuration with each role filled in from its preset."""
     spec = parse_spec(config.spec or "")
     part = plugins.part("selector", f"preset/{spec.name}")
     preset: SelectorPreset = _build(part, SelectorRequest(spec, shots))
-    return config.model_copy(
-        update={
-            "trust": config.trust or preset.trust,
-            "demonstrations": config.demonstrations or preset.demonstrations,
-            "query": config.query or preset.query,
-        }
-    )
+    roles = {role: getattr(config, role) or getattr(preset, role) for role in ROLES}
+    return config.model_copy(update=roles)
 
 
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
@@ -161,38 +142,28 @@ def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
             f"task {task.card.name!r} has no default annotator; pass --annotator SPEC "
             "(harness list annotators prints them)"
         )
-    config = _naming(config, "annotator", spec)
+    config = _set(config, "annotator", spec=spec)
     shots = config.demonstrations.shots or task.card.prompt.shots
-    config = config.model_copy(
-        update={
-            "demonstrations": config.demonstrations.model_copy(update={"shots": shots}),
-            "selector": resolve_selector(config.selector, plugins, shots),
-        }
-    )
-    return checked(config, plugins)
+    config = _set(config, "demonstrations", shots=shots)
+    selector = resolve_selector(config.selector, plugins, shots)
+    return checked(config.model_copy(update={"selector": selector}), plugins)
 
 
-def _naming(config: Config, role: str, spec: str) -> Config:
-    section = getattr(config, role).model_copy(update={"spec": spec})
-    return config.model_copy(update={role: section})
+def _set(config: Config, table: str, **values: object) -> Config:
+    section = getattr(config, table).model_copy(update=values)
+    return config.model_copy(update={table: section})
 
 
 def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
-    part, spec = plugins.find("annotator", config.annotator.spec or "")
-    _check_serves(part, task.card.kind, plugins)
+    part, spec = _serving("annotator", config.annotator.spec, task.card, plugins)
     keys = None if part.config is None else config.annotator.keys(part.config)
-    annotator: AnyAnnotator = _build(
-        part, AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
-    )
+    request = AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
+    annotator: AnyAnnotator = _build(part, request)
     return annotator
 
 
 def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -> Augmenter | None:
-    """The augmenter that the configuration names.
-
-    Raises:
-        CommandError: if the student could make no use of it.
-    """
+    """The augmenter that the configuration names; refused if the student does not use it."""
     if config.student.augmenter is None:
         return None
     if not abilities.uses_variants(student):
@@ -200,8 +171,7 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
             f"student.augmenter has no effect: student {config.student.spec!r} does not train on "
             "variants; leave the key out or choose another --student"
         )
-    part, spec = plugins.find("augmenter", config.student.augmenter)
-    _check_serves(part, task.card.kind, plugins)
+    part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
     augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
     return augmenter
 
@@ -213,13 +183,16 @@ def _selector(role: str, config: Config, plugins: Plugins) -> Any:
     return _build(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
 
 
-def _check_serves(part: Part, kind: Kind, plugins: Plugins) -> None:
-    if kind not in part.serves:
-        parts = plugins.parts(part.kind).values()
-        others = ", ".join(sorted(one.name for one in parts if kind in one.serves))
+def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> tuple[Part, Spec]:
+    """The part that a spec names; refused if it does not serve the task's kind."""
+    part, spec = plugins.find(kind, text or "")
+    if card.kind not in part.serves:
+        parts = plugins.parts(kind).values()
+        others = ", ".join(sorted(one.name for one in parts if card.kind in one.serves))
         raise CommandError(
-            f"{part.kind} {part.name!r} does not serve {kind} tasks; these do: {others}"
+            f"{kind} {part.name!r} does not serve {card.kind} tasks; these do: {others}"
         )
+    return part, spec
 
 
 def _build(part: Part, request: object) -> Any:
@@ -232,7 +205,6 @@ def _build(part: Part, request: object) -> Any:
             f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name}"
         ) from error
     except Exception as error:
-        said = " ".join(str(error).split())
         raise PartError(
-            f"{part.kind} {part.name!r} could not be made: {type(error).__name__}: {said}"
+            f"{part.kind} {part.name!r} could not be made: {describe(error)}"
         ) from error

@@ -1,4 +1,4 @@
-"""Holds parts to their protocols: what is wrong with an answer, before it is recorded."""
+"""Checks what parts return against their protocols, before it is recorded."""
 
 from __future__ import annotations
 
@@ -10,53 +10,44 @@ import numpy as np
 
 from harness import iob2
 from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
-from harness.errors import HarnessError, PartError
+from harness.errors import HarnessError, PartError, describe
 
 
 @contextmanager
 def blaming(part: str) -> Iterator[None]:
-    """Name the part in which an unforeseen error arose."""
+    """Turn an unexpected error in a part into a ``PartError`` that names the part."""
     try:
         yield
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
-        said = " ".join(str(error).split())
-        raise PartError(f"{part} failed: {type(error).__name__}: {said}") from error
+        raise PartError(f"{part} failed: {describe(error)}") from error
 
 
-def check_annotations(said: Annotations, pool: Pool, task: TaskCard, part: str) -> None:
-    """Hold an annotator to its protocol.
-
-    Raises:
-        PartError: naming the part and what it did.
-    """
+def check_annotations(given: Annotations, pool: Pool, task: TaskCard, part: str) -> None:
+    """Raise a ``PartError`` that says how annotations break the protocol, if they do."""
     wrong = None
-    if not np.array_equal(said.offsets, pool.offsets):
-        wrong = "answered for other units than asked"
-    elif ((said.labels < ABSTAINED) | (said.labels >= len(task.classes))).any():
+    if not np.array_equal(given.offsets, pool.offsets):
+        wrong = "answered for other units than those of the pool"
+    elif ((given.labels < ABSTAINED) | (given.labels >= len(task.classes))).any():
         wrong = "answered with a class index that the task does not have"
-    elif _answered_in_part(said).any():
-        wrong = "abstained from a part of a sentence; it must answer all of it or nothing"
+    elif _answered_in_part(given).any():
+        wrong = "abstained from a part of a sentence; it must answer all of it or none"
     elif task.kind == "token":
-        unit = iob2.first_invalid(said.labels, said.offsets)
+        unit = iob2.first_invalid(given.labels, given.offsets)
         if unit is not None:
-            row = int(np.searchsorted(said.offsets, unit, side="right")) - 1
+            row = int(np.searchsorted(given.offsets, unit, side="right")) - 1
             wrong = f"answered with tags that are not IOB2 for {pool.ids[row]}"
     _refuse(part, wrong)
 
 
 def check_view(view: StudentView, pool: Pool, task: TaskCard, part: str) -> None:
-    """Hold a student to its protocol.
-
-    Raises:
-        PartError: naming the part and what it did.
-    """
+    """Raise a ``PartError`` that says how a student's view breaks the protocol, if it does."""
     classes = len(task.classes)
     extremes = [view.embeddings.min(initial=0), view.embeddings.max(initial=0)]  # NaN is both
     wrong = None
     if not np.array_equal(view.offsets, pool.offsets):
-        wrong = "viewed other units than asked"
+        wrong = "viewed other units than those of the pool"
     elif view.log_probabilities.shape != (int(pool.offsets[-1]), classes):
         wrong = f"gave probabilities of shape {view.log_probabilities.shape}"
     elif not view.log_probabilities.max(initial=-np.inf) <= 1e-4:
@@ -71,11 +62,7 @@ def check_view(view: StudentView, pool: Pool, task: TaskCard, part: str) -> None
 
 
 def check_variants(variants: Pool, pool: Pool, part: str) -> None:
-    """Hold an augmenter to its protocol.
-
-    Raises:
-        PartError: naming the part and what it did.
-    """
+    """Raise a ``PartError`` that says how variants break the protocol, if they do."""
     wrong = None
     if variants.kind != pool.kind or len(variants) != len(pool):
         wrong = f"made {len(variants)} {variants.kind} variants of {len(pool)} {pool.kind} examples"
@@ -84,8 +71,8 @@ def check_variants(variants: Pool, pool: Pool, part: str) -> None:
     elif not np.array_equal(variants.offsets, pool.offsets):
         row = int(np.flatnonzero(np.diff(variants.offsets) != np.diff(pool.offsets))[0])
         wrong = f"made a variant with another number of tokens than {pool.ids[row]} has"
-    elif (row_ := _first_empty(variants, pool)) is not None:
-        wrong = f"made an empty variant of {pool.ids[row_]}"
+    elif (empty := _first_empty(variants, pool)) is not None:
+        wrong = f"made an empty variant of {pool.ids[empty]}"
     _refuse(part, wrong)
 
 
@@ -102,10 +89,10 @@ def _pieces(pool: Pool) -> Iterator[Sequence[str]]:
     return ((text,) for text in examples) if pool.kind == "sequence" else iter(examples)
 
 
-def _answered_in_part(said: Annotations) -> BoolArray:
+def _answered_in_part(given: Annotations) -> BoolArray:
     """bool ``[n]``: some units of the example have a label and some have none."""
-    given = np.add.reduceat((said.labels != ABSTAINED).astype(np.int64), said.offsets[:-1])
-    return np.asarray((given > 0) & (given < np.diff(said.offsets)))
+    count = np.add.reduceat((given.labels != ABSTAINED).astype(np.int64), given.offsets[:-1])
+    return np.asarray((count > 0) & (count < np.diff(given.offsets)))
 
 
 def _refuse(part: str, wrong: str | None) -> None:

@@ -1,9 +1,9 @@
-"""From the student's view back to the annotator: evidence, believed labels, demonstrations."""
+"""From the student's view to the next round: evidence, labels, demonstrations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,14 +29,9 @@ TARGETS = 65_536
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feedback:
-    """What a round hands to the next one.
+    """What a round leaves for the next one: labels, selection, and views with their hashes.
 
-    Attributes:
-        annotations: the pool's labels after the round, with the student's label in
-            place of the annotator's where it is trusted.
-        views: the student's view of each pool, by split.
-        selection: trusted, demonstrations, requested.
-        digests: a hash of each view.
+    In ``annotations`` the trusted rows have the student's label in place of the annotator's.
     """
 
     annotations: Annotations
@@ -45,7 +40,7 @@ class Feedback:
     digests: Mapping[str, str] = field(default_factory=dict)
 
     def decides(self, split: str) -> Sequence[object]:
-        """All of it that decides the annotations of a split in the next round."""
+        """What decides the annotations of a split in the next round."""
         requested = self.selection.requested if split == "train" else None
         views = self.digests["train"], self.digests[split]
         return self.annotations, self.selection.demonstrations, requested, *views
@@ -81,8 +76,7 @@ class Feedback:
         nearest = [
             selector.assign(*shown, embeddings[rows[part]], own[part], rng) for part in parts
         ]
-        together = np.concatenate(nearest)
-        return Demonstrations(train.take(chosen), labels, together, source="trusted")
+        return Demonstrations(train.take(chosen), labels, np.concatenate(nearest), "trusted")
 
 
 def groups(labels: IntArray, offsets: IntArray, task: TaskCard) -> IntArray:
@@ -118,23 +112,18 @@ def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evi
 
 
 def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> Annotations:
-    """The annotations with the student's label at the trusted rows, and nothing to pay.
+    """The annotations, free of cost, with the student's label at the trusted rows.
 
-    FreeAL, section 3.3: the clean ones keep the student's label in the next round. Its
-    confidence is the student's, too, where the annotator has any.
+    FreeAL, section 3.3: trusted examples keep the student's label in the next round, and its
+    confidence where the annotator gave any.
     """
-    said, offsets = take_units(view.predictions, view.offsets, trusted)
+    labels, offsets = take_units(view.predictions, view.offsets, trusted)
     sure = _means(view.log_probabilities.max(axis=1), view.offsets)[trusted]
     given = annotations.confidence[trusted]
     confidence = np.where(np.isnan(given), np.nan, np.exp(sure)).astype(np.float32)
-    labels = Annotations.of(said, offsets, confidence=confidence)
-    n = len(annotations)
-    return replace(
-        merge(annotations, trusted, labels),
-        requests=np.zeros(n, dtype=np.int64),
-        tokens=np.zeros(n, dtype=np.int64),
-        cost_usd=np.zeros(n, dtype=np.float64),
-    )
+    both = merge(annotations, trusted, Annotations.of(labels, offsets, confidence=confidence))
+    columns = {name: getattr(both, name) for name in ("confidence", "reasons", "replies")}
+    return Annotations.of(both.labels, both.offsets, **columns)
 
 
 def _means(values: FloatArray, offsets: IntArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A run's student, kept after the fact: the last round is trained once more, nothing is asked."""
+"""Keeping the student of a run that did not: the last round is trained once more."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from harness.run.training import fit
 
 
 def keep_student(run: Run) -> None:
-    """Train and keep the last round's student, where it is wanted and was not kept.
+    """Train and keep the last round's student, if ``student.save`` is set and it was not kept.
 
-    It learns from the recorded annotations with the same seed, so on the same machine it is
-    the student that was scored. What is recorded stays as it is; a note says where the new
-    student predicts otherwise (another machine, another version of a package).
+    This asks no annotator: the student trains on the recorded annotations with the same seed,
+    so on the same machine it is the one that was scored. Records stay as they are; a note says
+    for how many examples the new student predicts another label (another machine or version).
     """
     if not run.config.student.save or run.folder.has(layout.STUDENT):
         return
     round_ = run.config.rounds - 1
-    run.watcher.noted("the student was not kept; it is trained once more to be kept")
+    run.watcher.noted("the student was not kept; training it once more, to keep it")
     aids = Aids(_variants(run, round_), None, run.watcher.noted)
     seen = fit(run, round_, _annotations(run, round_), aids)["train"]
     recorded, _ = run.folder.read(layout.view(round_), codecs.VIEWS.read)
     differs = _differing(seen, recorded["train"])
     if differs:
         run.watcher.noted(
-            f"the kept student predicts otherwise than the recorded one for {differs} of "
+            f"the kept student and the recorded one predict different labels for {differs} of "
             f"{len(seen)} examples of the pool: other hardware or versions; --fresh does the "
-            "run anew, with the student kept at once"
+            "run anew and keeps its student"
         )
 
 
@@ -41,7 +41,7 @@ def _annotations(run: Run, round_: int) -> Annotations:
 
 
 def _variants(run: Run, round_: int) -> Pool | None:
-    """The recorded variants that the round's student was trained with."""
+    """The recorded variants on which the round's student was trained."""
     augmenter = run.parts.augmenter
     if augmenter is None:
         return None
@@ -50,6 +50,6 @@ def _variants(run: Run, round_: int) -> Pool | None:
 
 
 def _differing(one: StudentView, other: StudentView) -> int:
-    """Examples for which a unit is predicted otherwise."""
+    """The number of examples in which a prediction differs."""
     wrong = (one.predictions != other.predictions).astype(np.int64)
     return int((np.add.reduceat(wrong, one.offsets[:-1]) > 0).sum())

@@ -20,7 +20,7 @@ from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
-from harness.record.provenance import other_code, outdated, provenance
+from harness.record.provenance import outdated, provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
@@ -50,12 +50,9 @@ def run(
         splits: the data, drawn by the seed.
         folder: locked by this process; recorded steps in it are not done again.
         run_id: the folder's name.
-        replies: the file of every reply that a language model ever gave, for all runs.
-        plugins: whose observers are told.
-        watcher: sees the progress.
-
-    Raises:
-        HarnessError: naming what is wrong. What was recorded stays.
+        replies: the file of all replies of language models, shared by all runs.
+        plugins: their observers are called.
+        watcher: receives the progress.
     """
     whole = Run(parts, config, splits, folder, watcher)
     if folder.has(layout.RESULT):
@@ -92,7 +89,7 @@ def _done(run: Run, account: Account, plugins: Plugins) -> RunResult:
     with _opened(run.parts, account):
         for note in run.splits.notes:
             run.watcher.noted(note)
-        _begin(run, account.run_id, plugins)
+        _begin(run, account.run_id)
         plugins.notify("harness_run_started", config=run.config, folder=run.folder.path)
         scorer = Scorer(run.task, run.splits, without_leaked=run.config.without_leaked)
         stages = _rounds(run, scorer, plugins)
@@ -117,25 +114,24 @@ def _rounds(run: Run, scorer: Scorer, plugins: Plugins) -> list[StageResult]:
 
 @contextmanager
 def _opened(parts: Parts, account: Account) -> Iterator[None]:
-    """The annotator and the augmenter opened for the run, if a service answers for them."""
+    """Open the annotator and the augmenter for the run, if they ask a service."""
     with ExitStack() as stack:
         for part in (parts.annotator, parts.augmenter):
             stack.enter_context(abilities.opened(part, account))
         yield
 
 
-def _begin(run: Run, run_id: str, plugins: Plugins) -> None:
+def _begin(run: Run, run_id: str) -> None:
     """Write the configuration and the manifest, or check those of an earlier process."""
     folder, current = run.folder, provenance(run.parts)
     if not folder.has(layout.CONFIG):
         folder.write_text(layout.CONFIG, to_toml(run.config))
-    folder.read(layout.CONFIG, lambda path: path)  # damaged, it must not pass for this run's
+    folder.read(layout.CONFIG, lambda path: path)  # a damaged one stops the run
     if not folder.has(layout.MANIFEST):
-        begun = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         manifest = {
             "schema": SCHEMA,
             "run_id": run_id,
-            "begun": begun,
+            "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "supervised": _supervised(run.parts),
             "provenance": current,
         }
@@ -146,20 +142,15 @@ def _begin(run: Run, run_id: str, plugins: Plugins) -> None:
         if earlier.get(key) != current[key]:
             run.watcher.noted(
                 f"this run was begun with another {key} ({_short(earlier.get(key))}, now "
-                f"{_short(current[key])}); --fresh begins it anew"
+                f"{_short(current[key])}); --fresh makes it anew"
             )
-    if changed := other_code(earlier, run.config.model_dump(), plugins):
-        run.watcher.noted(
-            f"this run was begun with other code of {', '.join(changed)}; what is recorded is "
-            "kept; --fresh begins it anew"
-        )
 
 
 def _refuse_without_gold(run: Run) -> None:
     """Refuse an annotator that reads gold labels where examples have none."""
     if not run.parts.annotator.needs_gold:
         return
-    for name, split in {"train": run.splits.train, **run.splits.beside}.items():
+    for name, split in {"train": run.splits.train, **run.splits.scored}.items():
         if missing := int((~split.gold.known).sum()):
             raise DataError(
                 f"annotator {run.config.annotator.spec!r} reads gold labels, but {missing} of "
@@ -169,7 +160,7 @@ def _refuse_without_gold(run: Run) -> None:
 
 
 def _supervised(parts: Parts) -> bool:
-    """Whether gold labels have a part in the annotations."""
+    """Whether the annotations depend on gold labels."""
     return parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
 
 
@@ -179,7 +170,7 @@ def _short(value: object) -> str:
 
 
 def _report(run: Run, done: list[StageResult], stage: StageResult) -> None:
-    """Add a stage to its file, which is rewritten whole: a torn line cannot occur."""
+    """Record a stage; its file is rewritten whole, so no line is ever half-written."""
     done.append(stage)
     lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in done]
     run.folder.write_text(layout.STAGES, "\n".join(lines) + "\n")

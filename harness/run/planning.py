@@ -14,13 +14,11 @@ from harness.run.splits import Splits
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step of a run that asks the annotator, or the augmenter.
+    """One step of a run that asks a language model.
 
-    Attributes:
-        stage: R0, R1, R3, ...; R2 for variants.
-        what: ``written``, ``train``, ``test`` or ``variants``, as in ``StageResult.spending``.
-        estimate: at most so much: later stages ask only for what the selector requests,
-            and replies that are recorded already cost nothing.
+    ``what`` is ``written``, ``train``, ``test`` or ``variants``, as in ``StageResult.spending``.
+    The estimate is an upper bound: later stages ask only for what the selector requests, and
+    recorded replies cost nothing.
     """
 
     stage: str
@@ -29,7 +27,7 @@ class PlannedStep:
 
 
 def plan(parts: Parts, config: Config, splits: Splits) -> list[PlannedStep]:
-    """The steps in their order that ask a language model."""
+    """The steps that ask a language model, in order."""
     steps = _annotating(parts, config, splits)
     estimate = abilities.estimate_variants(parts.augmenter, splits.train.pool)
     if estimate is not None:
@@ -49,7 +47,7 @@ def _annotating(parts: Parts, config: Config, splits: Splits) -> list[PlannedSte
     for round_ in range(config.rounds):
         shown = shots if round_ or writes or (generated and card.generated) else 0
         stage = layout.annotator_stage(round_, zero_shot=not shown)
-        for split in (splits.train, *splits.beside.values()):
+        for split in (splits.train, *splits.scored.values()):
             estimate = abilities.estimate(annotator, split.pool, shown)
             if estimate is not None:
                 steps.append(PlannedStep(stage, split.pool.split, estimate))
@@ -59,12 +57,15 @@ def _annotating(parts: Parts, config: Config, splits: Splits) -> list[PlannedSte
 def total(steps: Sequence[PlannedStep]) -> Estimate:
     """All steps together; cost and time are None where one of them is not known."""
     estimates = [step.estimate for step in steps]
-    costs = [one.cost_usd for one in estimates]
-    seconds = [one.seconds for one in estimates]
+
+    def known(values: Sequence[float | None]) -> float | None:
+        return None if None in values else sum(value or 0.0 for value in values)
+
     return Estimate(
         requests=sum(one.requests for one in estimates),
         prompt_tokens=sum(one.prompt_tokens for one in estimates),
         completion_tokens=sum(one.completion_tokens for one in estimates),
-        cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
-        seconds=None if None in seconds else sum(one or 0.0 for one in seconds),
+        cost_usd=known([one.cost_usd for one in estimates]),
+        seconds=known([one.seconds for one in estimates]),
+        remark="; ".join(dict.fromkeys(one.remark for one in estimates if one.remark)),
     )

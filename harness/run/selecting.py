@@ -1,4 +1,4 @@
-"""The selector's step: whom to believe, what to show, what to annotate next."""
+"""The selector's step: which labels to trust, what to show, what to annotate next."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import numpy as np
 
 from harness.data import Annotations, IntArray, Selection
 from harness.errors import PartError
-from harness.protocols import Evidence, Parts
+from harness.protocols import ROLES, Evidence, Parts
 from harness.record import codecs, layout
 from harness.run.contracts import blaming
 from harness.run.feedback import Feedback, believe, evidence
 from harness.run.steps import Run, recorded
 from harness.run.training import Trained
 
-ROLES = ("trust", "demonstrations", "query")
-
 
 def select(run: Run, round_: int, annotations: Annotations, trained: Trained) -> Feedback:
-    """Read the student's view of the pool; decide what to trust, to show and to ask."""
+    """Decide from the student's view what to trust, to show and to annotate next."""
     view = trained.views["train"]
     named = [(run.keys["selector"][role], run.part(role)) for role in ROLES]
     shots = run.keys["demonstrations"]["shots"]
@@ -36,11 +34,9 @@ def select(run: Run, round_: int, annotations: Annotations, trained: Trained) ->
 
 
 def select_from(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
-    """Ask the three selectors, each with a generator of its own, and check their answers.
+    """Call the three selectors, each with its own generator, and check their answers.
 
-    Raises:
-        PartError: if a selector returns rows that are not of the pool, or twice, or
-            demonstrations that are not trusted.
+    A ``PartError`` for a row that is repeated, outside the pool, or shown but not trusted.
     """
     n = len(seen)
     everything = np.arange(n)
@@ -57,6 +53,6 @@ def _checked(rows: IntArray, allowed: IntArray, role: str) -> IntArray:
     if len(np.unique(rows)) != len(rows):
         raise PartError(f"the {role} selector returned a row twice")
     if not np.isin(rows, allowed).all():
-        where = "that is not trusted" if role == "demonstrations" else "that is not of the pool"
+        where = "that is not trusted" if role == "demonstrations" else "outside the pool"
         raise PartError(f"the {role} selector returned a row {where}")
     return rows

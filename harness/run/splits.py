@@ -1,10 +1,10 @@
-"""The pool and the sets that score a run, drawn by its seed, each with its gold apart."""
+"""The pool and the sets that score a run, drawn by its seed, gold labels apart."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from harness.errors import DataError
 from harness.iob2 import first_invalid
 from harness.protocols import Task
 from harness.run.feedback import groups
-
-if TYPE_CHECKING:
-    from harness.config import Config
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,14 +31,13 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """What a run works on.
+    """The data of a run: the pool, and what scores it.
 
     Attributes:
-        train: the pool.
         test: None in the transductive setting.
-        validation: None unless it was asked for.
+        validation: None unless ``validation`` is set.
         notes: what the user should know of the data, one line each.
-        origin: where the data comes from, for the result's provenance.
+        origin: where the data comes from, for the provenance.
     """
 
     train: Split
@@ -51,14 +47,14 @@ class Splits:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def beside(self) -> Mapping[str, Split]:
-        """The splits beside the pool that both actors are scored on, by name."""
+    def scored(self) -> Mapping[str, Split]:
+        """The splits other than the pool on which both actors are scored, by name."""
         named = {"test": self.test, "validation": self.validation}
         return {name: split for name, split in named.items() if split is not None}
 
     def described(self) -> dict[str, Any]:
         """Sizes, origin and notes as plain values."""
-        sizes = {name: len(split.pool) for name, split in self.beside.items()}
+        sizes = {name: len(split.pool) for name, split in self.scored.items()}
         return {
             **self.origin,
             "sizes": {"train": len(self.train.pool), **sizes},
@@ -67,7 +63,7 @@ class Splits:
 
 
 def splits_of(config: Config, task: Task) -> Splits:
-    """The splits of the run that a resolved configuration stands for; see ``load_splits``."""
+    """The splits of the run of a resolved configuration; see ``load_splits``."""
     return load_splits(
         task,
         inductive=config.setting == "inductive",
@@ -80,18 +76,18 @@ def splits_of(config: Config, task: Task) -> Splits:
 def load_splits(
     task: Task, *, inductive: bool, limit: int | None, seed: int, validation: float = 0.0
 ) -> Splits:
-    """Load and draw the splits.
+    """Load and draw the splits, at most ``limit`` examples of each.
 
-    Examples always come in an order drawn by the seed, also without a limit: some data
-    sets are sorted by class, and a position must tell nothing about a label.
+    The seed always draws the order of the examples, also without a limit: some data sets
+    are sorted by class, and a position must not hint at a label.
 
     Args:
-        task: whose data it is.
-        inductive: load the test split, too.
-        limit: at most so many examples of each split.
-        seed: draws.
-        validation: 0 for none; else the task's own validation split is used or, where it
-            has none, this share of train is held out.
+        task: the source of the data.
+        inductive: also load the test split.
+        limit: None: all.
+        seed: of the order and of what a limit leaves out.
+        validation: 0 for none; else the task's own validation split or, where it has none,
+            this share of train.
 
     Raises:
         DataError: if a split that the run needs is missing or empty.
@@ -117,17 +113,11 @@ def load_splits(
 
 
 def hold_out(gold: Gold, share: float, card: TaskCard, rng: np.random.Generator) -> BoolArray:
-    """Which examples to hold out, stratified: bool ``[n]``.
+    """Which examples to hold out: bool ``[n]``; a share in (0, 0.5] of each label, rounded.
 
-    Of each label the share, rounded; token tasks: of each most frequent entity type of a
-    sentence, and of the sentences without any. A label with two examples or more keeps one
-    on each side; one example alone stays in the pool, and so does what has no gold.
-
-    Args:
-        gold: labels of the whole split.
-        share: in (0, 0.5].
-        card: of the task.
-        rng: draws.
+    Token tasks: of each most frequent entity type of a sentence, and of the sentences without
+    any. A label with two examples or more keeps one on each side; a single one stays in the pool,
+    and so does what has no gold.
     """
     strata = groups(gold.labels, gold.offsets, card)
     held = np.zeros(len(gold), dtype=np.bool_)
@@ -152,7 +142,7 @@ def _validation(
     if not held.any():
         raise DataError(
             f"task {task.card.name!r}: its {int(train.gold.known.sum())} train examples with gold "
-            "are too few to hold any out for validation; leave validation = 0"
+            "are too few to hold any out for validation; set validation=0"
         )
     left, kept = train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
     again = len(set(left.pool.texts) & set(kept.pool.texts))
@@ -180,7 +170,7 @@ def _load(task: Task, split: str) -> Split:
 
 
 def _gold_notes(gold: Gold, card: TaskCard) -> list[str]:
-    """What the scores on a pool are worth: gold for some rows, for none, or of one class."""
+    """The scores of a pool that has gold for some rows, for none, or of one class."""
     known = gold.known
     if not known.any():
         return ["the pool has no gold labels: there are no scores of it"]

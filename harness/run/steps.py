@@ -1,4 +1,4 @@
-"""A step of a run: read back where it is recorded, else done, recorded and read back."""
+"""A step of a run: done and recorded once, and read back from then on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from harness.config import Config, identifying
 from harness.data import TaskCard
@@ -15,9 +15,7 @@ from harness.progress import Watcher
 from harness.protocols import Parts
 from harness.record.codecs import Codec
 from harness.record.folder import RunFolder
-
-if TYPE_CHECKING:
-    from harness.run.splits import Splits
+from harness.run.splits import Splits
 
 T = TypeVar("T")
 Kind: TypeAlias = Literal["written", "annotations", "variants", "view", "selection"]
@@ -29,16 +27,15 @@ DOING: Mapping[Kind, tuple[str, str]] = {
     "view": ("student", "training"),
     "selection": ("student", "selecting"),
 }
-"""Who does a step, and how it is announced."""
+"""Who does a step, and what the watcher shows of it."""
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What the steps of a run note while they are done.
+    """What the steps of a run note as they go.
 
-    Attributes:
-        record: the record that counts what is bought now (``Account.record``).
-        renewed: whether a recorded step had to be done again.
+    ``record`` counts what is bought now (``Account.record``); ``renewed``: a recorded step had to
+    be done again.
     """
 
     record: str = ""
@@ -64,7 +61,7 @@ class Run:
     @cached_property
     def pools(self) -> Mapping[str, str]:
         """A hash of the examples of each split, by its name."""
-        splits = {"train": self.splits.train, **self.splits.beside}
+        splits = {"train": self.splits.train, **self.splits.scored}
         return {name: digest(split.pool) for name, split in splits.items()}
 
     @cached_property
@@ -107,22 +104,13 @@ class Step:
 def recorded(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> tuple[T, float]:
     """The result of a step, and the seconds that it took when it was done.
 
-    A record under another name is of other inputs or other code: it is not used. One
-    without a name, of an earlier version, is.
-
-    Args:
-        run: whose step it is.
-        step: announced to the watcher where it has to be done.
-        make: does it.
-        codec: writes the result and reads it back, so that a run that was resumed goes on
-            with the same values as one that was not.
-
-    Raises:
-        CorruptRunError: if the record is damaged.
+    A new result is read back, too, so that a resumed run goes on with the same values as an
+    undisturbed one. A record under another name is of other inputs or other code, and is made
+    anew; one without a name, of an earlier version, is used. A damaged one: ``CorruptRunError``.
     """
-    noted = run.folder.step(step.file)
-    if run.folder.has(step.file) and noted not in (None, step.name):
-        _say_renewed(run, step)
+    name = run.folder.step(step.file)
+    if run.folder.has(step.file) and name not in (None, step.name):
+        _note_renewed(run, step)
         run.folder.discard(step.file)
     if not run.folder.has(step.file):
         _record(run, step, make, codec)
@@ -130,7 +118,7 @@ def recorded(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> tu
 
 
 def _record(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> None:
-    """A function of its own, so that what was made is not in memory when it is read back."""
+    """A separate function, so that the new result is freed before it is read back."""
     actor, activity = DOING[step.kind]
     run.watcher.began(step.stage, actor, activity.format(split=step.split))
     began = time.perf_counter()
@@ -143,7 +131,7 @@ def _record(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> Non
     run.folder.write(step.file, lambda path: codec.write(path, made, seconds), step=step.name)
 
 
-def _say_renewed(run: Run, step: Step) -> None:
+def _note_renewed(run: Run, step: Step) -> None:
     if not run.ledger.renewed:
         run.watcher.noted(
             f"{step.stage}: {step.file} was made from other inputs or by other code; it is made "

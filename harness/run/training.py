@@ -3,83 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from harness import abilities
-from harness.data import Annotations, Pool, StudentView
+from harness.data import Annotations, StudentView
 from harness.errors import PartError
 from harness.identity import digest
 from harness.protocols import Aids, Variants
 from harness.record import codecs, layout
-from harness.results import Spending
 from harness.run.contracts import blaming, check_variants, check_view
 from harness.run.steps import Run, recorded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Varied:
-    """The variants that a round trains with, and what they took in this round.
-
-    Attributes:
-        pool: None without an augmenter.
-        spending: what was paid for them, under ``variants``; empty if nothing.
-    """
-
-    pool: Pool | None = None
-    spending: Mapping[str, Spending] = field(default_factory=dict)
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What training leaves.
+    """What training leaves: by split the student's views, and a hash of each.
 
-    Attributes:
-        views: the student's view of each split.
-        digests: a hash of each view.
-        seconds: of making variants, training and viewing.
-        spending: what was paid for variants.
+    ``seconds`` are those of making variants in this round, training and viewing; ``variants``
+    those that this round made, None where it made none.
     """
 
     views: Mapping[str, StudentView]
     digests: Mapping[str, str]
     seconds: float
-    spending: Mapping[str, Spending]
+    variants: Variants | None
 
 
 def train(run: Run, round_: int, annotations: Annotations) -> Trained:
-    """The student learns from the annotations and looks at every split."""
+    """Train the student on the annotations, and view every split with it."""
     if not annotations.answered.any():
         raise PartError(
-            f"annotator {run.config.annotator.spec!r} abstained from every example: "
-            "there is nothing to train the student on"
+            f"annotator {run.config.annotator.spec!r} abstained from every example, so the "
+            "student has nothing to train on"
         )
-    varied = variants_of(run, round_, annotations)
+    variants, new, took = _variants(run, round_, annotations)
+    pool = None if variants is None else variants.pool
     checkpoints = layout.checkpoints(round_)
-    decided = (run.pools, annotations, varied.pool, run.keys["student"], run.part("student"))
+    decided = (run.pools, annotations, pool, run.keys["student"], run.part("student"))
     stage, file = layout.student_stage(round_), layout.view(round_)
     step = run.step("view", round_, stage, file, *decided)
 
     def made() -> Mapping[str, StudentView]:
-        aids = Aids(varied.pool, run.folder.scratch(checkpoints), run.watcher.noted)
+        aids = Aids(pool, run.folder.scratch(checkpoints), run.watcher.noted)
         return fit(run, round_, annotations, aids)
 
     views, seconds = recorded(run, step, made, codecs.VIEWS)
     run.folder.discard(checkpoints)
     digests = {name: digest(view) for name, view in views.items()}
-    return Trained(views, digests, varied.seconds + seconds, varied.spending)
+    return Trained(views, digests, took + seconds, variants if new else None)
 
 
 def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str, StudentView]:
-    """Train a round's student; the last round's is kept, if that is wanted."""
+    """Train a round's student; keep the last round's if ``student.save`` is set."""
     part, pool = f"student {run.config.student.spec!r}", run.splits.train.pool
     seed = int(np.random.default_rng([run.config.seed, round_, 3]).integers(2**31))
     with blaming(part):
         fitted = run.parts.student.fit(pool, annotations, seed, run.watcher.advanced, aids)
         views = {}
-        for split in (run.splits.train, *run.splits.beside.values()):
+        for split in (run.splits.train, *run.splits.scored.values()):
             name = split.pool.split
             run.watcher.began(layout.student_stage(round_), "student", f"viewing {name}")
             views[name] = fitted.view(split.pool, run.watcher.advanced)
@@ -89,15 +72,16 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
     return views
 
 
-def variants_of(run: Run, round_: int, annotations: Annotations) -> Varied:
-    """The variants that a round's student trains with, made once a run or (labels) a round.
+def _variants(
+    run: Run, round_: int, annotations: Annotations
+) -> tuple[Variants | None, bool, float]:
+    """The variants of a round's student, whether this round made them, and the seconds it took.
 
-    Raises:
-        PartError: if the augmenter fails, or breaks its protocol.
+    They are made once a run, or each round if the augmenter reads labels.
     """
     augmenter, pool = run.parts.augmenter, run.splits.train.pool
     if augmenter is None:
-        return Varied()
+        return None, False, 0.0
     labels = annotations if abilities.reads_labels(augmenter) else None
     made_in = 0 if labels is None else round_
     decided = (run.pools["train"], labels, run.config.student.augmenter, run.part("augmenter"))
@@ -106,10 +90,8 @@ def variants_of(run: Run, round_: int, annotations: Annotations) -> Varied:
     made, seconds = recorded(
         run, step, lambda: _augment(run, made_in, labels), codecs.variants_codec(pool)
     )
-    if made_in != round_:
-        return Varied(made.pool)
-    paid = Spending(requests=made.requests, tokens=made.tokens, cost_usd=made.cost_usd)
-    return Varied(made.pool, {"variants": paid} if paid.requests or paid.cost_usd else {}, seconds)
+    new = made_in == round_
+    return made, new, seconds if new else 0.0
 
 
 def _augment(run: Run, round_: int, labels: Annotations | None) -> Variants:

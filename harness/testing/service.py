@@ -121,7 +121,7 @@ class ChatServer:
                 web.get("/stats", self._stats),
                 web.post("/reset", self._reset),
                 *self._routes,
-                web.post("/{dialect}/{path:.*}", self._chat),
+                web.post(f"/{{dialect:{'|'.join(dialect_names())}}}/{{path:.*}}", self._chat),
             ]
         )
         self._runner = web.AppRunner(
@@ -170,10 +170,7 @@ class ChatServer:
             self.seen.bodies.append(body)
         if refusal := self.refusal(body, key):
             return refusal
-        try:
-            case = self._case(request, body, attempt)
-        except KeyError as error:
-            return _error(404, f"no dialect or case {error}", "")
+        case = self._case(request, body, attempt)
         if case.name != ORDINARY:
             self.seen.faults[case.name] += 1
         if case.delivery != "hang":

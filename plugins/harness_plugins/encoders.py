@@ -15,9 +15,9 @@ from harness.protocols import Progress
 
 PACKAGED = "all-MiniLM-L6-v2"
 BATCH = 32
-"""Texts embedded together, always so many: a product of another shape rounds differently."""
+"""Texts of a batch, always the same number: another shape of a product rounds differently."""
 STEP = 8
-"""Lengths are padded to multiples of so many word pieces."""
+"""Lengths are padded to multiples of this number of word pieces."""
 FINAL = -1
 """The last layer: the one that all-MiniLM-L6-v2 was trained to embed sentences with."""
 MAX_LENGTH = 256
@@ -47,8 +47,8 @@ def cores() -> int:
 
 @cache
 def bf16_pays() -> bool:
-    """Whether the hardware multiplies matrices in bfloat16: GPUs from Ampere on, and CPUs
-    with AVX512-BF16 or AMX. Elsewhere it would be emulated, and slow."""
+    """Whether the hardware multiplies in bfloat16: GPUs from Ampere on, CPUs with AVX512-BF16 or
+    AMX. Elsewhere it is emulated, and slow."""
     import torch
 
     if torch.cuda.is_available():
@@ -62,7 +62,7 @@ def bf16_pays() -> bool:
 
 
 def quiet_transformers() -> None:
-    """No progress bars or reports on stderr: the program's own progress is there."""
+    """No progress bars or reports on stderr, where the program's own progress is."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -101,12 +101,10 @@ class SentenceEncoder:
 
         Args:
             texts: each is cut at ``MAX_LENGTH`` word pieces.
-            progress: told of the texts that are done.
             layers: 0 is the input embedding, 6 or ``FINAL`` the last layer.
 
-        A text has the same embedding to the bit whatever it is embedded with: a resumed run
-        embeds other texts together than an undisturbed one. So texts of equal padded length
-        go into batches of one fixed size.
+        An embedding does not depend on the other texts, to the bit, since a resumed run embeds
+        fewer than an undisturbed one: texts of equal padded length go into batches of one size.
         """
         import torch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,18 @@ from harness.record import layout
 from harness.record.folder import RunFolder
 
 ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
-"""Where JSONL rows keep the answer; the first of these that a file has counts for the whole
-file, so that a row without an answer does not fall back to its gold label."""
+"""Keys of the answer in JSONL rows; the first of these in a file counts for the whole file, so
+that a row without an answer does not fall back to its gold label."""
 CSV_COLUMNS = (("label", "text"), ("label", "text", "augmented"))
 """The columns of a csv file without a header, as the reference implementation writes it."""
 HEADERS = Headers(frozenset({*CSV_COLUMNS[-1], "llm_label"}))
 REFERENCE_ANSWERS = "train_chat_bt"
-"""Its file of LLM labels, named so: in this one ``label`` is no gold label."""
+"""Its file of LLM labels: in this one ``label`` is no gold label."""
 GOLD_KEYS = ("label", "tags")
-"""The keys of data files: answers read from them are taken to be gold labels, and a run that
-repeats them is marked supervised, unless the rows themselves say what they are."""
+"""The keys of data files: answers there count as gold labels, which mark a run supervised, unless
+the rows have the field ``SUPERVISED``."""
 SUPERVISED = "supervised"
-"""Whether gold labels had a part in a row, as exported files say it."""
+"""The field of exported rows for whether gold labels influenced them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,25 @@ class Record:
 
     Attributes:
         where: ``file:line``, for messages.
-        place: which occurrence of its text it is, 1 for the first.
-        key: ``encoding.text_key`` of the text.
-        id: of the example, where it is recorded.
+        key: ``identity.text_key`` of the text.
         answer: a label, a list of tags, or None (it abstained).
         augmented: the recorded variant of the text, or None.
+        id: of the example, where it is recorded.
+        place: number of this occurrence of its text, from 1 on.
     """
 
     where: str
-    place: int
     key: str
     answer: Any
     augmented: str | None
     confidence: float | None
     reply: str
     id: str | None = None
+    place: int = 1
 
 
 class Recording:
-    """Records by text; rows with the same text are told apart by their id, or their order."""
+    """Records by text; rows with the same text differ by their id, or their order."""
 
     def __init__(
         self, source: str, records: Sequence[Record], fingerprint: str, *, from_gold: bool = False
@@ -75,16 +75,15 @@ class Recording:
         found = []
         for id_, text in zip(pool.ids, pool.texts, strict=True):
             key = text_key(text)
-            place = (occurrence(id_), key)
             own = self._by_id.get(id_)
             if own is None or own.key != key:
-                own = self._by_place.get(place) or self._by_text.get(key)
+                own = self._by_place.get((occurrence(id_), key)) or self._by_text.get(key)
             found.append(own)
         return found
 
 
 def open_variants(file: Path) -> Recording:
-    """Open ``FILE.jsonl`` or ``FILE.csv`` for its variants; it need hold no answers.
+    """Open ``FILE.jsonl`` or ``FILE.csv`` for its variants; answers are not needed.
 
     Raises:
         DataError: if the file is wrong, naming the line.
@@ -98,7 +97,7 @@ def open_recording(argument: str | None, round_: int, classes: Sequence[str]) ->
 
     Args:
         argument: what follows ``replay:``.
-        round_: of a run, the round whose answers are meant.
+        round_: the round of a run.
         classes: of the task, by whose order csv files may number their answers.
 
     Raises:
@@ -126,22 +125,10 @@ def _from_jsonl(file: Path, *, answers: bool = True) -> Recording:
         key = None
     elif key is None:
         raise DataError(f"{file}: no answers; a row needs one of {', '.join(ANSWER_KEYS)}")
-    seen: Counter[str] = Counter()
-    records = []
-    for where, row in rows:
-        text = text_key(_text(row, where))
-        seen[text] += 1
-        records.append(_record(row, key, text, seen[text], where))
-    with file.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    gold = key in GOLD_KEYS
-    supervised = [_optional(row, SUPERVISED, bool, where) for where, row in rows]
-    return Recording(
-        str(file),
-        records,
-        digest,
-        from_gold=any(gold if one is None else one for one in supervised),
-    )
+    records = [_record(row, key, where) for where, row in rows]
+    flags = [_optional(row, SUPERVISED, bool, where) for where, row in rows]
+    from_gold = any(key in GOLD_KEYS if flag is None else flag for flag in flags)
+    return _recording(file, records, from_gold)
 
 
 def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
@@ -151,24 +138,32 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
     """
     known = classes or ()
     values = LabelValues({name: name for name in known}, dict(enumerate(known)), text=True)
-    seen: Counter[str] = Counter()
     records = []
     from_gold = False
     for line, row in read_records(file, HEADERS, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))
-        seen[text] += 1
         answer = None
         if classes is not None:
             answer = _csv_answer(field(row, key, where), values, classes, where)
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
-        records.append(Record(where, seen[text], text, answer, augmented, None, "", row.get("id")))
+        records.append(Record(where, text, answer, augmented, None, "", row.get("id")))
+    return _recording(file, records, from_gold)
+
+
+def _recording(file: Path, records: Sequence[Record], from_gold: bool) -> Recording:
+    """The records of a file; those with the same text are counted in the file's order."""
+    counts: Counter[str] = Counter()
+    placed = []
+    for record in records:
+        counts[record.key] += 1
+        placed.append(replace(record, place=counts[record.key]))
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return Recording(str(file), records, digest, from_gold=from_gold)
+    return Recording(str(file), placed, digest, from_gold=from_gold)
 
 
 def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: str) -> str | None:
@@ -180,11 +175,10 @@ def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: s
     return name
 
 
-def _record(row: Mapping[str, Any], key: str | None, text: str, place: int, where: str) -> Record:
+def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
     return Record(
         where=where,
-        place=place,
-        key=text,
+        key=text_key(_text(row, where)),
         answer=None if key is None else field(row, key, where),
         augmented=_optional(row, "augmented", str, where),
         confidence=_optional(row, "confidence", (int, float), where),

@@ -28,10 +28,10 @@ class LabelEntry(_Entry):
     """One label or entity type.
 
     Attributes:
-        name: as it stands in the data files (token tasks: without ``B-``/``I-``).
+        name: as in the data files (token tasks: without ``B-``/``I-``).
         description: one line, read by LLMs and embedded by the ``embedding`` annotator.
-        generated: texts as an LLM would write them from the descriptions alone, never
-            taken from the data: the demonstrations of stage R1.
+        generated: the demonstrations of stage R1: texts as an LLM writes them from the
+            descriptions alone, never taken from the data.
     """
 
     name: str = Field(min_length=1)
@@ -40,7 +40,7 @@ class LabelEntry(_Entry):
 
 
 class PromptEntry(_Entry):
-    """The words of a prompt; ``shots``: demonstrations in each."""
+    """The wording of a prompt, and its number of demonstrations (``shots``)."""
 
     system: str = ""
     question: str = ""
@@ -73,19 +73,17 @@ class Columns(_Entry):
 
 
 class HubSource(_Entry):
-    """Where the data stands on the Hugging Face hub, and how its columns map to ours.
+    """A data set on the Hugging Face hub, and how its columns map to ours.
 
     Attributes:
-        repository: ``owner/name``; or a folder with the files of a repository, which begins
-            with ``./`` or ``../`` (from the TOML file's folder) or with ``/``.
-        revision: a commit, or a branch where no commit is known: then the loader records
-            which commit it got.
-        data_dir: the folder of the repository that holds this data set.
+        repository: ``owner/name``; or a folder with the files of a repository, as ``./`` or
+            ``../`` (relative to the TOML file's folder) or ``/``.
+        revision: a commit, or a branch, whose commit the loader records.
+        data_dir: the data set's folder in the repository.
         text, label, tokens, tags: the hub's columns.
-        label_text: a column with the label's name where ``label`` holds its number.
-        label_names: our class names in the order of the hub's integers, from
-            ``first_index`` on.
-        names: what the hub calls these, in the same order; empty: the same.
+        label_text: a column with the label's name where ``label`` is its number.
+        label_names: our class names in the order of the hub's integers from ``first_index`` on.
+        names: the hub's names of these, in the same order; empty: the same.
         sizes: rows of each split, where they differ from the task's ``sizes``.
     """
 
@@ -148,7 +146,7 @@ class Declaration(_Entry):
         return self
 
     def card(self) -> TaskCard:
-        """What parts may know of the task."""
+        """The task as its parts see it."""
         return TaskCard(
             name=self.name,
             kind=self.kind,
@@ -201,7 +199,7 @@ def read_declaration(file: Path) -> Declaration:
 
 
 def _first_error(error: ValidationError) -> str:
-    """What is wrong first, with the path of its key."""
+    """The first error, with the path of its key."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "an array")
     path = ["schema" if part == "schema_" else str(part) for part in first["loc"]]
@@ -217,7 +215,7 @@ def _first_error(error: ValidationError) -> str:
 
 
 def _inconsistencies(task: Declaration) -> Iterator[str]:
-    """What does not go together, each with the path of its key."""
+    """Contradictions, each with the path of its key."""
     names = [label.name for label in task.labels]
     for position, name in enumerate(names):
         if name in names[:position]:
@@ -243,10 +241,8 @@ def _column_inconsistencies(task: Declaration) -> Iterator[str]:
 
 def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[str]:
     sequence = task.kind == "sequence"
-    for column, needed in (
-        *(("text", sequence), ("label", sequence)),
-        *(("tokens", not sequence), ("tags", not sequence)),
-    ):
+    columns = {"text": sequence, "label": sequence, "tokens": not sequence, "tags": not sequence}
+    for column, needed in columns.items():
         if (getattr(hub, column) is not None) != needed:
             verb = "needs" if needed else "has no use for"
             yield f"a {task.kind} task {verb} 'hub.{column}'"
@@ -258,7 +254,7 @@ def _hub_inconsistencies(hub: HubSource, task: Declaration) -> Iterator[str]:
 
 
 def _siblings(path: Sequence[str]) -> list[str]:
-    """The full paths of all keys that the table of this key may hold."""
+    """The full paths of all keys of the same table."""
     table = ".".join(path[:-1])
     models: dict[str, type[BaseModel]] = {
         "prompt": PromptEntry,

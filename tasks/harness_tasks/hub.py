@@ -7,7 +7,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,19 +36,18 @@ class HubData:
     commit: str | None
 
 
-def load_hub(hub: HubSource, task: str, beside: Path) -> HubData:
+def load_hub(hub: HubSource, task: str, parent: Path) -> HubData:
     """Load every split of a repository that has one of our names.
 
     Args:
-        hub: where it is.
+        hub: the repository.
         task: the task's name, for messages.
-        beside: the folder from which a repository that is a folder is named.
+        parent: the folder to which a repository that is a folder is relative.
 
     Raises:
-        DataError: saying in one line why it cannot be had, and how it can be fetched where
-            there is network.
+        DataError: with the reason, and the command that fetches it where there is network.
     """
-    folder = beside / hub.repository if hub.is_folder else None
+    folder = parent / hub.repository if hub.is_folder else None
     if folder is not None and not folder.is_dir():
         raise DataError(f"task {task!r}: {folder}: no such folder, but [hub] repository names it")
     if folder is None and not _reachable():
@@ -79,7 +78,7 @@ def download_command(hub: HubSource, task: str) -> str:
 
 
 def _go_offline() -> None:
-    """A copy in the cache will do; without one, fail at once instead of after retries."""
+    """Use a copy in the cache; without one, fail at once, not after retries."""
     import datasets
     from huggingface_hub import constants
 
@@ -97,14 +96,11 @@ def _load(hub: HubSource, task: str, folder: Path | None) -> Mapping[str, Any]:
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        if folder is not None:
-            local: Mapping[str, Any] = datasets.load_dataset(
-                str(folder.resolve()), data_dir=hub.data_dir
-            )
-            return local
-        with _unshadowed(hub.repository):
+        local = None if folder is None else str(folder.resolve())
+        revision = None if local else hub.revision
+        with nullcontext() if local else _unshadowed(hub.repository):
             loaded: Mapping[str, Any] = datasets.load_dataset(
-                hub.repository, data_dir=hub.data_dir, revision=hub.revision
+                local or hub.repository, data_dir=hub.data_dir, revision=revision
             )
         return loaded
     except Exception as error:
@@ -116,9 +112,9 @@ def _load(hub: HubSource, task: str, folder: Path | None) -> Mapping[str, Any]:
 
 @contextmanager
 def _unshadowed(repository: str) -> Iterator[None]:
-    """Step out of a working directory where a folder has the repository's name.
+    """Leave a working directory with a folder of the repository's name.
 
-    ``datasets`` would take that folder for the repository.
+    ``datasets`` would load that folder.
     """
     if not Path(repository).exists():
         yield
@@ -128,18 +124,17 @@ def _unshadowed(repository: str) -> Iterator[None]:
 
 
 def _why_not(error: Exception, hub: HubSource, task: str) -> str:
-    said = " ".join(str(error).split())[:160]
-    if "scripts are no longer supported" in said:
+    reason = " ".join(str(error).split())[:160]
+    if "scripts are no longer supported" in reason:
         return (
             f"{title(hub)} is a loading script, which nothing runs any more; name a revision with "
             "files, such as refs/convert/parquet, under [hub] in the task's declaration"
         )
+    why = f"{title(hub)} cannot be loaded ({type(error).__name__}: {reason})"
     if hub.is_folder:
-        return f"{title(hub)} cannot be loaded ({type(error).__name__}: {said})"
-    if isinstance(error, (ConnectionError, TimeoutError)) or "ffline" in said:
+        return why
+    if isinstance(error, (ConnectionError, TimeoutError)) or "ffline" in reason:
         why = f"{title(hub)} cannot be reached from here"
-    else:
-        why = f"{title(hub)} cannot be loaded ({type(error).__name__}: {said})"
     return (
         f"{why}; where there is network, run: {download_command(hub, task)}; then pass --data DIR"
     )
@@ -154,12 +149,12 @@ def _table(dataset: Any, name: str) -> RawTable:
         name,
         rows,
         class_names=class_names(dataset.features.to_dict()),
-        fingerprint=dataset._fingerprint,  # no public name; of files and revision
+        fingerprint=dataset._fingerprint,  # of files and revision; it has no public name
     )
 
 
 def _commit_of(dataset: Any) -> str | None:
-    """``datasets`` prepares a repository in a folder that it names after the commit."""
+    """``datasets`` names the folder of a repository after the commit."""
     for file in dataset.cache_files:
         match = _COMMIT.search(str(file["filename"]))
         if match:
@@ -168,7 +163,7 @@ def _commit_of(dataset: Any) -> str | None:
 
 
 def _reachable() -> bool:
-    """Whether the hub answers; assumed where a proxy stands between."""
+    """Whether the hub answers; assumed with a proxy."""
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
         return True
     if os.environ.get("HF_HUB_OFFLINE"):
@@ -183,5 +178,5 @@ def _reachable() -> bool:
 
 
 def title(hub: HubSource) -> str:
-    """What messages call a repository."""
+    """A repository in messages."""
     return hub.repository if hub.is_folder else f"{hub.repository}@{hub.revision}"

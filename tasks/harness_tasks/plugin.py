@@ -23,8 +23,9 @@ def harness_register_tasks(register: Register) -> None:
     for file in sorted(FOLDER.glob("*.toml")):
         make, default = partial(_shipped, file), file.stem == "demo"
         register(file.stem, make, summary=_title(file), default=default)
-    summary = "a task of your own: --task path/to/task.toml"
-    register("file", _from_file, summary=summary, reads=".toml")
+    register(
+        "file", _from_file, summary="a task of your own: --task path/to/task.toml", reads=".toml"
+    )
 
 
 def _shipped(file: Path, request: TaskRequest) -> DeclaredTask:

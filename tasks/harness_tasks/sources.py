@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,34 +24,6 @@ from harness_tasks.store import Rows, store
 _PINNED = re.compile(r"[0-9a-f]{40}")
 
 
-class Digest(Protocol):
-    """What ``hashlib`` makes."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add bytes."""
-
-
-class Source(Protocol):
-    """The data of one task."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know before anything is read."""
-
-    @property
-    def at_hand(self) -> bool:
-        """Whether reading needs no network."""
-
-    def read(self, split: str, schema: Schema, notes: list[str]) -> Rows | None:
-        """A split, checked; None where there is none. What was converted goes to ``notes``."""
-
-    def update(self, digest: Digest, schema: Schema) -> None:
-        """Add all that decides what is read to a fingerprint."""
-
-    def origin(self) -> Mapping[str, Any]:
-        """Where it is, for a result's provenance."""
-
-
 def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source:
     """The source of a task's data: ``--data``, then ``[files]``, then ``[hub]``.
 
@@ -63,57 +35,46 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
     Raises:
         DataError: if there is none, or files of it are missing.
     """
-    name = declaration.name
+    name, hub = declaration.name, declaration.hub
+    sizes, hub_sizes = _plain(declaration.sizes), _plain(hub.sizes) if hub else {}
     if data is not None:
         folders = (data / name, data / name.replace("-", "_"))
         folder = next((folder for folder in folders if folder.is_dir()), None)
         if folder is not None:
-            return _folder_source(folder, declaration)
+            return _file_source(find_files(folder, hub), sizes, hub_sizes)
         if (data / "train.jsonl").is_file():
             raise DataError(f"{data}: holds train.jsonl itself; pass the folder above {name}/")
         if not declaration.files:
             raise DataError(f"{data / name}: no such folder, so there is no data for {name!r}")
     if declaration.files:
-        return _declared_files(declaration, file)
-    if declaration.hub is not None:
-        published = _plain(declaration.sizes)
-        expected = _plain(declaration.hub.sizes) or published
-        return RepositorySource(declaration.hub, name, expected, published, file.parent)
+        named = {str(split): file.parent / path for split, path in declaration.files.items()}
+        for path in named.values():
+            if not path.is_file():
+                raise DataError(f"{path}: no such file, but {file} names it")
+        source = _file_source({split: (path,) for split, path in named.items()}, sizes)
+        return replace(source, notes=(*source.notes, *_notes_on_outside(source, file)))
+    if hub is not None:
+        return RepositorySource(hub, name, hub_sizes or sizes, sizes, file.parent)
     raise DataError(
         f"task {name!r}: its data is not shipped; pass --data DIR (or set HARNESS_DATA) "
         f"with DIR/{name}/train.jsonl and test.jsonl"
     )
 
 
-def _declared_files(declaration: Declaration, file: Path) -> FileSource:
-    files: dict[str, tuple[Path, ...]] = {
-        str(split): (file.parent / path,) for split, path in declaration.files.items()
-    }
-    for (path,) in files.values():
-        if not path.is_file():
-            raise DataError(f"{path}: no such file, but {file} names it")
-    notes = (*_notes_on_copies(files), *_notes_on_outside(files, file))
-    return FileSource(files, (_plain(declaration.sizes),), notes)
+def _file_source(files: dict[str, tuple[Path, ...]], *sizes: Mapping[str, int]) -> FileSource:
+    notes = _notes_on_copies(files)
+    return FileSource(files, tuple(one for one in sizes if one), notes)
 
 
-def _notes_on_outside(files: Mapping[str, tuple[Path, ...]], file: Path) -> Iterator[str]:
-    """Say which files a task takes from elsewhere than below its own folder."""
-    folder = file.parent.resolve()
-    for split, (path,) in files.items():
+def _notes_on_outside(source: FileSource, declared_in: Path) -> Iterator[str]:
+    """Note the files that are not below the task's own folder."""
+    folder = declared_in.parent.resolve()
+    for split, (path,) in source.files.items():
         if not path.resolve().is_relative_to(folder):
             yield (
-                f"{file}: [files] {split} is {path.resolve()}, outside the task's own folder; "
-                "is that meant?"
+                f"{declared_in}: [files] {split} is {path.resolve()}, outside the task's own "
+                "folder; is that meant?"
             )
-
-
-def _folder_source(folder: Path, declaration: Declaration) -> FileSource:
-    files = find_files(folder, declaration.hub)
-    notes = _notes_on_copies(files)
-    sizes = [_plain(declaration.sizes)]
-    if declaration.hub is not None and declaration.hub.sizes:
-        sizes.append(_plain(declaration.hub.sizes))
-    return FileSource(files, tuple(sizes), notes)
 
 
 def _plain(sizes: Sizes) -> dict[str, int]:
@@ -121,7 +82,7 @@ def _plain(sizes: Sizes) -> dict[str, int]:
 
 
 def _notes_on_copies(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
-    """Say which splits are copies; a validation split that is the test set is taken away."""
+    """Notes on splits that are copies; a validation split that is the test set is removed."""
     notes = []
     test = files.get("test", ())
     if same_bytes(files.get("validation", ()), test) and "validation" in files:
@@ -141,7 +102,7 @@ def _notes_on_copies(files: dict[str, tuple[Path, ...]]) -> tuple[str, ...]:
 def _note_other_split(
     source: str, rows: int, split: str, published: Mapping[str, int], notes: list[str]
 ) -> None:
-    """Say that a split of the hub's is not the one of the published figures."""
+    """Note that a split of the hub is not the one of the published figures."""
     if split in published and rows != published[split]:
         notes.append(
             f"{source}: {rows} rows are the hub's split; the published figures are of "
@@ -150,31 +111,27 @@ def _note_other_split(
 
 
 def _note_absent(source: str, rows: Rows, schema: Schema, notes: list[str]) -> None:
-    """Say which classes have no example: perhaps one file of several is missing.
-
-    In token tasks a tag ``I-`` that does not occur says nothing; nor does a pool without gold.
-    """
+    """Note classes without examples: perhaps a file is missing. Absent ``I-`` tags are normal."""
     labels = rows.gold.labels[rows.gold.labels != ABSTAINED]
     if not len(labels):
         return
-    of_tokens = schema.kind == "token"
     counts = np.bincount(labels, minlength=len(schema.classes))
-    named = zip(schema.classes, counts.tolist(), strict=True)
-    missing = [name for name, count in named if not count]
-    absent = [name for name in missing if not (of_tokens and name.startswith("I-"))]
+    missing = [name for name, count in zip(schema.classes, counts, strict=True) if not count]
+    tokens = schema.kind == "token"
+    absent = [name for name in missing if not (tokens and name.startswith("I-"))]
     if absent:
         notes.append(f"{source}: no row has {', '.join(repr(name) for name in absent)}")
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Files of the user's own.
+    """The user's own files.
 
     Attributes:
         files: of each split, in order.
-        sizes: sizes that the declaration knows, of which one should fit; those of the
-            published figures first.
-        notes: what the user should know.
+        sizes: the declaration's, of which one should fit; those of the published figures first.
+        notes: for the user, before anything is read.
+        at_hand: whether reading needs no network.
     """
 
     files: Mapping[str, tuple[Path, ...]]
@@ -183,7 +140,7 @@ class FileSource:
     at_hand = True
 
     def read(self, split: str, schema: Schema, notes: list[str]) -> Rows | None:
-        """Read a split; a size that nobody expects is noted."""
+        """A checked split, or None; ``notes`` gets conversions and unexpected sizes."""
         if split not in self.files:
             return None
         files = self.files[split]
@@ -197,17 +154,16 @@ class FileSource:
             _note_other_split(str(files[0]), len(rows.pool), split, self.sizes[0], notes)
         if expected and len(rows.pool) not in expected:
             wanted = " or ".join(str(size) for size in expected)
-            name = files[0]
-            notes.append(f"{name}: {len(rows.pool)} rows; the declaration expects {wanted}")
+            notes.append(f"{files[0]}: {len(rows.pool)} rows; the declaration expects {wanted}")
         return rows
 
-    def update(self, digest: Digest, schema: Schema) -> None:
-        """Every file, with its suffix, which says how it is read."""
+    def content(self, schema: Schema) -> Iterator[bytes]:
+        """All that decides what is read, for a fingerprint: every file and its suffix."""
         for split, files in sorted(self.files.items()):
-            digest.update(f"{split}{key_of_files(files, schema)}".encode())
+            yield f"{split}{key_of_files(files, schema)}".encode()
 
     def origin(self) -> Mapping[str, Any]:
-        """The files' names without their folders, which tell nothing elsewhere."""
+        """The files' names, without folders, for a result's provenance."""
         return {
             "files": {split: [file.name for file in files] for split, files in self.files.items()}
         }
@@ -218,77 +174,74 @@ class RepositorySource:
     """A repository of the hub.
 
     Attributes:
-        hub: where it is.
         task: the task's name, for messages.
         sizes: rows that each split must have.
         published: rows of each split of the published figures.
-        beside: the folder of the TOML file, for a repository that is a folder.
-        notes: what the user should know.
+        parent: the folder of the TOML file, for a repository that is a folder.
     """
 
     hub: HubSource
     task: str
     sizes: Mapping[str, int]
     published: Mapping[str, int]
-    beside: Path
+    parent: Path
     notes: tuple[str, ...] = ()
     at_hand = False
     _read: dict[str, tuple[Rows, list[str]]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def _data(self) -> HubData:
-        data = load_hub(self.hub, self.task, self.beside)
+        data = load_hub(self.hub, self.task, self.parent)
         for split, size in self.sizes.items():
             if split not in data.tables:
-                have = ", ".join(data.tables)
                 raise DataError(
-                    f"{title(self.hub)}: the declaration expects a "
-                    f"{split} split of {size} rows, but there is none (it has: {have})"
+                    f"{title(self.hub)}: the declaration expects a {split} split of {size} rows, "
+                    f"but there is none (it has: {', '.join(data.tables)})"
                 )
         return data
 
     def read(self, split: str, schema: Schema, notes: list[str]) -> Rows | None:
-        """Read a split; another size than the declared one is an error."""
+        """A checked split, or None; another size than the declared one is an error."""
         table = self._data.tables.get(split)
         if table is None:
             return None
         if split not in self._read:
-            said: list[str] = []
-            found = checked_rows(table, schema, said, hub=True)
-            rows = store(found, split, schema.kind, key_of_table(table, schema), said)
+            own: list[str] = []
+            found = checked_rows(table, schema, own, hub=True)
+            rows = store(found, split, schema.kind, key_of_table(table, schema), own)
             expected = self.sizes.get(split)
             if expected is not None and len(rows.pool) != expected:
                 raise DataError(
                     f"{table.name}: {len(rows.pool)} rows; the declaration expects {expected}; "
                     "the repository has changed, or [hub] names another one"
                 )
-            _note_other_split(table.name, len(rows.pool), split, self.published, said)
-            self._note_branch(said)
-            self._read[split] = (rows, said)
-        rows, said = self._read[split]
-        notes += said
+            _note_other_split(table.name, len(rows.pool), split, self.published, own)
+            self._note_branch(own)
+            self._read[split] = (rows, own)
+        rows, own = self._read[split]
+        notes += own
         return rows
 
     def _note_branch(self, notes: list[str]) -> None:
-        """Say which commit a branch was, since it may be another one tomorrow."""
+        """Note the commit of a branch, which may change."""
         if _PINNED.fullmatch(self.hub.revision) or self.hub.is_folder:
             return
         notes.append(
             f"{self.hub.repository}@{self.hub.revision} is a branch and may change; its commit "
-            f"was {self._data.commit or 'not to be learnt'}"
+            f"was {self._data.commit or 'not recorded'}"
         )
 
-    def update(self, digest: Digest, schema: Schema) -> None:
-        """The contents themselves: the same rows are the same data, whatever the commit."""
-        digest.update(f"reading {READING} {self.hub.repository}".encode())
+    def content(self, schema: Schema) -> Iterator[bytes]:
+        """The rows themselves: the same rows are the same data, whatever the commit."""
+        yield f"reading {READING} {self.hub.repository}".encode()
         for split in sorted(self._data.tables):
             rows = self.read(split, schema, [])
             if rows is not None:
-                digest.update("\n".join((split, *rows.pool.ids)).encode())
-                digest.update(rows.gold.offsets.tobytes() + rows.gold.labels.tobytes())
+                yield "\n".join((split, *rows.pool.ids)).encode()
+                yield rows.gold.offsets.tobytes() + rows.gold.labels.tobytes()
 
     def origin(self) -> Mapping[str, Any]:
-        """The repository and the commit that was loaded, if that is known; or the folder."""
+        """The repository and the commit that was loaded, if known; or the folder."""
         if self.hub.is_folder:
             return {"folder": self.hub.repository}
         return {
@@ -296,3 +249,6 @@ class RepositorySource:
             "revision": self.hub.revision,
             "commit": self._data.commit,
         }
+
+
+Source: TypeAlias = FileSource | RepositorySource

@@ -1,17 +1,16 @@
 """Checked rows become a split: small ones in memory, large ones memory-mapped from a cache.
 
-A large split is streamed into a folder of the cache once, and mapped from there ever
-after:
+A large split is streamed into a folder of the cache once, and then mapped from there:
 
     examples.arrow    texts (large_string) or tokens (list<string>), an Arrow IPC file
     keys.npy          uint64, the texts' keys as numbers (``identity.text_key``)
     occurrences.npy   int32, which occurrence of its text each row is
-    gold.npy          int32, class indices of the units: in a file of its own, so that
-                      what a part is handed maps nothing of it
+    gold.npy          int32, class indices of the units: in its own file, so that the
+                      examples that parts get map nothing of it
     manifest.json     rows, and the checksum of each file; written last
 
-The folder's name holds a hash of everything that the rows come from, so other data or
-other labels make another folder. Folders may be deleted at any time.
+The folder's name has a hash of all that the rows come from, so other data or labels have
+another folder. Folders may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -74,17 +73,16 @@ def store(
     """Make a split of checked rows.
 
     Args:
-        rows: read only where the cache does not hold them yet, so pass a generator.
-        split: the name that the examples' ids begin with (``identity.example_ids``).
+        rows: a generator, which is read only where the cache does not have the split.
+        split: the start of the examples' ids (``identity.example_ids``).
         kind: kind of the task.
-        key: hexadecimal hash of what the rows come from: files, classes, kind; None:
-            not known, so that the split stays in memory.
-        notes: what reading the rows has to say goes here; kept with the cache, and there
-            with the file's name alone.
+        key: hexadecimal hash of what the rows come from: files, classes, kind; None: unknown,
+            so the split stays in memory.
+        notes: reading the rows adds notes here; the cache keeps them, without folder names.
         folder: of the cache; None: ``cache_folder()``.
 
     Raises:
-        DataError: if the cache cannot be written; and what ``rows`` raises.
+        DataError: if the cache cannot be written; and the errors of ``rows``.
     """
     if key is None:
         return _in_memory(list(rows), split, kind)
@@ -123,7 +121,7 @@ def _in_memory(rows: Sequence[Row], split: str, kind: Kind) -> Rows:
 
 
 def _emptied(rows: list[Row]) -> Iterator[Row]:
-    """The rows in order, each forgotten as it is handed on."""
+    """The rows in order; each is removed from the list, so that its memory is free."""
     rows.reverse()
     while rows:
         yield rows.pop()
@@ -142,7 +140,7 @@ def _locked(target: Path) -> Iterator[None]:
 
 
 def _cache(rows: Iterator[Row], kind: Kind, target: Path, notes: list[str], before: int) -> None:
-    """Write the rows to the cache; the notes from ``before`` on are theirs."""
+    """Write the rows to the cache, with the notes from ``before`` on."""
     temporary = target.with_name(f".{target.name}.tmp")
     for folder in (temporary, target):  # half-written by a killed process, or damaged
         if folder.exists():
@@ -171,8 +169,8 @@ def _write(rows: Iterator[Row], kind: Kind, folder: Path) -> int:
             examples: list[Any] = [row.example for row in batch]
             texts = examples if kind == "sequence" else map(" ".join, examples)
             keys.append(np.asarray([int(text_key(text), 16) for text in texts], dtype=np.uint64))
-            said = chain.from_iterable(row.labels for row in batch)
-            labels.append(np.fromiter(said, dtype=np.int32))
+            own = chain.from_iterable(row.labels for row in batch)
+            labels.append(np.fromiter(own, dtype=np.int32))
             column = pa.array(examples, type=type_)
             writer.write_batch(pa.record_batch([column], schema=schema))
     every = np.concatenate(keys)
@@ -195,10 +193,7 @@ def _write_manifest(folder: Path, rows: int, notes: Sequence[str]) -> None:
 
 
 def _without_folder(note: str) -> str:
-    """The note with the bare name of the file that it begins with.
-
-    The cache is found by content, so it also serves copies of the file in other folders.
-    """
+    """The note without the folder of its file: the cache also serves copies in other folders."""
     parts = note.split(": ")
     for end in range(1, len(parts)):  # a folder's name may have a colon, too
         file = Path(": ".join(parts[:end]))
@@ -223,7 +218,7 @@ def _mapped(folder: Path, split: str, kind: Kind, notes: list[str]) -> Rows | No
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         if manifest["schema"] != SCHEMA:
-            raise ValueError("it is of another version")
+            raise ValueError("another version")
         for name in FILES:
             if manifest["sha256"][name] != _sha256(folder / name):
                 raise ValueError(f"{name} is not what was written")

@@ -1,4 +1,4 @@
-"""Tags of mentions in other schemes than IOB2: recognised without doubt, or refused.
+"""Tags of mentions in other schemes than IOB2: recognised with certainty, or refused.
 
 IOB2 begins every mention with ``B-``. IOB1 (Ramshaw and Marcus 1995; the original files of
 CoNLL-2003) writes ``B-`` only where a mention follows another of the same type. IOBES and
@@ -19,7 +19,7 @@ Scheme: TypeAlias = Literal["IOB2", "IOB1", "IOBES", "BILOU"]
 _LETTERS: dict[Scheme, str] = {"IOB2": "BI", "IOB1": "BI", "IOBES": "BIES", "BILOU": "BILU"}
 _TO_IOB2 = {"S": "B", "U": "B", "E": "I", "L": "I"}
 _FOLLOWERS = {"IOBES": "IE", "BILOU": "IL"}
-"""What must come after ``B-`` and ``I-`` of the same type."""
+"""What must follow ``B-`` and ``I-``, of the same type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,10 @@ class Fit:
 def detect(sentences: Iterable[Sequence[str]]) -> Fit:
     """The scheme of a whole file: the one that the fewest of its sentences break.
 
-    No two schemes are fitted by the same mentions without a fault, but for those that IOB2
-    fits, which goes first.
+    Mentions that fit two schemes fit IOB2, which comes first.
     """
     breaking: dict[Scheme, int] = dict.fromkeys(_LETTERS, 0)
-    broken_by: dict[tuple[str, str], set[Scheme]] = {}  # each pair is looked at once
+    broken_by: dict[tuple[str, str], set[Scheme]] = {}  # each pair once
     for tags in sentences:
         broken: set[Scheme] = set()
         for pair in set(pairwise(["O", *tags, "O"])):
@@ -66,7 +65,7 @@ def detect(sentences: Iterable[Sequence[str]]) -> Fit:
 
 
 def fault(tags: Sequence[str], scheme: Scheme) -> str | None:
-    """What is wrong with a sentence's tags by the rule of its scheme; None if nothing is."""
+    """What is wrong with a sentence's tags by its scheme; None if nothing is."""
     for position, tag in enumerate(tags, start=1):
         if _foreign(tag, scheme):
             return f"tag {position} is {tag}, which {scheme} does not have"
@@ -84,7 +83,7 @@ def _foreign(tag: str, scheme: Scheme) -> bool:
 
 
 def _breaks(tag: str, after: str, scheme: Scheme) -> bool:
-    """Whether a tag may not come after another one."""
+    """Whether a tag may not follow another one."""
     if _foreign(after, scheme):
         return True
     differs = tag[2:] != after[2:]
@@ -101,14 +100,14 @@ def _sentences(count: int) -> str:
 
 
 def alone(tag: str, scheme: Scheme) -> str:
-    """The tag of IOB2 with the same type; a tag that the scheme does not have stays as it is."""
+    """The tag of IOB2 with the same type; a tag that the scheme does not have is kept."""
     if tag == "O" or _foreign(tag, scheme):
         return tag
     return _TO_IOB2.get(tag[0], tag[0]) + tag[1:]
 
 
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> list[str]:
-    """The same mentions in IOB2, of tags without a fault."""
+    """The same mentions in IOB2; the tags must have no fault."""
     if scheme == "IOB2":
         return list(tags)
     if scheme == "IOB1":

@@ -19,14 +19,14 @@ from harness_tasks.store import Rows
 class DeclaredTask:
     """A task from a TOML file.
 
-    Its data comes from ``data/<task>/`` where the user passes such a folder, else from
-    the files that the declaration names (paths relative to the TOML file), else from the
-    hub. The hub is asked when a split is first loaded, files are found at once.
+    Its data comes from ``data/<task>/`` where there is such a folder, else from the
+    declaration's files (relative to the TOML file), else from the hub. Files are found at once;
+    the hub is asked when a split is first loaded.
 
     Args:
         file: the TOML file.
         data: the folder of ``--data``, or None.
-        declaration_only: look for no data; then there is none.
+        declaration_only: the task has no data.
 
     Raises:
         TaskError: if the declaration is wrong.
@@ -46,7 +46,7 @@ class DeclaredTask:
 
     @cached_property
     def card(self) -> TaskCard:
-        """What parts may know of the task."""
+        """The task as its parts see it."""
         return self.declaration.card()
 
     @property
@@ -58,12 +58,13 @@ class DeclaredTask:
     def fingerprint(self) -> str:
         """SHA-256 over the declaration, how it is read, and all data."""
         digest = hashlib.sha256(self._file.read_bytes())
-        self._source.update(digest, self._schema)
+        for part in self._source.content(self._schema):
+            digest.update(part)
         return digest.hexdigest()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the data that was loaded so far, one line each."""
+        """Notes for the user on the data that was loaded so far, one line each."""
         return tuple(dict.fromkeys(self._notes))
 
     @property
@@ -76,11 +77,10 @@ class DeclaredTask:
         return self._source.origin()
 
     def declared(self) -> Mapping[str, Any]:
-        """The whole declaration as plain values, the keys as in the TOML file.
+        """The whole declaration as plain values, with the keys of the TOML file.
 
-        Defaults stand where the file leaves a key out, so that a hub source that is not
-        pinned says so by its ``revision``; what is empty is left out.
-        The hub source has one key more, ``fetch``: the command that downloads it.
+        Defaults stand for absent keys, so that an unpinned hub source shows its ``revision``;
+        empty values are left out. ``hub.fetch`` is the command that downloads the data.
         """
         dumped = self.declaration.model_dump(mode="json", by_alias=True, exclude_none=True)
         values: dict[str, Any] = _without_empty(dumped)
@@ -90,13 +90,11 @@ class DeclaredTask:
 
     def load(self, split: str) -> Pool | None:
         """The examples of a split, in the file's order."""
-        rows = self._read(split)
-        return None if rows is None else rows.pool
+        return None if (rows := self._read(split)) is None else rows.pool
 
     def gold(self, split: str) -> Gold | None:
         """The gold labels of a split, in the file's order."""
-        rows = self._read(split)
-        return None if rows is None else rows.gold
+        return None if (rows := self._read(split)) is None else rows.gold
 
     @cached_property
     def _schema(self) -> Schema:
@@ -113,7 +111,7 @@ class DeclaredTask:
 
 
 def _without_empty(value: Any) -> Any:
-    """The same without the keys whose values are empty strings, lists or tables."""
+    """Without keys whose values are empty strings, lists or tables."""
     if isinstance(value, list):
         return [_without_empty(inner) for inner in value]
     if not isinstance(value, dict):

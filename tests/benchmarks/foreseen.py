@@ -1,4 +1,4 @@
-"""How many labels probes think wrong that have not seen them (``students.probing``).
+"""How many labels probes think wrong that have not seen them (``noise.probing``).
 
     python -m tests.benchmarks.foreseen --data DIR [--seeds 3,4]
 
@@ -18,7 +18,7 @@ from harness.protocols import no_progress
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
 from harness_plugins.students.encoder.student import PENALTY, EncoderStudent
-from harness_plugins.students.noise.probing import begin
+from harness_plugins.students.noise.probing import first_head
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged
@@ -54,7 +54,7 @@ def estimated(case: Case, limit: int, data: Path) -> tuple[float, float | None]:
     rows = np.flatnonzero(said.answered)
     view = student.load(packaged().folder).view(train.pool, no_progress)
     labels = said.labels[rows].astype(np.int64)
-    found = begin(
+    *_, found = first_head(
         view.embeddings[rows],
         labels,
         np.ones(len(rows), dtype=np.float32),

@@ -49,7 +49,7 @@ from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
 from harness_plugins.students.training import loss
 from harness_plugins.students.training.epochs import Trainer
-from harness_plugins.students.training.training_data import Lesson, make_lesson
+from harness_plugins.students.training.training_data import Plan, TrainingData
 
 PADDED = 128
 RESCORED = 32
@@ -179,8 +179,8 @@ def trainer(folder: Path, made: Material, settings: Settings) -> Trainer:
     student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, settings)
     fitted = student.load(folder)
     pieces = make_pieces(made.pool, fitted.tokenizer, settings.max_length, made.variants)
-    lesson: Lesson = make_lesson(made.pool, made.said, pieces[0], pieces[1], settings)
-    return Trainer(fitted.model, lesson, settings, pad=fitted.pad, seed=0)
+    data: TrainingData = TrainingData.of(made.pool, made.said, pieces[0], pieces[1], settings)
+    return Trainer(fitted.model, Plan(data, settings, fitted.pad, seed=0))
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def equal_losses(folder: Path, made: Material, settings: Settings) -> tuple[floa
         def permutation(self, count: Any, axis: int = 0) -> Any:
             return np.arange(count)[::-1].copy()
 
-    whole = loss.Whole(clean=16.0, consistent=1.0, ramp=0.7, share=0.8)
+    whole = loss.Totals(clean=16.0, consistent=1.0, ramp=0.7, share=0.8)
     with in_float32(), torch.no_grad():
         one = ours.loss(rows, whole, Fixed(np.random.PCG64(0)))
         other = plain.loss(rows, 0.7, 0.8, np.arange(16)[::-1].copy())
@@ -240,8 +240,8 @@ def timed(work: Any) -> float:
 
 def show_gpu(one: Trainer, seconds: float, epochs: int) -> None:
     """Tokens per second, and the share of the card's rate (6 FLOP a weight and token)."""
-    tokens = epochs * int(one.lesson.pieces.ids.size + one.lesson.variants.ids.size)
-    words = one.model.words.weight
+    tokens = epochs * int(one.data.pieces.ids.size + one.data.variants.ids.size)
+    words = one.model.base_model.get_input_embeddings().weight
     weights = sum(own.numel() for own in one.model.parameters()) - words.numel()
     share = 6 * weights * tokens / seconds / matrix_rate()
     print(f"ours: {tokens / seconds:,.0f} tokens/s, {100 * share:.1f} % of the matrix rate")

@@ -1,42 +1,33 @@
-"""How an audit looks on a terminal of 80 columns."""
+"""An audit on a terminal of 80 columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from harness.audit.data_audit import OtherTask, Overlap, SplitAudit, TaskAudit
+from harness.cli.screen.tables import titled
 
 DASH = "–"
 
 
-def audit_picture(audit: TaskAudit) -> Group:
-    """The figures as tables, and in words what follows from them for a score."""
+def audit_tables(audit: TaskAudit) -> Group:
+    """The figures as tables, then what follows from them for a score, in words."""
     title = Text(f"{audit.task}: {audit.title}" if audit.title else audit.task, style="bold")
     tables = [_rows(audit), _lengths(audit), _classes(audit)]
     if audit.overlaps:
         tables.append(_overlaps(audit.overlaps))
     if audit.others:
         tables.append(_others(audit.others))
-    return Group(title, Text(""), *tables, Text("What to know", style="bold"), *_said(audit))
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD)
-    for name in left:
-        table.add_column(name, overflow="fold")
-    for name in right:
-        table.add_column(name, justify="right")
-    return table
+    return Group(title, Text(""), *tables, Text("What to know", style="bold"), *_findings(audit))
 
 
 def _rows(audit: TaskAudit) -> Table:
     right = ["rows", "repeated", "near", "conflicts", "ceiling", "ambiguous"]
-    table = _table("Rows, and what repeats among them", ["split"], right)
+    table = titled("Rows, and what repeats among them", ["split"], right)
     for split in audit.splits:
         repeated = (str(split.exact.duplicates), str(split.near.duplicates))
         conflicts = (str(split.exact.conflicts), _percent(split.exact.ceiling))
@@ -46,7 +37,7 @@ def _rows(audit: TaskAudit) -> Table:
 
 def _lengths(audit: TaskAudit) -> Table:
     unit = "Tokens a sentence" if audit.kind == "token" else "Words a text"
-    table = _table(unit, ["split"], ["mean", "median", "95 %", "max", "all", "non-ASCII rows"])
+    table = titled(unit, ["split"], ["mean", "median", "95 %", "max", "all", "non-ASCII rows"])
     for split in audit.splits:
         found = split.lengths
         cells: tuple[str, ...] = (f"{found.mean:.1f}", f"{found.median:g}", f"{found.p95:g}")
@@ -58,7 +49,7 @@ def _lengths(audit: TaskAudit) -> Table:
 def _classes(audit: TaskAudit) -> Table:
     token = audit.kind == "token"
     names = [split.split for split in audit.splits]
-    table = _table("Mentions" if token else "Labels", ["type" if token else "label"], names)
+    table = titled("Mentions" if token else "Labels", ["type" if token else "label"], names)
     for label in audit.splits[0].classes:
         table.add_row(Text(label), *(_share(split, label) for split in audit.splits))
     mentions = [split.mentions for split in audit.splits if split.mentions is not None]
@@ -77,7 +68,7 @@ def _share(split: SplitAudit, label: str) -> str:
 
 def _overlaps(overlaps: Sequence[Overlap]) -> Table:
     right = ["texts", "rows", "relabelled", "near texts", "near rows"]
-    table = _table("Texts of one split that occur in another", ["of", "in"], right)
+    table = titled("Texts of one split that occur in another", ["of", "in"], right)
     for one in overlaps:
         exact = (str(one.exact.texts), str(one.exact.rows), str(one.exact.different))
         table.add_row(one.of, one.within, *exact, str(one.near.texts), str(one.near.rows))
@@ -86,7 +77,7 @@ def _overlaps(overlaps: Sequence[Overlap]) -> Table:
 
 def _others(others: Sequence[OtherTask]) -> Table:
     right = ["test in its train", "its test in train", "in both"]
-    table = _table("Rows shared with other tasks (near-duplicates)", ["task"], right)
+    table = titled("Rows shared with other tasks (near-duplicates)", ["task"], right)
     for other in others:
         counts = (other.test_in_its_train, other.its_test_in_train, other.rows)
         cells = [DASH if count is None else str(count) for count in counts]
@@ -94,7 +85,7 @@ def _others(others: Sequence[OtherTask]) -> Table:
     return table
 
 
-def _said(audit: TaskAudit) -> Iterator[Text]:
+def _findings(audit: TaskAudit) -> Iterator[Text]:
     """One sentence for each finding; the definitions last."""
     found = [*_ceilings(audit), *_leaks(audit), *_shared(audit)]
     for line in found or ["Nothing repeats across splits, and no text has two labels."]:
@@ -118,8 +109,8 @@ def _ceilings(audit: TaskAudit) -> Iterator[str]:
             continue
         if split.split == "train" and conflicts:
             yield (
-                f"train texts with several labels: {conflicts}; whoever gives one answer a text "
-                f"gets at least {_percent(1 - ceiling)} % of train wrong."
+                f"train texts with several labels: {conflicts}; with one answer a text at least "
+                f"{_percent(1 - ceiling)} % of train is wrong."
             )
         if split.split == "test" and conflicts:
             unit = "sentences" if audit.kind == "token" else "rows"
@@ -140,15 +131,15 @@ def _leaks(audit: TaskAudit) -> Iterator[str]:
 
 
 def _shared(audit: TaskAudit) -> Iterator[str]:
-    counts = {
-        other.task: (other.test_in_its_train or 0) + (other.its_test_in_train or 0)
+    names = [
+        f"{other.task} ({count})"
         for other in audit.others
-    }
-    names = [f"{task} ({count})" for task, count in counts.items() if count]
+        if (count := (other.test_in_its_train or 0) + (other.its_test_in_train or 0))
+    ]
     if names:
         yield (
-            f"test rows of the one are train rows of the other: {', '.join(names)}. Do not learn "
-            "from one and be tested on the other."
+            f"test rows of one task are train rows of the other: {', '.join(names)}. Do not train "
+            "on one and test on the other."
         )
 
 

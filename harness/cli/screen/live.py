@@ -1,4 +1,4 @@
-"""The progress of a run on a terminal: finished stages, and what is going on."""
+"""The progress of a run on a terminal: finished stages, and the current activity."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.screen.tables import stage_cells
+from harness.progress import Watcher
 from harness.results import StageResult
 
 
-class LiveWatcher:
+class LiveWatcher(Watcher):
     """Draws finished stages with their scores, and a bar for the current activity."""
 
     def __init__(self, name: str, console: Console) -> None:
@@ -37,7 +38,7 @@ class LiveWatcher:
             console=console,
             expand=True,
         )
-        self._live = Live(self._picture(), console=console, refresh_per_second=4, transient=True)
+        self._live = Live(self._drawn(), console=console, refresh_per_second=4, transient=True)
         self._activity: int | None = None
 
     def __enter__(self) -> LiveWatcher:
@@ -66,10 +67,10 @@ class LiveWatcher:
         """Add the stage to the list above the bar."""
         self._end_activity()
         self._stages.append(stage)
-        self._live.update(self._picture())
+        self._live.update(self._drawn())
 
     def noted(self, message: str) -> None:
-        """Print the message above the picture."""
+        """Print the message above the stages."""
         self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
 
     def _end_activity(self) -> None:
@@ -77,7 +78,7 @@ class LiveWatcher:
             self._bar.remove_task(self._activity)  # type: ignore[arg-type]
             self._activity = None
 
-    def _picture(self) -> Group:
+    def _drawn(self) -> Group:
         stages = Table.grid(padding=(0, 2))
         for stage in self._stages:
             cells = stage_cells(stage)

@@ -1,9 +1,11 @@
-"""How results look on a terminal. Names come from users and are never read as markup."""
+"""Tables on a terminal. Names come from users and are never read as markup."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -14,14 +16,35 @@ from harness.report.tables import SETTINGS
 
 if TYPE_CHECKING:
     from harness.metrics import Score
+    from harness.protocols import Estimate
+    from harness.record.listing import ListedRun
     from harness.report.tables import Table
     from harness.results import RunResult, StageResult
+    from harness.run.planning import PlannedStep
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
 LONG = 12
 """Letters of a key that has a column as wide as itself."""
 UNSCORED = ("sure", "agree", "noise")
 """Columns in place of the pool's score where it has no gold labels."""
+
+
+def titled(
+    title: str | Text,
+    left: Sequence[str] = (),
+    right: Sequence[str] = (),
+    *,
+    no_wrap: bool = False,
+    **style: Any,
+) -> RichTable:
+    """An empty table: its title, and its columns, the first ones left-justified."""
+    text = Text(title, style="bold") if isinstance(title, str) else title
+    table = RichTable(title=text, title_justify="left", box=SIMPLE_HEAD, **style)
+    for name in left:
+        table.add_column(name, overflow="fold", no_wrap=no_wrap)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=no_wrap)
+    return table
 
 
 def stages_table(result: RunResult) -> RichTable:
@@ -48,11 +71,9 @@ def stages_table(result: RunResult) -> RichTable:
         title.append("\nannotator and student agree; noise: wrong labels as the student estimates")
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
-    table = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    left = [column for column in columns if column in ("stage", "actor")]
+    table = titled(title, left, columns[len(left) :], no_wrap=True, padding=(0, 1, 0, 0))
     table.show_edge = False
-    for column in columns:
-        left = column in ("stage", "actor")
-        table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for stage in result.stages:
         cells = stage_cells(stage)
         table.add_row(*(cells[column] for column in columns))
@@ -86,11 +107,10 @@ def _actors(result: RunResult) -> str:
 
 def stage_cells(stage: StageResult) -> dict[str, str]:
     """The cells of one stage by their columns; shares in per cent."""
-    selection = stage.selection
-    trusted = demonstrations = "–"
-    if selection is not None:
-        trusted = _counted(selection.trusted, selection.trusted_precision)
-        demonstrations = _counted(selection.demonstrations, selection.demonstrations_accuracy)
+    trusted = shown = "–"
+    if (made := stage.selection) is not None:
+        trusted = _counted(made.trusted, made.trusted_precision)
+        shown = _counted(made.demonstrations, made.demonstrations_accuracy)
     return {
         "stage": stage.stage,
         "actor": stage.actor,
@@ -103,22 +123,63 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "valid": percent_of(stage.validation),
         "abstained": str(stage.abstained),
         "trusted": trusted,
-        "shown": demonstrations,
+        "shown": shown,
         "s": f"{stage.seconds:.1f}",
     }
 
 
 def _counted(count: int, right: float | None) -> str:
-    """So many, and the share of them that is right where that is known."""
+    """A number, and the share that is right where that is known."""
     return f"{count}" + ("" if right is None and count else f": {_percent(right)}")
 
 
-def table_picture(table: Table) -> Group:
-    """A table of results; differing settings are long, so they stand below, by letters."""
-    title = Text(table.title, style="bold")
-    picture = RichTable(
-        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+def runs_table(title: str, runs: Sequence[ListedRun], changed: Collection[Path]) -> RichTable:
+    """One line a run; ``changed`` are the folders of those made by other code than today's."""
+    table = titled(title, ("run", "state", "stages", "last", "pool", "test"))
+    for run in runs:
+        last = run.result.stages[-1] if run.result else None
+        table.add_row(
+            Text(f"{run.path.parent.name}/{run.path.name}"),
+            run.state + (", other code" if run.path in changed else ""),
+            str(run.stages),
+            last.stage if last else "–",
+            percent_of(last.transductive if last else None),
+            percent_of(last.inductive if last else None),
+        )
+    return table
+
+
+def plan_table(title: str, steps: Sequence[PlannedStep], total: Estimate) -> RichTable:
+    """What each step of a run would send, and cost."""
+    right = ("requests", "prompt tokens", "reply tokens", "$", "time")
+    table = titled(title, ("stage", "what"), right, no_wrap=True)
+    for step in steps:
+        table.add_row(step.stage, step.what, *_estimate(step.estimate))
+    table.add_section()
+    table.add_row("all", "", *_estimate(total), style="bold")
+    return table
+
+
+def _estimate(estimate: Estimate) -> tuple[str, ...]:
+    cost, seconds = estimate.cost_usd, estimate.seconds
+    return (
+        f"{estimate.requests:,}",
+        f"{estimate.prompt_tokens:,}",
+        f"{estimate.completion_tokens:,}",
+        "?" if cost is None else f"{cost:.2f}" if cost >= 0.01 or cost == 0 else f"{cost:.4f}",
+        "?" if seconds is None else _duration(seconds),
     )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def results_table(table: Table) -> Group:
+    """A table of results; differing settings are long, so letters stand for them."""
+    drawn = titled(table.title, padding=(0, 1, 0, 0), pad_edge=False)
     settings = table.keys.index(SETTINGS) if SETTINGS in table.keys else None
     letters: dict[str, str] = {}
     rows = table.texts()
@@ -128,17 +189,15 @@ def table_picture(table: Table) -> Group:
     # Where there is no room for all, deviations go below their means, and long keys are folded.
     for index, name in enumerate(table.header):
         key = name in table.keys
-        short = key and max(len(row[index]) for row in rows) <= LONG
-        picture.add_column(
+        drawn.add_column(
             "" if name == SETTINGS else name,
             justify="left" if key else "right",
             overflow="fold",
-            no_wrap=short,
+            no_wrap=key and max(len(row[index]) for row in rows) <= LONG,
         )
     for row in rows:
-        picture.add_row(*(Text(cell) for cell in row))
-    said = [Text(f"{letter}  {what}") for what, letter in letters.items()]
-    return Group(picture, *said)
+        drawn.add_row(*(Text(cell) for cell in row))
+    return Group(drawn, *(Text(f"{letter}  {what}") for what, letter in letters.items()))
 
 
 def _letter(index: int) -> str:

@@ -1,4 +1,4 @@
-"""A task on one page: what it declares, for people."""
+"""A task on one page."""
 
 from __future__ import annotations
 
@@ -31,10 +31,8 @@ def task_page(
 ) -> Iterator[RenderableType]:
     """The blocks of the page, from top to bottom.
 
-    Args:
-        task: of any plugin; one that can show its declaration shows more.
-        missing: why there is no data, if there is none.
-        students: names of the registered ones that serve the task's kind.
+    ``missing`` says why there is no data, if there is none; ``students`` are the names of those
+    that serve the task's kind.
     """
     card = task.card
     declared: Mapping[str, Any] = abilities.declared(task)
@@ -64,7 +62,10 @@ def _head(
     yield "classes", ", ".join(card.classes)
     yield "annotator", f"{task.default_annotator or 'none'} unless a run names one"
     if "student" in declared:
-        yield "student", _recommended(str(declared["student"]), students)
+        student, serving = str(declared["student"]), ", ".join(sorted(students)) or "none"
+        known = parse_spec(student).name in students
+        missing = "" if known else f", but not in this version: {serving} serve it"
+        yield "student", f"{student} is recommended{missing}"
     for key in ("citation", "url", "licence"):
         if declared.get(key):
             yield key, str(declared[key])
@@ -84,15 +85,8 @@ def _generated(card: TaskCard) -> Iterator[RenderableType]:
     yield from _section(f"generated demonstrations: {len(card.generated)}", _pairs(rows))
 
 
-def _recommended(student: str, registered: Collection[str]) -> str:
-    if parse_spec(student).name in registered:
-        return f"{student} is recommended"
-    serving = ", ".join(sorted(registered)) or "none"
-    return f"{student} is recommended, but not in this version: {serving} serve it"
-
-
 def _rules(rules: Mapping[str, Any]) -> Table:
-    """A block a rule: its kind and label, then its pattern or words below, indented."""
+    """For each rule its kind and label, then its pattern or words, indented."""
     table = Table.grid()
     table.add_column(overflow="fold")
     for name, entries in rules.items():
@@ -102,8 +96,8 @@ def _rules(rules: Mapping[str, Any]) -> Table:
             table.add_row(Text(f"  {name}", style="cyan") + label)
             alone = len(values) == 1
             for key, value in values.items():
-                said = _plain(value) if alone else f"{key}: {_plain(value)}"
-                table.add_row(Padding(Text(said), (0, 0, 0, 4)))
+                text = _plain(value) if alone else f"{key}: {_plain(value)}"
+                table.add_row(Padding(Text(text), (0, 0, 0, 4)))
     return table
 
 
@@ -136,13 +130,8 @@ def _hub(hub: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     names = hub.get("names", hub["label_names"])
     first = hub.get("first_index", 0)
     pairs = enumerate(zip(names, hub["label_names"], strict=True), start=first)
-    yield (
-        "labels",
-        ", ".join(
-            f"{ours}={number}" + (f" ({theirs})" if theirs != ours else "")
-            for number, (theirs, ours) in pairs
-        ),
-    )
+    numbered = (f"{b}={number}" + (f" ({a})" if a != b else "") for number, (a, b) in pairs)
+    yield "labels", ", ".join(numbered)
     if "sizes" in hub:
         yield "sizes", _sizes(hub["sizes"])
     if "note" in hub:

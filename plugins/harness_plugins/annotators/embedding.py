@@ -7,10 +7,9 @@ class-balanced ridge regression from their features to one-hot labels (closed fo
 as in regularised discriminant analysis) scores each text; the demonstrations retrieved
 for that text add a vote, the mean cosine of those of each label.
 
-The features are the sentence embedding beside that of the encoder's middle layer: the
-last layer was trained to say what a text is about, the middle one still knows how it is
-put, which is what tells kinds of question or of opinion apart. The method is ours;
-results/LOG.md has the comparisons from which it came.
+The features are the sentence embedding and that of the encoder's middle layer: the last layer
+was trained for a text's topic; the middle one keeps its wording, which distinguishes kinds of
+question or of opinion. The method is ours; results/LOG.md has the comparisons.
 """
 
 from __future__ import annotations
@@ -45,19 +44,18 @@ SOFTNESS = 0.1
 
 
 class EmbeddingAnnotator:
-    """Labels by similarity; never sees gold labels.
+    """Labels by similarity.
 
     Args:
         task: whose label descriptions are embedded.
-        threshold: margin between the best and the second label below which it
-            abstains (scores lie about in [-0.5, 1]).
+        threshold: it abstains where the margin between the best and the second label is smaller
+            (scores lie about in [-0.5, 1]).
     """
 
     needs_gold: Literal[False] = False
 
     def __init__(self, task: TaskCard, threshold: float = 0.0) -> None:
-        self._task = task
-        self._threshold = threshold
+        self._task, self._threshold = task, threshold
         self._known: dict[str, FloatArray] = {}
 
     @classmethod
@@ -89,16 +87,12 @@ class EmbeddingAnnotator:
             scores = self._cosines(_sentences(texts))
         else:
             scores = self._regression(pool, texts, demonstrations)
-        if demonstrations is not None and demonstrations.nearest is not None:
-            shown = self._features(list(demonstrations.examples.texts), no_progress)
-            votes = vote(
-                _sentences(texts),
-                _sentences(shown),
-                demonstrations.labels,
-                demonstrations.nearest,
-                classes=scores.shape[1],
-            )
-            scores = np.asarray(scores + VOTE * votes)
+            if demonstrations.nearest is not None:
+                shown = self._features(list(demonstrations.examples.texts), no_progress)
+                labels, nearest = demonstrations.labels, demonstrations.nearest
+                classes = scores.shape[1]
+                votes = vote(_sentences(texts), _sentences(shown), labels, nearest, classes)
+                scores = np.asarray(scores + VOTE * votes)
         best = scores.argmax(axis=1).astype(np.int32)
         margins = _margins(scores)
         unsure = margins < self._threshold
@@ -128,8 +122,8 @@ class EmbeddingAnnotator:
     def _cosines(self, texts: FloatArray) -> FloatArray:
         """Zero-shot: mean cosine to each label's name and description, ``[n, classes]``."""
         names = self._features([label.name for label in self._task.labels], no_progress)
-        said = self._features([label.description for label in self._task.labels], no_progress)
-        return np.asarray(texts @ (_sentences(names) + _sentences(said)).T / 2)
+        described = self._features([label.description for label in self._task.labels], no_progress)
+        return np.asarray(texts @ (_sentences(names) + _sentences(described)).T / 2)
 
     def _support(self, demonstrations: Demonstrations) -> tuple[FloatArray, IntArray]:
         """Features and labels of every support sentence."""
@@ -138,7 +132,7 @@ class EmbeddingAnnotator:
         labels = [*range(len(self._task.labels))] * 2
         sets = [demonstrations]
         if demonstrations.source == "trusted" and self._task.generated is not None:
-            # Feedback adds to what the annotator started with; it does not replace it.
+            # Feedback is added to the first demonstrations, which stay.
             sets.append(self._task.generated)
         for given in sets:
             sentences += given.examples.texts
@@ -148,7 +142,7 @@ class EmbeddingAnnotator:
     def _features(self, texts: list[str], progress: Progress) -> FloatArray:
         """float32 ``[n, 2 · width]``: sentence embedding, then the middle layer's.
 
-        Each text is computed once in the annotator's life.
+        Each text is computed once.
         """
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
@@ -169,8 +163,8 @@ def ridge_scores(
 
     ``B = (X'WX + RIDGE I)^-1 X'W(Y - 1/C)`` with X centred and W giving each class the
     same weight; a text scores ``(x - mean) B``. Each class needs a support sentence.
-    Solved in the smaller of its two forms: ``B = X'(WXX' + RIDGE I)^-1 W(Y - 1/C)``
-    where there are fewer sentences than features.
+    Solved in the smaller of its two forms: ``B = X'(WXX' + RIDGE I)^-1 W(Y - 1/C)`` with
+    fewer sentences than features.
     """
     counts = np.bincount(labels, minlength=classes)
     weights = (len(labels) / classes / counts[labels])[:, None]

@@ -1,13 +1,12 @@
-"""The ``replay`` annotator: answers that were recorded before, and paid for once.
+"""The ``replay`` annotator: recorded answers, paid for once.
 
 ``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or
-``llm_tags`` (null: no answer). A file with ``label`` or ``tags`` alone is read, too, but
-those are taken to be gold labels, and the run is marked supervised. Rows that
-``harness export`` wrote say themselves whether they come from a supervised run.
+``llm_tags`` (null: no answer). In a file with ``label`` or ``tags`` alone those count as gold
+labels, and the run is marked supervised. Rows of ``harness export`` have a field for that.
 
 ``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
-with labels as numbers in the order of the declared labels, -1 for no answer. Another csv file
-is taken to hold gold labels, unless a header calls them ``llm_label``.
+with labels as numbers in the order of the declared labels, -1 for no answer. The labels of
+another csv file count as gold, unless its header has ``llm_label``.
 
 ``replay:RUN`` reads the annotations of an earlier run (a folder or a run id;
 ``replay:RUN,round=1`` those of its second round).
@@ -28,13 +27,12 @@ from harness_plugins.recordings import Record, Recording, open_recording
 
 
 class ReplayAnnotator:
-    """Repeats a recording; never sees gold labels, unless somebody recorded those."""
+    """Repeats a recording; it has no gold labels but those that were recorded."""
 
     needs_gold: Literal[False] = False
 
     def __init__(self, recording: Recording, task: TaskCard) -> None:
-        self._recording = recording
-        self._task = task
+        self._recording, self._task = recording, task
 
     @classmethod
     def from_request(cls, request: AnnotatorRequest) -> ReplayAnnotator:
@@ -90,12 +88,11 @@ class ReplayAnnotator:
     def _classes(self, record: Record, units: int) -> list[int]:
         classes = self._task.classes
         answer = record.answer
-        said: Sequence[object] = [answer] if self._task.kind == "sequence" else answer
-        if not isinstance(said, list) or len(said) != units:
+        values: Sequence[object] = [answer] if self._task.kind == "sequence" else answer
+        if not isinstance(values, list) or len(values) != units:
             raise DataError(f"{record.where}: the answer does not fit the example's {units} units")
-        names = [self._name(value, record.where) for value in said]
-        wrong = iob2.fault(names) if self._task.kind == "token" else None
-        if wrong is not None:
+        names = [self._name(value, record.where) for value in values]
+        if self._task.kind == "token" and (wrong := iob2.fault(names)) is not None:
             raise DataError(f"{record.where}: {wrong}")
         return [classes.index(name) for name in names]
 

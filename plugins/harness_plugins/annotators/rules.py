@@ -10,10 +10,10 @@
     before_capitals = true        # token tasks: the mention goes on over capitalised words
 
 Token tasks: a pattern is matched against the tokens joined by single spaces; its
-group ``mention``, or else the whole match, is the mention, widened to whole tokens.
-Rules are tried in the order of the file, and a token that one has claimed stays
-claimed. Given demonstrations, the mentions in them are a further word list, tried
-first: that is how this annotator learns from a student.
+group ``mention``, or else the whole match, is the mention, extended to whole tokens.
+Rules apply in the order of the file; a token belongs to the first that matches it. Given
+demonstrations, their mentions are a word list that comes first: so this annotator learns from a
+student.
 
 Sequence tasks: each rule that matches is a vote for its label; the most votes win, a
 tie or no vote abstains. Words match whole words, case-insensitively.
@@ -46,13 +46,12 @@ class Rule:
 
 
 class RulesAnnotator:
-    """Labels by rules; never sees gold labels."""
+    """Labels by rules."""
 
     needs_gold: Literal[False] = False
 
     def __init__(self, rules: Sequence[Rule], task: TaskCard) -> None:
-        self._rules = tuple(rules)
-        self._task = task
+        self._rules, self._task = tuple(rules), task
 
     @classmethod
     def from_request(cls, request: AnnotatorRequest) -> RulesAnnotator:
@@ -76,7 +75,7 @@ class RulesAnnotator:
         """Label each example by the rules that match it."""
         if self._task.kind == "sequence":
             return self._annotate_texts(pool, progress)
-        rules = (*_learnt(demonstrations), *self._rules)
+        rules = (*_mentions_shown(demonstrations), *self._rules)
         labels = np.concatenate([_tagged(tokens, rules) for tokens in pool.tokens])
         progress(len(pool), len(pool))
         return Annotations.of(labels, pool.offsets)
@@ -98,7 +97,7 @@ class RulesAnnotator:
         return Annotations.of(labels, pool.offsets, confidence=confidence, reasons=reasons)
 
 
-def _learnt(demonstrations: Demonstrations | None) -> Iterator[Rule]:
+def _mentions_shown(demonstrations: Demonstrations | None) -> Iterator[Rule]:
     """Word lists from the mentions in demonstrations; a phrase of two types goes to the first."""
     if demonstrations is None:
         return
@@ -172,19 +171,21 @@ def _regex(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
 
 def _words(entry: Mapping[str, Any], task: TaskCard, where: str) -> re.Pattern:
     words = entry.get("words")
-    if (
-        not isinstance(words, list)
-        or not words
-        or not all(isinstance(word, str) and word.strip() for word in words)
-    ):
+    if not (isinstance(words, list) and words and all(map(_is_word, words))):
         raise TaskError(f"{where}: 'words' must be a list of words, at least one")
     if task.kind == "token":
         return _phrase(words, before_capitals=bool(entry.get("before_capitals", False)))
-    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{longest_first})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{_longest_first(words)})(?!\w)", re.IGNORECASE)
 
 
 def _phrase(words: Sequence[str], *, before_capitals: bool = False) -> re.Pattern:
-    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
     more = r"(?: \p{Lu}[\w'-]+)*" if before_capitals else ""
-    return re.compile(rf"(?<!\S)(?:{longest_first}){more}(?!\S)")
+    return re.compile(rf"(?<!\S)(?:{_longest_first(words)}){more}(?!\S)")
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _longest_first(words: Sequence[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))

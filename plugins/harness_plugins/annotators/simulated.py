@@ -1,7 +1,7 @@
-"""Simulated annotators, for upper bounds and for noise under control.
+"""Simulated annotators, for upper bounds and for controlled noise.
 
-Both read gold labels, so every run with one is marked supervised, and they are
-always called simulated in what they produce.
+They read gold labels, so every run with one is marked supervised, and their replies say
+``simulated``.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class NoisyAnnotator:
     Args:
         confusion: float ``[classes, classes]``; row: gold class, column: answered
             class, each row sums to 1.
-        seed: with the example's id it decides each answer, so that an example gets the
-            same answer whenever it is asked.
+        seed: decides each answer with the example's id, so that an example always gets the
+            same answer.
     """
 
     needs_gold: Literal[True] = True
@@ -76,10 +76,9 @@ class NoisyAnnotator:
 class NoisyMentions:
     """Gold tags of a token task with a share of the mentions corrupted.
 
-    Each gold mention is corrupted with probability ``rate``: dropped, given another
-    type (or dropped, where there is only one), or a boundary moved by one token, with
-    equal chances. For each mention a further one of a random type is invented on a
-    token outside, with probability ``rate / 4``.
+    Each gold mention is, with probability ``rate``, dropped, given another type (or dropped,
+    where there is only one), or moved at one boundary by one token, with equal chances. For each
+    mention a one-token mention of a random type is added outside with probability ``rate / 4``.
     """
 
     needs_gold: Literal[True] = True
@@ -102,21 +101,21 @@ class NoisyMentions:
         return Annotations.of(np.concatenate(sentences), pool.offsets, replies=[REPLY] * len(pool))
 
     def _corrupted(self, tags: IntArray, rng: np.random.Generator) -> IntArray:
-        said = np.zeros(len(tags), dtype=np.int32)
+        noisy = np.zeros(len(tags), dtype=np.int32)
         spans = spans_of(tags.tolist())
         for begin, end, kind in spans:
             if rng.random() < self._rate:
                 begin, end, kind = self._change(begin, end, kind, len(tags), rng)
-            if begin < end and not said[begin:end].any():
-                said[begin:end] = 2 + 2 * kind
-                said[begin] = 1 + 2 * kind
+            if begin < end and not noisy[begin:end].any():
+                noisy[begin:end] = 2 + 2 * kind
+                noisy[begin] = 1 + 2 * kind
         for _ in spans:
-            outside = np.flatnonzero((said == 0) & (tags == 0))
+            outside = np.flatnonzero((noisy == 0) & (tags == 0))
             if rng.random() < self._rate / 4 and len(outside):
                 at = int(rng.choice(outside))
                 kind = int(rng.integers(self._types))
-                said[at] = 1 + 2 * kind
-        return said
+                noisy[at] = 1 + 2 * kind
+        return noisy
 
     def _change(
         self, begin: int, end: int, kind: int, length: int, rng: np.random.Generator
@@ -137,9 +136,9 @@ class NoisyMentions:
 def noisy_from_request(request: AnnotatorRequest) -> SupervisedAnnotator:
     """``noisy``, ``noisy:RATE`` or, for sequence tasks, ``noisy:CONFUSION.json``.
 
-    RATE (default 0.2) is the share of wrong labels, spread evenly over the other
-    classes, or of corrupted mentions. The JSON file holds ``{gold: {answered: p}}`` by
-    label name; what is missing of 1 stays right.
+    RATE (default 0.2) is the share of wrong labels, evenly over the other classes, or of
+    corrupted mentions. The JSON file holds ``{gold: {answered: p}}`` by label name; the rest of
+    1 is the share of right answers.
 
     Raises:
         CommandError: if the argument is neither.
@@ -174,13 +173,13 @@ def _read_confusion(file: Path, task: TaskCard) -> FloatArray:
     index = {label.name: position for position, label in enumerate(task.labels)}
     confusion = np.zeros((len(index), len(index)))
     for gold, answers in _items(rows, file):
-        for said, share in _items(answers, file):
-            if gold not in index or said not in index:
-                unknown = gold if gold not in index else said
-                raise DataError(f"{file}: the task has no label {unknown!r}")
+        for answer, share in _items(answers, file):
+            for name in (gold, answer):
+                if name not in index:
+                    raise DataError(f"{file}: the task has no label {name!r}")
             if not isinstance(share, int | float) or not 0 <= share <= 1:
-                raise DataError(f"{file}: {gold} -> {said}: {share!r} is not a share from 0 to 1")
-            confusion[index[gold], index[said]] = share
+                raise DataError(f"{file}: {gold} -> {answer}: {share!r} is not a share from 0 to 1")
+            confusion[index[gold], index[answer]] = share
     rest = 1 - (confusion.sum(axis=1) - np.diag(confusion))
     if (rest < -1e-9).any():
         name = task.labels[int(np.argmin(rest))].name

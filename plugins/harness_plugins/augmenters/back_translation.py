@@ -23,7 +23,7 @@ from harness_plugins.llm.local.files import LocalFiles
 PIVOT = "fr"
 BEAMS = 4
 BIG = frozenset({"fr"})
-"""Languages to and from which the larger models (opus-mt-tc-big) are taken."""
+"""Languages that have the larger models (opus-mt-tc-big)."""
 
 
 class BackTranslation:
@@ -31,11 +31,6 @@ class BackTranslation:
 
     Options: ``forward``, ``back`` (hub ids or folders of two models, in place of a pivot),
     ``beams`` (default 4), ``temperature`` (above 0: sampled, which varies more).
-
-    Args:
-        forward: model out of the texts' language.
-        back: model back into it.
-        decoding: how translations are chosen.
     """
 
     def __init__(self, forward: LocalFiles, back: LocalFiles, decoding: Decoding) -> None:
@@ -48,7 +43,7 @@ class BackTranslation:
 
         Raises:
             CommandError: if the spec is wrong, or names no model.
-            ServiceError: if a model is not at hand and the hub cannot be reached.
+            ServiceError: if a model is missing and the hub cannot be reached.
         """
         spec = request.spec
         spec.check_options("forward", "back", "beams", "temperature")
@@ -80,7 +75,7 @@ class BackTranslation:
     def augment(
         self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
     ) -> Variants:
-        """Each text there and back; one of which nothing comes back stays as it is."""
+        """Each text there and back; a text without a translation stays as it is."""
         texts, n = list(pool.texts), len(pool)
         there = self._translated(self._forward, texts, seed, lambda done: progress(done, 2 * n))
         again = [text or old for text, old in zip(there, texts, strict=True)]
@@ -98,7 +93,7 @@ class BackTranslation:
         seed: int,
         progress: Callable[[int], None],
     ) -> list[str]:
-        """By one model, which then leaves the memory to the other."""
+        """By one model, whose memory is then free for the other."""
         translator = Translator(files, self._decoding)
         try:
             return translator.translate(texts, seed, progress)
@@ -111,7 +106,7 @@ def models_of(spec: Spec) -> tuple[str, str]:
     """The two models that a spec names.
 
     Raises:
-        CommandError: if it names one of them, or a pivot beside them, or no language.
+        CommandError: if it names one of them, or both and a pivot, or no language.
     """
     named = [spec.options.get(key) for key in ("forward", "back")]
     if any(named):

@@ -1,4 +1,4 @@
-"""The ``paraphrase`` augmenter: a language model says each text in other words."""
+"""The ``paraphrase`` augmenter: a language model writes each text in other words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.protocols import (
     Variants,
 )
 from harness.specs import parse_spec
-from harness_plugins.llm.calls import Call, Message, Outcome
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 
 if TYPE_CHECKING:
     from harness_plugins.llm.engine import Engine
@@ -35,7 +35,7 @@ TEMPERATURE = 0.7
 """Some variety; at 0 a small model repeats the text."""
 MOST_TOKENS = 1024
 LONGEST = 3.0
-"""A reply so many times longer than its text (plus 100 characters) is more than a paraphrase."""
+"""A reply so many times longer than its text (plus 100 characters) is no paraphrase."""
 OPTIONS = ("base_url", "key_env", "key_file", "price_input", "price_output")
 QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("«", "»"), ("`", "`")}
 
@@ -43,13 +43,10 @@ QUOTES = {('"', '"'), ("'", "'"), ("“", "”"), ("«", "»"), ("`", "`")}
 class ParaphraseAugmenter:
     """``paraphrase:MODEL_SPEC``: ``paraphrase:openai:MODEL``, ``paraphrase:PRESET``, ...
 
-    The model is told the task's categories, never an example's label: it does not know one.
-    Every reply is cached as an annotator's is; another seed asks for other variants. A text
-    without a usable reply stays as it is. Token tasks are refused: their tags have no place in
-    a sentence of other words.
-
-    Options: ``base_url``, ``key_env``, ``key_file``, ``price_input`` and ``price_output``, as
-    in ``LlmKeys``.
+    The prompt has the task's categories, never an example's label. Replies are cached as an
+    annotator's are; another seed asks for other variants. A text without a usable reply stays as
+    it is. Token tasks are refused: tags do not fit a sentence of other words. Options are
+    ``OPTIONS``, as in ``LlmKeys``.
     """
 
     def __init__(self, task: TaskCard, settings: LlmSettings) -> None:
@@ -73,8 +70,8 @@ class ParaphraseAugmenter:
             raise CommandError("paraphrase: name a model, for instance paraphrase:openai:MODEL")
         if request.task.kind == "token":
             raise CommandError(
-                f"paraphrase: task {request.task.name!r} labels tokens, and no tag says where its "
-                "words went in a paraphrase; it serves tasks with one label a text"
+                f"paraphrase: task {request.task.name!r} has tags of tokens, which do not "
+                "fit a paraphrase; it serves tasks with one label a text"
             )
         spec = parse_spec(request.spec.argument)
         prices = {key: request.spec.option(key, None, float) for key in OPTIONS[3:]}
@@ -107,19 +104,19 @@ class ParaphraseAugmenter:
             ServiceError, BudgetError: see ``abilities.opened``.
         """
         if self._open is None:
-            raise PartError("paraphrase: opened for an account before it is asked")
+            raise PartError("paraphrase: open it for an account before augment")
         engine, account = self._open
         outcomes = engine.ask([self._call(text, seed) for text in pool.texts], progress)
         found = [_rewritten(out, text) for out, text in zip(outcomes, pool.texts, strict=True)]
         if kept := found.count(None):
             account.note(f"paraphrase: {kept} of {len(pool)} texts stay as they are")
         texts = [new or text for new, text in zip(found, pool.texts, strict=True)]
-        bought = [outcome.reply for outcome in outcomes if outcome.paid and outcome.reply]
+        spent = sum((outcome.spent for outcome in outcomes), Spent())
         return Variants(
             replace(pool, examples=texts),
-            requests=len(bought),
-            tokens=sum(reply.tokens for reply in bought),
-            cost_usd=sum(reply.cost_usd for reply in bought),
+            requests=spent.requests,
+            tokens=spent.tokens,
+            cost_usd=spent.cost_usd,
         )
 
     def estimate_variants(self, pool: Pool) -> Estimate:
@@ -157,7 +154,7 @@ class ParaphraseAugmenter:
 
 
 def _rewritten(outcome: Outcome, text: str) -> str | None:
-    """The new text of a reply; None where there is none that can stand for the old one."""
+    """The new text of a reply; None where it cannot replace the old one."""
     reply = outcome.reply
     if reply is None or reply.finish != "stop":
         return None

@@ -1,4 +1,4 @@
-"""Registers the built-in augmenters; their modules are imported when one is used."""
+"""Registers the built-in augmenters."""
 
 from __future__ import annotations
 
@@ -7,64 +7,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import hookimpl
+from harness_plugins.augmenters.back_translation import BackTranslation
+from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
+from harness_plugins.augmenters.recorded import RecordedAugmenter
+from harness_plugins.augmenters.token_edits import TokenEdits
+from harness_plugins.augmenters.word_edits import WordEdits
 
 if TYPE_CHECKING:
     from harness.hookspecs import Register
     from harness.protocols import Augmenter, AugmenterRequest
     from harness_plugins.llm.service import Service
 
+ONCE, EACH_ROUND = "once a run, from the texts alone", "each round, from that round's labels"
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What makes an augmenter, and what ``harness show augmenter`` says of it."""
+    """A factory, and what ``harness show augmenter`` prints of it."""
 
     make: Callable[[AugmenterRequest], Augmenter]
-    said: Mapping[str, str]
+    shown: Mapping[str, str]
 
     def __call__(self, request: AugmenterRequest) -> Augmenter:
         """The augmenter."""
         return self.make(request)
 
     def describe(self) -> Mapping[str, object]:
-        """How it is named, when it works, where it comes from."""
-        return self.said
-
-
-ONCE, EACH_ROUND = "once a run, from the texts alone", "each round, from that round's labels"
-
-
-@hookimpl
-def harness_register_augmenters(register: Register, services: Mapping[str, Service]) -> None:
-    """All built-in ones."""
-    register(
-        "back-translation",
-        Offer(_back_translation, BACK_TRANSLATION),
-        summary="into another language and back, by opus-mt: back-translation:PIVOT (fr)",
-        kinds=["sequence"],
-    )
-    register(
-        "mentions",
-        Offer(_mentions, MENTIONS),
-        summary="mentions give place to others of their type and length: mentions:0.5",
-        kinds=["token"],
-    )
-    register(
-        "paraphrase",
-        Offer(lambda request: _paraphrase(request, services), PARAPHRASE),
-        summary="a language model says each text in other words: paraphrase:openai:MODEL",
-        kinds=["sequence"],
-    )
-    register(
-        "recorded",
-        Offer(_recorded, RECORDED),
-        summary="variants made before: recorded:FILE.jsonl or .csv with the key 'augmented'",
-        kinds=["sequence"],
-    )
-    register(
-        "word-edits",
-        Offer(_word_edits, WORD_EDITS),
-        summary="words deleted, swapped, misspelt (texts) or replaced (tokens): word-edits:0.1",
-    )
+        """How to name it, when it makes variants, its source."""
+        return self.shown
 
 
 BACK_TRANSLATION = {
@@ -107,35 +77,40 @@ WORD_EDITS = {
 }
 
 
-def _back_translation(request: AugmenterRequest) -> Augmenter:
-    from harness_plugins.augmenters.back_translation import BackTranslation
-
-    return BackTranslation.from_request(request)
-
-
-def _mentions(request: AugmenterRequest) -> Augmenter:
-    from harness_plugins.augmenters.mentions import MentionReplacement
-
-    return MentionReplacement.from_request(request)
-
-
-def _paraphrase(request: AugmenterRequest, services: Mapping[str, Service]) -> Augmenter:
-    from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
-
-    return ParaphraseAugmenter.from_request(request, services)
-
-
-def _recorded(request: AugmenterRequest) -> Augmenter:
-    from harness_plugins.augmenters.recorded import RecordedAugmenter
-
-    return RecordedAugmenter.from_request(request)
+@hookimpl
+def harness_register_augmenters(register: Register, services: Mapping[str, Service]) -> None:
+    """All built-in ones."""
+    register(
+        "back-translation",
+        Offer(BackTranslation.from_request, BACK_TRANSLATION),
+        summary="into another language and back, by opus-mt: back-translation:PIVOT (fr)",
+        kinds=["sequence"],
+    )
+    register(
+        "mentions",
+        Offer(TokenEdits.of_mentions, MENTIONS),
+        summary="replaces mentions by others of their type and length: mentions:0.5",
+        kinds=["token"],
+    )
+    register(
+        "paraphrase",
+        Offer(lambda request: ParaphraseAugmenter.from_request(request, services), PARAPHRASE),
+        summary="a language model writes each text in other words: paraphrase:openai:MODEL",
+        kinds=["sequence"],
+    )
+    register(
+        "recorded",
+        Offer(RecordedAugmenter.from_request, RECORDED),
+        summary="variants from a file: recorded:FILE.jsonl or .csv with the key 'augmented'",
+        kinds=["sequence"],
+    )
+    register(
+        "word-edits",
+        Offer(_word_edits, WORD_EDITS),
+        summary="words deleted, swapped, misspelt (texts) or replaced (tokens): word-edits:0.1",
+    )
 
 
 def _word_edits(request: AugmenterRequest) -> Augmenter:
-    if request.task.kind == "token":
-        from harness_plugins.augmenters.token_edits import TokenEdits
-
-        return TokenEdits.from_request(request)
-    from harness_plugins.augmenters.word_edits import WordEdits
-
-    return WordEdits.from_request(request)
+    tokens = request.task.kind == "token"
+    return TokenEdits.of_words(request) if tokens else WordEdits.from_request(request)

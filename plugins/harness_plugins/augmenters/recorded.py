@@ -1,4 +1,4 @@
-"""The ``recorded`` augmenter: variants that were made before, such as back-translations."""
+"""The ``recorded`` augmenter: variants from a file, such as back-translations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RecordedAugmenter:
         """Open the recording that the spec names.
 
         Raises:
-            CommandError: if it names none, or none that is there.
+            CommandError: if it names no file, or one that is missing.
             DataError: if the file is wrong, naming the line.
         """
         request.spec.check_options()
@@ -46,10 +46,7 @@ class RecordedAugmenter:
         Raises:
             DataError: if nothing is recorded for the whole pool.
         """
-        variants = [
-            record.augmented if record is not None else None
-            for record in self._recording.find(pool)
-        ]
+        variants = [one.augmented if one else None for one in self._recording.find(pool)]
         if not any(variants):
             raise DataError(f"{self._recording.source}: holds no 'augmented' text for this pool")
         texts = [variant or text for variant, text in zip(variants, pool.texts, strict=True)]

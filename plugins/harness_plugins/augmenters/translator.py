@@ -15,12 +15,12 @@ from harness_plugins.llm.local.files import LocalFiles, locate
 BATCH = {"cuda": 128, "cpu": 16}
 """Texts translated together, of similar length."""
 LONGEST_PART = 160
-"""Word pieces given to the model at a time: opus-mt is trained on sentences, and leaves out
-what comes late in a long text. Longer texts are translated sentence by sentence."""
+"""Word pieces of one input: opus-mt is trained on sentences, and drops the end of a long text.
+Longer texts are translated sentence by sentence."""
 SPECIAL = 2
-"""Pieces that a tokenizer adds to a text."""
+"""Special pieces of a text."""
 GROWTH, ROOM = 2.0, 24
-"""A translation is at most so many times, plus so many pieces, longer than its source."""
+"""Most pieces of a translation: GROWTH times those of its source, plus ROOM."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -39,22 +39,13 @@ class Decoding:
     @property
     def arguments(self) -> dict[str, object]:
         """For ``generate`` of transformers."""
-        if self.temperature:
-            return {
-                "do_sample": True,
-                "temperature": self.temperature,
-                "num_beams": 1,
-                "top_k": 0,
-            }
-        return {"do_sample": False, "num_beams": self.beams}
+        if not self.temperature:
+            return {"do_sample": False, "num_beams": self.beams}
+        return {"do_sample": True, "temperature": self.temperature, "num_beams": 1, "top_k": 0}
 
 
 class Translator:
     """A model and its tokenizer in memory.
-
-    Args:
-        files: its folder.
-        decoding: how translations are chosen.
 
     Raises:
         CommandError: if the folder holds no translation model.
@@ -68,34 +59,34 @@ class Translator:
         self._decoding, self._device = decoding, device()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # recommends sacremoses, which Marian never asks
+                warnings.simplefilter("ignore")  # recommends sacremoses, which Marian never uses
                 self._tokenizer = AutoTokenizer.from_pretrained(files.folder)
             dtype = getattr(torch, arithmetic())
             model = AutoModelForSeq2SeqLM.from_pretrained(files.folder, dtype=dtype)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
-            said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            first = (str(error).strip() or repr(error)).splitlines()[0]
             raise CommandError(
                 f"back-translation: {files.folder}: no translation model that transformers can "
-                f"load: {said}"
+                f"load: {first}"
             ) from None
         self._model = model.to(self._device).eval()
 
     def translate(
         self, texts: Sequence[str], seed: int, progress: Callable[[int], None]
     ) -> list[str]:
-        """One translation a text, "" where the model gives none.
+        """A translation of each text, "" where the model gives none.
 
         Args:
             texts: of any length.
             seed: of the sampling.
-            progress: told how many texts are done.
+            progress: called with the number of texts done.
         """
         import torch
 
         parts = [parts_of(text, self._count, LONGEST_PART) for text in texts]
         flat = [part for own in parts for part in own]
-        ids = [self._ids(part) for part in flat]
-        said = [""] * len(flat)
+        ids: list[list[int]] = [self._tokenizer(part)["input_ids"] for part in flat]
+        translated = [""] * len(flat)
         done = 0
         cuda = [self._device] if self._device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(devices=cuda):
@@ -104,22 +95,18 @@ class Translator:
                 fitting = [row for row in rows if len(ids[row]) <= LONGEST_PART + SPECIAL]
                 batch = self._batch([ids[row] for row in fitting]) if fitting else []
                 for row, text in zip(fitting, batch, strict=True):
-                    said[row] = text
+                    translated[row] = text
                 done += len(rows)
                 progress(done * len(texts) // len(flat))
-        each = iter(said)
+        each = iter(translated)
         joined = [[next(each) for _ in own] for own in parts]
         return [" ".join(own) if all(own) else "" for own in joined]
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _ids(self, text: str) -> list[int]:
-        found: list[int] = self._tokenizer(text)["input_ids"]
-        return found
-
     def _batch(self, ids: list[list[int]]) -> list[str]:
-        """Translations of some texts; halved where the memory of the GPU does not suffice."""
+        """Translations of some texts; in halves where the GPU's memory does not suffice."""
         import torch
 
         try:
@@ -156,8 +143,8 @@ def parts_of(text: str, count: Callable[[str], int], longest: int) -> list[str]:
 
     Args:
         text: to translate.
-        count: says how many word pieces a text has.
-        longest: most word pieces of a part; a single word is never divided.
+        count: the number of word pieces of a text.
+        longest: most word pieces of a part; a single word is never split.
     """
     if count(text) <= longest:
         return [text]
@@ -178,10 +165,8 @@ def found(model: str) -> LocalFiles:
         CommandError: if it is neither.
         ServiceError: if it is not in the hub's cache and the hub cannot be reached.
     """
-    if (
-        Path(model).expanduser().is_dir()
-        and not (Path(model).expanduser() / "config.json").exists()
-    ):
+    folder = Path(model).expanduser()
+    if folder.is_dir() and not (folder / "config.json").exists():
         raise CommandError(
             f"back-translation: {model}: no config.json there; pass a model's folder"
         )
@@ -194,9 +179,9 @@ def found(model: str) -> LocalFiles:
             "forward=DIR,back=DIR; without any model: recorded:FILE or word-edits"
         ) from None
     except CommandError as error:
-        said = str(error).removeprefix(f"transformers:{model}: ")
+        why = str(error).removeprefix(f"transformers:{model}: ")
         raise CommandError(
-            f"back-translation: {model}: {said.replace('transformers:FOLDER', 'forward=DIR')}"
+            f"back-translation: {model}: {why.replace('transformers:FOLDER', 'forward=DIR')}"
         ) from None
 
 

@@ -1,23 +1,22 @@
 """The ``word-edits`` augmenter of texts: words deleted, swapped and misspelt at random.
 
 Wei & Zou, "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text
-Classification Tasks" (EMNLP 2019), without its synonyms, which need a thesaurus. Ours: only
-neighbours are swapped, words that turn a meaning around are never deleted, typos, and
-punctuation and spacing stay where they are.
+Classification Tasks" (EMNLP 2019), without its synonyms, which need a thesaurus. Ours: typos;
+only neighbours are swapped; negations and the like are never deleted; punctuation and spacing
+stay in place.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, nearest
 from harness.protocols import AugmenterRequest, Progress, Variants
-from harness_plugins.augmenters.drawing import generator, rate_of
+from harness_plugins.augmenters.drawing import rate_of, varied
 
 RATE = 0.1
 """Share of a text's words that is edited: EDA's alpha for most sizes of data (table 3)."""
@@ -29,12 +28,10 @@ KEPT = frozenset(
         *("too", "but", "although", "despite", "instead"),
     }
 )
-"""Words that are never deleted, nor words that end in n't: a label may hang on them."""
+"""Words that are never deleted, nor words that end in n't: a label may depend on them."""
 WORD = re.compile(r"\w+(?:['’\-]\w+)*")
 SHORTEST_TYPO = 4
 """Letters of the shortest word that is misspelt: its first and last letter stay."""
-SHOWN = 1000
-"""Texts between two tellings of progress."""
 
 
 class WordEdits:
@@ -71,13 +68,7 @@ class WordEdits:
         self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
     ) -> Variants:
         """An edited variant of each text; a text without words stays as it is."""
-        texts = []
-        for row, (id_, text) in enumerate(zip(pool.ids, pool.texts, strict=True)):
-            texts.append(self._edited(text, generator(seed, id_)))
-            if row % SHOWN == 0:
-                progress(row, len(pool))
-        progress(len(pool), len(pool))
-        return Variants(replace(pool, examples=texts))
+        return varied(pool, pool.texts, self._edited, seed, progress)
 
     def _edited(self, text: str, rng: np.random.Generator) -> str:
         words = WORD.findall(text)
@@ -96,7 +87,7 @@ class WordEdits:
 
 
 def _places(edit: str, words: list[str]) -> list[int]:
-    """Which words an edit can be made at."""
+    """The words that an edit can change."""
     if edit == "delete":
         return [at for at, word in enumerate(words) if not _kept(word)] if len(words) > 1 else []
     if edit == "swap":
@@ -118,14 +109,14 @@ def _apply(edit: str, words: list[str], gaps: list[str], at: int, rng: np.random
 
 
 def _closed(before: str, after: str) -> str:
-    """What is left between two words when one between them goes: punctuation and one space."""
+    """What stays between two words when the word between them goes: punctuation and one space."""
     if not before:
         return after.lstrip()
     return before.rstrip() + after
 
 
 def _typos(word: str) -> list[int]:
-    """Where two inner letters can change places."""
+    """Where two inner letters can be swapped."""
     if len(word) < SHORTEST_TYPO or not word.isalpha():
         return []
     return [k for k in range(1, len(word) - 2) if word[k] != word[k + 1]]

@@ -12,17 +12,19 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
 from harness.errors import CorruptRunError, NewerRunError, RunError
-from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.calls import Call, Reply, Spent, Usage
+from harness_plugins.llm.send.claims import CREATE as CREATE_CLAIMS
+from harness_plugins.llm.send.claims import RELEASE, Claims
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the file's layout (``user_version``)."""
 APPLICATION = 0x66724C4D
 """``application_id`` of the file: tells it from any other SQLite file."""
@@ -44,15 +46,26 @@ CREATE TABLE repeats (
     received REAL NOT NULL
 );
 """
-"""``repeats``: replies paid for although another process had just bought the same. ``record``
-(since layout 2, not in the checksum): what of its run counts the reply."""
-_UPGRADE = "ALTER TABLE replies ADD COLUMN record TEXT NOT NULL DEFAULT ''"
+"""``record`` (since layout 2, not in the checksum): what of its run counts the reply. ``repeats``:
+what layouts before 3 wrote down as paid for twice."""
+_LOSSES = """
+CREATE TABLE IF NOT EXISTS losses (
+    key TEXT NOT NULL, tokens INTEGER NOT NULL, cost_usd REAL NOT NULL, run_id TEXT NOT NULL,
+    record TEXT NOT NULL, received REAL NOT NULL
+);
+"""
+"""What was paid for and is no reply: failed attempts, and what another process had just bought."""
+_UPGRADES = (
+    "ALTER TABLE replies ADD COLUMN record TEXT NOT NULL DEFAULT ''",
+    f"{_LOSSES}{CREATE_CLAIMS}",
+)
 
 _COLUMNS = (
     "key, text, finish, prompt_tokens, completion_tokens, cached_tokens, estimated, cost_usd, "
     "logprob, choice_logprobs, model, endpoint, run_id, received, checksum, record"
 )
 _INSERT = f"INSERT OR IGNORE INTO replies ({_COLUMNS}) VALUES ({', '.join('?' * 16)})"
+_LOSE = "INSERT INTO losses VALUES (?, ?, ?, ?, ?, ?)"
 _FIND = f"SELECT {_COLUMNS} FROM replies WHERE key IN "
 _CHUNK = 500
 
@@ -66,15 +79,6 @@ class Stored:
     reply: Reply
     run_id: str
     record: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What a run has paid so far."""
-
-    requests: int
-    tokens: int
-    cost_usd: float
 
 
 class ReplyCache:
@@ -96,6 +100,7 @@ class ReplyCache:
             self._connection = self._connect()
             self._prepare(self._connection)
         self._gathered: list[tuple[Row, Stored]] = []
+        self._claims = Claims(path, self._connection)
 
     def __enter__(self) -> ReplyCache:
         return self
@@ -151,13 +156,50 @@ class ReplyCache:
         self._gathered.clear()
         return held
 
+    def claim(self, keys: Set[str]) -> tuple[dict[str, Stored], set[str]]:
+        """Look once more, and claim what has no reply and nobody else is getting.
+
+        Returns:
+            The replies that are there by now, and the keys that another process has claimed.
+        """
+        with self._named_errors(), self._transaction():
+            self._claims.lapse()
+            found = self.find(keys)
+            self._claims.take(keys - found.keys())
+            return found, self._claims.others(keys - found.keys())
+
+    def release(self, key: str | None = None) -> None:
+        """Give up the claim on a call that gets no reply; None: all claims."""
+        with self._named_errors(), self._transaction():
+            if key is None:
+                self._claims.release()
+            else:
+                self._connection.execute(RELEASE, (key,))
+
+    def lose(self, key: str, usage: Usage, cost_usd: float, run_id: str, record: str = "") -> None:
+        """Write down what an attempt cost that gave no reply."""
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        with self._named_errors():
+            self._connection.execute(_LOSE, (key, tokens, cost_usd, run_id, record, time.time()))
+
+    def lost(self, run_id: str, record: str) -> Spent:
+        """What a record of a run has paid for and is no reply."""
+        query = (
+            "SELECT count(*), total(tokens), total(cost_usd) FROM losses "
+            "WHERE run_id = ? AND record IN ('', ?)"
+        )
+        with self._named_errors():
+            requests, tokens, cost = self._connection.execute(query, (run_id, record)).fetchone()
+        return Spent(requests, int(tokens), cost)
+
     def spent(self, run_id: str) -> Spent:
         """What a run has paid for replies in this file."""
         query = (
             "SELECT count(*), total(tokens), total(cost_usd) FROM ("
             "SELECT prompt_tokens + completion_tokens AS tokens, cost_usd FROM replies "
             "WHERE run_id = :run UNION ALL "
-            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run)"
+            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run UNION ALL "
+            "SELECT tokens, cost_usd FROM losses WHERE run_id = :run)"
         )
         with self._named_errors():
             requests, tokens, cost = self._connection.execute(query, {"run": run_id}).fetchone()
@@ -165,6 +207,8 @@ class ReplyCache:
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""
+        with suppress(sqlite3.Error):
+            self._claims.release()
         self._connection.close()
 
     def _connect(self) -> sqlite3.Connection:
@@ -200,27 +244,32 @@ class ReplyCache:
 
     def _insert(self) -> dict[str, Stored]:
         connection, held = self._connection, {}
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for row, stored in self._gathered:
                 first = connection.execute(_INSERT, row).rowcount == 1
                 held[str(row[0])] = stored if first else self._repeat(row)
+                connection.execute(RELEASE, row[:1])
+        return held
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        return held
 
     def _repeat(self, row: Row) -> Stored:
         """Another process was faster: its reply holds, ours is remembered as paid."""
         held: Row = self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
         if held != row:  # else it is ours, and a signal came right after its commit
             tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
-            self._connection.execute(
-                "INSERT INTO repeats VALUES (?, ?, ?, ?, ?)",
-                (row[0], tokens, row[7], row[12], row[13]),
-            )
+            lost = (row[0], tokens, row[7], row[12], row[15], row[13])
+            self._connection.execute(_LOSE, lost)
         return self._stored(held)
 
     @contextmanager
@@ -259,7 +308,8 @@ def _create_or_upgrade(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     version = _marks(connection)[1]  # another process may have been faster
     if version < SCHEMA:
-        for statement in _CREATE.split(";") if version == 0 else [_UPGRADE]:
+        todo = f"{_CREATE}{_UPGRADES[-1]}" if version == 0 else ";".join(_UPGRADES[version - 1 :])
+        for statement in todo.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {SCHEMA}")

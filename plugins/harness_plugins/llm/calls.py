@@ -97,6 +97,34 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a server bills for an attempt that gave no reply."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was paid: requests, tokens, $."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.requests + other.requests,
+            self.tokens + other.tokens,
+            self.cost_usd + other.cost_usd,
+        )
+
+    def __sub__(self, other: Spent) -> Spent:
+        return self + Spent(-other.requests, -other.tokens, -other.cost_usd)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a call.
 
@@ -104,11 +132,21 @@ class Outcome:
         reply: None where the model gave none.
         reason: why not ("the server refused: ...", "no reply after 9 attempts: timeout").
         paid: this run bought the reply, now or before it was interrupted.
+        lost: what this run paid for attempts without a reply; that of all calls that were
+            asked together stands at the first of them.
     """
 
     reply: Reply | None
     reason: str = ""
     paid: bool = False
+    lost: Spent = Spent()
+
+    @property
+    def spent(self) -> Spent:
+        """What this run paid for it."""
+        if self.reply is None or not self.paid:
+            return self.lost
+        return self.lost + Spent(1, self.reply.tokens, self.reply.cost_usd)
 
 
 def _bytes(fields: list[Any]) -> bytes:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.calls import Usage
+
+REFUSED = 20
+"""Refusals for one reason, with no reply since, after which all texts are taken to be refused."""
+DEAD_END = 4
+"""The same, where no reply has come yet and the server says that nothing is served there."""
+FLAGGED = 60
+"""The same, where no reply has come yet and each refusal is about its text."""
+
 
 class SendingError(Exception):
-    """A call got no reply; the message is one line, without any key or header."""
+    """A call got no reply; the message is one line, without any key or header.
+
+    Attributes:
+        usage: what the server bills for the attempt; None: it does not say.
+    """
+
+    usage: Usage | None = None
 
 
 class TransientError(SendingError):
@@ -15,6 +33,7 @@ class TransientError(SendingError):
         retry_after: seconds that the server asked to wait, or None.
         throttled: the server said that we are too fast (429).
         unreachable: no connection could be made.
+        generation: the server works, but gave up on this text: it is sent again a few times.
     """
 
     def __init__(
@@ -24,34 +43,47 @@ class TransientError(SendingError):
         retry_after: float | None = None,
         throttled: bool = False,
         unreachable: bool = False,
+        generation: bool = False,
     ) -> None:
         self.retry_after, self.throttled, self.unreachable = retry_after, throttled, unreachable
+        self.generation = generation
         super().__init__(reason)
 
 
 class RejectedError(SendingError):
-    """The same request would be refused again (400 for this text, content filter)."""
+    """The same request would be refused again (400 for this text, content filter).
+
+    Args:
+        reason: one line.
+        enough: how many in a row mean that every text is refused, where no reply has come yet:
+            ``REFUSED``, ``DEAD_END`` or ``FLAGGED`` (about the text: none, once one has come).
+    """
+
+    def __init__(self, reason: str, *, enough: int = REFUSED) -> None:
+        self.enough = enough
+        super().__init__(reason)
 
 
 class UnsupportedError(RejectedError):
-    """The server does not know a feature that the request uses.
+    """The server does not know a parameter that the request uses, or not its value.
 
     Args:
         feature: ``response_format``, ``temperature``, ``logprobs``, ...
         reason: one line.
+        at_most: the largest value that it takes; None: the parameter itself is refused.
     """
 
-    def __init__(self, feature: str, reason: str) -> None:
-        self.feature = feature
+    def __init__(self, feature: str, reason: str, *, at_most: int | None = None) -> None:
+        self.feature, self.at_most = feature, at_most
         super().__init__(reason)
 
 
 class ClosedError(SendingError):
-    """No request with this key will succeed: key rejected, quota gone, model unknown.
+    """No request with this key will succeed: it is rejected, or its quota is gone.
 
     Args:
         reason: one line that says what and what to do.
-        lane: the key it concerns; None: every one (the model is unknown).
+        lane: the key it concerns; None: every one.
     """
 
     def __init__(self, reason: str, *, lane: int | None = None) -> None:

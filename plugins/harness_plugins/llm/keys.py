@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -104,6 +105,15 @@ def check_key_sources(key_env: str | None, key_file: str | None) -> None:
 def is_local(url: str | None) -> bool:
     """Whether an address is of this machine."""
     return url is not None and urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def is_private(url: str | None) -> bool:
+    """Whether an address is of this machine or of a private network: nobody sends a bill."""
+    host = (urlsplit(url).hostname or "") if url else ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host.rpartition(".")[2] in ("localhost", "local", "internal")
 
 
 def is_under(url: str | None, hosts: Iterable[str]) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from harness_plugins.llm.cache import ReplyCache, Spent
+from harness_plugins.llm.cache import ReplyCache
+from harness_plugins.llm.calls import Spent
 from harness_plugins.llm.cost.meter import Meter
-from harness_plugins.llm.cost.prices import price_of
+from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.send.remedies import LIMITS
 
 if TYPE_CHECKING:
     from harness.protocols import Account
@@ -30,13 +32,16 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
     sender = _Later(lambda: settings.service.open_sender(settings, account))
     if not account.replies.exists():
         # Nothing is recorded: errors are raised before any file is made.
-        Meter(account.budget_usd, price, Spent(0, 0, 0.0), settings.model)
+        Meter(account.budget_usd, price, Spent(), settings.model)
         sender.made()
     with ExitStack() as stack:
         stack.callback(sender.close)
         cache = stack.enter_context(ReplyCache(account.replies))
         spent = cache.spent(account.run_id)
-        meter = Meter(account.budget_usd, price, spent, settings.model)
+        stepwise = not settings.batch
+        meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
+        if account.budget_usd is not None and (why := own_server(settings)):
+            account.note(why)
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "
@@ -49,7 +54,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
             meter,
             run_id=account.run_id,
             record=account.record,
-            optional=settings.optional,
+            optional=settings.optional | (LIMITS.keys() - settings.sampling.keys()),
             note=account.note,
             model=settings.versioned_model,
         )

@@ -59,8 +59,8 @@ class Redactor:
         self._values = sorted(values, key=len, reverse=True)  # a key may begin with another
 
     def __call__(self, text: str) -> str:
-        """The text without them, on one line."""
-        text = " ".join(text.split())
+        """The text without them, on one line, and without what a terminal would act on."""
+        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
         for value in self._values:
             text = text.replace(value, HIDDEN)
         return text
@@ -74,6 +74,11 @@ def is_secret_name(name: str) -> bool:
 def looks_like_key(text: str) -> bool:
     """Whether a text holds what no word is: 20 letters and digits in a row, of both, 3 digits."""
     return any(sum(map(str.isdigit, run)) >= 3 and not run.isdigit() for run in _RUN.findall(text))
+
+
+def shown(text: str) -> str:
+    """A text in quotes, unless it looks like a key that was typed in the wrong place."""
+    return HIDDEN if looks_like_key(text) else repr(text)
 
 
 def setting(name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from harness_plugins.llm.calls import Call, Reply
+from harness_plugins.llm.calls import Call, Reply, Usage
 from harness_plugins.llm.failures import SendingError
 
 
@@ -25,14 +25,19 @@ class Admit(Protocol):
                 that is reserved for them; once they have their replies, it may go after all.
             UnsupportedError: if the server is known by now to lack a feature that it uses:
                 the call is not sent, and ``done`` gets this error.
+            ServiceError: if all texts are refused: nothing more is sent.
         """
 
 
 class Done(Protocol):
     """Called with each reply as soon as it is read."""
 
-    def __call__(self, index: int, result: Reply | SendingError) -> None:
-        """Take the result of call ``index``: its reply, or why there is none."""
+    def __call__(self, index: int, result: Reply | SendingError | Usage) -> None:
+        """Take the result of call ``index``: its reply, or why there is none.
+
+        A ``Usage`` is no result: an attempt was billed and gave no reply, and ``admit`` is
+        asked again before the next one.
+        """
 
 
 class Sender(Protocol):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness_plugins.llm.calls import Call, Message, Reply
-from harness_plugins.llm.cost.prices import Price, listed_price
+from harness_plugins.llm.cost.prices import Price, listed_price, vendor_price
 from harness_plugins.llm.failures import (
     ClosedError,
     RejectedError,
@@ -54,6 +54,10 @@ __all__ = [
 ]
 
 
+def _vendor_price(settings: LlmSettings) -> Price | None:
+    return vendor_price(settings, settings.model)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Whoever answers calls: how it is reached, what it can do, what it costs.
@@ -66,7 +70,8 @@ class Service:
         batch: the same for ``annotator.batch``; None: there is no batch API.
         endpoint: its address, where ``annotator.base_url`` is not set; "": its name.
         key_env: the environment variable that holds its key; "": it needs none.
-        price: $ per token of a model where the user sets none; None: not known.
+        price: $ per token of a model where the user sets none; None: not known. Unset: by the
+            vendor's price list, and nothing from a server of the user's own.
         pace: limits, where the user sets none.
         limit_name: the request parameter that limits a reply's tokens.
         reasons: whether a model, by its name, thinks before it answers: no temperature is sent
@@ -85,7 +90,7 @@ class Service:
     batch: Callable[[LlmSettings, Account], Sender] | None = None
     endpoint: str = ""
     key_env: str = ""
-    price: Callable[[LlmSettings], Price | None] = lambda settings: listed_price(settings.model)
+    price: Callable[[LlmSettings], Price | None] = _vendor_price
     pace: Pace = field(default_factory=Pace)
     limit_name: Callable[[LlmSettings], str] = lambda settings: "max_tokens"
     reasons: Callable[[str], bool] = reasons

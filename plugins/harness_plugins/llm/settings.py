@@ -16,6 +16,7 @@ from harness.specs import parse_spec
 from harness_plugins.llm.calls import canonical
 from harness_plugins.llm.keys import check_key_sources
 from harness_plugins.llm.secrets import check_no_secret
+from harness_plugins.llm.send.remedies import LIMITS
 
 if TYPE_CHECKING:
     from harness.protocols import AnnotatorRequest
@@ -35,11 +36,7 @@ _THINKING = ("reasoning", "thinking")
 
 _RESERVED = {
     **dict.fromkeys(("messages", "stream", "n", "response_format"), "it is set by the annotator"),
-    **dict.fromkeys(
-        ("model", "temperature", "max_tokens", "logprobs", "base_url"),
-        "it has a key of its own, annotator.{}",
-    ),
-    "max_completion_tokens": "use annotator.max_tokens",
+    **dict.fromkeys(("model", "logprobs", "base_url"), "it has a key of its own, annotator.{}"),
     "timeout": "use annotator.timeout",
 }
 
@@ -48,7 +45,7 @@ class LlmKeys(BaseModel):
     """The configuration keys of annotators that ask a language model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-    manners: ClassVar[frozenset[str]] = frozenset(
+    not_identifying: ClassVar[frozenset[str]] = frozenset(
         {
             *("concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "retries"),
             *("transport", "batch", "key_env", "key_file"),
@@ -73,7 +70,8 @@ class LlmKeys(BaseModel):
     repeats: Literal["all", "first"] = "all"
     """What a mention that is listed once marks: each place of its words, or the first one."""
     parameters: Mapping[str, Any] = {}
-    """Further request parameters, sent as they are."""
+    """Further request parameters, sent as they are; also ``temperature`` and ``max_tokens`` or
+    ``max_completion_tokens``, in place of what would be sent."""
     concurrency: int = Field(default=32, ge=1, strict=True)
     """Requests in flight at most; a service may set limits of its own where you set none."""
     requests_per_minute: int | None = Field(default=None, ge=1, strict=True)
@@ -166,7 +164,8 @@ class LlmSettings:
         if temperature is not None and "temperature" in self.optional and "temperature" in values:
             values["temperature"] = temperature
         limit = self.max_tokens if max_tokens is None else max_tokens + self.thinking
-        values[self.service.limit_name(self)] = limit
+        if not values.keys() & LIMITS.keys():  # else it is sent as the user has set it
+            values[self.service.limit_name(self)] = limit
         return canonical(values)
 
     @property
@@ -291,10 +290,10 @@ def _address(base_url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(base_url)
-        possible = bool(parts.hostname) and parts.port != 0
-    except ValueError as error:  # brackets that do not match, a port that is none
-        raise ConfigError(f"annotator.base_url: {base_url!r} is no address: {error}") from None
-    if parts.scheme not in ("http", "https") or not possible or re.search(r"\s", base_url):
+        possible = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", base_url)
+    except ValueError:  # brackets that do not match, a port that is none
+        possible = False
+    if not possible or parts.scheme not in ("http", "https"):  # not with it: it may hold a password
         raise ConfigError("annotator.base_url: write http://HOST:PORT/v1 or https://HOST/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
@@ -325,7 +324,9 @@ def _check_combination(config: LlmKeys, service: Service, base_url: str | None) 
 def _sampling(config: LlmKeys, reasons: bool) -> tuple[dict[str, Any], frozenset[str]]:
     values: dict[str, Any] = dict(config.parameters)
     optional = {"response_format"} if config.structured is None else set()
-    if isinstance(config.temperature, float | int):
+    if "temperature" in values:
+        pass  # it is sent as the user has set it
+    elif isinstance(config.temperature, float | int):
         values["temperature"] = config.temperature
     elif config.temperature is None and not reasons:
         values["temperature"] = VOTING_TEMPERATURE if config.samples > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Whether an encoder can be trained at all: asked before an annotator is paid."""
+"""Whether an encoder can be trained, checked before an annotator is paid."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
 ABSOLUTE = ("bert", "electra", "albert", "distilbert")
-"""Types with one position vector a word piece, from 0 on."""
+"""Model types with one position vector for each word piece, counted from 0."""
 ABSOLUTE_AFTER_PAD = ("roberta", "xlm-roberta", "camembert", "mpnet", "longformer")
-"""The same, from behind the padding's id on."""
+"""The same, counted from the padding's id + 1."""
 
 
 def check_length(source: Source, length: int) -> None:
@@ -49,32 +49,24 @@ def check_used(settings: Settings, kind: Kind, *, augmented: bool = False) -> No
     Raises:
         CommandError: naming the key and what it needs.
     """
-    if augmented and not settings.pairs:
-        raise CommandError(
-            "student.augmenter has no effect: neither student.augmented nor student.consistency "
-            "is above 0; set one of them, or leave the key out"
-        )
-    if settings.unlabelled and not settings.consistency:
-        raise CommandError(
-            "student.unlabelled has no effect: nothing is learnt from examples without an answer "
-            "while student.consistency is 0; set it above 0, or leave the key out"
-        )
+    token = kind == "token"
+    useless = {
+        "student.augmenter has no effect: neither student.augmented nor student.consistency is "
+        "above 0; set one of them, or leave the key out": augmented and not settings.pairs,
+        "student.unlabelled has no effect: without student.consistency training uses no example "
+        "without an answer; set that above 0, or leave the key out": settings.unlabelled
+        and not settings.consistency,
+        "student.clean=auto: how many labels are wrong is estimated for sequence tasks only; "
+        "set mixture or all": settings.clean == "auto" and token,
+        "student.agreement has no effect: occurrences of words are compared in token tasks "
+        "only; leave the key out": settings.agreement and not token,
+        "student.transition has no effect: confusions are estimated for sequence tasks only; "
+        "leave the key out": settings.transition and token,
+    }
+    for message, applies in useless.items():
+        if applies:
+            raise CommandError(message)
     _check_processes(settings)
-    if settings.clean == "auto" and kind == "token":
-        raise CommandError(
-            "student.clean=auto: how many labels are wrong is estimated for sequence tasks only; "
-            "set mixture or all"
-        )
-    if settings.agreement and kind == "sequence":
-        raise CommandError(
-            "student.agreement has no effect: occurrences of words are compared in token tasks "
-            "only; leave the key out"
-        )
-    if settings.transition and kind == "token":
-        raise CommandError(
-            "student.transition has no effect: confusions are estimated for sequence tasks only; "
-            "leave the key out"
-        )
 
 
 def _check_processes(settings: Settings) -> None:
@@ -97,9 +89,9 @@ def _check_processes(settings: Settings) -> None:
 
 
 def check_encoder(source: Source, kind: Kind, settings: Settings) -> None:
-    """Refuse a folder that lacks something, or whose model has no head that can be taken apart.
+    """Refuse a folder that lacks something, or whose model has no separable head.
 
-    Weights are not read through; what only reading them shows is told in training.
+    The weights' content is not read; training reports what is wrong with it.
 
     Raises:
         CommandError: saying what is missing.
@@ -113,8 +105,8 @@ def check_encoder(source: Source, kind: Kind, settings: Settings) -> None:
     except CommandError:
         raise
     except Exception as error:  # of many kinds: of files, of JSON, of tokenizers in Rust
-        said = str(error).strip().splitlines() or [repr(error)]
-        raise CommandError(f"{folder}: no encoder that transformers can load: {said[0]}") from None
+        lines = str(error).strip().splitlines() or [repr(error)]
+        raise CommandError(f"{folder}: no encoder that transformers can load: {lines[0]}") from None
 
 
 def _check_weights(folder: Path) -> None:
@@ -132,11 +124,9 @@ def _check_weights(folder: Path) -> None:
 
 
 def _check_tokenizer(tokenizer: Any, folder: Path, kind: Kind) -> None:
-    """``transformers`` makes an empty tokenizer where there is none, and says nothing."""
+    """``transformers`` silently makes an empty tokenizer where there is none."""
     if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise CommandError(
-            f"{folder}: no tokenizer there (tokenizer.json); put it beside the model"
-        )
+        raise CommandError(f"{folder}: no tokenizer there (tokenizer.json); copy it there")
     needed = {"padding": tokenizer.pad_token_id}
     if kind == "token":
         needed |= {"[CLS] or <s>": tokenizer.cls_token_id, "[SEP] or </s>": tokenizer.sep_token_id}

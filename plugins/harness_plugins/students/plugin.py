@@ -1,4 +1,4 @@
-"""Registers the built-in students; their modules are imported when one is used."""
+"""Registers the built-in students; torch is imported when one is made."""
 
 from __future__ import annotations
 
@@ -8,32 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import hookimpl
+from harness_plugins.encoders import PACKAGED
+from harness_plugins.students import presets, sources
+from harness_plugins.students.checking import check_encoder, check_length, check_used
+from harness_plugins.students.encoder.student import EncoderStudent
+from harness_plugins.students.settings import EncoderKeys
+from harness_plugins.students.sources import Source
+from harness_plugins.students.tfidf import TfidfStudent
 
 if TYPE_CHECKING:
     from harness.hookspecs import Register
     from harness.protocols import Student, StudentRequest
-    from harness_plugins.students.sources import Source
-
-
-@hookimpl
-def harness_register_students(register: Register) -> None:
-    """Encoders, one implementation for all, and a model without any."""
-    from harness_plugins.students.settings import EncoderKeys
-
-    for name, source, summary in ENCODERS:
-        factory, default = EncoderFactory(source), name == "minilm"
-        register(name, factory, summary=summary, config=EncoderKeys, default=default)
-    register(
-        "tfidf",
-        _tfidf,
-        summary="logistic regression on word and character n-grams, seconds to train",
-        kinds=["sequence"],
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderFactory:
-    """What makes a student of an encoder; ``source`` finds the encoder."""
+    """Makes a student of an encoder; ``source`` finds the encoder."""
 
     source: Callable[[StudentRequest], Source]
 
@@ -43,13 +33,8 @@ class EncoderFactory:
         Raises:
             CommandError: if a key has no effect, or the encoder cannot be trained.
         """
-        from harness_plugins.encoders import PACKAGED
-        from harness_plugins.students.checking import check_encoder, check_length, check_used
-        from harness_plugins.students.encoder.student import EncoderStudent
-        from harness_plugins.students.presets import settings_of
-
         source, kind = self.source(request), request.task.kind
-        settings = settings_of(request.config, kind, source, augmented=request.augmented)
+        settings = presets.settings_of(request.config, kind, source, augmented=request.augmented)
         check_length(source, settings.max_length)
         if source.identity != PACKAGED:
             check_encoder(source, kind, settings)
@@ -58,48 +43,36 @@ class EncoderFactory:
 
     def defaults(self) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
         """The values of the keys by preset."""
-        from harness_plugins.students.presets import by_preset
-        from harness_plugins.students.sources import Source, packaged
-
-        return by_preset(packaged() if self.source is _packaged else Source(Path(), "any other"))
+        ours = self.source is sources.packaged_source
+        return presets.by_preset(sources.packaged() if ours else Source(Path(), "any other"))
 
 
-def _packaged(request: StudentRequest) -> Source:
-    from harness_plugins.students.sources import packaged
-
-    request.spec.no_argument()
-    request.spec.check_options()
-    return packaged()
-
-
-def _on_hub(request: StudentRequest) -> Source:
-    from harness_plugins.students.sources import from_hub
-
-    request.spec.no_argument()
-    request.spec.check_options()
-    return from_hub(request.spec.name)
-
-
-def _named(request: StudentRequest) -> Source:
-    from harness_plugins.students.sources import named_source
-
-    return named_source(request)
-
-
-def _tfidf(request: StudentRequest) -> Student:
-    from harness_plugins.students.tfidf import TfidfStudent
-
-    return TfidfStudent.from_request(request)
-
-
-ENCODERS = (
-    ("minilm", _packaged, "fine-tunes the packaged all-MiniLM-L6-v2, no hub needed"),
-    ("roberta", _on_hub, "fine-tunes roberta-base (hub); FreeAL's for sentences"),
-    ("biomed-roberta", _on_hub, "fine-tunes biomed_roberta_base (hub); FreeAL's for medical texts"),
-    ("bert", _on_hub, "fine-tunes bert-base-cased (hub); for tokens"),
-    (
-        "transformers",
-        _named,
-        "fine-tunes any encoder: transformers:MODEL of the hub, or its folder",
+ENCODERS = {
+    "minilm": (sources.packaged_source, "the packaged all-MiniLM-L6-v2, no hub needed"),
+    "roberta": (sources.hub_source, "roberta-base (hub); FreeAL's for sentences"),
+    "biomed-roberta": (sources.hub_source, "biomed_roberta_base (hub); FreeAL's for medical texts"),
+    "bert": (sources.hub_source, "bert-base-cased (hub); for tokens"),
+    "transformers": (
+        sources.named_source,
+        "any encoder: transformers:MODEL (hub), or its folder",
     ),
-)
+}
+
+
+@hookimpl
+def harness_register_students(register: Register) -> None:
+    """Encoders, one implementation for all, and a model without any."""
+    for name, (source, encoder) in ENCODERS.items():
+        register(
+            name,
+            EncoderFactory(source),
+            summary=f"fine-tunes {encoder}",
+            config=EncoderKeys,
+            default=name == "minilm",
+        )
+    register(
+        "tfidf",
+        TfidfStudent.from_request,
+        summary="logistic regression on word and character n-grams, seconds to train",
+        kinds=["sequence"],
+    )

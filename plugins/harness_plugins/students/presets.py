@@ -15,8 +15,8 @@ from harness_plugins.students.sources import Source
 TOKEN: Mapping[str, Any] = {
     "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
 }  # fmt: skip
-"""A token head begins at random: it needs more steps, about ten epochs of 300 sentences. What
-does not learn its wrong labels by heart may go on for longer (``DEFAULT``)."""
+"""A token head starts at random and needs more steps, about ten epochs of 300 sentences, or more
+where training does not memorise wrong labels (``DEFAULT``)."""
 PAPER: Mapping[str, Any] = {
     "epochs": 50,
     "batch_size": 32,
@@ -31,9 +31,9 @@ PAPER: Mapping[str, Any] = {
     "augmented": 1.0,
     "consistency": 1.0,
 }
-"""FreeAL (Xiao et al., EMNLP 2023), section 3.3 and the reference code, to the letter. Where
-they differ: ``consistency_reduction``. For tokens the paper says nothing; this is its
-transfer: the same terms on tokens, and ours in ``students.mixture``."""
+"""FreeAL (Xiao et al., EMNLP 2023), section 3.3 and the reference code, which differ in
+``consistency_reduction``. The paper has no token task: the same terms apply to tokens, and
+``noise.mixture`` is ours there."""
 DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
     "sequence": {
         "fewest_epochs": 4,
@@ -66,13 +66,11 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
 def settings_of(
     keys: BaseModel | None, kind: Kind, source: Source, *, augmented: bool = False
 ) -> Settings:
-    """The settings of the preset that a configuration names, with what it sets itself.
+    """The settings of the preset that a configuration names, with the keys that it sets.
 
     Args:
         keys: ``EncoderKeys``; None: their defaults.
-        kind: of the task.
-        source: the encoder, with its own head and learning rates.
-        augmented: the run has an augmenter, named to be used.
+        augmented: the run has an augmenter, so its variants are used.
     """
     own = {} if keys is None else keys.model_dump(exclude_none=True)
     preset = own.pop("preset", "default")
@@ -90,7 +88,7 @@ def settings_of(
 
 
 def by_preset(source: Source) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
-    """For each preset and each kind of task the value of every key, with an encoder's own rates."""
+    """The value of every key by preset and kind of task, for an encoder."""
     return {
         preset: {
             kind: _shown(settings_of(EncoderKeys(preset=preset), kind, source)) | {"preset": preset}

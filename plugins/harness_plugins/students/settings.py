@@ -1,4 +1,4 @@
-"""With which settings an encoder is trained: each once, as a setting and as a configuration key."""
+"""The settings of training an encoder; most are configuration keys of the same name."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ DOCUMENTED = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)
 class Keyed:
-    """Settings with a key of the same name: ``student.mixup``. Defaults are preset ``plain``'s."""
+    """Settings with a key, such as ``student.mixup``. Its defaults are preset ``plain``."""
 
     epochs: int | None = Field(default=None, ge=1, strict=True)
-    """Passes over the pool; unset: as many as make a number of steps that suits the preset."""
+    """Passes over the pool; unset: as many as the preset's number of steps takes."""
     batch_size: int = Field(default=32, ge=1, strict=True)
     """Examples per optimiser step."""
     learning_rate: float = Field(default=3e-5, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """The same where clean is auto and finds many labels wrong, or all of them predictable; unset:
-    the encoder's own, or learning_rate where that is set. At a high rate wrong labels are fitted
-    and can no longer be told from right ones by their loss."""
+    """The same where clean is auto and the labels look wrong, predictable or few; unset: the
+    encoder's own, or learning_rate where that is set. At a high rate wrong labels are memorised,
+    and their loss no longer differs from that of right ones."""
     max_length: int = Field(default=128, ge=8, strict=True)
-    """Word pieces of a text, which is cut there; longer sentences are read in windows."""
+    """Word pieces: longer texts are cut there; longer sentences are read in windows."""
     head: Head = "cls"
-    """Where a text's label is read off: the sentence token, or the mean over word pieces."""
+    """What a text is classified by: the sentence token, or the mean over word pieces."""
     weighted: bool = False
-    """Weigh each label by the confidence with which it was given, where there is one."""
+    """Weigh each label by the annotator's confidence, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
-    """Which labels are learnt: all, those of small loss by a Gaussian mixture, or (auto) all
-    where few labels are wrong by an estimate, else by the mixture (texts only)."""
+    """Which labels training uses: all; those of small loss, by a Gaussian mixture; or (auto) all
+    where an estimate finds few wrong labels, else those of small loss (texts only)."""
     clean_threshold: float = Field(default=0.7, ge=0, le=1)
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] = "unit"
-    """What the mixture judges: each text or token, or each whole sentence by its mean loss."""
+    """What the mixture classifies: each text or token, or each whole sentence by its mean loss."""
     clean_groups: Literal["all", "class"] = "all"
-    """One mixture over all losses (tokens: one for O, one for mentions), or one a class."""
+    """One mixture over all losses (tokens: one for O, one for mentions), or one for each class."""
     agreement: bool = False
-    """Labels that other occurrences of the same words contradict are not learnt (token tasks)."""
+    """Leave out labels that other occurrences of the same words contradict (token tasks)."""
     warmup_epochs: int = Field(default=4, ge=0, strict=True)
     """Epochs in which all labels count as clean."""
     ramp_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
@@ -54,14 +54,14 @@ class Keyed:
     mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of mixup of representations; 0: off."""
     mixup_alpha: float = Field(default=4.0, gt=0, allow_inf_nan=False)
-    """Of the Beta distribution that mixup draws its shares from."""
+    """Parameter of the Beta distribution of mixup's shares."""
     augmented: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of cross-entropy on the variants of clean examples; 0: off. With student.augmenter
-    1, unless the preset or you say otherwise."""
+    it is 1, unless the preset or the configuration sets it."""
     consistency: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of the consistency between examples and their variants; 0: off."""
     consistency_over: Literal["rest", "all"] = "rest"
-    """Whether it holds what is not clean together, or everything."""
+    """The units with that term: those that are not clean, or all."""
     consistency_reduction: Literal["sum", "mean"] = "sum"
     """Over a batch: the sum (the paper's code) or the mean (its text)."""
     temperature: float = Field(default=0.85, gt=0, allow_inf_nan=False)
@@ -73,26 +73,26 @@ class Keyed:
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the averaged weights that predict pools; 0: the last weights do."""
     processes: int = Field(default=1, ge=1, strict=True)
-    """Processes that share each batch, one a GPU, or sharing the CPU's cores; at most
+    """Processes that share each batch, one for each GPU, or on the CPU's cores; at most
     batch_size."""
 
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)
 class Settings(Keyed):
-    """All settings of training with AdamW and a linear schedule; presets are in ``presets``."""
+    """All settings of training with AdamW and a linear schedule."""
 
     rising: float = 0.1
     """Share of the steps over which the rate rises to its peak."""
     weight_decay: float = 0.01
     """Of AdamW, on all weights but biases and layer norms."""
     probe: float | None = 0.03
-    """Inverse penalty of the linear probe that a ``mean`` head begins with (``noise.probing``);
-    None: the head begins at random."""
+    """Penalty of the linear probe that a ``mean`` head starts with (``noise.probing``); None:
+    the head starts at random."""
     frozen_embeddings: bool = True
     """Word embeddings stay as pretrained: they are half of a small encoder's weights and an eighth
     of its training time."""
     attention_dropout: bool = False
-    """Drop attention weights as the encoder was pretrained."""
+    """Drop attention weights, as in pretraining."""
     steps: int = 60
     """About so many optimiser steps where ``epochs`` is None."""
     fewest_epochs: int = 2
@@ -101,7 +101,7 @@ class Settings(Keyed):
     """Then at most so many."""
 
     def epochs_for(self, examples: int) -> int:
-        """Passes over so many examples."""
+        """Passes over a number of examples."""
         if self.epochs is not None:
             return self.epochs
         wanted = math.ceil(self.steps * self.batch_size / max(1, examples))
@@ -109,7 +109,7 @@ class Settings(Keyed):
 
     @property
     def pairs(self) -> bool:
-        """Whether every unit is looked at twice: with its variant."""
+        """Whether each unit is computed twice: itself and its variant."""
         return self.augmented > 0 or self.consistency > 0
 
     def describe(self) -> dict[str, object]:
@@ -118,7 +118,7 @@ class Settings(Keyed):
 
 
 def _unset(field: FieldInfo) -> Any:
-    """A setting as a key: None where nobody sets it."""
+    """A setting as a key, None where the configuration does not set it."""
     kind: Any = field.annotation
     optional = FieldInfo.merge_field_infos(field, annotation=kind | None, default=None)
     return (optional.annotation, optional)

@@ -19,7 +19,7 @@ RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
 SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}
 """Of the packaged encoder, half as wide (results/LOG.md)."""
 SMALL_CAREFUL = 3e-5
-"""Of the packaged encoder where wrong labels must not be learnt by heart (results/LOG.md)."""
+"""Of the packaged encoder where wrong labels must not be memorised (results/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Source:
     careful_rate: float | None = None
 
     def tokenizer(self, folder: Path, kind: Kind) -> Any:
-        """The tokenizer of a folder, ready for single tokens where the task has tokens.
+        """The tokenizer of a folder, in token tasks for single tokens.
 
-        A byte-level tokenizer (RoBERTa) cuts a word differently at the start of a text than
-        behind a space, and says nothing: tokens of a sentence stand behind one.
+        A byte-level tokenizer (RoBERTa) splits a word differently at the start of a text than
+        after a space; the tokens of a sentence are split as after a space.
         """
         from transformers import AutoTokenizer
 
@@ -53,16 +53,8 @@ class Source:
         return _behind_space(AutoTokenizer.from_pretrained(folder, add_prefix_space=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _OnHub:
-    """A repository of the hub, and the revision that has safetensors."""
-
-    repository: str
-    revision: str | None = None
-
-
 def _behind_space(tokenizer: Any) -> Any:
-    """The option reaches RoBERTa's own tokenizer class; a general one (ModernBERT) drops it."""
+    """Sets the option again: RoBERTa's tokenizer class reads it, a general one (ModernBERT) not."""
     pieces = tokenizer.backend_tokenizer.pre_tokenizer if tokenizer.is_fast else None
     if pieces is not None:
         state = json.loads(pieces.__getstate__())
@@ -75,35 +67,45 @@ def _behind_space(tokenizer: Any) -> Any:
 
 
 HUB = {
-    "roberta": _OnHub("FacebookAI/roberta-base"),
-    "biomed-roberta": _OnHub("allenai/biomed_roberta_base", "refs/pr/2"),
-    "bert": _OnHub("google-bert/bert-base-cased"),
+    "roberta": ("FacebookAI/roberta-base", None),
+    "biomed-roberta": ("allenai/biomed_roberta_base", "refs/pr/2"),
+    "bert": ("google-bert/bert-base-cased", None),
 }
-"""Students that are an encoder of the hub (its main branch of biomed_roberta_base has weights
-as pickle only; the pull request has safetensors)."""
+"""Repository and revision of students on the hub. The main branch of biomed_roberta_base has its
+weights as pickle only, the pull request as safetensors."""
 
 
 def packaged() -> Source:
-    """The packaged sentence encoder: its meaning is in the mean, not in the sentence token."""
+    """The packaged sentence encoder, trained to put a text's meaning into the mean."""
     return Source(
         packaged_folder(), PACKAGED, head="mean", rates=SMALL_RATES, careful_rate=SMALL_CAREFUL
     )
 
 
-def from_hub(name: str) -> Source:
+def packaged_source(request: StudentRequest) -> Source:
+    """``packaged``, which takes no argument and no option."""
+    request.spec.no_argument()
+    request.spec.check_options()
+    return packaged()
+
+
+def hub_source(request: StudentRequest) -> Source:
     """An encoder of ``HUB``.
 
     Raises:
         ServiceError, CommandError: saying how to get it.
     """
-    wanted = HUB[name]
+    request.spec.no_argument()
+    request.spec.check_options()
+    name = request.spec.name
+    repository, revision = HUB[name]
     try:
-        return _located(wanted.repository, wanted.revision)
+        return _located(repository, revision)
     except ServiceError:
-        at = f" --revision {wanted.revision}" if wanted.revision else ""
+        at = f" --revision {revision}" if revision else ""
         raise ServiceError(
-            f"student {name!r}: {wanted.repository} is not in the hub's cache, and the hub cannot "
-            f"be reached; where there is a network: hf download {wanted.repository}{at}; or use "
+            f"student {name!r}: {repository} is not in the hub's cache, and the hub cannot "
+            f"be reached; where there is a network: hf download {repository}{at}; or use "
             "--student transformers:FOLDER, or --student minilm, which needs no hub"
         ) from None
 

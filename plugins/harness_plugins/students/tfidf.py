@@ -26,14 +26,14 @@ VIEWS: Mapping[str, Mapping[str, Any]] = {
 
 
 class TfidfStudent:
-    """Trains in seconds on any machine. No encoder, no augmentation, no epochs."""
+    """Trains in seconds on any machine, without encoder, augmentation or epochs."""
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
 
     @classmethod
     def from_request(cls, request: StudentRequest) -> TfidfStudent:
-        """It takes no argument, no option and no key."""
+        """Takes no argument, option or key."""
         request.spec.no_argument()
         request.spec.check_options()
         return cls(len(request.task.classes))

@@ -20,7 +20,7 @@ from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Wri
 from harness_plugins.annotators.llm.chat import Chat
 from harness_plugins.annotators.llm.reading.answers import Answer, answers_for
 from harness_plugins.annotators.llm.retrieval import Embed, encoder_at, retrieved
-from harness_plugins.llm.calls import Call, Message, Outcome, canonical
+from harness_plugins.llm.calls import Call, Message, Outcome, Spent, canonical
 from harness_plugins.llm.collecting import uncollected
 
 if TYPE_CHECKING:
@@ -184,12 +184,12 @@ class LlmAnnotator:
             progress(min(author.count, self._written), self._written)
         if author.shortfall:
             account.note(author.shortfall)
-        bought = [outcome.reply for outcome in paid if outcome.paid and outcome.reply]
+        spent = sum((outcome.spent for outcome in paid), Spent())
         return Written(
             demonstrations=author.demonstrations(),
-            requests=len(bought),
-            tokens=sum(reply.tokens for reply in bought),
-            cost_usd=sum(reply.cost_usd for reply in bought),
+            requests=spent.requests,
+            tokens=spent.tokens,
+            cost_usd=spent.cost_usd,
         )
 
     # -- what it would cost ------------------------------------------------------------
@@ -283,7 +283,7 @@ def _columns(
         answer.units or (ABSTAINED,) * length
         for answer, length in zip(answers, lengths, strict=True)
     )
-    paid = [[one.reply for one in said if one.paid and one.reply] for said in outcomes]
+    paid = [sum((one.spent for one in said), Spent()) for said in outcomes]
     return Annotations(
         labels=np.fromiter(labels, dtype=np.int32, count=int(pool.offsets[-1])),
         offsets=pool.offsets,
@@ -293,9 +293,9 @@ def _columns(
         ),
         reasons=tuple(answer.reason for answer in answers),
         replies=tuple(_raw(said) for said in outcomes),
-        requests=np.asarray([len(replies) for replies in paid], dtype=np.int64),
-        tokens=np.asarray([sum(r.tokens for r in replies) for replies in paid], dtype=np.int64),
-        cost_usd=np.asarray([sum(r.cost_usd for r in replies) for replies in paid], dtype=float),
+        requests=np.asarray([spent.requests for spent in paid], dtype=np.int64),
+        tokens=np.asarray([spent.tokens for spent in paid], dtype=np.int64),
+        cost_usd=np.asarray([spent.cost_usd for spent in paid], dtype=float),
     )
 
 

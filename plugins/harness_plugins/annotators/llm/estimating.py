@@ -10,7 +10,7 @@ from harness.data import Demonstrations, Pool, TaskCard
 from harness.protocols import Estimate
 from harness_plugins.annotators.llm.writing import WAVES
 from harness_plugins.llm.calls import Call
-from harness_plugins.llm.cost.prices import price_of
+from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
 from harness_plugins.llm.settings import LlmSettings
 
@@ -98,6 +98,7 @@ def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings)
         completion_tokens=reply_count,
         cost_usd=None if price is None else price.cost_of(prompt_count, reply_count),
         seconds=_seconds(requests, prompt_count + reply_count, settings),
+        remark=own_server(settings),
     )
 
 

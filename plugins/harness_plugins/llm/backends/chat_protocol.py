@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness_plugins.llm.backends.responses import MOST_BYTES, OversizeError
+from harness_plugins.llm.backends.usage import tokens_of, usage_in
 from harness_plugins.llm.calls import Call, Reply
-from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
-from harness_plugins.llm.failures import RejectedError, TransientError, UnsupportedError
+from harness_plugins.llm.failures import (
+    FLAGGED,
+    RejectedError,
+    SendingError,
+    TransientError,
+    UnsupportedError,
+)
 
 FAILED = frozenset({"error", "abort", "insufficient_system_resource", "network_error"})
 """``finish_reason`` of a generation that the server itself gave up: there is no answer."""
-MOST_TOKENS = 10**9
-"""A usage above it is a mistake of the server."""
 
 
 def request_of(call: Call) -> dict[str, Any]:
@@ -51,7 +55,16 @@ def reply_of(body: Any, call: Call) -> Reply:
     Raises:
         TransientError: if the body is no complete answer.
         RejectedError: if it says that the prompt was filtered.
+        Each has the usage that the body holds.
     """
+    try:
+        return _reply_of(body, call)
+    except SendingError as error:
+        error.usage = usage_in(body)
+        raise
+
+
+def _reply_of(body: Any, call: Call) -> Reply:
     choice = _first_choice(body)
     message = choice.get("message")
     if not isinstance(message, dict):
@@ -59,7 +72,8 @@ def reply_of(body: Any, call: Call) -> Reply:
     text, finish = _text(message), str(choice.get("finish_reason") or "stop")
     failed = {finish, _further(choice, "native_finish_reason")} & FAILED
     if failed or choice.get("error"):
-        raise TransientError(f"the generation failed ({', '.join(failed) or 'error'})")
+        why = ", ".join(failed) or "error"
+        raise TransientError(f"the generation failed ({why})", generation=True)
     if not text and (refusal := _further(message, "refusal")):
         text, finish = refusal, "refusal"
     elif not text and finish == "stop":  # a thought that was cut off is no answer
@@ -68,18 +82,14 @@ def reply_of(body: Any, call: Call) -> Reply:
         text = text.encode("utf-8", "replace").decode()  # halves of a character fit into no file
     if len(text) > MOST_BYTES:
         raise OversizeError
-    prompt, completion, cached = _usage(body.get("usage"))
-    estimated = prompt is None or completion is None
-    if prompt is None:
-        prompt = prompt_tokens(call)
-    if completion is None:
-        completion = text_tokens(text, call.model)
+    thoughts = _further(message, "reasoning_content", "reasoning")
+    usage, estimated = tokens_of(body, call, text if thoughts == text else thoughts + text)
     return Reply(
         text=text,
         finish=finish,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=min(cached, prompt),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
         estimated=estimated,
         logprob=_logprob(choice.get("logprobs")),
     )
@@ -92,7 +102,7 @@ def _first_choice(body: Any) -> Mapping[str, Any]:
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return choices[0]
     if body.get("prompt_filter_results") or body.get("promptFeedback"):
-        raise RejectedError("the server's content filter refused the text")
+        raise RejectedError("the server's content filter refused the text", enough=FLAGGED)
     raise TransientError("the reply holds no choices")
 
 
@@ -112,19 +122,6 @@ def _further(message: Mapping[str, Any], *names: str) -> str:
     apart = message.get("provider_specific_fields")
     fields = {**message, **(apart if isinstance(apart, dict) else {})}
     return next((fields[name] for name in names if isinstance(fields.get(name), str)), "")
-
-
-def _usage(usage: Any) -> tuple[int | None, int | None, int]:
-    if not isinstance(usage, dict):
-        return None, None, 0
-    details = usage.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), cached or 0
-
-
-def _count(value: Any) -> int | None:
-    """A number of tokens that can be one: 64 bits do not fit into the file of replies."""
-    return value if isinstance(value, int) and 0 <= value <= MOST_TOKENS else None
 
 
 def _logprob(logprobs: Any) -> float | None:

@@ -19,7 +19,7 @@ from harness_plugins.llm.failures import (
     UnsupportedError,
 )
 from harness_plugins.llm.keys import AZURE_HOSTS, is_local, is_under, keys_of, named_keys
-from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting
+from harness_plugins.llm.secrets import Redactor, Secret, dotenv_setting, shown
 from harness_plugins.llm.send.refusals import Server, failure_of, unsupported_feature
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class LitellmBackend:
             _, _, _, known = self._litellm.get_llm_provider(f"{provider}/{bare}")
         except Exception:
             raise ConfigError(
-                f"litellm does not know the provider of model {settings.model!r}; "
+                f"litellm does not know the provider of model {shown(settings.model)}; "
                 "write litellm:PROVIDER/MODEL, for instance litellm:anthropic/claude-haiku-5-5"
             ) from None
         return self._provider_keys(str(provider), str(bare), known)
@@ -155,7 +155,7 @@ class LitellmBackend:
             except SendingError as failure:
                 return failure
         status = getattr(error, "status_code", None)  # of an error that came with HTTP 200
-        if name in ("APIConnectionError", "InternalServerError"):
+        if name in ("APIConnectionError", "InternalServerError") or status == 200:
             return _broken(error, redacted)
         if isinstance(status, int):
             return failure_of(self._server, status, {"error": {"message": said}}, {}, lane)

@@ -7,12 +7,14 @@ surrogates, raw control characters, a stream of events although none was asked f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from harness_plugins.llm.failures import TransientError
+from harness_plugins.llm.backends.usage import usage_in
+from harness_plugins.llm.failures import SendingError, TransientError
 from harness_plugins.llm.send.refusals import Server, failure_of
 
 MOST_BYTES = 1_000_000
@@ -41,8 +43,16 @@ def body_of(
         lane: which key was used.
 
     Raises:
-        SendingError: what any other response means.
+        SendingError: what any other response means, with the usage that it holds.
     """
+    try:
+        return _body_of(server, status, raw, headers, lane)
+    except SendingError as error:
+        error.usage = usage_in(raw[:MOST_BYTES])
+        raise
+
+
+def _body_of(server: Server, status: int, raw: bytes, headers: Mapping[str, str], lane: int) -> Any:
     good = 200 <= status < 300
     try:
         body = _parsed(raw)
@@ -53,7 +63,10 @@ def body_of(
     if good and not _is_error(body):
         return body
     named = {name.lower(): value for name, value in headers.items()}
-    raise failure_of(server, _status_within(body) if good else status, body, named, lane)
+    failure = failure_of(server, _status_within(body) if good else status, body, named, lane)
+    if isinstance(failure, TransientError) and good and not failure.throttled:
+        failure.generation = True
+    raise failure
 
 
 def _parsed(raw: bytes) -> Any:
@@ -99,5 +112,5 @@ def _is_error(body: object) -> bool:
 
 def _status_within(body: Any) -> int:
     """The code in an error that came with status 200, as some routers report errors."""
-    code = body["error"].get("code") if isinstance(body["error"], dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+    code = str(body["error"].get("code") if isinstance(body["error"], dict) else "")
+    return int(code) if re.fullmatch("[45][0-9][0-9]", code) else 500

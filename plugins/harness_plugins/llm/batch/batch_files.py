@@ -8,9 +8,10 @@ from typing import IO, Any, Literal
 import orjson
 
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
+from harness_plugins.llm.backends.responses import body_of
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import SendingError, TransientError
-from harness_plugins.llm.send.refusals import Server, failure_of
+from harness_plugins.llm.send.refusals import Server
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
@@ -72,8 +73,7 @@ def result_of(row: dict[str, Any], call: Call, server: Server) -> Reply | Sendin
         said = error.get("message") or error.get("code") if isinstance(error, dict) else None
         return TransientError(server.redact(str(said or "no answer in the batch")))
     try:
-        if response["status_code"] == 200:
-            return reply_of(response.get("body"), call)
-        return failure_of(server, int(response["status_code"]), response.get("body"), {}, 0)
+        raw = orjson.dumps(response.get("body"))
+        return reply_of(body_of(server, int(response["status_code"]), raw, {}), call)
     except SendingError as error:
         return error

@@ -257,9 +257,14 @@ class _Delivery:
         self._lost[key] += 1
         if self._lost[key] > RESENDS:
             said = f"no reply from {self._lost[key]} batches: {why}"
-            self._done(self._index[key], RejectedError(said))
-        else:
-            self._waiting.append(key)
+            given_up = RejectedError(said)
+            given_up.usage = why.usage
+            self._done(self._index[key], given_up)
+            return
+        if why.usage is not None:
+            self._done(self._index[key], why.usage)
+            self._admitted.discard(key)
+        self._waiting.append(key)
 
     def _failed(self, entry: Entry, batch: Batch) -> None:
         """A batch that the vendor did not take: the queue is full, or the file is wrong."""

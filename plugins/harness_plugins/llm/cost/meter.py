@@ -5,28 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import BudgetError, CommandError
-from harness_plugins.llm.cost.tokens import prompt_tokens, reply_limit
+from harness_plugins.llm.cost.tokens import MARGIN, prompt_tokens, reply_limit
 
 if TYPE_CHECKING:
-    from harness_plugins.llm.cache import Spent
-    from harness_plugins.llm.calls import Call, Reply
+    from harness_plugins.llm.calls import Call, Reply, Spent, Usage
     from harness_plugins.llm.cost.prices import Price
-
-MARGIN = 1.1
-"""On the counted prompt: a server may put more around a chat, or count by other tokens."""
 
 
 class Meter:
     """Reserves what each call may cost at most before it is sent, and settles afterwards.
 
-    A request that times out or breaks off may be on the vendor's bill without a reply to
-    read its cost from: such requests are not counted.
+    A server may bill more than a request allows it to: what it was seen to bill above a
+    reservation is added to every other, and ``stepwise`` lets as many requests be in flight as
+    have come back, and one. A request that times out or breaks off may be on the vendor's bill
+    without a usage to read: such requests are not counted.
 
     Args:
         budget_usd: most that the run may pay; None: no limit.
         price: of the model; None: not known.
         spent: what the run has paid already.
         model: named in errors.
+        stepwise: let few requests go at first; a batch, whose answers come together, cannot.
 
     Raises:
         CommandError: a budget without a price.
@@ -34,7 +33,13 @@ class Meter:
     """
 
     def __init__(
-        self, budget_usd: float | None, price: Price | None, spent: Spent, model: str
+        self,
+        budget_usd: float | None,
+        price: Price | None,
+        spent: Spent,
+        model: str,
+        *,
+        stepwise: bool = False,
     ) -> None:
         if budget_usd is not None and price is None:
             raise CommandError(
@@ -46,6 +51,7 @@ class Meter:
         self._spent = spent.cost_usd
         self._reserved: dict[str, float] = {}
         self._held = 0.0  # the sum of them: a batch reserves 50 000 calls one after another
+        self._excess, self._came_back, self._stepwise = 0.0, 0, stepwise
 
     @property
     def priced(self) -> bool:
@@ -77,24 +83,31 @@ class Meter:
         prompt = int(prompt_tokens(call) * MARGIN)
         most = self._price.cost_of(prompt, reply_limit(call))
         self._give_back(key)
-        if not bought and self._spent + self._held + most > self._budget:
+        held = self._held + self._excess * len(self._reserved)
+        early = self._stepwise and most > 0 and len(self._reserved) > self._came_back
+        if not bought and (early or self._spent + held + most + self._excess > self._budget):
             raise BudgetError(
                 f"spent ${self._spent:.4f} of the budget of ${self._budget:g}, and the next "
-                f"request may cost ${most:.6f}; all replies are kept: the same command with "
-                "a higher --budget-usd goes on"
+                f"request may cost ${most + self._excess:.6f}; all replies are kept: the same "
+                "command with a higher --budget-usd goes on"
             )
         self._reserved[key] = most
         self._held += most
 
-    def settle(self, key: str, reply: Reply | None) -> float:
-        """Give the reservation back and count the reply's cost, which is returned ($)."""
-        self._give_back(key)
-        if reply is None or self._price is None:
+    def settle(self, key: str, billed: Reply | Usage | None) -> float:
+        """Give the reservation back and count what an attempt cost, which is returned ($)."""
+        reserved = self._give_back(key)
+        self._came_back += 1
+        if billed is None or self._price is None:
             return 0.0
-        cost = self._price.cost(reply)
+        cost = self._price.cost(billed)
         self._spent += cost
+        if reserved is not None:
+            self._excess = max(self._excess, cost - reserved)
         return cost
 
-    def _give_back(self, key: str) -> None:
-        held = self._held - self._reserved.pop(key, 0.0)
+    def _give_back(self, key: str) -> float | None:
+        reserved = self._reserved.pop(key, None)
+        held = self._held - (reserved or 0.0)
         self._held = held if self._reserved else 0.0  # what rounding left is gone with the last
+        return reserved

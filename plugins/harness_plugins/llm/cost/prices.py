@@ -12,8 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness_plugins.llm.keys import is_private
+
 if TYPE_CHECKING:
-    from harness_plugins.llm.calls import Reply
+    from harness_plugins.llm.calls import Reply, Usage
     from harness_plugins.llm.settings import LlmSettings
 
 TABLE = "model_prices_and_context_window_backup.json"
@@ -39,9 +41,9 @@ class Price:
         """From $ per million prompt and reply tokens."""
         return cls(prompt / 1e6, completion / 1e6, prompt / 1e6)
 
-    def cost(self, reply: Reply) -> float:
-        """$ of a reply, by its usage."""
-        return self.cost_of(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+    def cost(self, billed: Reply | Usage) -> float:
+        """$ of a reply, or of an attempt without one, by its usage."""
+        return self.cost_of(billed.prompt_tokens, billed.completion_tokens, billed.cached_tokens)
 
     def cost_of(self, prompt: int, completion: int, cached: int = 0) -> float:
         """$ of so many tokens; ``cached`` are among those of the prompt."""
@@ -50,7 +52,7 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, 0.0)
-"""A model on this machine."""
+"""A model on this machine, or on one of the user's own network."""
 
 
 def price_of(settings: LlmSettings) -> Price | None:
@@ -61,6 +63,21 @@ def price_of(settings: LlmSettings) -> Price | None:
     if settings.price is None:
         return settings.service.price(settings)
     return Price.per_million(*settings.price)
+
+
+def own_server(settings: LlmSettings) -> str:
+    """Why nothing is paid, where that is because the server is the user's own; else ""."""
+    if not is_private(settings.base_url) or price_of(settings) != FREE:
+        return ""
+    return (
+        f"{settings.base_url} is a server of your own: it counts as $0; if it passes requests on "
+        "to a vendor, set annotator.price_input and annotator.price_output"
+    )
+
+
+def vendor_price(settings: LlmSettings, *names: str) -> Price | None:
+    """The vendor's price of the first of these models; none from a server of the user's own."""
+    return FREE if is_private(settings.base_url) else listed_price(*names, batch=settings.batch)
 
 
 def listed_price(*names: str, batch: bool = False) -> Price | None:

@@ -28,6 +28,8 @@ PRIMING = 3
 """Tokens that begin the answer (same source)."""
 CHARACTERS_PER_TOKEN = 4
 """English, roughly; for pacing only."""
+MARGIN = 1.1
+"""On the counted prompt: a server may put more around a chat, or count by other tokens."""
 REPLY_TOKENS = 1024
 """Assumed where a call sets no limit."""
 

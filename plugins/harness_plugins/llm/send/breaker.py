@@ -1,9 +1,14 @@
-"""Decides when failures mean that the service is down, not that a call is bad."""
+"""Decides when failures mean that the service is down, or takes no text, not that a call is bad."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 from harness.errors import ServiceError
-from harness_plugins.llm.failures import TransientError
+from harness_plugins.llm.failures import DEAD_END, FLAGGED, REFUSED, RejectedError, TransientError
+
+KEPT = "; replies received so far are kept"
 
 UNREACHABLE = 4
 """Failed connections in a row, where none has ever succeeded, until we give up."""
@@ -35,7 +40,7 @@ class Breaker:
     @property
     def kept(self) -> str:
         """What to add to an error where replies have come: that they are not lost."""
-        return "; replies received so far are kept" if self._replied else ""
+        return KEPT if self._replied else ""
 
     def failure(self, error: TransientError) -> ServiceError | None:
         """One request failed; the error to stop with, if the service is down."""
@@ -61,3 +66,46 @@ class Breaker:
     def _down(self, what: str) -> ServiceError:
         later = ": the same command goes on later" if self._replied else ""
         return ServiceError(f"{self._where}: {what}{self.kept}{later}")
+
+
+class Streak:
+    """Counts refusals for one reason since the last reply."""
+
+    def __init__(self) -> None:
+        self._replied = False
+        self._counts: Counter[str] = Counter()
+        self._hopeless: RejectedError | None = None
+
+    def replied(self) -> None:
+        """A reply came: not every text is refused."""
+        self._replied = True
+        self._counts.clear()
+        self._hopeless = None
+
+    def refused(self, error: RejectedError) -> None:
+        """One more text was refused."""
+        if self._replied and error.enough == FLAGGED:
+            return
+        reason = re.sub(r"\S*\d\S*", "", str(error))  # numbers of requests and tokens differ
+        self._counts[reason] += 1
+        enough = max(error.enough, REFUSED) if self._replied else error.enough
+        if self._counts[reason] >= enough:
+            self._hopeless = error
+
+    def verdict(self, error: RejectedError | None = None) -> ServiceError | None:
+        """The error to stop with, if every text is refused.
+
+        Args:
+            error: of the last text, where no more are to be sent.
+        """
+        if error is not None and error.enough == DEAD_END and not self._replied:
+            return ServiceError(str(error))
+        if self._hopeless is None:
+            return None
+        kept = KEPT if self._replied else ""
+        if self._hopeless.enough == DEAD_END:
+            return ServiceError(f"{self._hopeless}{kept}")
+        count = max(self._counts.values())
+        return ServiceError(
+            f"{count} texts in a row were refused for the same reason: {self._hopeless}{kept}"
+        )

@@ -13,6 +13,8 @@ from harness.errors import BudgetError, ServiceError
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.cost.tokens import quick_tokens
 from harness_plugins.llm.failures import (
+    FLAGGED,
+    REFUSED,
     ClosedError,
     RejectedError,
     SendingError,
@@ -32,6 +34,8 @@ SAY_SECONDS = 1.0
 """The user is notified of a longer wait."""
 LONG_PAUSE_SECONDS = 20.0
 """The user is notified of a longer pause."""
+GENERATIONS = 3
+"""A text on which the server gave up is sent again so often."""
 LOOK_AGAIN_SECONDS = 0.5
 """A call that the budget does not allow yet is looked at again at least so often."""
 
@@ -223,6 +227,13 @@ class _Dispatch:
             self._lanes[lane].answered()
             self._tell(index, result)
 
+    def _again(self, index: int, error: SendingError, pause: float) -> None:
+        """Send a call again; what its attempt cost is counted first, and admitted anew."""
+        if error.usage is not None:
+            self._done(index, error.usage)
+            self._admitted.discard(index)
+        self._queue.postpone(index, pause)
+
     def _failed(self, index: int, lane: int, error: TransientError) -> None:
         attempts = self._queue.attempts(index)
         if error.throttled:
@@ -233,14 +244,17 @@ class _Dispatch:
         if error.throttled or error.retry_after:
             self._lanes[lane].throttled(asked_pause(error))
             self._tell_of_pause(error)
-        down = self._breaker.failure(error)
-        if attempts.exhausted(self._pace.retries):
-            down = down or self._breaker.lost(error)
-            if down is None:
-                tried = f"{attempts.count} attempt{'s' if attempts.count > 1 else ''}"
-                self._tell(index, RejectedError(f"no reply after {tried}: {error}"))
+        retries, down = self._pace.retries, None
+        if error.generation:
+            retries = min(retries, GENERATIONS)
         else:
-            self._queue.postpone(index, pause)
+            down = self._breaker.failure(error)
+        if attempts.exhausted(retries):
+            down = down or (None if error.generation else self._breaker.lost(error))
+            if down is None:
+                self._tell(index, _given_up(attempts.count, error))
+                return
+        self._again(index, error, pause)
         if down is not None:
             self._halt(down)
 
@@ -255,14 +269,13 @@ class _Dispatch:
         """A key, or everything, is of no more use."""
         was_open = self._lanes[lane].open
         self._lanes.close(lane if error.lane is not None else None)
+        self._again(index, error, 0.0)
         if not self._lanes.open:
             self._halt(ServiceError(f"{error}{self._breaker.kept}"))
-        else:
-            if was_open:
-                others = self._lanes.open
-                go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
-                self._note(f"{error}; {go_on}")
-            self._queue.postpone(index, 0.0)
+        elif was_open:
+            others = self._lanes.open
+            go_on = "1 other key goes on" if others == 1 else f"{others} other keys go on"
+            self._note(f"{error}; {go_on}")
 
     def _halt(self, error: Exception) -> None:
         if self._why is None:
@@ -287,6 +300,14 @@ class _Dispatch:
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
+
+
+def _given_up(count: int, error: TransientError) -> RejectedError:
+    tried = f"{count} attempt{'s' if count > 1 else ''}"
+    enough = FLAGGED if error.generation else REFUSED
+    why = RejectedError(f"no reply after {tried}: {error}", enough=enough)
+    why.usage = error.usage
+    return why
 
 
 async def _cancel_others() -> None:

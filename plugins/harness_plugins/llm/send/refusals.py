@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from harness_plugins.llm.failures import (
+    DEAD_END,
+    FLAGGED,
     ClosedError,
     RejectedError,
     SendingError,
     TransientError,
     UnsupportedError,
 )
+from harness_plugins.llm.secrets import shown
 
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
@@ -25,22 +28,105 @@ RETIRED = {
 }
 """Models (by the beginning of their name) that are gone, and since when."""
 
-_QUOTA = re.compile(r"insufficient_quota|billing|exceeded your current quota|credit balance", re.I)
-_MODEL = re.compile(
-    r"model_not_found|invalid model name|model.{0,80}(not exist|not found|unknown|no access)", re.I
+KEY, PURSE, SLOW, PASSING, FLAGGED_TEXT, LONG, MODEL, FEATURE, ADDRESS, OTHER = (
+    *("key", "purse", "slow", "passing", "flagged", "long", "model", "feature", "address"),
+    "other",
 )
-_KEY = re.compile(r"invalid_api_key|no_db_connection")
-"""The second: the litellm proxy's answer (400) to any key but its own, where it has no database."""
-_FILTER = re.compile(r"content_filter|content_policy|content management policy|safety", re.I)
-_LENGTH = re.compile(r"context_length|maximum context|too long|too many tokens", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a response means.
+
+    Attributes:
+        meaning: one of the words above.
+        statuses: of HTTP, or the code within an error body; (): any.
+        codes: is searched in the error's codes, types and reasons.
+        words: is searched in them and in the message; with ``codes``, one of the two is enough.
+        header: one that must be there.
+    """
+
+    meaning: str
+    statuses: Container[int] = range(100, 1000)
+    codes: str = ""
+    words: str = ""
+    header: str = ""
+
+    def fits(self, status: int, codes: str, said: str, headers: Mapping[str, str]) -> bool:
+        """Whether it says what a response means."""
+        if status not in self.statuses or self.header not in ("", *headers):
+            return False
+        searched = [(self.codes, codes), (self.words, f"{codes} {said}")]
+        wanted = [(pattern, text) for pattern, text in searched if pattern]
+        return not wanted or any(re.search(pattern, text, re.I) for pattern, text in wanted)
+
+
+RULES = (
+    Rule(PURSE, (402,)),
+    Rule(
+        PURSE,
+        (400, 403, 429),
+        r"insufficient_quota|billing_(hard_limit|not_active)|spend_limit|balance_exhausted"
+        r"|budget_exceeded",
+        r"credit balance is too low|insufficient (balance|credits)|budget has been exceeded"
+        r"|reached your specified api usage limits|key limit exceeded",
+    ),
+    Rule(KEY, (401,)),
+    # The last: the litellm proxy's answer to any key but its own, where it has no database.
+    Rule(
+        KEY,
+        (400, 403),
+        r"invalid_api_key|api_key_invalid|account_deactivated|access_terminated|no_db_connection",
+        r"api key not valid|incorrect api key|api key (is |was )?(expired|revoked|disabled)"
+        r"|api key was reported as leaked",
+    ),
+    Rule(
+        LONG,
+        words=r"context_length|exceed_context_size|context size|maximum context|too long"
+        r"|too many tokens|request too large|request_too_large",
+    ),
+    Rule(LONG, (413,)),
+    Rule(SLOW, (429,)),
+    Rule(SLOW, (503, 529), header="retry-after"),
+    Rule(
+        FLAGGED_TEXT,
+        words=r"content_filter|content_policy|contentpolicy|content management policy|was flagged"
+        r"|content exists risk|prohibited_content|responsibleai|moderation|safety",
+    ),
+    Rule(PASSING, (403,), words=r"upstream connect error"),
+    Rule(PASSING, {408, 409, 425, 498, *range(500, 600)}),
+    Rule(
+        MODEL,
+        (400, 403, 404, 410),
+        r"model_not_found|deploymentnotfound|not_found_error|model_decommissioned",
+        r"invalid model name|unknown model|no endpoints found for"
+        r"|\bmodels?\b.{0,80}(not exist|not found|is unknown|decommissioned)"
+        r"|no access to (the |this )?model",
+    ),
+    Rule(FEATURE, (400, 422)),
+    Rule(ADDRESS, {404, 405, 410, *range(300, 400)}),
+    Rule(OTHER),
+)
+"""What a response that is no reply means: the first rule that fits."""
+
 _UNSUPPORTED = re.compile(
-    r"unsupported|not support|unrecognized|unknown (?:parameter|argument|field)|extra_forbidden"
-    r"|not permitted|unexpected keyword|only the default",
+    r"unsupported|n[o']t support|unrecognized|unknown (?:parameter|argument|field)"
+    r"|extra_forbidden|not permitted|unexpected keyword|only the default|deprecated",
+    re.I,
+)
+_AT_MOST = re.compile(
+    r"at most [`'\"]?(\d+)|> (\d+), which is the maximum|range[^\[]{0,40}\[\d+, ?(\d+)\]"
+    r"|(?:less than or equal to|no more than|cannot exceed|<=) [`'\"]?(\d+)"
+    r"|maximum (?:value|allowed|limit)\b\D{0,40}(\d+)",
     re.I,
 )
 _FEATURES = (
     *("response_format", "temperature", "top_logprobs", "logprobs", "max_completion_tokens"),
     *("max_tokens", "reasoning_effort", "seed", "top_p", "stop"),
+)
+_FEATURE = re.compile(rf"\b({'|'.join(_FEATURES)})\b")
+_LATER = re.compile(
+    r"retryDelay\W{1,6}([\d.]+s)|(?:retry|try again)(?: in| after) ((?:[\d.]+[hms]+)+|[\d.]+)", re.I
 )
 _SHORT = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
 
@@ -63,7 +149,7 @@ class Server:
 
     def key(self, lane: int) -> str:
         """Which key, in words that do not show it."""
-        return "the key" if self.keys == 1 else f"key {lane + 1} of {self.keys}"
+        return "the key" if self.keys < 2 else f"key {lane + 1} of {self.keys}"
 
 
 def failure_of(
@@ -78,27 +164,30 @@ def failure_of(
         headers: names in lower case.
         lane: which key was used.
     """
-    code, said, parameter = _error(body)
-    message = server.redact(said)[:LONGEST_MESSAGE] or f"HTTP {status}"
-    words = f"{code} {said}"
-    if closed := _closed(server, status, words, message, lane):
-        return closed
-    if status == 429 or (status in (503, 529) and "retry-after" in headers):
-        return TransientError(
-            f"HTTP {status}: {message}", retry_after=pause_of(headers), throttled=True
-        )
-    if status in (408, 409, 425) or status >= 500:
-        return TransientError(f"HTTP {status}: {message}", retry_after=pause_of(headers))
-    return _rejected(words, message, parameter)
+    codes, said, parameter = _error(body)
+    message = server.redact(said)[:LONGEST_MESSAGE]
+    shown = f"HTTP {status}: {message}" if message else f"HTTP {status}"
+    fitting = (rule for rule in RULES if rule.fits(status, codes, said, headers))
+    meaning = next(fitting).meaning
+    if meaning == FEATURE and (unsupported := _unsupported(f"{codes} {said}", parameter, shown)):
+        return unsupported
+    if meaning == FEATURE:
+        meaning = next(fitting).meaning
+    if meaning in (SLOW, PASSING):
+        pause = pause_of(headers)
+        pause = _pause_said(str(body)) if pause is None else pause
+        return TransientError(shown, retry_after=pause, throttled=meaning == SLOW)
+    if meaning in (KEY, PURSE):
+        return ClosedError(_closed(server, meaning, status, shown, lane), lane=lane)
+    return _rejected(server, meaning, shown)
 
 
 def unsupported_feature(words: str, parameter: str = "") -> str | None:
     """The feature that a message says the server does not know, or None."""
     if not _UNSUPPORTED.search(words):
         return None
-    if parameter:
-        return parameter.partition(".")[0]
-    return next((feature for feature in _FEATURES if feature in words), None)
+    named = _FEATURE.search(words)
+    return parameter.partition(".")[0] or (named[1] if named else None)
 
 
 def pause_of(headers: Mapping[str, str]) -> float | None:
@@ -120,66 +209,93 @@ def pause_of(headers: Mapping[str, str]) -> float | None:
     return max((pause for pause in pauses if pause is not None), default=None)
 
 
-def _closed(server: Server, status: int, words: str, message: str, lane: int) -> ClosedError | None:
-    where, key = server.where, server.key(lane)
-    if status == 401 and not server.keys:
-        return ClosedError(
-            f"{where} asks for a key (HTTP 401: {message}); set annotator.key_env to the name "
-            "of the variable that holds it, or annotator.key_file",
-            lane=lane,
-        )
-    if status == 401 or _KEY.search(words):
-        return ClosedError(f"{where} rejected {key} (HTTP {status}: {message})", lane=lane)
-    if status == 402 or (status in (403, 429) and _QUOTA.search(words)):
-        return ClosedError(f"{where}: the quota of {key} is used up ({message})", lane=lane)
-    if status in (400, 403, 404, 410) and _MODEL.search(words) and not _LENGTH.search(words):
-        return ClosedError(_unknown_model(server, message))
-    if status == 403:
-        return ClosedError(f"{where} does not let {key} in ({message})", lane=lane)
-    if status in (404, 405, 410) or 300 <= status < 400:
-        return ClosedError(
-            f"{where}: no chat completions are served there (HTTP {status}); "
-            "check annotator.base_url, it usually ends in /v1"
-        )
+def _unsupported(words: str, parameter: str, shown: str) -> UnsupportedError | None:
+    named, at_most = _FEATURE.search(parameter or words), _AT_MOST.search(words)
+    if named and at_most and named[1].startswith("max_"):
+        most = int(next(filter(None, at_most.groups())))
+        return UnsupportedError(named[1], f"the server takes less ({shown})", at_most=most)
+    if feature := unsupported_feature(words, parameter):
+        return UnsupportedError(feature, f"the server does not know {feature} ({shown})")
     return None
 
 
-def _unknown_model(server: Server, message: str) -> str:
+def _closed(server: Server, meaning: str, status: int, shown: str, lane: int) -> str:
+    where, key = server.where, server.key(lane)
+    if meaning == PURSE:
+        return f"{where}: the quota of {key} is used up ({shown})"
+    if status == 401 and not server.keys:
+        return (
+            f"{where} asks for a key ({shown}); set annotator.key_env to the name "
+            "of the variable that holds it, or annotator.key_file"
+        )
+    return f"{where} rejected {key} ({shown})"
+
+
+def _rejected(server: Server, meaning: str, shown: str) -> RejectedError:
+    if meaning == FLAGGED_TEXT:
+        said = f"the server's content filter refused the text ({shown})"
+        return RejectedError(said, enough=FLAGGED)
+    if meaning == LONG:
+        return RejectedError(f"the prompt is too long for the model ({shown})", enough=FLAGGED)
+    if meaning == MODEL:
+        return RejectedError(_unknown_model(server, shown), enough=DEAD_END)
+    if meaning == ADDRESS:
+        return RejectedError(
+            f"{server.where}: no chat completions are served there ({shown}); "
+            "check annotator.base_url, it usually ends in /v1",
+            enough=DEAD_END,
+        )
+    return RejectedError(f"the server refused ({shown})")
+
+
+def _unknown_model(server: Server, said: str) -> str:
     name = server.model.rsplit("/", 1)[-1]
+    model = shown(server.model)
     for retired, why in RETIRED.items():
         if name.startswith(retired):
             return (
-                f"{server.where} does not know model {server.model!r}: {why}; use another model "
+                f"{server.where} does not know model {model}: {why}; use another model "
                 "(--annotator openai:gpt-6-luna), a compatible server that has it "
                 "(annotator.base_url), or recorded answers (--annotator replay:FILE)"
             )
-    return f"{server.where} does not know model {server.model!r} ({message})"
-
-
-def _rejected(words: str, message: str, parameter: str) -> RejectedError:
-    if _FILTER.search(words):
-        return RejectedError(f"the server's content filter refused the text ({message})")
-    if _LENGTH.search(words):
-        return RejectedError(f"the prompt is too long for the model ({message})")
-    if feature := unsupported_feature(words, parameter):
-        return UnsupportedError(feature, f"the server does not know {feature} ({message})")
-    return RejectedError(f"the server refused: {message}")
+    return f"{server.where} does not know model {model} ({said})"
 
 
 def _error(body: Any) -> tuple[str, str, str]:
-    """Code, message and parameter of an error body, in any of the usual shapes."""
+    """Codes, message and parameter of an error body, in any of the usual shapes."""
+    if isinstance(body, list) and body:
+        body = body[0]
     if isinstance(body, str):
-        return "", body, ""
+        return "", re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", body, flags=re.S), ""
     if not isinstance(body, dict):
         return "", "", ""
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return "", error, ""
+    error = body.get("error") or body.get("fault") or body
     if not isinstance(error, dict):
         return "", str(error), ""
-    said = error.get("message") or error.get("detail") or ""
-    codes = f"{error.get('code') or ''} {error.get('type') or ''}"
+    said = next(
+        (error[name] for name in ("message", "detail", "faultstring") if error.get(name)), ""
+    )
+    codes = " ".join(_codes(error))
     return codes, said if isinstance(said, str) else str(said), str(error.get("param") or "")
+
+
+def _codes(error: Any) -> Iterator[str]:
+    """What names the error in words that are not for people, also within its details."""
+    if isinstance(error, list):
+        for one in error:
+            yield from _codes(one)
+    elif isinstance(error, dict):
+        for name in ("code", "type", "status", "reason", "error_code", "errorcode"):
+            if isinstance(error.get(name), str):
+                yield error[name]
+        for name in ("details", "detail", "innererror"):
+            yield from _codes(error.get(name))
+
+
+def _pause_said(words: str) -> float | None:
+    """Seconds that the message asks to wait, where no header does."""
+    found = _LATER.search(words)
+    return _duration((found[1] or found[2]).rstrip(".")) if found else None
 
 
 def _after(value: str) -> float | None:

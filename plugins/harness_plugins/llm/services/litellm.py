@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness_plugins.llm.cost.prices import Price, listed_price
+from harness_plugins.llm.cost.prices import Price, vendor_price
 from harness_plugins.llm.service import Service
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _backend(settings: LlmSettings) -> Backend:
 def _price(settings: LlmSettings) -> Price | None:
     model = settings.model
     bare = model.removeprefix("openai/") if settings.base_url else model.partition("/")[2]
-    return listed_price(model, bare, batch=settings.batch)
+    return vendor_price(settings, model, bare)
 
 
 LITELLM = Service(

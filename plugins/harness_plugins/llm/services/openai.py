@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import CommandError
 from harness_plugins.llm.backends.openai import openai_backend
-from harness_plugins.llm.cost.prices import Price, listed_price
+from harness_plugins.llm.cost.prices import Price, vendor_price
 from harness_plugins.llm.keys import is_azure
 from harness_plugins.llm.service import Service
 from harness_plugins.llm.settings import reasons
@@ -33,7 +33,7 @@ def _price(settings: LlmSettings) -> Price | None:
     names = [f"azure/{model}"] if is_azure(settings.base_url) else []
     tuned = model.startswith("ft:")  # ft:gpt-4o-mini-2024-07-18:organisation::id
     names += [model, ":".join(model.split(":")[:2]) if tuned else model.removeprefix("openai/")]
-    return listed_price(*names, batch=settings.batch)
+    return vendor_price(settings, *names)
 
 
 def _limit_name(settings: LlmSettings) -> str:

@@ -8,7 +8,7 @@ from harness.data import FloatArray, IntArray
 
 IMPOSSIBLE = -1e9
 LEAST = -1e4
-"""Log-probability below which all are alike."""
+"""Lowest log-probability; it must not outweigh a forbidden step."""
 
 
 def decode_iob2(log_probabilities: FloatArray, offsets: IntArray) -> IntArray:
@@ -21,11 +21,10 @@ def decode_iob2(log_probabilities: FloatArray, offsets: IntArray) -> IntArray:
     Returns:
         int32 ``[units]``: for each sentence the valid sequence with the largest sum.
     """
-    # A probability of 0 must not weigh more than a forbidden step.
     scores = np.maximum(log_probabilities.astype(np.float64), LEAST)
     lengths = np.diff(offsets)
     out = np.empty(len(log_probabilities), dtype=np.int32)
-    # Sentences of equal length are decoded together: one pass of a matrix a position.
+    # Sentences of equal length are decoded together, one matrix operation for each position.
     for length in np.unique(lengths[lengths > 0]):
         rows = np.flatnonzero(lengths == length)
         units = offsets[:-1][rows][:, None] + np.arange(length)
@@ -38,7 +37,7 @@ def _viterbi(scores: FloatArray) -> IntArray:
     batch, length, classes = scores.shape
     allowed = _transitions(classes)
     best = scores[:, 0] + np.where(np.arange(classes) % 2 == 0, IMPOSSIBLE, 0)
-    best[:, 0] = scores[:, 0, 0]  # O may begin; I- (even, not 0) may not
+    best[:, 0] = scores[:, 0, 0]  # O may start; I- (even, not 0) may not
     back = np.zeros((length, batch, classes), dtype=np.int64)
     for position in range(1, length):
         paths = best[:, :, None] + allowed

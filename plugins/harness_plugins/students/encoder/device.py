@@ -1,4 +1,4 @@
-"""In which precision a model computes, where its tensors are, and whether memory ran out."""
+"""Precision, transfer to the device, and running out of memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def autocast(device: torch.device) -> Iterator[None]:
 
 
 def mover(device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
-    """To the device, from pinned memory where that lets the copy overlap with computing."""
+    """Copies to the device, from pinned memory where the copy can overlap with computing."""
     if device.type != "cuda":
         return lambda tensor: tensor
     return lambda tensor: tensor.pin_memory().to(device, non_blocking=True)
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error of torch says that memory ran out, on a GPU or on the CPU."""
+    """Whether an error of torch means that memory ran out, on a GPU or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

@@ -1,16 +1,15 @@
 """Encoders as models that ``transformers`` loads without any code of ours.
 
 A ``cls`` head and a token head are such models already. A ``mean`` head becomes one by one
-more encoder layer, set by hand, that puts into the sentence token's place what the head reads
-(ours):
+more encoder layer with weights that put the head's input into the sentence token's place (ours):
 
-* queries and keys are 0, so every position attends to all that are no padding alike; values
-  are the hidden states: the attention's output is their mean.
-* To it the layer adds its input, which must not count: the last layer norm before is scaled
-  down by ``DOWN``, the values up again, and the mean by ``UP``, so that the input is
-  1/(DOWN · UP) of it. The layer norm then gives the normed mean, whatever its scale. Powers
-  of two lose nothing; the two steps stay within the range of float16.
-* The feed-forward part is 0, and the second layer norm has nothing left to do.
+* Queries and keys are 0, so every position attends equally to all that are no padding; values
+  are the hidden states, so the attention's output is their mean.
+* The layer adds its input, which must not count: the layer norm before is scaled down by
+  ``DOWN``, the values up again, and the mean up by ``UP``, so that the input is 1/(DOWN · UP) of
+  it. The layer norm then gives the normalised mean, whatever its scale. Powers of two lose no
+  precision; the two steps stay within the range of float16.
+* The feed-forward part is 0, and the second layer norm changes nothing.
 * The head's own hidden layer is linear about 0: tanh(x · SMALL) / SMALL = x up to x³ SMALL² / 3.
 """
 
@@ -36,13 +35,9 @@ ROBERTA = ("roberta", "xlm-roberta", "camembert")
 
 
 def export_model(model: Any, tokenizer: Any, folder: Path, max_length: int) -> None:
-    """Write a model, its tokenizer and the names of its labels to an empty folder.
+    """Write a model of ``heads.load_classifier`` and its tokenizer to an empty folder.
 
-    Args:
-        model: of ``heads.load_classifier``.
-        tokenizer: its tokenizer.
-        folder: where to.
-        max_length: word pieces at which training cut texts: the tokenizer does, too.
+    The tokenizer cuts texts at ``max_length`` word pieces, as training did.
 
     Raises:
         CommandError: if there is no standard form for the model.
@@ -60,7 +55,7 @@ def standard_form(model: MeanPooled) -> Any:
 
     Raises:
         CommandError: for an architecture whose layers or head are built otherwise.
-        PartError: if the logits are not the same after all.
+        PartError: if the logits differ.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -89,7 +84,7 @@ def standard_form(model: MeanPooled) -> Any:
 
 
 def _copy_encoder(trained: Any, made: Any) -> None:
-    """All weights but those of the added layer, and of a pooler that a mean does not read."""
+    """All weights but those of the added layer, and of a pooler, which a mean head skips."""
     found = made.load_state_dict(trained.state_dict(), strict=False)
     added = f"encoder.layer.{made.config.num_hidden_layers - 1}."
     missing = [key for key in found.missing_keys if not key.startswith((added, "pooler."))]
@@ -99,7 +94,7 @@ def _copy_encoder(trained: Any, made: Any) -> None:
 
 
 def _average(before: Any, layer: Any, *, epsilon: float) -> None:
-    """Make the last layer the normed mean of what the layer before it gives."""
+    """Make the last layer the normalised mean of the output of the layer before."""
     before.output.LayerNorm.weight /= DOWN
     before.output.LayerNorm.bias /= DOWN
     for parameter in layer.parameters():
@@ -107,7 +102,7 @@ def _average(before: Any, layer: Any, *, epsilon: float) -> None:
     _identity(layer.attention.self.value, DOWN)
     _identity(layer.attention.output.dense, UP)
     layer.attention.output.LayerNorm.weight.fill_(1.0)
-    # Its input has variance 1 already, to which a layer norm adds its epsilon.
+    # Its input has variance 1, to which a layer norm adds its epsilon.
     layer.output.LayerNorm.weight.fill_(math.sqrt(1 + epsilon))
 
 

@@ -1,4 +1,4 @@
-"""A fine-tuned encoder: how it sees a pool, and how it is kept."""
+"""A fine-tuned encoder: its view of a pool, and its files."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class FittedEncoder:
 
     @property
     def pad(self) -> int:
-        """Id of the piece that fills rows up."""
+        """Id of the padding piece."""
         return int(self.tokenizer.pad_token_id)
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
         import torch
 
-        from harness_plugins.students.encoder.inference import look
+        from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = look(self.model, pieces, self.pad, progress)
+        logits, pooled = infer(self.model, pieces, self.pad, progress)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()
             if self._kind == "sequence"
             else decode_iob2(log_probabilities, pool.offsets)
         )
-        # Windows of a sentence are summed: a length does not matter where cosines are taken.
+        # Windows of a sentence are summed: selectors compare by cosines, which ignore lengths.
         embeddings = np.zeros((len(pool), pooled.shape[1]), dtype=np.float32)
         np.add.at(embeddings, pieces.example, pooled.cpu().numpy())
         predictions = predictions.astype(np.int32)

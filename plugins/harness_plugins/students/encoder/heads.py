@@ -1,11 +1,11 @@
-"""Classification heads: what stands between an encoder and the labels.
+"""Classification heads on an encoder.
 
 ``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token.
 ``mean``: a linear head on the normalised mean over word pieces, for encoders that were
 trained to put meaning there (sentence encoders such as all-MiniLM-L6-v2). Token tasks have
 the head of ``AutoModelForTokenClassification``.
 
-Every head is in two steps, since mixup acts between them: ``features`` of each unit, and
+Every head works in two steps, since mixup acts between them: ``features`` of each unit, then
 ``logits`` of features.
 """
 
@@ -13,18 +13,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
 from harness.data import FloatArray, Kind
+from harness_plugins.students.settings import Head
 
-Head: TypeAlias = Literal["cls", "mean"]
 DROPOUT = 0.1
 EPSILON = 1e-12
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
-"""What configurations call it: BERT's, and those of DistilBERT and ModernBERT."""
+"""Its name in the configurations of BERT, and of DistilBERT and ModernBERT."""
 HEAD_FILE = "head.safetensors"
 
 Encoded: TypeAlias = tuple[torch.Tensor, torch.Tensor]
@@ -41,8 +41,8 @@ def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def normalised(pooled: torch.Tensor) -> torch.Tensor:
     """Layer normalisation without weights: mean 0, variance 1 along the width.
 
-    A sentence encoder is trained by cosines: lengths say nothing. And a head on it is
-    the same as one more standard layer (``students.exporting``).
+    A sentence encoder is trained by cosines, so lengths carry no meaning. A head on it equals one
+    more standard layer (``encoder.exporting``).
     """
     return nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=EPSILON)
 
@@ -62,11 +62,6 @@ class MeanPooled(nn.Module):
     def config(self) -> Any:
         """The encoder's configuration, with the labels."""
         return self.base_model.config
-
-    @property
-    def words(self) -> Any:
-        """The word embeddings."""
-        return self.base_model.get_input_embeddings()
 
     def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
         """The normalised mean of each row, as features and as embedding."""
@@ -90,7 +85,7 @@ class MeanPooled(nn.Module):
             self.classifier.bias.copy_(torch.from_numpy(bias))
 
     def save_pretrained(self, folder: Path) -> None:
-        """The encoder as ``transformers`` saves it, and the head beside it."""
+        """The encoder as ``transformers`` saves it, and the head in ``HEAD_FILE``."""
         from safetensors.torch import save_file
 
         self.base_model.save_pretrained(folder)
@@ -99,30 +94,25 @@ class MeanPooled(nn.Module):
 
 
 class Standard(nn.Module):
-    """A classification model of ``transformers``, taken apart at its ``classifier`` module.
+    """A classification model of ``transformers``, split at its ``classifier`` module.
 
-    The features are what goes into that module: BERT's pooled sentence token, RoBERTa's
+    The features are the input of that module: BERT's pooled sentence token, RoBERTa's
     last hidden state of it, in token tasks the last hidden state of a token.
     """
 
     def __init__(self, model: Any, kind: Kind) -> None:
         super().__init__()
         self.model, self.kind = model, kind
-        self._seen: list[torch.Tensor] = []
-        model.classifier.register_forward_pre_hook(self._see)
+        self._inputs: list[torch.Tensor] = []
+        model.classifier.register_forward_pre_hook(self._keep)
 
-    def _see(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        self._seen.append(inputs[0])
+    def _keep(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._inputs.append(inputs[0])
 
     @property
     def config(self) -> Any:
         """The model's configuration."""
         return self.model.config
-
-    @property
-    def words(self) -> Any:
-        """The word embeddings."""
-        return self.model.get_input_embeddings()
 
     def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
         """Features of the units at (row, place), and the embedding of each row.
@@ -130,20 +120,20 @@ class Standard(nn.Module):
         The embedding is the last hidden state of the sentence token (FreeAL retrieves by
         it), in token tasks the mean over word pieces.
         """
-        self._seen.clear()  # a pass that ran out of memory must not keep its activations
+        self._inputs.clear()  # a pass that ran out of memory must not keep its activations
         out = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
-        seen = self._seen.pop()
+        inputs = self._inputs.pop()
         hidden = out.hidden_states[-1].float()
         if self.kind == "token":
-            return seen[at], mean_pooled(hidden, mask)
-        return (seen[:, 0] if seen.ndim == 3 else seen), hidden[:, 0]
+            return inputs[at], mean_pooled(hidden, mask)
+        return (inputs[:, 0] if inputs.ndim == 3 else inputs), hidden[:, 0]
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """``[units, width]`` to ``[units, labels]``."""
         head = self.model.classifier
         whole_sequence = self.kind == "sequence" and not isinstance(head, nn.Linear)
         found = head(features.unsqueeze(1) if whole_sequence else features)
-        self._seen.clear()
+        self._inputs.clear()
         return torch.as_tensor(found[:, 0] if found.ndim == 3 else found)
 
     def save_pretrained(self, folder: Path) -> None:
@@ -165,14 +155,14 @@ def load_classifier(
 ) -> Classifier:
     """The encoder of a folder with the head that is saved there, or a new one.
 
-    A saved head of another number of labels is no use: the new one takes its place.
+    A new head replaces a saved one for another number of labels.
 
     Args:
         folder: as ``from_pretrained`` takes it.
         kind: of the task.
         head: of sequence tasks.
         classes: names in index order.
-        attention_dropout: False: attention weights are not dropped in training.
+        attention_dropout: whether training drops attention weights.
         frozen_embeddings: word embeddings get no gradient.
     """
     from transformers import (
@@ -187,8 +177,8 @@ def load_classifier(
         id2label=dict(enumerate(classes)),
         label2id={name: index for index, name in enumerate(classes)},
     )
-    settings = {"config": config, "dtype": torch.float32}  # half precision would be trained as such
-    settings["ignore_mismatched_sizes"] = True  # a head of other labels is made anew
+    settings = {"config": config, "dtype": torch.float32}  # else trained in half precision
+    settings["ignore_mismatched_sizes"] = True  # a new head for other labels
     if not torch.cuda.is_available():
         # The fused kernel's gradient is several times slower on a CPU (results/LOG.md).
         settings["attn_implementation"] = "eager"
@@ -196,17 +186,17 @@ def load_classifier(
         if not attention_dropout and hasattr(config, dropped):
             setattr(config, dropped, 0.0)
     classifier: Classifier
-    if kind == "token":
-        model = AutoModelForTokenClassification.from_pretrained(folder, **settings)
-        classifier = Standard(model, kind)
-    elif head == "cls":
-        model = AutoModelForSequenceClassification.from_pretrained(folder, **settings)
-        classifier = Standard(model, kind)
-    else:
-        classifier = MeanPooled(AutoModel.from_pretrained(folder, **settings), len(classes))
+    if kind == "sequence" and head == "mean":
+        model = AutoModel.from_pretrained(folder, **settings)
+        classifier = MeanPooled(model, len(classes))
         _read_head(classifier, folder / HEAD_FILE)
+    else:
+        sequence = kind == "sequence"
+        auto = AutoModelForSequenceClassification if sequence else AutoModelForTokenClassification
+        model = auto.from_pretrained(folder, **settings)
+        classifier = Standard(model, kind)
     if frozen_embeddings:
-        classifier.words.weight.requires_grad_(False)
+        model.get_input_embeddings().weight.requires_grad_(False)
     return classifier
 
 

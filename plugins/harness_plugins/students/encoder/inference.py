@@ -1,4 +1,4 @@
-"""A model looks at a pool: no gradients, large batches."""
+"""Inference on a pool: no gradients, large batches."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.pieces import Pieces, collate
 
 BATCH = 128
-"""Rows looked at together; fewer where there is no memory for so many."""
+"""Rows of a batch; fewer where memory does not suffice."""
 
 
-def look(
+def infer(
     model: Classifier,
     pieces: Pieces,
     pad: int,
@@ -25,22 +25,22 @@ def look(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
 
-    In evaluation mode, on the model's device. Where ``rows`` says which rows to look at, what
-    belongs to the others is left as it was in memory.
+    In evaluation mode, on the model's device. With ``rows`` the values of all other rows are
+    undefined.
     """
     model.eval()
     size = BATCH
     while True:
         try:
             with torch.inference_mode():
-                return _look(model, pieces, pad, size, progress, rows)
+                return _infer(model, pieces, pad, size, progress, rows)
         except RuntimeError as error:
             if not out_of_memory(error) or size == 1:
                 raise
             size //= 2
 
 
-def _look(
+def _infer(
     model: Classifier,
     pieces: Pieces,
     pad: int,

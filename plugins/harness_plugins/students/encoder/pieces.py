@@ -1,4 +1,4 @@
-"""Texts and tokens as word pieces, made once a pool, and batches of them."""
+"""Texts and tokens as word pieces, made once for a pool, and batches of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from harness.data import IntArray, Pool, offsets_of, take_units
 
 SORTED_BATCHES = 50
-"""Batches that are sorted by length together: little padding, and still a random order."""
+"""Batches sorted by length together: little padding, and still a random order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,10 +22,9 @@ class Pieces:
     Attributes:
         ids: int64, word-piece ids of all rows, special tokens included.
         starts: int64 ``[rows + 1]``, where the pieces of each row begin in ``ids``.
-        units: int64, the units (indices into the pool's flat arrays) that the rows carry;
-            a sequence row carries one.
-        places: int64, for each of ``units`` the position in its row that stands for it
-            (the first piece of a token; 0, the sentence token, in a sequence task).
+        units: int64, the units (indices into the pool's flat arrays) of the rows; a text has one.
+        places: int64, for each of ``units`` its position in its row (the first piece of a token;
+            0, the sentence token, of a text).
         unit_starts: int64 ``[rows + 1]``, where the units of each row begin.
         example: int64 ``[rows]``, the pool's example.
     """
@@ -56,7 +55,7 @@ class Pieces:
 
 
 def make_pieces(pool: Pool, tokenizer: Any, max_length: int, *variants: Pool) -> list[Pieces]:
-    """Tokenise a pool and its variants: the rows of all carry the same units.
+    """Tokenise a pool and its variants: corresponding rows have the same units.
 
     Args:
         pool: of texts, which are cut at ``max_length``, or of sentences, which are split
@@ -98,7 +97,7 @@ def _split_tokens(pool: Pool, tokenizer: Any, room: int) -> list[list[int]]:
     """Word pieces of every token; a token of more than ``room`` pieces keeps the first ones."""
     flat = [token for tokens in pool.tokens for token in tokens]
     split = tokenizer(flat, add_special_tokens=False)["input_ids"] if flat else []
-    # A token that the tokenizer drops (a stray control character) still needs a place.
+    # A token that the tokenizer drops (a control character) still needs a place.
     return [pieces[:room] or [tokenizer.unk_token_id] for pieces in split]
 
 

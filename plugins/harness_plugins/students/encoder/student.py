@@ -13,10 +13,11 @@ from harness.data import ABSTAINED, Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces
-from harness_plugins.students.noise.auto_clean import judged, said_of
+from harness_plugins.students.noise.auto_clean import resolve_auto
+from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
-from harness_plugins.students.training.training_data import Begun, Lesson, lesson_rows, make_lesson
+from harness_plugins.students.training.training_data import Plan, TrainingData, training_rows
 
 if TYPE_CHECKING:
     from harness_plugins.students.encoder.fitted import FittedEncoder
@@ -27,10 +28,7 @@ class EncoderStudent:
     """Fine-tunes an encoder, from its pretrained weights each time.
 
     Args:
-        source: where the encoder is.
-        kind: of the task.
         classes: names in index order.
-        settings: of training.
     """
 
     uses_variants = True
@@ -58,15 +56,15 @@ class EncoderStudent:
     def fit(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedEncoder:
-        """Train on the answered examples, in low-budget mode on the others' texts, too."""
+        """Train on the answered examples; in low-budget mode also on the texts of the others."""
         import torch
 
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             fitted = self.load(self._source.folder)
             self._warn(fitted, pool, annotations, aids)
-            lesson = self._lesson(fitted, pool, annotations, aids)
-            self._train(fitted, lesson, seed, progress, aids)
+            data = self.training_data(fitted, pool, annotations, aids)
+            self._train(fitted, data, seed, progress, aids)
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
@@ -74,11 +72,12 @@ class EncoderStudent:
         from harness_plugins.students.encoder.fitted import FittedEncoder
 
         quiet_transformers()
-        model = self._making(folder)()
+        model = self.model_maker(folder)()
         tokenizer = self._source.tokenizer(folder, self._kind)
         return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings)
 
-    def _making(self, folder: Path) -> Callable[[], Classifier]:
+    def model_maker(self, folder: Path) -> Callable[[], Classifier]:
+        """Makes the model of a folder, also in another process."""
         from harness_plugins.students.encoder.heads import load_classifier
 
         return partial(
@@ -92,57 +91,57 @@ class EncoderStudent:
         )
 
     def _train(
-        self, fitted: FittedEncoder, lesson: Lesson, seed: int, progress: Progress, aids: Aids
+        self, fitted: FittedEncoder, data: TrainingData, seed: int, progress: Progress, aids: Aids
     ) -> None:
-        from harness_plugins.students.training.checkpoints import Checkpoints, lesson_key
-        from harness_plugins.students.training.trainer import Plan, train, train_together
+        from harness_plugins.students.training import checkpoints
+        from harness_plugins.students.training.trainer import train, train_together
 
-        key = lesson_key(lesson, self._settings, self._source.identity, seed)
-        found = Checkpoints(aids.checkpoints, key).find()
-        begun = found.begun if found else self._begin(fitted, lesson, seed)
-        labels = int(lesson.answered.sum())
-        if said := said_of(self._settings, begun.wrong, labels):
-            aids.note(said)
-        settings = judged(self._settings, begun.wrong, labels)
-        plan = Plan(lesson, settings, fitted.pad, seed, begun, aids.checkpoints, key)
+        key = checkpoints.checkpoint_key(data, self._settings, self._source.identity, seed)
+        found = checkpoints.Checkpoints(aids.checkpoints, key).find()
+        noise = found.noise if found else self.start_head(fitted, data, seed)
+        settings, note = resolve_auto(self._settings, noise.wrong, int(data.answered.sum()))
+        if note:
+            aids.note(note)
+        kept = (aids.checkpoints, key, checkpoints.SECONDS)
+        plan = Plan(data, settings, fitted.pad, seed, noise, *kept)
         if settings.processes > 1:
-            train_together(fitted.model, self._making(self._source.folder), plan, progress)
+            train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
             train(fitted.model, plan, progress)
 
-    def _lesson(
+    def training_data(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
-    ) -> Lesson:
+    ) -> TrainingData:
+        """The examples that training reads, as word pieces with labels and weights."""
         settings = self._settings
-        rows = lesson_rows(annotations, settings)
-        seen = pool.take(rows)
+        rows = training_rows(annotations, settings)
+        read = pool.take(rows)
         variants = [] if aids.variants is None else [aids.variants.take(rows)]
-        pieces = make_pieces(seen, fitted.tokenizer, settings.max_length, *variants)
-        lesson = make_lesson(
-            seen, annotations.take(rows), pieces[0], pieces[-1], settings, len(self._classes)
-        )
+        pieces = make_pieces(read, fitted.tokenizer, settings.max_length, *variants)
+        chosen, classes = annotations.take(rows), len(self._classes)
+        data = TrainingData.of(read, chosen, pieces[0], pieces[-1], settings, classes)
         given = int((annotations.labels != ABSTAINED).sum())
-        if doubted := given - int(lesson.answered.sum()):
+        if excluded := given - int(data.answered.sum()):
             aids.note(
-                f"student: {doubted:,} of {given:,} tokens are not learnt: other occurrences of "
-                "the same words have other labels (student.agreement)"
+                f"student: training leaves out {excluded:,} of {given:,} tokens: other occurrences "
+                "of the same words have other labels; set student.agreement=false to use all"
             )
-        return lesson
+        return data
 
-    def _begin(self, fitted: FittedEncoder, lesson: Lesson, seed: int) -> Begun:
-        """Give a new ``mean`` head its first weights; find out how wrong the labels are."""
+    def start_head(self, fitted: FittedEncoder, data: TrainingData, seed: int) -> LabelNoise:
+        """Estimate how wrong the labels are, and give a new ``mean`` head its first weights."""
         settings = self._settings
         probed = settings.head == "mean" and settings.probe is not None
-        asked = settings.transition or settings.clean == "auto"
-        if self._kind == "token" or not (probed or asked):
-            return Begun()
-        from harness_plugins.students.noise.probing import begin
+        wanted = probed or settings.transition or settings.clean == "auto"
+        if self._kind == "token" or not wanted:
+            return LabelNoise()
+        from harness_plugins.students.noise.probing import first_head
 
-        rows = np.flatnonzero(lesson.answered)
-        found = begin(
-            fitted.view(lesson.pool, no_progress).embeddings[rows],
-            lesson.labels[rows],
-            lesson.weights[rows],
+        rows = np.flatnonzero(data.answered)
+        weights, bias, noise = first_head(
+            fitted.view(data.pool, no_progress).embeddings[rows],
+            data.labels[rows],
+            data.weights[rows],
             classes=len(self._classes),
             penalty=PENALTY if settings.probe is None else settings.probe,
             estimate=settings.clean == "auto",
@@ -150,36 +149,36 @@ class EncoderStudent:
             seed=seed,
         )
         if probed:
-            fitted.model.set_head(found.weights, found.bias)
-        return Begun(found.transition, found.wrong)
+            fitted.model.set_head(weights, bias)
+        return noise
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
     ) -> None:
-        """Say what a user should know of the data before training on it."""
+        """Tell the user what in the data may harm training."""
         if self._settings.pairs and aids.variants is None:
             aids.note(
-                "student: each text is paired with itself under another dropout; "
-                "student.augmenter makes variants (FreeAL's: back-translation)"
+                "student: there are no variants, so each text is paired with itself under another "
+                "dropout; student.augmenter makes variants (FreeAL: back-translation)"
             )
         counts = np.bincount(
             annotations.labels[annotations.labels >= 0], minlength=len(self._classes)
         )
-        # Of a token task's classes the beginnings of mentions say how many there are.
-        said = range(1, len(counts), 2) if self._kind == "token" else range(len(counts))
-        rare = [one for one in said if counts[one] < FEW]
+        # In a token task the B- tags count the mentions.
+        counted = range(1, len(counts), 2) if self._kind == "token" else range(len(counts))
+        rare = [one for one in counted if counts[one] < FEW]
         few = [f"{self._classes[one].removeprefix('B-')} ({counts[one]})" for one in rare]
         if few:
-            aids.note(f"student: few labels of {', '.join(few)}: hardly enough to learn them")
+            aids.note(f"student: few labels of {', '.join(few)}, hardly enough to learn them")
         length = self._settings.max_length
         if cut := cut_texts(pool, fitted.tokenizer, length):
             aids.note(
                 f"student: {cut} of {len(pool)} texts are longer than {length} word pieces and "
-                "are read to there; student.max_length reads on"
+                "are cut there; a higher student.max_length reads more"
             )
 
 
 PENALTY = 0.03
-"""Of the probes that estimate confusions where the head does not begin with one."""
+"""Of the probes that estimate confusions where the head does not start with one."""
 FEW = 5
-"""Labels of a class under which it is named in a warning."""
+"""Fewer labels of a class give a warning."""

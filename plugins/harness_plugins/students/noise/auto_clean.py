@@ -1,4 +1,4 @@
-"""How careful training is, by how many labels seem to be wrong."""
+"""``student.clean=auto``: how many labels look wrong decides how training treats them."""
 
 from __future__ import annotations
 
@@ -7,52 +7,41 @@ from dataclasses import replace
 from harness_plugins.students.settings import Settings
 
 LITTLE = 0.15
-"""Share of wrong labels, as estimated, under which labels are not corrected for: a weak probe
-sees about a tenth where there is none (results/LOG.md)."""
-FORESEEN = 0.05
-"""The same, under which the labels are what a probe would have said: an annotator with the same
-encoder, whose errors are the probe's own (at most 0.044 with a third of the labels wrong; the
-gold labels of MR and TREC: 0.1 and more; results/LOG.md)."""
+"""Estimated share of wrong labels below which they are not corrected for: a weak probe finds
+about a tenth where there is none (results/LOG.md)."""
+PREDICTABLE = 0.05
+"""Estimated share below which a probe predicts the labels: their annotator has the same encoder
+and makes the probe's own errors (at most 0.044 with a third of the labels wrong; the gold labels
+of MR and TREC: 0.1 and more; results/LOG.md)."""
 ENOUGH = 2000
-"""Labels, for so few of which the estimate is too rough to trust and a high rate gains nothing."""
+"""Fewer labels make the estimate too rough to trust, and gain nothing from a high rate."""
 EPOCHS = 3
-"""At most, for labels that are foreseen or few, unless their number is given."""
+"""At most, for predictable or few labels, unless ``epochs`` is set."""
 
 
-def judged(settings: Settings, wrong: float | None, labels: int) -> Settings:
-    """The settings where ``clean`` is ``auto``, made up by what was found; others as they are.
+def resolve_auto(
+    settings: Settings, wrong: float | None, labels: int
+) -> tuple[Settings, str | None]:
+    """Settings without ``clean=auto``, and one line for the user; others as they are, and None.
 
     Args:
-        settings: may leave it to what was found.
         wrong: estimated share of wrong labels, in [0, 1]; None: unknown.
-        labels: how many there are.
+        labels: number of labels.
     """
     if settings.clean != "auto":
-        return settings
+        return settings, None
+    found = "the share of wrong labels could not be estimated"
+    if wrong is not None:
+        found = f"about {100 * wrong:.0f} % of the labels look wrong (out-of-fold probe)"
     careful = settings.careful_rate or settings.learning_rate
     if wrong is None or wrong >= LITTLE:
-        return replace(settings, clean="mixture", learning_rate=careful)
-    if wrong >= FORESEEN and labels >= ENOUGH:
-        return replace(settings, clean="all")
-    return replace(
-        settings,
-        clean="all",
-        learning_rate=careful,
-        fewest_epochs=min(settings.fewest_epochs, EPOCHS),
-        most_epochs=min(settings.most_epochs, EPOCHS),
-    )
-
-
-def said_of(settings: Settings, wrong: float | None, labels: int) -> str | None:
-    """What a user should know of that, on one line; None: nothing was left to it."""
-    if settings.clean != "auto":
-        return None
-    chosen = judged(settings, wrong, labels)
-    if wrong is None:
-        found = "how many labels are wrong could not be estimated"
-    elif wrong < FORESEEN:
-        found = "a linear probe foresees nearly all labels"
+        chosen = replace(settings, clean="mixture", learning_rate=careful)
+        done, other = "filters them by their loss (mixture)", "all to use all of them"
     else:
-        found = f"about {100 * wrong:.0f} % of the labels look wrong to a linear probe"
-    how = "all are learnt" if chosen.clean == "all" else "a mixture parts them"
-    return f"student: {found}: {how}, at a rate of {chosen.learning_rate:g} (student.clean=auto)"
+        chosen = replace(settings, clean="all")
+        done, other = "uses all of them", "mixture to filter them"
+        if wrong < PREDICTABLE or labels < ENOUGH:
+            few, many = min(settings.fewest_epochs, EPOCHS), min(settings.most_epochs, EPOCHS)
+            chosen = replace(chosen, learning_rate=careful, fewest_epochs=few, most_epochs=many)
+    rate = f"at learning rate {chosen.learning_rate:g}"
+    return chosen, f"student: {found}, so training {done}, {rate}; set student.clean={other}"

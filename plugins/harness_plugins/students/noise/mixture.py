@@ -9,21 +9,20 @@ import numpy as np
 from harness.data import BoolArray, FloatArray, IntArray
 
 FEWEST = 10
-"""Fewer losses than this say nothing of two components: all of them count as clean."""
+"""Fewer losses cannot show two components: all of them count as clean."""
 
 
 def clean_by_mixture(losses: FloatArray, threshold: float, seed: int) -> BoolArray:
     """Small-loss criterion: bool ``[n]``, P(component of the lower mean | loss) > threshold.
 
-    Losses are brought to [0, 1] by minimum and maximum; a Gaussian mixture of two components
-    is fitted with at most 10 steps, tolerance 1e-2 and 5e-4 added to the variances (FreeAL,
-    section 3.3; the reference code; after Li et al., DivideMix, ICLR 2020). Seeded, which
-    the reference code is not.
+    Losses are scaled to [0, 1]; a Gaussian mixture of two components is fitted in at most 10
+    steps, tolerance 1e-2, 5e-4 added to the variances (FreeAL, section 3.3, and its code; after
+    Li et al., DivideMix, ICLR 2020). Seeded, which the reference code is not.
 
     Args:
         losses: float ``[n]``, cross-entropy in nats, all finite.
         threshold: 0.7 in the reference code.
-        seed: of the mixture's beginning.
+        seed: of the mixture's initial values.
     """
     spread = float(losses.max() - losses.min()) if len(losses) else 0.0
     if len(losses) < FEWEST or spread < 1e-9:
@@ -34,7 +33,7 @@ def clean_by_mixture(losses: FloatArray, threshold: float, seed: int) -> BoolArr
     scaled = ((losses - losses.min()) / spread).astype(np.float64).reshape(-1, 1)
     mixture = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=seed)
     with warnings.catch_warnings():
-        # Ten steps are what the method says, not a failure to say something about.
+        # The method takes ten steps, so no convergence is no failure.
         warnings.simplefilter("ignore", ConvergenceWarning)
         mixture.fit(scaled)
     lower = int(mixture.means_.argmin())
@@ -44,15 +43,10 @@ def clean_by_mixture(losses: FloatArray, threshold: float, seed: int) -> BoolArr
 def clean_by_group(losses: FloatArray, groups: IntArray, threshold: float, seed: int) -> BoolArray:
     """The same within each group: bool ``[n]``.
 
-    Ours. Of tokens, ``O`` is most and easy: one mixture over all would part ``O`` from mentions
-    rather than right from wrong. Of classes, those that the annotator says too seldom have the
-    larger losses: one mixture over all would believe none of their labels, and training on
-    what is left would make it worse.
-
-    Args:
-        losses: float ``[n]``.
-        groups: int ``[n]``.
-        threshold, seed: see ``clean_by_mixture``.
+    Ours. Most tokens are ``O``, and easy: one mixture over all would separate ``O`` from mentions
+    rather than right from wrong. Classes that the annotator names too seldom have larger losses:
+    one mixture over all would reject all their labels, and training on the rest would make that
+    worse. ``groups``: int ``[n]``.
     """
     clean = np.ones(len(losses), dtype=np.bool_)
     for group in np.unique(groups):

@@ -1,21 +1,18 @@
 """The head that training begins with: a linear probe of the frozen encoder.
 
 Linear probing, then fine-tuning (Kumar et al., "Fine-Tuning can Distort Pretrained Features
-and Underperform Out-of-Distribution", ICLR 2022): a random head drags the encoder away from
-what it knows before it has learned anything. A probed head begins near its goal, so that
-two or three epochs do.
+and Underperform Out-of-Distribution", ICLR 2022): the gradients of a random head distort the
+encoder. A probed head starts near its optimum, so that two or three epochs suffice.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from harness.data import FloatArray, IntArray
 from harness_plugins.students.noise.auto_clean import LITTLE
-from harness_plugins.students.noise.transition import estimate_transition
+from harness_plugins.students.noise.transition import LabelNoise, estimate_transition
 from harness_plugins.students.training import terms
 
 FOLDS = 5
@@ -25,25 +22,7 @@ STEPS = 100
 """Of L-BFGS at most; the loss is convex without a transition matrix."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Beginning:
-    """What a head begins with.
-
-    Attributes:
-        weights, bias: float32 ``[classes, width]``, ``[classes]``.
-        transition: float32 ``[classes, classes]``, how the annotator errs
-            (``students.transition``); None where they are not to be corrected for.
-        wrong: share of wrong labels by that estimate, in [0, 1], as the mean over the classes
-            that are named; None where it was not asked for, or could not be seen.
-    """
-
-    weights: FloatArray
-    bias: FloatArray
-    transition: FloatArray | None
-    wrong: float | None
-
-
-def begin(
+def first_head(
     features: FloatArray,
     labels: IntArray,
     weights: FloatArray,
@@ -53,19 +32,17 @@ def begin(
     estimate: bool,
     correct: bool,
     seed: int,
-) -> Beginning:
-    """Fit the first head, and estimate the annotator's confusions if asked to.
+) -> tuple[FloatArray, FloatArray, LabelNoise]:
+    """Weights float32 ``[classes, width]``, bias float32 ``[classes]``, and the labels' noise.
 
     Args:
-        features: float ``[n, width]``, embeddings by the frozen encoder; they are brought to
-            mean 0 and variance 1, as a ``mean`` head reads them.
+        features: float ``[n, width]``, embeddings by the frozen encoder; standardised to mean 0
+            and variance 1, as a ``mean`` head reads them.
         labels: int ``[n]``, class indices.
         weights: float ``[n]``, how much each label counts.
-        classes: number of classes.
         penalty: see ``linear_probe``.
-        estimate: estimate how the annotator errs, by probes of which none has seen the
-            examples that it judges.
-        correct: correct for it where it errs more than a ``LITTLE``.
+        estimate: estimate how the annotator errs, by out-of-fold probes.
+        correct: correct for it where at least ``LITTLE`` of the labels are wrong.
         seed: draws the folds, and the examples where there are more than ``MOST``.
     """
     rng = np.random.default_rng(seed)
@@ -86,7 +63,7 @@ def begin(
     head = linear_probe(
         features, labels, weights, classes=classes, penalty=penalty, transition=corrected
     )
-    return Beginning(*head, corrected, wrong)
+    return (*head, LabelNoise(corrected, wrong))
 
 
 def linear_probe(

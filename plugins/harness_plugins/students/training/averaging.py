@@ -1,4 +1,4 @@
-"""Averaged weights: steadier than the last ones, and slower to learn wrong labels by heart."""
+"""Averaged weights: steadier than the last ones, and slower to memorise wrong labels."""
 
 from __future__ import annotations
 

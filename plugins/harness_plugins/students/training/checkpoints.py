@@ -1,4 +1,4 @@
-"""What a killed training goes on from."""
+"""Checkpoints: a killed training goes on from the last one."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ import numpy as np
 import torch
 
 from harness_plugins.encoders import device
+from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training.epochs import Trainer
-from harness_plugins.students.training.training_data import Begun, Lesson
+from harness_plugins.students.training.training_data import TrainingData
 
 FILE = "training.safetensors"
 SECONDS = 20.0
-"""Training since the last checkpoint that is worth writing one."""
+"""Of training between two checkpoints."""
 
 
 class Found:
-    """A checkpoint in memory: tensors by name, and what stands beside them."""
+    """A checkpoint in memory: tensors by name, and everything else as JSON."""
 
     def __init__(self, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
         self._tensors, self._about = tensors, about
 
     @property
-    def begun(self) -> Begun:
-        """What training began with."""
+    def noise(self) -> LabelNoise:
+        """What was estimated before training."""
         found = self._tensors.get("transition")
         transition = None if found is None else np.asarray(found.numpy())
-        return Begun(transition, self._about["wrong"])
+        return LabelNoise(transition, self._about["wrong"])
 
     def restore(self, trainer: Trainer) -> None:
-        """Put a new trainer where the earlier one was, its random numbers included."""
+        """Set a new trainer to the state of the earlier one, random numbers included."""
         with torch.no_grad():
             for index, own in enumerate(trainer.model.parameters()):
                 own.copy_(self._tensors[f"model.{index}"])
@@ -62,21 +63,20 @@ class Found:
 
 
 class Checkpoints:
-    """The file of one training in a folder; it belongs to one lesson and one seed.
+    """The checkpoint file of one training.
 
     Args:
-        folder: an existing one, or None: nothing is kept.
-        key: of ``lesson_key``; a file with another key is not used.
-        seconds: of training between two checkpoints; None: ``SECONDS``.
+        folder: an existing one; None: nothing is kept.
+        key: of ``checkpoint_key``; a file with another key is not used.
+        seconds: of training between two checkpoints.
     """
 
-    def __init__(self, folder: Path | None, key: str, seconds: float | None = None) -> None:
+    def __init__(self, folder: Path | None, key: str, seconds: float = 0.0) -> None:
         self._file = None if folder is None else folder / FILE
-        self._key, self._last = key, time.monotonic()
-        self._seconds = SECONDS if seconds is None else seconds
+        self._key, self._last, self._seconds = key, time.monotonic(), seconds
 
     def find(self) -> Found | None:
-        """What an earlier process left; None where it is missing, torn or of something else."""
+        """The earlier checkpoint; None where it is missing, damaged or of another training."""
         from safetensors import SafetensorError, safe_open
 
         if self._file is None or not self._file.exists():
@@ -91,7 +91,7 @@ class Checkpoints:
             return None
 
     def save(self, trainer: Trainer) -> None:
-        """Keep the state after an epoch, unless the last one was kept a moment ago."""
+        """Write the state after an epoch, unless the last checkpoint is recent."""
         if self._file is None or time.monotonic() - self._last < self._seconds:
             return
         from safetensors.torch import save_file
@@ -103,16 +103,16 @@ class Checkpoints:
         self._last = time.monotonic()
 
 
-def lesson_key(lesson: Lesson, settings: Settings, source: str, seed: int) -> str:
-    """A hash of all that decides what training does, and of where: a GPU's random numbers
-    cannot go on from a CPU's."""
+def checkpoint_key(data: TrainingData, settings: Settings, source: str, seed: int) -> str:
+    """A hash of all that decides what training does, the kind of device included: a GPU cannot
+    go on with a CPU's random numbers."""
     deciding = [settings.describe(), source, seed, device().type]
     digest = hashlib.sha256(json.dumps(deciding).encode())
-    for part in (lesson.pieces, lesson.variants):
+    for part in (data.pieces, data.variants):
         for values in (part.ids, part.starts, part.units):
             digest.update(values.tobytes())
-    digest.update(lesson.labels.tobytes())
-    digest.update(lesson.weights.tobytes())
+    digest.update(data.labels.tobytes())
+    digest.update(data.weights.tobytes())
     return digest.hexdigest()
 
 
@@ -130,11 +130,11 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     tensors["torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["cuda"] = torch.cuda.get_rng_state()
-    if trainer.begun.transition is not None:
-        tensors["transition"] = torch.from_numpy(np.array(trainer.begun.transition))
+    if trainer.noise.transition is not None:
+        tensors["transition"] = torch.from_numpy(np.array(trainer.noise.transition))
     about = {
         "step": trainer.step,
-        "wrong": trainer.begun.wrong,
+        "wrong": trainer.noise.wrong,
         "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},

@@ -1,20 +1,17 @@
-"""Processes that train one model together, each with a device of its own (data parallelism)."""
+"""Data parallelism: processes that train one model together, each on its own device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from harness.data import FloatArray
 
-Item = TypeVar("Item")
 
-
-class Alone:
-    """One process: there is nobody to share the work with.
+class OneProcess:
+    """A training in this process alone.
 
     Attributes:
         rank: of this process, from 0 on.
@@ -24,12 +21,8 @@ class Alone:
     rank = 0
     size = 1
 
-    def own(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Those of a batch's parts that this process computes."""
-        return items[self.rank :: self.size]
-
     def any(self, mine: bool) -> bool:
-        """Whether it is so in any process."""
+        """Whether the flag is set in any process."""
         return mine
 
     def add_up(self, values: FloatArray) -> FloatArray:
@@ -40,13 +33,12 @@ class Alone:
         """Give every process the sum of all gradients."""
 
 
-class Team(Alone):
-    """The processes that ``students.processes`` launched, reached through ``accelerate``.
+class ManyProcesses(OneProcess):
+    """The processes of ``student.processes``, launched by ``accelerate``.
 
-    All of them hold the same weights and draw the same batches; each computes some parts of a
-    batch. The gradients of the parts add up to the batch's (``BatchLoss``), so the number of
-    processes changes nothing but the order of sums, dropout, and which units mixup can pair.
-    What has no gradient in any process has none here.
+    All hold the same weights and draw the same batches; each computes some parts of a batch,
+    whose gradients add up to the batch's. So the number of processes changes only the order of
+    sums, dropout, and which units mixup can pair.
     """
 
     def __init__(self) -> None:
@@ -57,7 +49,7 @@ class Team(Alone):
         self._device = state.device
 
     def any(self, mine: bool) -> bool:
-        """Whether it is so in any process; waits for the GPU."""
+        """Whether the flag is set in any process; waits for the GPU."""
         flag = torch.tensor([float(mine)], device=self._device)
         torch.distributed.all_reduce(flag)
         return bool(flag.item())
@@ -71,7 +63,7 @@ class Team(Alone):
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every process the sum of all gradients, in one message."""
         learnt = [one for one in parameters if one.requires_grad]
-        # A process without a part of the batch has none, nor has what the loss does not use.
+        # Weights have none where the loss does not use them, or a process has no part of a batch.
         has = [float(one.grad is not None) for one in learnt]
         grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in learnt]
         flags = torch.tensor(has, device=self._device)

@@ -1,7 +1,7 @@
 """The terms of robust training, each a function of tensors with its equation.
 
 A unit is a text or a token. Every function returns one value a unit (float ``[units]``,
-nats); the training step weighs and sums them. FreeAL is Xiao et al., EMNLP 2023.
+nats); ``loss`` weighs and sums them. FreeAL is Xiao et al., EMNLP 2023.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def forward_cross_entropy(logits: Tensor, targets: Tensor, transition: Tensor) -
     """``-sum_j t_j log sum_i softmax(z)_i T_ij``: forward correction (Patrini et al., "Making
     Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017, eq. 5).
 
-    The model speaks of true labels, and ``T`` says how the annotator distorts them. The
-    gradient is that of cross-entropy with the posterior of the true label given text and
-    annotation as target. Used here with an estimated ``T`` (``students.transition``).
+    The model predicts true labels; ``T`` is how the annotator confuses them, here an estimate
+    (``noise.transition``). The gradient is that of cross-entropy with the posterior of the true
+    label given text and annotation as target.
 
     Args:
         logits: ``z``, float ``[units, classes]``.
-        targets: ``t``, float ``[units, classes]``, what the annotator said.
-        transition: ``T``, float ``[classes, classes]``, p(said j | true i), rows sum to 1.
+        targets: ``t``, float ``[units, classes]``, the annotator's labels.
+        transition: ``T``, float ``[classes, classes]``, p(label j | true i), rows sum to 1.
     """
     joint = torch.log_softmax(logits, dim=-1).unsqueeze(-1) + torch.log(transition)
     return -(targets * torch.logsumexp(joint, dim=-2)).sum(dim=-1)

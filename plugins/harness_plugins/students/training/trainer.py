@@ -1,4 +1,4 @@
-"""A training from its plan: in this process, or in several that share each batch."""
+"""Runs the training of a plan: in this process, or in several that share each batch."""
 
 from __future__ import annotations
 
@@ -13,69 +13,34 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from harness.errors import PartError
-from harness.protocols import Progress
+from harness.protocols import Progress, no_progress
 from harness_plugins.encoders import cores, device, quiet_transformers
 from harness_plugins.students.encoder.heads import Classifier
-from harness_plugins.students.settings import Settings
-from harness_plugins.students.training import checkpoints
 from harness_plugins.students.training.checkpoints import Checkpoints
 from harness_plugins.students.training.epochs import Trainer
-from harness_plugins.students.training.parallel import Alone, Team
-from harness_plugins.students.training.training_data import Begun, Lesson
+from harness_plugins.students.training.parallel import ManyProcesses, OneProcess
+from harness_plugins.students.training.training_data import Plan
 
 POLL = 0.1
-"""Seconds between looks at how far the processes are."""
+"""Seconds between two updates of the progress."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """All that a training needs besides the model.
-
-    Attributes:
-        lesson: what is learnt.
-        settings: as they are after what was found out before (``Begun``).
-        pad: the padding's id.
-        seed: of batches, mixup and dropout.
-        begun: what was found out before.
-        checkpoints: the folder of checkpoints, or None: none are kept.
-        key: of the checkpoints.
-        seconds: of training between two of them.
-    """
-
-    lesson: Lesson
-    settings: Settings
-    pad: int
-    seed: int
-    begun: Begun
-    checkpoints: Path | None
-    key: str
-    seconds: float = field(default_factory=lambda: checkpoints.SECONDS)
-
-
-def train(model: Classifier, plan: Plan, progress: Progress, team: Alone | None = None) -> None:
+def train(
+    model: Classifier, plan: Plan, progress: Progress, processes: OneProcess | None = None
+) -> None:
     """Train from the start, or from the last checkpoint."""
-    kept = Checkpoints(plan.checkpoints, plan.key, plan.seconds)
-    found = kept.find()
-    trainer = Trainer(
-        model,
-        plan.lesson,
-        plan.settings,
-        pad=plan.pad,
-        seed=plan.seed,
-        begun=plan.begun,
-        team=team,
-    )
-    if found:
+    checkpoints = Checkpoints(plan.checkpoints, plan.key, plan.seconds)
+    trainer = Trainer(model, plan, processes)
+    if found := checkpoints.find():
         found.restore(trainer)
-    save = trainer.team.rank == 0
-    trainer.run(progress, lambda: kept.save(trainer) if save else None)
+    first = trainer.processes.rank == 0
+    trainer.run(progress, lambda: checkpoints.save(trainer) if first else None)
 
 
 def train_together(
@@ -83,17 +48,17 @@ def train_together(
 ) -> None:
     """The same in ``settings.processes`` processes, one a GPU, or sharing the CPU's cores.
 
+    They are spawned, so a script that calls this must guard its own start by
+    ``if __name__ == "__main__"``.
+
     Args:
-        model: its weights are where training begins, and what it ends with.
-        make: makes a model of the same shape, in another process: it must be picklable.
+        model: holds the first weights, and afterwards the trained ones.
+        make: makes a model of the same shape in another process; picklable.
         plan: of the training.
-        progress: told of the rows that are done.
+        progress: of the first process.
 
     Raises:
         PartError: if a process fails.
-
-    The processes are spawned: a script that calls this must guard its own start by
-    ``if __name__ == "__main__"``.
     """
     from accelerate.utils import patch_environment
     from accelerate.utils.launch import PrepareForLaunch
@@ -105,42 +70,42 @@ def train_together(
     if cuda:  # the first process needs the memory
         model.cpu()
         torch.cuda.empty_cache()
-    with _room(plan.checkpoints) as room:
-        torch.save(weights, room / "begun.pt")
+    with _exchange(plan.checkpoints) as folder:
+        torch.save(weights, folder / "start.pt")
         counts = multiprocessing.get_context("spawn").SimpleQueue()
         launched = PrepareForLaunch(_work, "MULTI_GPU" if cuda else "MULTI_CPU")
         with patch_environment(**_environment(size)):
             processes = start_processes(  # type: ignore[no-untyped-call]
                 launched,
-                args=(room, counts, make, plan),
+                args=(folder, counts, make, plan),
                 nprocs=size,
                 join=False,
                 daemon=True,  # they end with this process, also while the others are started
                 start_method="spawn",
             )
-        _wait(processes, counts, progress, room)
-        model.load_state_dict(torch.load(room / "done.pt", weights_only=True))
+        _wait(processes, counts, progress, folder)
+        model.load_state_dict(torch.load(folder / "done.pt", weights_only=True))
     model.to(device()).eval()
 
 
 @contextmanager
-def _room(checkpoints: Path | None) -> Iterator[Path]:
-    """A folder for what the processes hand over; what a killed training left there is deleted."""
+def _exchange(checkpoints: Path | None) -> Iterator[Path]:
+    """An empty folder through which the processes exchange files."""
     if checkpoints is None:
         with tempfile.TemporaryDirectory() as name:
             yield Path(name)
         return
-    room = checkpoints / "together"
-    shutil.rmtree(room, ignore_errors=True)
-    room.mkdir()
+    folder = checkpoints / "together"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     try:
-        yield room
+        yield folder
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment(size: int) -> dict[str, str]:
-    """What the processes find each other by, whatever a cluster's job says of its own."""
+    """Variables by which the processes find each other; they override those of a cluster's job."""
     threads = int(os.environ.get("OMP_NUM_THREADS") or cores())
     found = {
         "world_size": str(size),
@@ -162,27 +127,27 @@ def _environment(size: int) -> dict[str, str]:
     return found
 
 
-def _work(room: Path, counts: Any, make: Callable[[], Classifier], plan: Plan) -> None:
-    """What each process does; what ends it by an error it leaves in a file."""
+def _work(folder: Path, counts: Any, make: Callable[[], Classifier], plan: Plan) -> None:
+    """The work of one process; an error that ends it is written to a file."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     rank = os.environ["RANK"]
     try:
-        team = Team()
+        own = ManyProcesses()
         quiet_transformers()
         model = make().to(device())
-        model.load_state_dict(torch.load(room / "begun.pt", weights_only=True))
+        model.load_state_dict(torch.load(folder / "start.pt", weights_only=True))
         torch.manual_seed(plan.seed)
-        train(model, plan, _silent if team.rank else lambda *done: counts.put(done), team)
-        if team.rank == 0:
-            torch.save(_weights(model), room / "done.tmp")
-            (room / "done.tmp").rename(room / "done.pt")
+        train(model, plan, no_progress if own.rank else lambda *done: counts.put(done), own)
+        if own.rank == 0:
+            torch.save(_weights(model), folder / "done.tmp")
+            (folder / "done.tmp").rename(folder / "done.pt")
         torch.distributed.destroy_process_group()
         os._exit(0)  # the interpreter's own end aborts now and then while a thread waits
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         kind = (isinstance(error, PartError), isinstance(error, torch.distributed.DistError))
-        said = first if kind[0] else f"{type(error).__name__}: {first}"
-        (room / f"failed.{rank}").write_text(json.dumps([*kind, said]), encoding="utf-8")
+        why = first if kind[0] else f"{type(error).__name__}: {first}"
+        (folder / f"failed.{rank}").write_text(json.dumps([*kind, why]), encoding="utf-8")
         raise
 
 
@@ -198,17 +163,13 @@ def _weights(model: Classifier) -> dict[str, torch.Tensor]:
     return {name: one.cpu() for name, one in model.state_dict().items()}
 
 
-def _silent(done: int, total: int) -> None:
-    """Only one process says how far they are."""
-
-
-def _wait(processes: Any, counts: Any, progress: Progress, room: Path) -> None:
+def _wait(processes: Any, counts: Any, progress: Progress, folder: Path) -> None:
     """Pass progress on until all have ended; if this process stops, they stop."""
     from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
     logger = logging.getLogger("torch.multiprocessing.spawn")
     level = logger.level
-    logger.setLevel(logging.ERROR)  # of those that it ends because one failed
+    logger.setLevel(logging.ERROR)  # no lines on those that it ends because one failed
     what = f"training in {len(processes.processes)} processes"
     try:
         ended = False
@@ -216,10 +177,10 @@ def _wait(processes: Any, counts: Any, progress: Progress, room: Path) -> None:
             ended = processes.join(timeout=POLL)
             while not counts.empty():
                 progress(*counts.get())
-        if not (room / "done.pt").exists():
+        if not (folder / "done.pt").exists():
             raise PartError(f"{what}: they were interrupted")
     except (ProcessRaisedException, ProcessExitedException) as error:
-        raise PartError(f"{what}: {_reason(room) or error}") from None
+        raise PartError(f"{what}: {_reason(folder) or error}") from None
     finally:
         for one in processes.processes:
             if one.is_alive():
@@ -228,10 +189,10 @@ def _wait(processes: Any, counts: Any, progress: Progress, room: Path) -> None:
         logger.setLevel(level)
 
 
-def _reason(room: Path) -> str | None:
-    """Why one failed: what we say ourselves first, that others lost their connection last."""
-    said = [json.loads(file.read_text(encoding="utf-8")) for file in room.glob("failed.*")]
-    ranked = sorted(said, key=lambda one: (not one[0], one[1]))
+def _reason(folder: Path) -> str | None:
+    """Why one failed: our own errors come first, lost connections to the others last."""
+    errors = [json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("failed.*")]
+    ranked = sorted(errors, key=lambda one: (not one[0], one[1]))
     return ranked[0][2] if ranked else None
 
 

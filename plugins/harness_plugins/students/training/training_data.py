@@ -1,8 +1,9 @@
-"""What an encoder is trained on: word pieces, and the labels of their units."""
+"""What an encoder is trained on: word pieces, the labels of their units, and the plan."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,21 +11,24 @@ import numpy as np
 from harness.data import ABSTAINED, OUTSIDE, Annotations, BoolArray, FloatArray, IntArray, Pool
 from harness_plugins.students.encoder.pieces import Pieces
 from harness_plugins.students.noise.agreement import contradicted
-from harness_plugins.students.noise.weights import confidence_weights
+from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.settings import Settings
+
+LEAST_WEIGHT = 0.05
+"""Weight, before scaling, of a label whose confidence is no better than chance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """A pool as training sees it.
+class TrainingData:
+    """A pool as training reads it.
 
     Attributes:
-        pool: the examples, those that the annotator did not answer only in low-budget mode.
+        pool: the answered examples, in low-budget mode also the others.
         pieces: their word pieces.
-        variants: the word pieces of their variants, row by row; ``pieces`` again where
-            there are none (two dropout masks make the pair then).
-        labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer, or one that is doubted
-            from the start (``students.agreement``).
+        variants: the word pieces of their variants, row by row; without any, ``pieces`` again
+            (two dropout masks then make the pair).
+        labels: int64 ``[units]``, ``ABSTAINED`` where there is no answer, or one that
+            ``student.agreement`` excludes.
         weights: float32 ``[units]``, how much each label counts; mean 1 over the answered
             examples.
     """
@@ -35,13 +39,35 @@ class Lesson:
     labels: IntArray
     weights: FloatArray
 
+    @classmethod
+    def of(
+        cls,
+        pool: Pool,
+        annotations: Annotations,
+        pieces: Pieces,
+        variants: Pieces,
+        settings: Settings,
+        classes: int = 2,
+    ) -> TrainingData:
+        """Labels and weights of a pool's units, for a number of classes."""
+        weights = np.ones(len(pool), dtype=np.float32)
+        if settings.weighted:
+            answered = annotations.answered
+            weights[answered] = confidence_weights(annotations.confidence[answered], classes)
+        labels = annotations.labels.astype(np.int64)
+        if settings.agreement:
+            kept = np.where(contradicted(pool, labels), ABSTAINED, labels)
+            if (kept != ABSTAINED).any():  # a handful of sentences may have nothing else
+                labels = kept
+        return cls(pool, pieces, variants, labels, np.repeat(weights, np.diff(pool.offsets)))
+
     @property
     def answered(self) -> BoolArray:
         """bool ``[units]``."""
         return np.asarray(self.labels != ABSTAINED)
 
     def groups(self, by: Literal["all", "class"]) -> IntArray:
-        """int64 ``[units]``: what the small-loss criterion judges apart (``students.mixture``)."""
+        """int64 ``[units]``: the groups that have a mixture each (``noise.mixture``)."""
         if by == "class":
             return self.labels
         if self.pool.kind == "sequence":
@@ -50,42 +76,47 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Begun:
-    """What was found out before training (``students.probing``).
+class Plan:
+    """All that a training needs besides the model.
 
     Attributes:
-        transition: float32 ``[classes, classes]``, or None: no correction.
-        wrong: estimated share of wrong labels, in [0, 1]; None: unknown.
+        settings: with ``clean=auto`` already resolved.
+        pad: id of the padding piece.
+        seed: of batches, mixup and dropout.
+        noise: what was estimated before training.
+        checkpoints: folder of checkpoints; None: none are kept.
+        key: of the checkpoints.
+        seconds: of training between two of them.
     """
 
-    transition: FloatArray | None = None
-    wrong: float | None = None
+    data: TrainingData
+    settings: Settings
+    pad: int
+    seed: int
+    noise: LabelNoise = field(default_factory=LabelNoise)
+    checkpoints: Path | None = None
+    key: str = ""
+    seconds: float = 0.0
 
 
-def lesson_rows(annotations: Annotations, settings: Settings) -> IntArray:
-    """Rows of a pool that training sees: the answered ones, or all."""
+def training_rows(annotations: Annotations, settings: Settings) -> IntArray:
+    """Rows of a pool that training reads: the answered ones, or all."""
     if settings.unlabelled:
         return np.arange(len(annotations))
     return np.flatnonzero(annotations.answered)
 
 
-def make_lesson(
-    pool: Pool,
-    said: Annotations,
-    pieces: Pieces,
-    variants: Pieces,
-    settings: Settings,
-    classes: int = 2,
-) -> Lesson:
-    """Labels and weights of a pool's units, each of which has one of so many classes."""
-    weights = np.ones(len(pool), dtype=np.float32)
-    if settings.weighted:
-        answered = said.answered
-        weights[answered] = confidence_weights(said.confidence[answered], classes)
-    per_unit = np.repeat(weights, np.diff(pool.offsets))
-    labels = said.labels.astype(np.int64)
-    if settings.agreement:
-        left = np.where(contradicted(pool, labels), ABSTAINED, labels)
-        if (left != ABSTAINED).any():  # a handful of sentences may have nothing else
-            labels = left
-    return Lesson(pool, pieces, variants, labels, per_unit)
+def confidence_weights(confidence: FloatArray, classes: int) -> FloatArray:
+    """float32 ``[n]`` with mean 1: ``max((c - 1/C) / (1 - 1/C), LEAST_WEIGHT)``, scaled.
+
+    Annotators are mostly unsure of their wrong labels: a confidence of chance, 1/C, weighs least,
+    certainty in full. Ours; results/LOG.md has its effect.
+
+    Args:
+        confidence: float ``[n]`` in [0, 1]; a label with NaN counts in full.
+        classes: C, at least 2.
+    """
+    chance = 1 / classes
+    above = (np.nan_to_num(confidence, nan=1.0) - chance) / (1 - chance)
+    weights = np.maximum(above, LEAST_WEIGHT)
+    return np.asarray(weights / max(float(weights.mean()), LEAST_WEIGHT), dtype=np.float32)

@@ -1,0 +1,73 @@
+"""Lines on stdout and stderr, and the console on which tables are drawn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from harness.progress import Watcher
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 200
+"""Columns of a line where no terminal limits them."""
+NARROW = 20
+"""Columns that a text gets at least, on however narrow a terminal."""
+
+_printed: set[str] = set()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console for stdout or stderr; into a file or a pipe it writes wide lines."""
+    from rich.console import Console
+
+    screen = Console(stderr=stderr, highlight=False)
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = WIDE
+    return screen
+
+
+def say(text: str) -> None:
+    """Print plain text on stdout, exactly as it is."""
+    print(text)  # noqa: T201
+
+
+def hanging(start: str, text: str) -> None:
+    """Print a line; on a terminal it goes on below the beginning of ``text``."""
+    if not sys.stdout.isatty():
+        say(start + text)
+        return
+    below = " " * len(start)
+    width = max(len(start) + NARROW, shutil.get_terminal_size().columns)
+    folded = textwrap.wrap(
+        text, width, initial_indent=start, subsequent_indent=below, break_on_hyphens=False
+    )
+    say("\n".join(folded))
+
+
+def warn(message: str) -> None:
+    """Print on stderr, once, what is wrong but stops nothing."""
+    _once(f"warning: {message}")
+
+
+def note(message: str) -> None:
+    """Print on stderr, once, what the user should know."""
+    _once(f"note: {message}")
+
+
+def _once(message: str) -> None:
+    if message not in _printed:
+        _printed.add(message)
+        print(f"harness: {message}", file=sys.stderr)  # noqa: T201
+
+
+class NotesOnly(Watcher):
+    """Watches a run without a terminal: prints only what the user should know."""
+
+    def noted(self, message: str) -> None:
+        """One line on stderr."""
+        print(f"harness: note: {message}", file=sys.stderr)  # noqa: T201
