@@ -160,7 +160,8 @@ class Gold:
     """The gold labels of a split, for metrics and supervised annotators only.
 
     Attributes:
-        labels: int32 ``[units]``, class indices.
+        labels: int32 ``[units]``, class indices; all units of an example without gold are
+            ``ABSTAINED``.
         offsets: int64 ``[n + 1]``.
     """
 
@@ -173,6 +174,17 @@ class Gold:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @classmethod
+    def none_of(cls, pool: Pool) -> Gold:
+        """Of a pool that nobody has labelled."""
+        units = int(pool.offsets[-1])
+        return cls(pool.split, np.full(units, ABSTAINED, dtype=np.int32), pool.offsets)
+
+    @property
+    def known(self) -> BoolArray:
+        """bool ``[n]``: True where the example has a gold label."""
+        return np.asarray(self.labels[self.offsets[:-1]] != ABSTAINED)
 
     def take(self, indices: IntArray) -> Gold:
         """The gold labels of the given rows, in the given order."""

@@ -42,26 +42,30 @@ class Score:
     answered: float | None
     random_label: float | None
     per_label: Mapping[str, LabelScore]
+    n: int | None = None
+    interval: tuple[float, float] | None = None
 
 
 def score(labels: IntArray, gold: Gold, task: TaskCard) -> Score:
     """Score labels (int ``[units]``, ``ABSTAINED`` where there is none) against gold.
 
-    A ``ValueError`` if the two differ in length, or are empty.
+    A ``ValueError`` if the two differ in length, are empty, or an example has no gold.
     """
     if len(labels) != len(gold.labels):
         raise ValueError(f"{len(labels)} labels for {len(gold.labels)} gold labels")
     if len(gold) == 0:
         raise ValueError("cannot score an empty set")
+    if not gold.known.all():
+        raise ValueError("cannot score examples without gold")
     if task.metric == "accuracy":
         return _accuracy(labels, gold, task)
     return _entity_f1(labels, gold, task)
 
 
 def right_examples(labels: IntArray, gold: Gold) -> BoolArray:
-    """bool ``[n]``: True where every unit of the example is right."""
+    """bool ``[n]``: True where every unit of the example is right, and its gold is known."""
     wrong = (labels != gold.labels).astype(np.int64)
-    return np.asarray(np.add.reduceat(wrong, gold.offsets[:-1]) == 0)
+    return np.asarray(np.add.reduceat(wrong, gold.offsets[:-1]) == 0) & gold.known
 
 
 def _accuracy(labels: IntArray, gold: Gold, task: TaskCard) -> Score:

@@ -22,7 +22,7 @@ class _Record(BaseModel):
 
 
 class SelectionResult(_Record):
-    """How good a selection is, compared with gold labels that the selector never saw.
+    """How good a selection is, compared with gold labels, if any, that the selector never saw.
 
     Numbers of examples; of those that are trusted or shown the share with a right label (None if
     there are none); ``trusted_coverage`` is the share of the pool that is trusted.
@@ -72,9 +72,16 @@ class StageResult(_Record):
         n: examples of the pool.
         abstained: how many of them have no label after this stage.
         annotated: examples that the annotator had to label in this stage (0 for students).
-        transductive: score of the pool's labels after this stage.
-        inductive: score on the test set; None in the transductive setting, or where the
-            annotator has no answers for it.
+        transductive: score of the pool's labels after this stage, on the examples with gold;
+            None if there are none.
+        inductive: score on the test set; None in the transductive setting, without gold, or
+            where the annotator has no answers for it.
+        answered: share of the pool with a label after this stage.
+        confidence: mean confidence in these labels; None where none is known.
+        agreement: share of the answered examples on which annotator and student agree
+            (student stages).
+        noise: share of the annotator's labels that are wrong as the student estimates it: one
+            minus the mean probability that it gives them (student stages).
         validation: score on the validation set, if ``validation`` is set.
         inductive_without_leaked: score on the test rows whose text (``near_key``) does not
             occur in the run's pool, if ``without_leaked`` is set and there are such rows.
@@ -92,10 +99,14 @@ class StageResult(_Record):
     n: int
     abstained: int
     annotated: int
-    transductive: Score
+    transductive: Score | None
     inductive: Score | None
     validation: Score | None = None
     inductive_without_leaked: Score | None = None
+    answered: float | None = None
+    confidence: float | None = None
+    agreement: float | None = None
+    noise: float | None = None
     selection: SelectionResult | None = None
     requests: int = 0
     tokens: int = 0
@@ -108,6 +119,7 @@ class RunResult(_Record):
     """A finished run: ``result.json``.
 
     Attributes:
+        labels: names of the task's labels, in their order; empty in runs of earlier versions.
         leaked: test rows that ``inductive_without_leaked`` leaves out; None unless
             ``without_leaked`` is set and there is a test set.
     """
@@ -126,6 +138,7 @@ class RunResult(_Record):
     cost_usd: float
     stages: Sequence[StageResult] = Field(min_length=1)
     leaked: int | None = None
+    labels: Sequence[str] = ()
 
     def to_json(self) -> str:
         """The object that ``harness run --json`` prints and ``result.json`` holds."""

@@ -30,6 +30,7 @@ LAYERS = (
     ("harness.run",),
     ("harness.sweep",),
     ("harness.report", "harness.export", "harness.testing"),
+    ("harness.label",),
     ("harness.cli",),
 )
 """Rooms of the core, ``harness`` the root; one imports itself and those above it here."""
@@ -173,7 +174,7 @@ def test_the_graph_is_read_at_all() -> None:
     assert "harness.config" not in early["harness.hookspecs"]  # for type checkers only
     assert "harness.run.loop" not in early["harness.cli.run"]  # inside a function
     assert "harness.run.loop" in EDGES["harness.cli.run"]
-    assert layer("harness.cli.screen.live", LAYERS) == (6, "harness.cli")
+    assert layer("harness.cli.screen.live", LAYERS) == (7, "harness.cli")
     assert layer("harness.data", LAYERS) == (0, "harness")
     assert {"harness.run.loop", "harness.report.tables"} <= set().union(
         *(reached(name) for name in CORE if room(name) == "harness.cli")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.audit.duplicates import Keys, exact_key, keys_of, near_key
-from harness.data import OUTSIDE, Gold, IntArray, Kind, Pool, TaskCard
+from harness.data import OUTSIDE, BoolArray, Gold, IntArray, Kind, Pool, TaskCard
 
 SCHEMA = 1
 """Version of the object that ``harness audit --json`` prints. Fields may be added."""
@@ -36,12 +36,12 @@ class Repeats:
         conflicts: texts that carry more than one label within the split.
         ceiling: share of rows that the best classifier with one answer a text gets
             right (the most frequent label of each text); in (0, 1]. In token tasks the
-            share of sentences with all tags right.
+            share of sentences with all tags right. None where no row has gold.
     """
 
     duplicates: int
     conflicts: int
-    ceiling: float
+    ceiling: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class SplitAudit:
         exact, near: repeated texts, by either key.
         ambiguous: rows whose exact text carries more than one label in all splits together.
         non_ascii: rows with a character beyond ASCII.
+        unlabelled: rows without gold; other figures of labels leave them out.
         classes: rows of each label; in token tasks mentions of each type.
         mentions: None in sequence tasks.
     """
@@ -89,6 +90,7 @@ class SplitAudit:
     lengths: Lengths
     classes: Mapping[str, int]
     mentions: Mentions | None
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,33 +216,38 @@ def _audit_split(
     pool, gold = split.pool, split.gold
     mentions = None
     if card.kind == "token":
-        entities = np.add.reduceat(gold.labels != OUTSIDE, gold.offsets[:-1], dtype=np.int64)
+        entities = np.add.reduceat(gold.labels > OUTSIDE, gold.offsets[:-1], dtype=np.int64)
         mentions = Mentions(
-            without=int((entities == 0).sum()),
+            without=int((entities[gold.known] == 0).sum()),
             distinct=len(split.mentions),
             known=len(split.mentions & known),
         )
     return SplitAudit(
         split=pool.split,
         rows=len(pool),
-        exact=_repeats(split.exact, split.labels),
-        near=_repeats(split.near, split.labels),
+        exact=_repeats(split.exact, split.labels, gold.known),
+        near=_repeats(split.near, split.labels, gold.known),
         ambiguous=int(np.isin(split.exact, ambiguous).sum()),
         non_ascii=sum(not text.isascii() for text in pool.texts),
         lengths=_lengths(pool),
         classes=_classes(card, gold),
         mentions=mentions,
+        unlabelled=int((~gold.known).sum()),
     )
 
 
-def _repeats(keys: Keys, labels: Keys) -> Repeats:
+def _repeats(every: Keys, labels: Keys, known: BoolArray) -> Repeats:
+    duplicates = len(every) - len(np.unique(every))
+    keys, labels = every[known], labels[known]
+    if len(keys) == 0:
+        return Repeats(duplicates, conflicts=0, ceiling=None)
     _, first, counts = np.unique(_pairs(keys, labels), return_index=True, return_counts=True)
     text = keys[first]  # of each distinct pair of text and label
     order = np.argsort(text, kind="stable")
-    texts, starts, answers = np.unique(text[order], return_index=True, return_counts=True)
+    _, starts, answers = np.unique(text[order], return_index=True, return_counts=True)
     best = np.maximum.reduceat(counts[order], starts)
     return Repeats(
-        duplicates=len(keys) - len(texts),
+        duplicates=duplicates,
         conflicts=int((answers > 1).sum()),
         ceiling=float(best.sum() / len(keys)),
     )
@@ -249,9 +256,13 @@ def _repeats(keys: Keys, labels: Keys) -> Repeats:
 def _overlap(first: Audited, second: Audited) -> Overlap:
     def shared(of: Keys, within: Keys) -> Shared:
         texts = np.intersect1d(of, within)
-        pairs, rows = np.unique(_pairs(of, first.labels), return_index=True)
-        others, other_rows = np.unique(_pairs(within, second.labels), return_index=True)
-        mine, its = of[rows], within[other_rows]
+        known, its_known = first.gold.known, second.gold.known
+        labelled, its_labelled = of[known], within[its_known]
+        pairs, rows = np.unique(_pairs(labelled, first.labels[known]), return_index=True)
+        others, other_rows = np.unique(
+            _pairs(its_labelled, second.labels[its_known]), return_index=True
+        )
+        mine, its = labelled[rows], its_labelled[other_rows]
         alone = np.union1d(mine[~np.isin(pairs, others)], its[~np.isin(others, pairs)])
         return Shared(
             texts=len(texts),
@@ -269,8 +280,8 @@ def _overlap(first: Audited, second: Audited) -> Overlap:
 
 def _ambiguous(splits: Sequence[Audited]) -> Keys:
     """Exact keys that carry more than one label in all splits together."""
-    keys = np.concatenate([split.exact for split in splits])
-    labels = np.concatenate([split.labels for split in splits])
+    keys = np.concatenate([split.exact[split.gold.known] for split in splits])
+    labels = np.concatenate([split.labels[split.gold.known] for split in splits])
     _, first = np.unique(_pairs(keys, labels), return_index=True)
     texts, answers = np.unique(keys[first], return_counts=True)
     return texts[answers > 1]
@@ -294,7 +305,8 @@ def _mentions(pool: Pool, gold: Gold) -> Iterator[str]:
     """Every mention as written, tokens joined by one space."""
     for tokens, (begin, end) in zip(pool.tokens, pairwise(gold.offsets.tolist()), strict=True):
         tags = gold.labels[begin:end]
-        for start in np.flatnonzero(tags % 2 == 1).tolist():  # class 2k + 1 is B- of type k
+        begins = (tags > OUTSIDE) & (tags % 2 == 1)  # class 2k + 1 is B- of type k
+        for start in np.flatnonzero(begins).tolist():
             inside = tags[start + 1 :] == tags[start] + 1
             length = len(inside) if inside.all() else int(inside.argmin())
             yield " ".join(tokens[start : start + 1 + length])
@@ -316,7 +328,7 @@ def _lengths(pool: Pool) -> Lengths:
 
 
 def _classes(card: TaskCard, gold: Gold) -> dict[str, int]:
-    counts: IntArray = np.bincount(gold.labels, minlength=len(card.classes))
+    counts: IntArray = np.bincount(gold.labels[gold.labels >= 0], minlength=len(card.classes))
     if card.kind == "token":
         counts = counts[1::2]
     return {label.name: int(count) for label, count in zip(card.labels, counts, strict=True)}

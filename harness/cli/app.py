@@ -17,6 +17,7 @@ import typer
 from harness.cli.audit import audit
 from harness.cli.doctor import doctor
 from harness.cli.export import export
+from harness.cli.label import label
 from harness.cli.list import list_parts
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
@@ -53,7 +54,19 @@ def build_app(*, named: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for command in (run, plan, list_parts, show, plugins, doctor, runs, table, export, audit):
+    for command in (
+        run,
+        plan,
+        label,
+        list_parts,
+        show,
+        plugins,
+        doctor,
+        runs,
+        table,
+        export,
+        audit,
+    ):
         name = command.__name__.partition("_")[0]
         app.command(name, epilog=EPILOG_PLUGINS)(command)
     if named or (third_party() and any(True for _ in installed())):

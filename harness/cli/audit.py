@@ -63,12 +63,13 @@ def audit(
 def _read(task: Task) -> Mapping[str, Audited]:
     """The splits of a task; a ``DataError`` if it has none."""
     from harness.audit.data_audit import read_split
+    from harness.data import Gold
 
     found = {}
     for split in ("train", "validation", "test"):
-        pool, gold = task.load(split), task.gold(split)
-        if pool is not None and gold is not None and len(pool):
-            found[split] = read_split(pool, gold)
+        pool = task.load(split)
+        if pool is not None and len(pool):
+            found[split] = read_split(pool, task.gold(split) or Gold.none_of(pool))
     if not found:
         raise DataError(f"task {task.card.name!r} has no examples; nothing can be audited")
     return found

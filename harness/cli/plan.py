@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
+
+if TYPE_CHECKING:
+    from harness.protocols import Estimate
 
 
 @with_run_options
@@ -44,12 +47,19 @@ def plan(
         return
     asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
     console().print(plan_table(f"{parts.task.card.name}: {asked}, about, at most", steps, total))
+    for line in remarks(total, budget):
+        say(line)
+
+
+def remarks(total: Estimate, budget: float | None) -> list[str]:
+    """What to know of an estimated price."""
     if total.remark:
-        say(total.remark)
-    elif total.cost_usd is None:
-        say(
+        return [total.remark]
+    if total.cost_usd is None:
+        return [
             "the price of this model is not known: set annotator.price_input and "
             "annotator.price_output ($ per million tokens)"
-        )
-    elif budget is not None and total.cost_usd > budget:
-        say(f"the budget of ${budget:g} may not suffice: the run would stop with exit code 3")
+        ]
+    if budget is not None and total.cost_usd > budget:
+        return [f"the budget of ${budget:g} may not suffice: the run would stop with exit code 3"]
+    return []

@@ -37,7 +37,7 @@ def run(
     config, plugins, parts, splits = options.prepare()
     name = run_id(config, parts)
     path = layout.run_folder(options.out, parts.task.card.name, name)
-    with RunFolder.held(path, fresh=fresh) as folder, _watching(name, quiet=json) as watcher:
+    with RunFolder.held(path, fresh=fresh) as folder, watching(name, quiet=json) as watcher:
         result = run_loop(
             parts,
             config,
@@ -60,7 +60,7 @@ def run(
     screen.print(Text(str(path), style="dim"), soft_wrap=True)
 
 
-def _watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:
+def watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:
     """Draws the progress on a terminal; elsewhere prints notes only."""
     screen = console(stderr=True)
     if quiet or not screen.is_terminal:

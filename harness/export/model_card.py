@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 
 from harness.data import TaskCard
-from harness.escaping import code_span, fence_of, markdown, markdown_row
 from harness.export.reproducing import portable
+from harness.files.escaping import code_span, fence_of, markdown, markdown_row
+from harness.metrics import Score
 from harness.results import RunResult
 
 CARD = """---
@@ -88,7 +89,7 @@ METRICS = {"accuracy": "accuracy", "entity_f1": "entity F1 (IOB2, exact spans)"}
 SUPERVISED = {
     True: "**Supervised: these labels depend on gold labels. The scores say nothing about "
     "learning without human labels.**",
-    False: "No human label was used in training; gold labels serve only the scores below.",
+    False: "No human label was used in training; gold labels, if any, serve scores only.",
 }
 
 
@@ -136,6 +137,16 @@ def _scores(result: RunResult) -> Iterator[str]:
         "test set without texts of the pool": last.inductive_without_leaked,
         "validation set": last.validation,
     }
-    for name, score in found.items():
-        if score is not None:
-            yield markdown_row((name, f"{100 * score.score:.1f}"))
+    known = {name: score for name, score in found.items() if score is not None}
+    for name, score in known.items():
+        yield markdown_row((name + _of_some(score), f"{100 * score.score:.1f}"))
+    if not known:
+        yield markdown_row(("no gold labels: how good it is, is not known", "–"))
+
+
+def _of_some(score: Score) -> str:
+    """The number of rows of a score, with its interval, where only some have gold."""
+    if score.interval is None:
+        return ""
+    low, high = (100 * bound for bound in score.interval)
+    return f"; of the {score.n} of them with gold, 95 % interval {low:.1f} to {high:.1f}"

@@ -32,7 +32,8 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     path = run.folder.path
     card = load_task(run.config.task, plugins, None, declaration_only=True).card
     labels = [label.name for label in card.labels]
-    if labels != list(run.result.stages[-1].transductive.per_label):
+    last = run.result.stages[-1].transductive
+    if labels != list(run.result.labels or (last.per_label if last else labels)):
         raise RunError(f"{path}: task {card.name!r} had other labels when this run was made")
     student = student_of(run.config, card, plugins)
     if not run.folder.has(layout.STUDENT):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from harness.errors import DataError
 from harness.files.lines import read_lines
+from harness.files.raw_table import Headers
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 """The separator of a file, by its suffix."""
@@ -36,20 +37,20 @@ class _Form(NamedTuple):
     skipped: int = 0
 
 
-def read_cells(file: Path, names: Collection[str] = ()) -> Iterator[tuple[int, list[str]]]:
+def read_cells(file: Path, headers: Headers) -> Iterator[tuple[int, list[str]]]:
     """The rows of a ``.csv`` or ``.tsv`` file, each with the line on which it begins.
 
     Empty lines are skipped; lines end in LF or CRLF.
 
     Args:
         file: ``.csv`` or ``.tsv``.
-        names: column names; a header with two of them shows the separator.
+        headers: a first row that is one shows the separator.
 
     Raises:
         DataError: naming file and line.
     """
     csv.field_size_limit(LONGEST)
-    form = _form(file, names)
+    form = _form(file, headers)
     taken: list[str] = []
     reader = csv.reader(_noted(file, form.skipped, taken), delimiter=form.separator, strict=True)
     while True:
@@ -86,29 +87,24 @@ def _refuse_rows_in_quotes(lines: Sequence[str], width: int, where: str) -> None
         )
 
 
-def has_header(cells: Sequence[str], names: Collection[str]) -> bool:
-    """Whether a first row holds at least two of the names that a header could have."""
-    return len({cell.strip() for cell in cells} & set(names)) >= 2
-
-
 def read_records(
-    file: Path, names: Collection[str], positions: Sequence[Sequence[str]]
+    file: Path, headers: Headers, positions: Sequence[Sequence[str]]
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The rows as mappings from column to text, each with its line.
 
     Args:
         file: ``.csv`` or ``.tsv``.
-        names: column names of which a header has at least two.
+        headers: tells a header from a row.
         positions: the columns that a file without a header may have, the longest last.
 
     Raises:
         DataError: naming file and line.
     """
     columns: list[str] | None = None
-    for line, cells in read_cells(file, names):
+    for line, cells in read_cells(file, headers):
         where = f"{file}:{line}"
         if columns is None:
-            if has_header(cells, names):
+            if headers.match(cells):
                 columns = [cell.strip() for cell in cells]
                 refuse_twice((name for name in columns if name), where)
                 continue
@@ -121,14 +117,14 @@ def read_records(
         yield line, dict(zip(columns, cells, strict=True))
 
 
-def _form(file: Path, names: Collection[str]) -> _Form:
+def _form(file: Path, headers: Headers) -> _Form:
     usual = SEPARATORS[file.suffix.lower()]
     first = next((text for _, text in read_lines(file) if text.strip()), "")
     if declared := _DECLARED.fullmatch(first):
         return _Form(declared.group(1), 1)
     for separator in (usual, *_OTHERS) if usual == "," else ():
         with suppress(csv.Error):  # reading the rows raises it again, with its line
-            if has_header(next(csv.reader([first], delimiter=separator), []), names):
+            if headers.match(next(csv.reader([first], delimiter=separator), [])):
                 return _Form(separator)
     return _Form(usual)
 

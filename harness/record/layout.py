@@ -38,6 +38,11 @@ def run_folder(out: Path, task: str, run_id: str) -> Path:
     return out / task / run_id
 
 
+def texts_folder(out: Path, task: str, key: str) -> Path:
+    """The folder of the task that is made of a user's texts and labels, beside its runs."""
+    return out / task / f"texts-{key}"
+
+
 def run_folders(out: Path, run_id: str = "*") -> list[Path]:
     """The folders of all runs below ``out``, or of those with an id, by name."""
     return sorted(path for path in out.glob(f"*/{run_id}") if path.is_dir() and is_run(path))

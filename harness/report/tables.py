@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from harness.config import flat
 from harness.errors import CommandError, nearest
-from harness.escaping import latex_row, markdown_row, spreadsheet
+from harness.files.escaping import latex_row, markdown_row, spreadsheet
 from harness.metrics import Score
 from harness.results import RunResult, StageResult
 
@@ -28,8 +28,13 @@ def _score(split: str) -> Callable[[StageResult], float | None]:
 
 METRICS: Mapping[str, Callable[[StageResult], float | None]] = {
     **{split: _score(split) for split in SCORES},
-    "answered": lambda stage: stage.transductive.answered,
-    "random_label": lambda stage: stage.transductive.random_label,
+    "answered": lambda stage: None if stage.transductive is None else stage.transductive.answered,
+    "random_label": lambda stage: (
+        None if stage.transductive is None else stage.transductive.random_label
+    ),
+    "agreement": lambda stage: stage.agreement,
+    "confidence": lambda stage: stage.confidence,
+    "noise": lambda stage: stage.noise,
     "trusted_precision": lambda stage: (
         None if stage.selection is None else stage.selection.trusted_precision
     ),

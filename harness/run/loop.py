@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness import abilities
 from harness.config import Config, to_toml
+from harness.errors import DataError
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Account, Parts
@@ -84,6 +85,7 @@ def _found(run: Run, plugins: Plugins) -> RunResult:
 
 
 def _done(run: Run, account: Account, plugins: Plugins) -> RunResult:
+    _refuse_without_gold(run)
     with _opened(run.parts, account):
         for note in run.splits.notes:
             run.watcher.noted(note)
@@ -105,7 +107,7 @@ def _rounds(run: Run, scorer: Scorer, plugins: Plugins) -> list[StageResult]:
         _report(run, done, scorer.annotator_stage(annotated))
         trained = train(run, round_, annotated.train)
         feedback = select(run, round_, annotated.train, trained)
-        _report(run, done, scorer.student_stage(round_, trained, feedback))
+        _report(run, done, scorer.student_stage(round_, annotated.train, trained, feedback))
         plugins.notify("harness_round_finished", round=round_, stages=done[-2:])
     return done
 
@@ -144,6 +146,19 @@ def _begin(run: Run, run_id: str) -> None:
             )
 
 
+def _refuse_without_gold(run: Run) -> None:
+    """Refuse an annotator that reads gold labels where examples have none."""
+    if not run.parts.annotator.needs_gold:
+        return
+    for name, split in {"train": run.splits.train, **run.splits.scored}.items():
+        if missing := int((~split.gold.known).sum()):
+            raise DataError(
+                f"annotator {run.config.annotator.spec!r} reads gold labels, but {missing} of "
+                f"{len(split.gold)} rows of {name} have none; label them, or choose another "
+                "annotator"
+            )
+
+
 def _supervised(parts: Parts) -> bool:
     """Whether the annotations depend on gold labels."""
     return parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
@@ -176,4 +191,5 @@ def _result(run: Run, run_id: str, stages: Sequence[StageResult], leaked: int | 
         cost_usd=sum(stage.cost_usd for stage in stages),
         stages=stages,
         leaked=leaked,
+        labels=[label.name for label in card.labels],
     )

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from harness.audit.duplicates import leaked
-from harness.data import Annotations, BoolArray, IntArray, Selection, TaskCard, take_units
+from harness.data import (
+    Annotations,
+    BoolArray,
+    FloatArray,
+    Gold,
+    IntArray,
+    Selection,
+    StudentView,
+    TaskCard,
+    take_units,
+)
 from harness.metrics import Score, right_examples, score
 from harness.record import layout
 from harness.results import SelectionResult, StageResult, paid
 from harness.run.annotating import Annotated
-from harness.run.feedback import Feedback
+from harness.run.feedback import Feedback, evidence
 from harness.run.splits import Splits
 from harness.run.training import Trained
+from harness.stats.intervals import score_interval
+from harness.stats.outcomes import Outcomes, mention_counts
 
 
 class Scorer:
@@ -47,12 +60,18 @@ class Scorer:
             abstained=int((~train.answered).sum()),
             annotated=annotated.requested,
             **self._scores(train.labels, {k: one.labels for k, one in annotated.scored.items()}),
+            answered=float(train.answered.mean()),
+            confidence=_mean(train.confidence[train.answered]),
             **paid(costs),
             seconds=annotated.seconds,
         )
 
-    def student_stage(self, round_: int, trained: Trained, feedback: Feedback) -> StageResult:
+    def student_stage(
+        self, round_: int, annotations: Annotations, trained: Trained, feedback: Feedback
+    ) -> StageResult:
         """The result of a student's stage, with the selection that follows it."""
+        view, answered = trained.views["train"], annotations.answered
+        seen = evidence(annotations, view, self._task)
         labels = {name: view.predictions for name, view in trained.views.items()}
         return StageResult(
             stage=layout.student_stage(round_),
@@ -62,16 +81,21 @@ class Scorer:
             abstained=0,
             annotated=0,
             **self._scores(labels["train"], labels),
+            answered=1.0,
+            confidence=_mean(seen.student_confidence),
+            agreement=_mean(seen.agrees[answered]),
+            noise=_noise(view, annotations),
             selection=self._selection(feedback.selection, feedback.annotations),
             **paid({"variants": trained.variants}),
             seconds=trained.seconds,
         )
 
     def _selection(self, selection: Selection, believed: Annotations) -> SelectionResult:
-        right = right_examples(believed.labels, self._splits.train.gold)
+        gold = self._splits.train.gold
+        right, known = right_examples(believed.labels, gold), gold.known
 
         def share(rows: IntArray) -> float | None:
-            return float(right[rows].mean()) if len(rows) else None
+            return _mean(right[rows][known[rows]])
 
         return SelectionResult(
             trusted=len(selection.trusted),
@@ -86,15 +110,15 @@ class Scorer:
         """The scores of a ``StageResult``, by the names of its fields.
 
         From class indices, int ``[units]``, of the pool, and of other splits by name; a split that
-        is missing has no score.
+        is missing, or has no gold, has no score.
         """
         found = {
-            name: score(others[name], split.gold, self._task)
+            name: score_known(others[name], split.gold, self._task)
             for name, split in self._splits.scored.items()
             if name in others
         }
         return {
-            "transductive": score(train, self._splits.train.gold, self._task),
+            "transductive": score_known(train, self._splits.train.gold, self._task),
             "inductive": found.get("test"),
             "validation": found.get("validation"),
             "inductive_without_leaked": self._without_leaked(others.get("test")),
@@ -107,4 +131,32 @@ class Scorer:
         if len(kept) == 0:
             return None
         left, _ = take_units(labels, gold.offsets, kept)
-        return score(left, gold.take(kept), self._task)
+        return score_known(left, gold.take(kept), self._task)
+
+
+def score_known(labels: IntArray, gold: Gold, task: TaskCard) -> Score | None:
+    """The score on the examples with gold, with an interval where some have none; None if all."""
+    known = gold.known
+    if known.all():
+        return score(labels, gold, task)
+    rows = np.flatnonzero(known)
+    if len(rows) == 0:
+        return None
+    labels, gold = take_units(labels, gold.offsets, rows)[0], gold.take(rows)
+    if task.metric == "accuracy":
+        outcomes = Outcomes.of_examples(right_examples(labels, gold))
+    else:
+        outcomes = Outcomes.of_mentions(mention_counts(labels, gold.labels, gold.offsets))
+    found = score_interval(outcomes)
+    return replace(score(labels, gold, task), n=len(rows), interval=(found.low, found.high))
+
+
+def _mean(values: FloatArray | BoolArray) -> float | None:
+    """The mean of the values that are known; None if there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _noise(view: StudentView, annotations: Annotations) -> float:
+    losses = view.losses(annotations)
+    return 1 - float(np.exp(-losses[~np.isnan(losses)]).mean())

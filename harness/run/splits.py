@@ -10,7 +10,7 @@ import numpy as np
 
 from harness import abilities
 from harness.config import Config
-from harness.data import BoolArray, Gold, IntArray, Pool, TaskCard
+from harness.data import ABSTAINED, BoolArray, Gold, IntArray, Pool, TaskCard
 from harness.errors import DataError
 from harness.iob2 import first_invalid
 from harness.protocols import Task
@@ -97,7 +97,12 @@ def load_splits(
     held = None
     if validation:
         train, held = _validation(task, train, validation, seed, notes)
-    test = _drawn(_load(task, "test"), limit, seed) if inductive else None
+    test = None
+    if inductive and task.load("test") is None:
+        notes.append("the task has no test split: all scores are of the pool (transductive)")
+    elif inductive:
+        test = _drawn(_load(task, "test"), limit, seed)
+    notes += _gold_notes(train.gold, task.card)
     return Splits(
         train=_drawn(train, limit, seed),
         test=test,
@@ -111,11 +116,12 @@ def hold_out(gold: Gold, share: float, card: TaskCard, rng: np.random.Generator)
     """Which examples to hold out: bool ``[n]``; a share in (0, 0.5] of each label, rounded.
 
     Token tasks: of each most frequent entity type of a sentence, and of the sentences without
-    any. A label with two examples or more keeps one on each side; a single one stays in the pool.
+    any. A label with two examples or more keeps one on each side; a single one stays in the pool,
+    and so does what has no gold.
     """
     strata = groups(gold.labels, gold.offsets, card)
     held = np.zeros(len(gold), dtype=np.bool_)
-    for stratum in np.unique(strata):
+    for stratum in np.unique(strata[gold.known]):
         rows = np.flatnonzero(strata == stratum)
         least = 1 if len(rows) > 1 else 0
         count = min(max(round(share * len(rows)), least), len(rows) - 1)
@@ -135,8 +141,8 @@ def _validation(
     held = hold_out(train.gold, share, task.card, rng)
     if not held.any():
         raise DataError(
-            f"task {task.card.name!r}: {len(train.pool)} train examples are too few to hold any "
-            "out for validation; set validation=0"
+            f"task {task.card.name!r}: its {int(train.gold.known.sum())} train examples with gold "
+            "are too few to hold any out for validation; set validation=0"
         )
     left, kept = train.take(np.flatnonzero(~held)), train.take(np.flatnonzero(held))
     again = len(set(left.pool.texts) & set(kept.pool.texts))
@@ -150,17 +156,35 @@ def _validation(
 
 
 def _load(task: Task, split: str) -> Split:
-    pool, gold = task.load(split), task.gold(split)
-    if pool is None or gold is None:
-        hint = "; use --setting transductive to do without it" if split == "test" else ""
-        raise DataError(f"task {task.card.name!r} has no {split} split{hint}")
+    pool = task.load(split)
+    if pool is None:
+        raise DataError(f"task {task.card.name!r} has no {split} split")
     if len(pool) == 0:
         raise DataError(f"task {task.card.name!r}: its {split} split is empty")
+    gold = task.gold(split) or Gold.none_of(pool)
     if task.card.kind == "token" and (unit := first_invalid(gold.labels, gold.offsets)) is not None:
         row = int(np.searchsorted(gold.offsets, unit, side="right")) - 1
         where = f"{pool.ids[row]} in its {split} split"
         raise DataError(f"task {task.card.name!r}: the gold tags of {where} are not IOB2")
     return Split(pool, gold)
+
+
+def _gold_notes(gold: Gold, card: TaskCard) -> list[str]:
+    """The scores of a pool that has gold for some rows, for none, or of one class."""
+    known = gold.known
+    if not known.any():
+        return ["the pool has no gold labels: there are no scores of it"]
+    found = []
+    if not known.all():
+        found = [f"{int(known.sum())} of {len(gold)} rows of the pool have gold; scores are theirs"]
+    classes = np.unique(gold.labels[gold.labels != ABSTAINED])
+    if len(classes) == 1:
+        name = card.classes[int(classes[0])]
+        found.append(
+            f"all gold labels of the pool are {name!r}: a score on them does not tell a good "
+            "student from one that always says so"
+        )
+    return found
 
 
 def _drawn(split: Split, limit: int | None, seed: int) -> Split:

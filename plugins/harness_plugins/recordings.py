@@ -14,6 +14,7 @@ from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_records
 from harness.files.jsonl import field, read_jsonl, text_field, type_name
 from harness.files.label_values import LabelValues
+from harness.files.raw_table import Headers
 from harness.identity import occurrence, text_key
 from harness.record import layout
 from harness.record.folder import RunFolder
@@ -23,6 +24,7 @@ ANSWER_KEYS = ("llm_label", "llm_tags", "label", "tags")
 that a row without an answer does not fall back to its gold label."""
 CSV_COLUMNS = (("label", "text"), ("label", "text", "augmented"))
 """The columns of a csv file without a header, as the reference implementation writes it."""
+HEADERS = Headers(frozenset({*CSV_COLUMNS[-1], "llm_label"}))
 REFERENCE_ANSWERS = "train_chat_bt"
 """Its file of LLM labels: in this one ``label`` is no gold label."""
 GOLD_KEYS = ("label", "tags")
@@ -138,7 +140,7 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
     values = LabelValues({name: name for name in known}, dict(enumerate(known)), text=True)
     records = []
     from_gold = False
-    for line, row in read_records(file, {*CSV_COLUMNS[-1], "llm_label"}, CSV_COLUMNS):
+    for line, row in read_records(file, HEADERS, CSV_COLUMNS):
         where = f"{file}:{line}"
         key = "llm_label" if "llm_label" in row else "label"
         text = text_key(field(row, "text", where))

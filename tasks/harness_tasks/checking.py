@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
 
+from harness.data import ABSTAINED
 from harness.errors import DataError
 from harness.files.jsonl import text_field, type_name
 from harness.files.label_values import LabelValues
@@ -22,6 +23,7 @@ from harness_tasks.roles import (
     looks_like_header,
     missing_column,
     role_notes,
+    unlabelled_roles,
 )
 
 UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
@@ -34,7 +36,7 @@ class Row:
 
     Attributes:
         example: the text, or the tokens.
-        labels: class indices, one a unit.
+        labels: class indices, one a unit; all ``ABSTAINED`` where the row has no label.
         where: where it stands, for messages.
     """
 
@@ -58,7 +60,7 @@ def checked_rows(
         DataError: naming the first wrong row and what was expected.
     """
     first = _first(table)
-    roles = find_roles(tuple(first), schema, prefer_hub=hub)
+    roles = unlabelled_roles(first, schema) or find_roles(tuple(first), schema, prefer_hub=hub)
     values = label_values(table, schema, roles)
     _refuse_header(table, schema, values)
     notes += role_notes(table, first, roles, schema)
@@ -111,15 +113,24 @@ def _texts(
         text = "\n".join(part for part in parts if part)
         if not _visible(text):
             raise DataError(f"{where}: the text is empty; remove the row or fill it")
-        value = _cell(row, roles.label, where)
+        value = _label(row, roles, where)
         if named is not None and named in row:
             value = row[named]
+        if value is None or value == "":
+            yield Row(text, (ABSTAINED,), where)
+            continue
         name = values.name(value, where)
         if name not in index:
             raise values.refuse(name, where)
         if table.values != "typed" and "\n" in text:
             notes += _rows_within(text, schema, where)
         yield Row(text, (index[name],), where)
+
+
+def _label(row: Mapping[str, Any], roles: Roles, where: str) -> Any:
+    """The label, or tags, of a row; None where it has none."""
+    value = row.get(roles.label) if roles.unlabelled else _cell(row, roles.label, where)
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _rows_within(text: str, schema: Schema, where: str) -> list[str]:
@@ -144,6 +155,9 @@ def _sentences(
     changed = 0
     for where, row in table.rows():
         tokens, named = _units(row, roles, values, where)
+        if not named:
+            yield Row(tokens, (ABSTAINED,) * len(tokens), where)
+            continue
         wrong = tag_schemes.fault(named, scheme)
         for tag in named:
             if tag_schemes.alone(tag, scheme) not in index:
@@ -172,7 +186,7 @@ def _units(
     row: Mapping[str, Any], roles: Roles, values: LabelValues, where: str
 ) -> tuple[tuple[str, ...], list[str]]:
     columns = (roles.example[0], roles.label)
-    tokens, tags = (_cell(row, column, where) for column in columns)
+    tokens, tags = _cell(row, columns[0], where), _label(row, roles, where) or []
     for name, value in zip(columns, (tokens, tags), strict=True):
         if not isinstance(value, list):
             raise DataError(
@@ -180,7 +194,7 @@ def _units(
             )
     if not tokens:
         raise DataError(f"{where}: the sentence has no tokens; remove the row or fill it")
-    if len(tokens) != len(tags):
+    if tags and len(tokens) != len(tags):
         raise DataError(
             f"{where}: {len(tokens)} tokens but {len(tags)} tags; each token needs one tag"
         )

@@ -14,11 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import DataError
+from harness.files.parquet import class_names
+from harness.files.raw_table import RawRow, RawTable
 from harness_tasks.declaration import HubSource
 from harness_tasks.files import split_named
-from harness_tasks.formats import RawTable
-from harness_tasks.formats.parquet import class_names
-from harness_tasks.formats.table import RawRow
 
 SECONDS = 3.0
 """How long to wait for the hub to answer at all."""

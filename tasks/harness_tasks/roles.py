@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness.data import Kind
 from harness.errors import DataError
+from harness.files.user_file import TEXT_NAMES
 from harness_tasks.declaration import Columns, HubSource
 from harness_tasks.formats import Headers, RawTable
 
@@ -20,12 +21,7 @@ _LABELS = frozenset(
     {"label", "labels", "class", "classes", "category", "categories", "sentiment", "target"}
     | {"targets", "gold", "gt", "truth", "annotation", "annotations", "answer", "tag", "tags", "y"}
 )
-_TEXTS = frozenset(
-    {"text", "texts", "title", "headline", "subject", "sentence", "sentences", "review", "body"}
-    | {"content", "description", "summary", "abstract", "message", "comment", "question"}
-    | {"document", "tokens", "words"}
-)
-"""Words in the names that others give to columns of labels and of texts."""
+"""Words in the names that others give to columns of labels."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -61,7 +57,10 @@ class Schema:
             known |= {*roles.example, roles.label}
         if self.hub is not None and self.hub.label_text:
             known.add(self.hub.label_text)
-        return Headers(frozenset(known), self.names.names)
+        enough = {one for roles in _candidates(self) for one in roles.example}
+        return Headers(
+            frozenset(known), frozenset(enough), frozenset(self.classes), self.names.names
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,14 @@ class Roles:
         label: of the label, or of the tags.
         source: who named them: the task (``declared``), nobody (``own``), or ``hub``.
         left_out: the other columns of the table.
+        unlabelled: the table has no column of labels, nor one that looks like it.
     """
 
     example: tuple[str, ...]
     label: str
     source: Literal["declared", "own", "hub"]
     left_out: tuple[str, ...] = ()
+    unlabelled: bool = False
 
 
 def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False) -> Roles:
@@ -92,6 +93,29 @@ def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False
             left_out = tuple(name for name in found if name not in used)
             return Roles(roles.example, roles.label, roles.source, left_out)
     return candidates[0]
+
+
+def unlabelled_roles(first: Mapping[str, object], schema: Schema) -> Roles | None:
+    """The columns of a table without labels; None if it has a column that is, or looks like, one.
+
+    Args:
+        first: its first row.
+        schema: of the task.
+    """
+    candidates = _candidates(schema)
+    if schema.names.label or schema.names.tags or {one.label for one in candidates} & set(first):
+        return None
+    for roles in candidates:
+        if set(roles.example) <= set(first):
+            rest = tuple(name for name in first if name not in roles.example)
+            if any(_like_labels(name, first[name], schema) for name in rest):
+                return None
+            return Roles(roles.example, roles.label, roles.source, rest, unlabelled=True)
+    return None
+
+
+def _like_labels(column: str, value: object, schema: Schema) -> bool:
+    return bool(set(_WORD.findall(column.casefold())) & _LABELS) or value in schema.classes
 
 
 def missing_column(name: str, found: Iterable[str], where: str) -> DataError:
@@ -143,9 +167,9 @@ def _note_left_out(
         words = set(_WORD.findall(column.casefold()))
         if column in known:
             continue
-        if words & _LABELS or first[column] in schema.classes:
+        if _like_labels(column, first[column], schema):
             like[column] = "labels"
-        elif words & _TEXTS:
+        elif words & TEXT_NAMES:
             like[column] = "texts"
     if like:
         rest = listed(f"{column} ({what}?)" for column, what in like.items())
@@ -158,7 +182,7 @@ def _note_left_out(
 
 def looks_like_header(cells: Sequence[str], schema: Schema) -> bool:
     """Whether a first row has a name that is usual for a column."""
-    known = {name.casefold() for name in schema.headers.known} | _LABELS | _TEXTS
+    known = {name.casefold() for name in schema.headers.known} | _LABELS | TEXT_NAMES
     return any(cell.strip().casefold() in known for cell in cells)
 
 

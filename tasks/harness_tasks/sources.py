@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from harness.data import ABSTAINED
 from harness.errors import DataError
 from harness_tasks.checking import checked_rows
 from harness_tasks.declaration import Declaration, HubSource, Sizes
@@ -111,7 +112,10 @@ def _note_other_split(
 
 def _note_absent(source: str, rows: Rows, schema: Schema, notes: list[str]) -> None:
     """Note classes without examples: perhaps a file is missing. Absent ``I-`` tags are normal."""
-    counts = np.bincount(rows.gold.labels, minlength=len(schema.classes))
+    labels = rows.gold.labels[rows.gold.labels != ABSTAINED]
+    if not len(labels):
+        return
+    counts = np.bincount(labels, minlength=len(schema.classes))
     missing = [name for name, count in zip(schema.classes, counts, strict=True) if not count]
     tokens = schema.kind == "token"
     absent = [name for name in missing if not (tokens and name.startswith("I-"))]

@@ -103,6 +103,10 @@ def _findings(audit: TaskAudit) -> Iterator[Text]:
 def _ceilings(audit: TaskAudit) -> Iterator[str]:
     for split in audit.splits:
         conflicts, ceiling = split.exact.conflicts, split.exact.ceiling
+        if split.unlabelled:
+            yield f"{split.split} rows without gold label: {split.unlabelled}."
+        if ceiling is None:
+            continue
         if split.split == "train" and conflicts:
             yield (
                 f"train texts with several labels: {conflicts}; with one answer a text at least "
@@ -139,5 +143,5 @@ def _shared(audit: TaskAudit) -> Iterator[str]:
         )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def _percent(share: float | None) -> str:
+    return DASH if share is None else f"{100 * share:.2f}"

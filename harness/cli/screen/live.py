@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.screen.tables import percent_of, stage_row
+from harness.cli.screen.tables import stage_cells
 from harness.printable import one_line
 from harness.progress import Watcher
 from harness.results import StageResult
@@ -82,13 +82,23 @@ class LiveWatcher(Watcher):
     def _drawn(self) -> Group:
         stages = Table.grid(padding=(0, 2))
         for stage in self._stages:
-            name, actor, pool, test, _, trusted, _, seconds = stage_row(stage)
-            shown = f"pool {pool} %" + ("" if test == "–" else f"  test {test} %")
-            if stage.validation is not None:
-                shown += f"  validation {percent_of(stage.validation)} %"
-            more = "" if trusted == "–" else f"trusts {trusted} % right"
-            took = Text(f"{seconds} s", style="dim")
-            stages.add_row(Text("✓", style="green"), name, actor, shown, more, took)
+            cells = stage_cells(stage)
+            names = {"pool": "pool", "test": "test", "valid": "validation"}
+            if stage.transductive is None:
+                names |= {"sure": "sure", "agree": "agree", "noise": "noise"}
+            shown = "  ".join(
+                f"{name} {cells[key]} %" for key, name in names.items() if cells[key] != "–"
+            )
+            more = "" if cells["trusted"] == "–" else f"trusts {cells['trusted']}"
+            more += " % right" if ": " in more else ""
+            row = (
+                cells["stage"],
+                cells["actor"],
+                shown,
+                more,
+                Text(f"{cells['s']} s", style="dim"),
+            )
+            stages.add_row(Text("✓", style="green"), *row)
         return Group(Text(self._name, style="bold"), stages, self._bar)
 
 

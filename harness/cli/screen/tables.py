@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
 LONG = 12
 """Letters of a key that has a column as wide as itself."""
-AFTER_TEST = COLUMNS.index("test") + 1
+UNSCORED = ("sure", "agree", "noise")
+"""Columns in place of the pool's score where it has no gold labels."""
 
 
 def titled(
@@ -59,15 +60,22 @@ def stages_table(result: RunResult) -> RichTable:
     columns = _columns(result)
     if result.leaked is not None:
         title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
+    if (last := result.stages[-1].transductive) is not None and last.interval is not None:
+        low, high = (100 * bound for bound in last.interval)
+        title.append(
+            f"\npool: scores of its {last.n} rows with gold; of the last stage the 95 % interval "
+            f"is {low:.1f} to {high:.1f}"
+        )
+    if last is None:
+        title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
+        title.append("\nannotator and student agree; noise: wrong labels as the student estimates")
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     left = [column for column in columns if column in ("stage", "actor")]
     table = titled(title, left, columns[len(left) :], no_wrap=True, padding=(0, 1, 0, 0))
     table.show_edge = False
     for stage in result.stages:
-        cells = dict(zip(COLUMNS, stage_row(stage), strict=True))
-        cells["valid"] = percent_of(stage.validation)
-        cells["test*"] = percent_of(stage.inductive_without_leaked)
+        cells = stage_cells(stage)
         table.add_row(*(cells[column] for column in columns))
     return table
 
@@ -75,10 +83,15 @@ def stages_table(result: RunResult) -> RichTable:
 def _columns(result: RunResult) -> list[str]:
     """The columns that this run needs, without the actor's where 80 do not hold them."""
     columns = list(COLUMNS)
+    if result.stages[-1].transductive is None:
+        place = columns.index("pool")
+        columns[place : place + 1] = UNSCORED
     if any(stage.validation is not None for stage in result.stages):
-        columns.insert(AFTER_TEST, "valid")
+        columns.insert(columns.index("test") + 1, "valid")
     if result.leaked is not None:
-        columns.insert(AFTER_TEST, "test*")
+        columns.insert(columns.index("test") + 1, "test*")
+    if all(stage.inductive is None for stage in result.stages) and "pool" not in columns:
+        columns.remove("test")
     if len(columns) > len(COLUMNS) + 1:
         columns.remove("actor")
     return columns
@@ -92,22 +105,32 @@ def _actors(result: RunResult) -> str:
     return "; ".join(f"{actor}: {', '.join(names)}" for actor, names in stages.items())
 
 
-def stage_row(stage: StageResult) -> tuple[str, ...]:
-    """The cells of one stage, in the order of ``COLUMNS``."""
+def stage_cells(stage: StageResult) -> dict[str, str]:
+    """The cells of one stage by their columns; shares in per cent."""
     trusted = shown = "–"
     if (made := stage.selection) is not None:
-        trusted = f"{made.trusted}: {_percent(made.trusted_precision)}"
-        shown = f"{made.demonstrations}: {_percent(made.demonstrations_accuracy)}"
-    return (
-        stage.stage,
-        stage.actor,
-        percent_of(stage.transductive),
-        percent_of(stage.inductive),
-        str(stage.abstained),
-        trusted,
-        shown,
-        f"{stage.seconds:.1f}",
-    )
+        trusted = _counted(made.trusted, made.trusted_precision)
+        shown = _counted(made.demonstrations, made.demonstrations_accuracy)
+    return {
+        "stage": stage.stage,
+        "actor": stage.actor,
+        "pool": percent_of(stage.transductive),
+        "sure": _percent(stage.confidence),
+        "agree": _percent(stage.agreement),
+        "noise": _percent(stage.noise),
+        "test": percent_of(stage.inductive),
+        "test*": percent_of(stage.inductive_without_leaked),
+        "valid": percent_of(stage.validation),
+        "abstained": str(stage.abstained),
+        "trusted": trusted,
+        "shown": shown,
+        "s": f"{stage.seconds:.1f}",
+    }
+
+
+def _counted(count: int, right: float | None) -> str:
+    """A number, and the share that is right where that is known."""
+    return f"{count}" + ("" if right is None and count else f": {_percent(right)}")
 
 
 def runs_table(title: str, runs: Sequence[ListedRun], changed: Collection[Path]) -> RichTable:

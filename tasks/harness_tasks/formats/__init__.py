@@ -11,19 +11,20 @@ from pathlib import Path
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness_tasks.formats import conll, delimited, json_files, parquet
-from harness_tasks.formats.table import Headers, RawTable
+from harness.files import json_files, parquet
+from harness.files.raw_table import Headers, RawTable
+from harness_tasks.formats import conll, delimited
 
 __all__ = ["SUFFIXES", "Headers", "RawTable", "open_table"]
 
 Opener = Callable[[Path, Kind, Headers], RawTable]
 
 _FORMATS: Mapping[str, Opener] = {
-    ".jsonl": json_files.open_lines,
-    ".json": json_files.open_array,
+    ".jsonl": lambda file, kind, headers: json_files.open_lines(file),
+    ".json": lambda file, kind, headers: json_files.open_array(file),
     ".csv": delimited.open_csv,
     ".tsv": delimited.open_tsv,
-    ".parquet": parquet.open_parquet,
+    ".parquet": lambda file, kind, headers: parquet.open_parquet(file, headers.known),
     ".conll": conll.open_conll,
     ".txt": conll.open_conll,
     ".iob": conll.open_conll,

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.data import Kind
 from harness.errors import DataError
 from harness.files.lines import read_lines
-from harness_tasks.formats.table import Headers, RawRow, RawTable
+from harness.files.raw_table import Headers, RawRow, RawTable
 
 DOCUMENT = "-DOCSTART-"
 

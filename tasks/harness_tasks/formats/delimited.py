@@ -14,9 +14,9 @@ from typing import Literal
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness.files.delimited import has_header, read_cells, read_records
+from harness.files.delimited import read_cells, read_records
+from harness.files.raw_table import Headers, RawRow, RawTable
 from harness_tasks.formats.conll import open_conll
-from harness_tasks.formats.table import Headers, RawRow, RawTable
 
 POSITIONS = (("label", "text"), ("label", "text", "augmented"))
 TOKENS = (("tokens", "tags"),)
@@ -25,7 +25,7 @@ TOKENS = (("tokens", "tags"),)
 def open_csv(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.csv`` file."""
     line, cells = _first(file, headers)
-    headed = has_header(cells, headers.known)
+    headed = headers.match(cells)
     opening = None if headed or not cells else (f"{file}:{line}", tuple(cells))
     positions: Sequence[Sequence[str]] = POSITIONS if kind == "sequence" else TOKENS
     if headers.unheaded:
@@ -39,14 +39,14 @@ def open_csv(file: Path, kind: Kind, headers: Headers) -> RawTable:
 
 def open_tsv(file: Path, kind: Kind, headers: Headers) -> RawTable:
     """A ``.tsv`` file."""
-    if kind == "token" and not has_header(_first(file, headers)[1], headers.known):
+    if kind == "token" and not headers.match(_first(file, headers)[1]):
         return open_conll(file, kind, headers)
     return open_csv(file, kind, headers)
 
 
 def _first(file: Path, headers: Headers) -> tuple[int, list[str]]:
     try:
-        return next(read_cells(file, headers.known), (1, []))
+        return next(read_cells(file, headers), (1, []))
     except DataError:
         return 1, []  # said, with its line, when the rows are read
 
@@ -54,7 +54,7 @@ def _first(file: Path, headers: Headers) -> tuple[int, list[str]]:
 def _rows(
     file: Path, headers: Headers, positions: Sequence[Sequence[str]], split: bool
 ) -> Iterator[RawRow]:
-    for line, row in read_records(file, headers.known, positions):
+    for line, row in read_records(file, headers, positions):
         if split:
             yield f"{file}:{line}", {column: _parts(value) for column, value in row.items()}
         else:

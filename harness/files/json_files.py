@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.data import Kind
 from harness.errors import DataError
 from harness.files.jsonl import read_json, read_jsonl, type_name
 from harness.files.lines import read_lines
-from harness_tasks.formats.table import Headers, RawRow, RawTable
+from harness.files.raw_table import RawRow, RawTable
 
 
-def open_lines(file: Path, kind: Kind, headers: Headers) -> RawTable:
+def open_lines(file: Path) -> RawTable:
     """A ``.jsonl`` file."""
 
     def rows() -> Iterator[RawRow]:
@@ -23,7 +22,7 @@ def open_lines(file: Path, kind: Kind, headers: Headers) -> RawTable:
     return RawTable(str(file), rows)
 
 
-def open_array(file: Path, kind: Kind, headers: Headers) -> RawTable:
+def open_array(file: Path) -> RawTable:
     """A ``.json`` file: an array of objects. It is read whole; rows are counted from 1."""
 
     def rows() -> Iterator[RawRow]:

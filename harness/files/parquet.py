@@ -7,15 +7,14 @@ measure is refused before that much is in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.data import Kind
 from harness.errors import DataError
 from harness.files.delimited import refuse_twice
-from harness_tasks.formats.table import Headers, RawRow, RawTable
+from harness.files.raw_table import RawRow, RawTable
 
 BATCH = 1024
 GROWTH = 100
@@ -23,8 +22,12 @@ GROWTH = 100
 FREE = 2**28
 
 
-def open_parquet(file: Path, kind: Kind, headers: Headers) -> RawTable:
+def open_parquet(file: Path, known: Collection[str] | None = None) -> RawTable:
     """A ``.parquet`` file; rows are counted from 1.
+
+    Args:
+        file: with its columns.
+        known: the columns to read; None: all. Others are there by name alone.
 
     Raises:
         DataError: if it is damaged, grows beyond all measure, or has a column twice.
@@ -32,7 +35,7 @@ def open_parquet(file: Path, kind: Kind, headers: Headers) -> RawTable:
     with _opened(file) as parquet:
         names = parquet.schema_arrow.names
         refuse_twice(names, str(file))
-        wanted = [name for name in names if name in headers.known]
+        wanted = [name for name in names if known is None or name in known]
         leaves = [
             path
             for path in (parquet.schema.column(n).path for n in range(len(parquet.schema)))

@@ -1,4 +1,4 @@
-"""Texts that others wrote, as parts of Markdown and LaTeX, and of files that a spreadsheet opens."""
+"""Texts that others wrote, as parts of Markdown, LaTeX and files that a spreadsheet opens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fence_of(text: str, least: int = 3) -> str:
     return "`" * max([least, *(len(run) + 1 for run in re.findall("`+", text))])
 
 
-_LATEX = {
+_LATEX: dict[str, str | int | None] = {
     **{sign: f"\\{sign}" for sign in "#$%&_{}"},
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -12,15 +12,25 @@ RawRow: TypeAlias = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """The column names that a task knows.
+    """What makes a file's first row a header.
 
     Attributes:
-        known: two of them in a first row make it a header.
+        known: names of columns, two of which make it one.
+        enough: names of which one will do, unless the row has one of ``values``.
+        values: what stands in rows, but in no header.
         unheaded: the columns of a file without one, in order; empty: the task does not say.
     """
 
     known: frozenset[str]
+    enough: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
     unheaded: tuple[str, ...] = ()
+
+    def match(self, cells: Sequence[str]) -> bool:
+        """Whether a first row is a header."""
+        found = {cell.strip() for cell in cells}
+        alone = not found.isdisjoint(self.enough) and found.isdisjoint(self.values)
+        return alone or len(found & self.known) >= 2
 
 
 @dataclass(frozen=True, slots=True)

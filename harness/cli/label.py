@@ -1,0 +1,267 @@
+"""``harness label``: labels for one's own texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from harness.cli.options import load_plugins
+from harness.cli.screen.output import console, note, say
+from harness.errors import CommandError
+from harness.record.layout import RUNS
+
+if TYPE_CHECKING:
+    from harness.label.labelling import Labelled
+    from harness.label.request import Prepared
+    from harness.plugin_manager import Plugins
+    from harness.record.finished import FinishedRun
+
+Text = str | None
+
+
+def label(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Texts: .csv .tsv .jsonl .json .parquet .xlsx, .txt (one a line)."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The same rows with labels.")
+    ],
+    labels: Annotated[
+        Text, typer.Option(metavar="A,B,C", help="The labels, separated by commas.")
+    ] = None,
+    types: Annotated[
+        Text, typer.Option(metavar="A,B", help="Entity types to find in the texts, instead.")
+    ] = None,
+    task: Annotated[
+        Text, typer.Option(metavar="SPEC", help="A task whose labels and prompt to use, instead.")
+    ] = None,
+    describe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="text=NAME", help="The column of texts; label=NAME: of known labels."),
+    ] = None,
+    annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")] = None,
+    student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(metavar="X", help="Most $ to pay.")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of annotate, train, select.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="New: written for a person to fill its column gold, doubtful rows first. "
+            "Existing: what was filled in is taken.",
+        ),
+    ] = None,
+    check: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Begin --review with N rows drawn at random: they say how many labels are right.",
+        ),
+    ] = 0,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the student's model.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Pay what the plan says, unasked.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, forgetting what is recorded.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a file with rows that cannot be used.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="K=V", help="One key, e.g. student.epochs=3."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where runs are kept (results/runs)."),
+    ] = None,
+) -> None:
+    """Label the texts of a file, without any label to begin with.
+
+    OUT has all rows and columns of FILE in their order, and more columns: label, confidence,
+    given_by, trusted, candidates, reason. Where a language model is asked, the plan with its
+    price comes first. The same command goes on with a run that was stopped.
+    """
+    from harness.export.rows import write_rows
+    from harness.label.labelling import labelled
+    from harness.label.request import Request, prepare
+    from harness.label.review import read_review, write_review
+
+    _check_output(output, file, review)
+    options: dict[str, Any] = {
+        "annotator.spec": annotator,
+        "student.spec": student,
+        "budget_usd": budget_usd,
+        "rounds": rounds,
+        "seed": seed,
+        "student.save": True if model else None,
+    }
+    named = _names(labels, types, task, describe or [])
+    request = Request(
+        file,
+        named,
+        "token" if types else "sequence",
+        task,
+        columns=_pairs(column or [], "--column"),
+        options=options,
+        settings=tuple(set_ or ()),
+        strict=strict,
+        out=out or RUNS,
+    )
+    plugins = load_plugins()
+    prepared = prepare(request, plugins)
+    for line in prepared.texts.notes():
+        note(line)
+    names = [one.name for one in prepared.parts.task.card.labels]
+    if review is not None and prepared.parts.task.card.kind == "token":
+        _refuse("--review: for labels of whole texts only, not for entities")
+    person = read_review(review, prepared.texts, names) if review else None
+    _confirm(prepared, yes=yes, fresh=fresh)
+    run = _run(prepared, plugins, fresh=fresh)
+    gold, checked = (person.gold, person.checked) if person else ({}, ())
+    found = labelled(run, prepared.parts.task, prepared.texts, gold, checked)
+    write_rows(output, found.rows())
+    if review is not None and not review.exists():
+        write_review(review, found, check, prepared.config.seed)
+    if model is not None:
+        _write_model(run, plugins, model)
+    _summary(found, names, output, review, model, run)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise CommandError(message)
+
+
+def _check_output(output: Path, file: Path, review: Path | None) -> None:
+    """Refuse to write over anything but what this command wrote."""
+    from harness.export.rows import check_new
+    from harness.files.user_file import columns_of
+    from harness.label.labelling import COLUMNS
+
+    if output.resolve() == file.resolve():
+        _refuse(f"-o {output}: is the file of texts itself; choose another name")
+    if review is not None and not review.exists():
+        check_new(review, "--review")
+    if output.exists():
+        ours = {name.removesuffix("_given") for name in columns_of(output)}
+        if set(COLUMNS) <= ours:
+            return
+    check_new(output, "-o")
+
+
+def _names(
+    labels: str | None, types: str | None, task: str | None, describe: list[str]
+) -> dict[str, str]:
+    """The labels with their descriptions."""
+    given = [one for one in (labels, types, task) if one is not None]
+    if len(given) != 1:
+        _refuse('name the labels: --labels "a,b,c" (or --types "person,place", or --task SPEC)')
+    if task is not None:
+        if describe:
+            _refuse("--describe: the task describes its labels; leave it out")
+        return {}
+    names = [name.strip() for name in given[0].replace("，", ",").split(",") if name.strip()]
+    if len(set(names)) < len(names):
+        _refuse(f"two labels have the same name: {given[0]}")
+    if labels is not None and len(names) < 2:
+        _refuse(f"--labels {labels!r}: name at least two labels, separated by commas")
+    said = _pairs(describe, "--describe")
+    if unknown := [name for name in said if name not in names]:
+        _refuse(f"--describe {unknown[0]}: no such label; the labels are {', '.join(names)}")
+    return {name: said.get(name, "") for name in names}
+
+
+def _pairs(given: list[str], option: str) -> dict[str, str]:
+    """``NAME=VALUE`` of an option that may be repeated; of ``--describe`` also from a file."""
+    import tomllib
+
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if equals:
+            found[name.strip()] = value.strip()
+        elif option == "--describe" and Path(one).is_file():
+            try:
+                read = tomllib.loads(Path(one).read_text(encoding="utf-8-sig"))
+            except (ValueError, OSError) as error:
+                _refuse(f"--describe {one}: not readable as TOML ({error})")
+            found |= {name: str(value) for name, value in read.items()}
+        else:
+            _refuse(f"{option} {one}: write NAME=VALUE")
+    if option == "--column" and (wrong := set(found) - {"text", "label"}):
+        _refuse(f"--column {wrong.pop()}=...: write text=NAME or label=NAME")
+    return found
+
+
+def _confirm(prepared: Prepared, *, yes: bool, fresh: bool) -> None:
+    """Show the plan, and wait for a yes where something is to be sent."""
+    import sys
+
+    from harness.cli.plan import remarks
+    from harness.cli.screen.tables import plan_table
+    from harness.run.planning import total
+
+    steps = prepared.steps(fresh=fresh)
+    if not steps:
+        return
+    screen = console(stderr=True)
+    title = f"{prepared.texts.file.path}: {prepared.config.annotator.spec}, about, at most"
+    every = total(steps)
+    screen.print(plan_table(title, steps, every))
+    for line in remarks(every, prepared.config.budget_usd):
+        screen.print(line, markup=False)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        _refuse("nothing was sent; say --yes to go on with this plan")
+    typer.confirm("Go on?", abort=True, err=True)
+
+
+def _run(prepared: Prepared, plugins: Plugins, *, fresh: bool) -> FinishedRun:
+    from harness.cli.run import watching
+    from harness.label.request import run_of
+
+    with watching(prepared.name, quiet=False) as watcher:
+        return run_of(prepared, plugins, watcher, fresh=fresh)
+
+
+def _write_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
+    """Export the student, unless its model is there already."""
+    from harness.export.model_export import check_empty, export_model
+
+    card = target / "README.md"
+    if card.is_file() and run.result.run_id in card.read_text(encoding="utf-8"):
+        return
+    check_empty(target)
+    export_model(run, plugins, target)
+
+
+def _summary(
+    found: Labelled,
+    names: list[str],
+    output: Path,
+    review: Path | None,
+    model: Path | None,
+    run: FinishedRun,
+) -> None:
+    from harness.cli.screen.labelled import labels_picture
+
+    console().print(labels_picture(found, names))
+    say(f"labels: {output}")
+    if review is not None:
+        say(f"review: {review} (fill its column gold, then give the same command again)")
+    if model is not None:
+        say(f"model: {model}")
+    say(f"run: {run.folder.path}")

@@ -1,0 +1,76 @@
+"""The summary of ``harness label``, on one screen of 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.label.labelling import Given, Labelled
+
+DOUBTFUL = 20
+"""Rows that are shown."""
+WIDTH = 42
+"""Characters of a text that are shown."""
+
+
+def labels_picture(found: Labelled, names: Sequence[str]) -> Group:
+    """Rows of each label, how many are right, what it cost, and the most doubtful rows."""
+    counts, total = found.counts(), len(found.given)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name, side in (("label", "left"), ("rows", "right"), ("%", "right")):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    every = sum(counts.values()) or 1
+    for name in names:
+        table.add_row(Text(name), str(counts[name]), f"{100 * counts[name] / every:.1f}")
+    unused = len(found.texts.unusable)
+    lines = [f"{total - unused} of {total} rows are labelled; {unused} cannot be used."]
+    lines += [_right(found), f"Cost: ${found.cost_usd:.2f}."]
+    parts = [Text(line) for line in lines if line]
+    return Group(table, *parts, *_doubtful(found))
+
+
+def _right(found: Labelled) -> str:
+    """The estimated accuracy, or why there is none."""
+    interval, (right, n) = found.interval, found.right
+    if interval is not None:
+        low, high = 100 * interval.low, 100 * interval.high
+        said = (
+            f"Estimated accuracy: {100 * right / n:.1f} % (95 %: {low:.1f} to {high:.1f}), of {n}"
+        )
+        return f"{said} rows with a known label."
+    if found.reviewed:
+        return (
+            f"{len(found.reviewed)} rows have a person's label. They were chosen as doubtful, so "
+            "they do not say how many others are right; --check N draws some at random."
+        )
+    return "How many are right is not known: no row has a label by hand (--review, --check)."
+
+
+def _doubtful(found: Labelled) -> list[Table | Text]:
+    rows = found.doubtful()[:DOUBTFUL]
+    if not rows:
+        return []
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("row", justify="right")
+    table.add_column("%", justify="right")
+    table.add_column("label, other candidates", max_width=26, no_wrap=True, overflow="ellipsis")
+    table.add_column("text", max_width=WIDTH, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        one = found.given[row]
+        text = " ".join(found.texts.texts[row].split())
+        sure = f"{100 * (one.confidence or 0):.0f}"
+        table.add_row(str(row + 1), sure, Text(_names(one)), Text(text[: 2 * WIDTH]))
+    return [Text("The most doubtful rows:", style="bold"), table]
+
+
+def _names(one: Given) -> str:
+    if isinstance(one.label, str):
+        return ", ".join([one.label, *(name for name in one.candidates if name != one.label)])
+    return ", ".join(f"{span['type']} {span['text']!r}" for span in one.label or ()) or "–"

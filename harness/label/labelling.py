@@ -1,0 +1,184 @@
+"""Labels of all rows of a user's file, out of a finished run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.data import ABSTAINED, Annotations, StudentView
+from harness.label.texts import Texts
+from harness.label.words import spans_in, words
+from harness.protocols import Task
+from harness.record.finished import FinishedRun
+from harness.run.feedback import evidence
+from harness.run.splits import splits_of
+from harness.stats.intervals import wilson
+from harness.stats.outcomes import Interval
+
+PLAUSIBLE = 0.1
+"""The student's probability from which a label is a candidate."""
+COLUMNS = ("label", "confidence", "given_by", "trusted", "candidates", "reason")
+"""Columns that are added to a user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The label of one row.
+
+    Attributes:
+        label: a label, or (token tasks) the spans; None where there is none.
+        confidence: the student's, in [0, 1]; None without a label.
+        given_by: ``both`` annotator and student, ``student`` alone, or a ``person``.
+        trusted: the selector believes it.
+        candidates: labels that are plausible, the likeliest first.
+        reason: why there is no label, or why the annotator abstained.
+    """
+
+    label: str | Sequence[Mapping[str, Any]] | None = None
+    confidence: float | None = None
+    given_by: str = ""
+    trusted: bool = False
+    candidates: Sequence[str] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A file with its labels.
+
+    Attributes:
+        texts: the file.
+        given: of each row.
+        cost_usd: that the run paid.
+        right: of the rows with gold that were not chosen by the labels they got, how many are
+            labelled right, and how many there are.
+        reviewed: the labels that a person gave, by row.
+    """
+
+    texts: Texts
+    given: Sequence[Given]
+    cost_usd: float
+    right: tuple[int, int] = (0, 0)
+    reviewed: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the accuracy; None without any gold."""
+        right, n = self.right
+        return wilson(right, n) if n else None
+
+    def counts(self) -> Counter[str]:
+        """Rows of each label; of entity types, mentions."""
+        found: Counter[str] = Counter()
+        for one in self.given:
+            if isinstance(one.label, str):
+                found[one.label] += 1
+            elif one.label is not None:
+                found.update(str(span["type"]) for span in one.label)
+        return found
+
+    def doubtful(self) -> list[int]:
+        """Rows with a label, the most doubtful first; without those that a person labelled.
+
+        First those on which annotator and student disagree; each by the student's confidence.
+        """
+        rows = [
+            row
+            for row, one in enumerate(self.given)
+            if one.confidence is not None and one.given_by != "person"
+        ]
+        return sorted(
+            rows, key=lambda row: (self.given[row].given_by == "both", self.given[row].confidence)
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The user's rows with the columns that are added, in the file's order."""
+        columns = self.texts.file.columns
+        names = {name: f"{name}_given" if name in columns else name for name in COLUMNS}
+        for row, one in zip(self.texts.rows, self.given, strict=True):
+            own = {column: row.get(column) for column in columns}
+            yield own | {
+                names["label"]: one.label,
+                names["confidence"]: one.confidence,
+                names["given_by"]: one.given_by,
+                names["trusted"]: one.trusted,
+                names["candidates"]: list(one.candidates),
+                names["reason"]: one.reason,
+            }
+
+
+def labelled(
+    run: FinishedRun,
+    task: Task,
+    texts: Texts,
+    reviewed: Mapping[int, str] | None = None,
+    checked: Sequence[int] = (),
+) -> Labelled:
+    """The labels that a run's last stage gave, with those of a person in their place.
+
+    Args:
+        run: of the task that was made of the texts.
+        task: that one.
+        texts: the file.
+        reviewed: labels that a person gave, by row.
+        checked: rows that were drawn at random to be reviewed: these measure how many labels
+            are right, as do rows that the file has labels of.
+    """
+    reviewed = reviewed or {}
+    given = [Given(reason=texts.unusable.get(row, "")) for row in range(len(texts.rows))]
+    for row, one in zip(texts.texts, _of_run(run, task, texts), strict=True):
+        given[row] = one
+    drawn = {row: reviewed[row] for row in checked if row in reviewed}
+    gold = {row: name for row, name in {**texts.gold, **drawn}.items() if row in texts.texts}
+    right = sum(given[row].label == name for row, name in gold.items())
+    for row, name in reviewed.items():
+        given[row] = Given(name, 1.0, "person", trusted=True, candidates=(name,))
+    return Labelled(texts, given, run.result.cost_usd, (right, len(gold)), reviewed)
+
+
+def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
+    """What the last stage gave to each usable row, in their order."""
+    pool = splits_of(run.config, task).train.pool
+    last = run.stage(None).round
+    said = run.annotations(last, pool, task)
+    assert said is not None
+    view = run.view(last)
+    seen = evidence(said, view, task.card)
+    trusted = np.zeros(len(pool), dtype=np.bool_)
+    trusted[run.selection(last).trusted] = True
+    place = {id_: row for row, id_ in enumerate(pool.ids)}  # the pool is in a drawn order
+    loaded = task.load("train")
+    assert loaded is not None
+    for id_, text in zip(loaded.ids, texts.texts.values(), strict=True):
+        row = place[id_]
+        yield Given(
+            label=_label(view, row, text, task),
+            confidence=float(seen.student_confidence[row]),
+            given_by="both" if seen.agrees[row] else "student",
+            trusted=bool(trusted[row]),
+            candidates=_candidates(view, said, row, task),
+            reason=said.reasons[row],
+        )
+
+
+def _label(view: StudentView, row: int, text: str, task: Task) -> Any:
+    names, (begin, end) = task.card.classes, view.offsets[row : row + 2].tolist()
+    found = [names[index] for index in view.predictions[begin:end].tolist()]
+    return found[0] if task.card.kind == "sequence" else spans_in(text, words(text)[1], found)
+
+
+def _candidates(view: StudentView, said: Annotations, row: int, task: Task) -> list[str]:
+    """Labels that the student finds plausible, and the annotator's; none in token tasks."""
+    if task.card.kind == "token":
+        return []
+    likely = view.log_probabilities[row]
+    order = np.argsort(-likely, kind="stable").tolist()
+    found = [index for index in order if likely[index] >= np.log(PLAUSIBLE)] or order[:1]
+    own = int(said.labels[row])
+    if own not in (ABSTAINED, *found):
+        found.append(own)
+    return [task.card.classes[index] for index in found]

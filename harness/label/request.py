@@ -1,0 +1,133 @@
+"""From a file and labels to a finished run: what ``harness label`` does, without printing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import abilities
+from harness.config import Config, load_config
+from harness.data import Kind
+from harness.errors import CommandError
+from harness.label.task_folder import declaration_of, write_task
+from harness.label.texts import Texts, read_texts
+from harness.plugin_manager import Plugins
+from harness.progress import Watcher
+from harness.protocols import Parts
+from harness.record import layout
+from harness.record.finished import FinishedRun
+from harness.record.folder import RunFolder
+from harness.run.assembly import assemble, load_task, run_id
+from harness.run.loop import run as run_loop
+from harness.run.planning import PlannedStep, plan
+from harness.run.splits import Splits, splits_of
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to label, and how.
+
+    Attributes:
+        file: the user's.
+        labels: names of labels, or of entity types, with their descriptions ("": the name);
+            empty where ``task`` names them.
+        kind: of the task.
+        task: spec of a task whose labels, descriptions and prompt are used.
+        columns: the columns of the text and, where some rows have one, of the label.
+        options: keys of the configuration, dotted; None where not given.
+        settings: more of them, as ``--set`` has them.
+        strict: refuse rows that cannot be used.
+        out: where runs are kept.
+    """
+
+    file: Path
+    labels: Mapping[str, str]
+    kind: Kind = "sequence"
+    task: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: Sequence[str] = ()
+    strict: bool = False
+    out: Path = layout.RUNS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A run that has not begun: the texts, its configuration, parts and data."""
+
+    texts: Texts
+    config: Config
+    parts: Parts
+    splits: Splits
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """The run's id."""
+        return run_id(self.config, self.parts)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return layout.run_folder(self.out, self.parts.task.card.name, self.name)
+
+    def steps(self, *, fresh: bool = False) -> list[PlannedStep]:
+        """What would be sent to a language model; nothing where the run is finished.
+
+        ``fresh``: it begins anew.
+        """
+        if not fresh and (self.folder / layout.RESULT).exists():
+            return []
+        return plan(self.parts, self.config, self.splits)
+
+
+def prepare(request: Request, plugins: Plugins) -> Prepared:
+    """Read the file, make a task of it, and put the run together; nothing is sent.
+
+    Raises:
+        HarnessError: for whatever is wrong with the file, the labels or an option.
+    """
+    declared = _declared(request, plugins)
+    names = [label["name"] for label in declared["labels"]]
+    if request.columns.get("label") and declared["kind"] == "token":
+        raise CommandError("--column label=...: entities in plain texts have no column of labels")
+    texts = read_texts(request.file, request.columns, names, strict=request.strict)
+    task = write_task(texts, declared, request.out)
+    options = {**request.options, "task": str(task), "setting": "transductive"}
+    config = load_config(None, request.settings, options, plugins.keys())
+    config, parts = assemble(config, plugins, None)
+    return Prepared(texts, config, parts, splits_of(config, parts.task), request.out)
+
+
+def run_of(
+    prepared: Prepared, plugins: Plugins, watcher: Watcher, *, fresh: bool = False
+) -> FinishedRun:
+    """Do the run, or what is left of it; ``fresh``: all of it."""
+    with RunFolder.held(prepared.folder, fresh=fresh) as folder:
+        run_loop(
+            prepared.parts,
+            prepared.config,
+            prepared.splits,
+            folder,
+            run_id=prepared.name,
+            replies=prepared.out / layout.REPLIES,
+            plugins=plugins,
+            watcher=watcher,
+        )
+    return FinishedRun.open(prepared.folder)
+
+
+def _declared(request: Request, plugins: Plugins) -> dict[str, Any]:
+    """The declaration: the labels' own, or the named task's; with an annotator by default."""
+    if request.task is not None:
+        task = load_task(request.task, plugins, None, declaration_only=True)
+        declared = dict(abilities.declared(task))
+        if not declared:
+            raise CommandError(f"--task {request.task}: it has no declaration; name labels instead")
+    else:
+        declared = declaration_of(request.kind, request.labels)
+    # That of the default task asks nobody, so that a first try needs no key.
+    usual = load_task(None, plugins, None, declaration_only=True).default_annotator
+    return {**({"annotator": usual} if usual else {}), **declared}

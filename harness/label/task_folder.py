@@ -1,0 +1,73 @@
+"""A task made from texts and labels, written where runs are kept: any command can name it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.data import Kind
+from harness.label.texts import Texts
+from harness.label.words import words
+from harness.record import layout
+from harness.record.folder import new_file
+
+EXAMPLES = "train.jsonl"
+DECLARATION = "task.toml"
+KEPT = ("title", "kind", "metric", "annotator", "prompt", "labels", "rules")
+"""What is taken of another task's declaration."""
+
+
+def declaration_of(kind: Kind, labels: Mapping[str, str]) -> dict[str, Any]:
+    """A declaration of label names with their descriptions; a name describes itself."""
+    return {
+        "kind": kind,
+        "metric": "accuracy" if kind == "sequence" else "entity_f1",
+        "labels": [{"name": name, "description": said or name} for name, said in labels.items()],
+    }
+
+
+def write_task(texts: Texts, declared: Mapping[str, Any], out: Path) -> Path:
+    """Write the task's declaration and its examples, unless they are there; the declaration.
+
+    Args:
+        texts: whose usable rows are the pool, in order.
+        declared: the keys of a declaration; ``KEPT`` are taken of it.
+        out: where runs are kept.
+    """
+    import tomli_w
+
+    name = task_name(texts.file.path)
+    rows = "".join(_example(texts, row, declared["kind"]) for row in texts.texts)
+    values = {"schema": 1, "name": name, "files": {"train": EXAMPLES}}
+    text = tomli_w.dumps(values | {key: declared[key] for key in KEPT if key in declared})
+    key = hashlib.sha256((text + rows).encode()).hexdigest()[:8]
+    folder = layout.texts_folder(out, name, key)
+    for file, content in ((folder / EXAMPLES, rows), (folder / DECLARATION, text)):
+        if not file.exists():
+            _write(file, content)
+    return folder / DECLARATION
+
+
+def task_name(path: Path) -> str:
+    """A task's name from a file's; ``texts`` where no letter of it may stand in one."""
+    return re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "texts"
+
+
+def _example(texts: Texts, row: int, kind: Kind) -> str:
+    text = texts.texts[row]
+    if kind == "token":
+        example: dict[str, Any] = {"tokens": words(text)[0]}
+    else:
+        example = {"text": text} | ({"label": texts.gold.get(row)} if texts.gold else {})
+    return json.dumps(example, ensure_ascii=False) + "\n"
+
+
+def _write(file: Path, content: str) -> None:
+    def write(path: Path) -> None:
+        path.write_text(content, encoding="utf-8", newline="\n")
+
+    new_file(file, write)

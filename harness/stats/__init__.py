@@ -1,0 +1,1 @@
+"""What a difference between scores is worth: intervals, paired tests, many comparisons."""

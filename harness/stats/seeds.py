@@ -1,0 +1,101 @@
+"""Several seeds: a method's score if seeds and examples were drawn anew.
+
+Of three or five seeds the bootstrap is too sure of itself: it draws from so few values, and no draw
+knows what a t-distribution knows. An analysis of variance takes the two sources apart instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data import FloatArray
+from harness.stats.outcomes import Interval, Outcomes, paired_counts
+
+LEVEL = 0.95
+LEAST = 0.7
+"""Seeds that by chance differ less than the rest would make the error too small: it is at least
+this share of what the examples alone make it. Ours, by ``tests.benchmarks.coverage``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverSeeds:
+    """A mean over seeds and examples.
+
+    Attributes:
+        mean: the score, or the difference.
+        error: its standard error.
+        freedom: degrees of freedom of the error (Satterthwaite).
+        interval: by Student's t.
+        p: two-sided, against a mean of 0.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+    interval: Interval
+    p: float
+
+
+def over_seeds(outcomes: Outcomes, *, level: float = LEVEL) -> OverSeeds:
+    """A method's score with the chance of its seeds and of the examples.
+
+    Seeds and examples are crossed random effects: Y = mean + seed + example + rest, and the
+    variance of the mean is (MS_seed + MS_example - MS_rest) / (seeds * examples) (Searle, Casella
+    & McCulloch 1992, section 4.3). F1 is no mean over sentences; its linear part is (Efron 1982,
+    chapter 6, the infinitesimal jackknife).
+
+    Raises:
+        ValueError: if there is only one seed, or only one example.
+    """
+    return _analysed(_linear(outcomes), level)
+
+
+def paired_over_seeds(first: Outcomes, second: Outcomes, *, level: float = LEVEL) -> OverSeeds:
+    """The same of ``first - second``: the run of a seed against that of the same seed.
+
+    Raises:
+        ValueError: as above, or if the two are not of the same examples and number of seeds.
+    """
+    paired_counts(first, second)
+    return _analysed(_linear(first) - _linear(second), level)
+
+
+def _linear(outcomes: Outcomes) -> FloatArray:
+    """float64 ``[seeds, n]``: what each example adds to the score; each row's mean is the score."""
+    counts = outcomes.counts.astype(np.float64)
+    if counts.shape[2] == 1:
+        return counts[:, :, 0]
+    score = outcomes.scores[:, None]
+    size = counts[:, :, 1] + counts[:, :, 2]
+    change = 2 * counts[:, :, 0] - score * size
+    return np.asarray(score + change / np.maximum(size.mean(axis=1, keepdims=True), 1e-12))
+
+
+def _analysed(values: FloatArray, level: float) -> OverSeeds:
+    seeds, examples = values.shape
+    if seeds < 2 or examples < 2:
+        raise ValueError("an interval over seeds needs two seeds and two examples at least")
+    from scipy.stats import t
+
+    mean = float(values.mean())
+    error, freedom = _error(values - mean)
+    reach = float(t.ppf((1 + level) / 2, freedom)) * error
+    p = float(2 * t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
+    return OverSeeds(mean, error, freedom, Interval(mean - reach, mean + reach), p)
+
+
+def _error(deviations: FloatArray) -> tuple[float, float]:
+    """Standard error of the mean and its degrees of freedom, from deviations around it."""
+    seeds, examples = deviations.shape
+    by_seed, by_example = deviations.mean(axis=1), deviations.mean(axis=0)
+    rest = deviations - by_seed[:, None] - by_example
+    freedom = np.array([seeds - 1, examples - 1, (seeds - 1) * (examples - 1)], dtype=np.float64)
+    sums = [examples * (by_seed**2).sum(), seeds * (by_example**2).sum(), (rest**2).sum()]
+    squares = np.array(sums) / freedom
+    total = max(squares[0] + squares[1] - squares[2], LEAST * squares[1])
+    if total == 0:
+        return 0.0, float(freedom[1])
+    effective = total**2 / (squares**2 / freedom).sum()
+    return float(np.sqrt(total / (seeds * examples))), float(effective)
