@@ -37,6 +37,11 @@ def fingerprint(part: object) -> str | None:
 # --- annotators and augmenters that ask a service -------------------------
 
 
+def asks_service(part: object) -> bool:
+    """Whether it has ``open(account)``."""
+    return hasattr(part, "open")
+
+
 def opened(part: object, account: Account) -> AbstractContextManager[None]:
     """``open(account)``: connections and the file of replies, held in a ``with`` block.
 

@@ -8,15 +8,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, InapplicableError, nearest
 
 Keys = TypeVar("Keys", bound=BaseModel)
 Role: TypeAlias = Literal["annotator", "student"]
 """Parts with configuration keys of their own: below the table of that name."""
+
+
+Number: TypeAlias = Annotated[int, Field(ge=1, strict=True)]
+Share: TypeAlias = Annotated[float, Field(gt=0, le=1, strict=True)]
 
 
 class _Frozen(BaseModel):
@@ -89,6 +93,13 @@ class SelectorConfig(_Frozen):
     """Selector of demonstrations; unset: the preset's."""
     query: str | None = None
     """Selector of what to annotate next; unset: the preset's."""
+    initial: str | None = None
+    """Selector of what the annotator labels in the first round, such as random:0.1; unset: all."""
+    budget: Number | Share | None = None
+    """Most examples to annotate in each round after the first: a number, or a share of the pool
+    (0.1; 1.0 is all of it). The most urgent ones are taken."""
+    asks: int | None = Field(default=None, ge=1, strict=True)
+    """How often the annotator may be asked about one example (the paper: 2); unset: each round."""
 
 
 class Config(_Frozen):
@@ -117,6 +128,11 @@ class Config(_Frozen):
     _files: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
 
+def count_of(amount: int | float, n: int) -> int:
+    """How many of ``n`` examples a number, or a share (a float), stands for: at least one."""
+    return min(n, amount if isinstance(amount, int) else max(1, int(amount * n + 1e-9)))
+
+
 SECTIONS: Mapping[Role, type[PartConfig]] = {"annotator": AnnotatorConfig, "student": StudentConfig}
 
 
@@ -125,6 +141,7 @@ def load_config(
     settings: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     part_keys: Sequence[str] = (),
+    below: Mapping[str, Any] | None = None,
 ) -> Config:
     """Put a configuration together: defaults, then the file, then ``--set``, then options.
 
@@ -133,6 +150,7 @@ def load_config(
         settings: ``dotted.key=value``; the value is TOML, or else plain text.
         options: dotted keys from command-line options; None values are left out.
         part_keys: dotted keys that parts take, to suggest in place of an unknown one.
+        below: dotted keys that all of these overrule: a recipe's.
 
     Raises:
         ConfigError: naming the key, and the file if it came from there.
@@ -140,6 +158,10 @@ def load_config(
     values = {} if file is None else _read_toml(file)
     files = {} if file is None else dict.fromkeys(dict(flat(values)), f"{file}: ")
     _validate(values, f"{file}: ", part_keys)
+    given = set(dict(flat(values)))
+    for key, value in (below or {}).items():
+        if key not in given:
+            _put(values, key, value, key)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
@@ -173,6 +195,7 @@ def with_keys(
                 f"{key} has no effect: {role} {name!r} takes no such key; leave it out or choose "
                 f"another --{role}"
             )
+            raise InapplicableError(key, config._files.get(key, "") + message) from None
         raise ConfigError(config._files.get(key, "") + message) from None
     return config.model_copy(update={role: held})
 

@@ -3,7 +3,8 @@
     HarnessError                 exit 1
     ├── CommandError             exit 2   the command or the configuration is wrong
     │   ├── UnknownNameError              no part of that name; the nearest ones are named
-    │   └── ConfigError                   a configuration key or value is wrong
+    │   ├── ConfigError                   a configuration key or value is wrong
+    │   │   └── InapplicableError         right elsewhere, but not with this task or part
     ├── TaskError                exit 1   a task file is wrong
     ├── DataError                exit 1   a data file is wrong: file and line are named
     │   └── NotRecordedError              a recording has no answer for a pool
@@ -43,6 +44,21 @@ class CommandError(HarnessError):
 
 class ConfigError(CommandError):
     """A configuration key or value is wrong."""
+
+
+class InapplicableError(ConfigError):
+    """A key that other parts take has no effect here, or a part does not serve the task.
+
+    A recipe does without the rows, or the settings, that are inapplicable.
+
+    Args:
+        key: of the configuration, dotted.
+        message: the line.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
 
 
 class UnknownNameError(CommandError):

@@ -132,9 +132,10 @@ def harness_register_selectors(register: Register) -> None:
     """Offer selectors, one name a role, and presets.
 
     Runs when a command first needs the names of selectors. The name says the role:
-    ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a ``factory(SelectorRequest)``
-    that returns a ``TrustSelector``, ``DemonstrationSelector`` or ``QuerySelector``; the factory
-    of ``preset/NAME`` returns a ``SelectorPreset``. Those of all plugins are put together.
+    ``initial/NAME``, ``trust/NAME``, ``demonstrations/NAME``, ``query/NAME`` with a
+    ``factory(SelectorRequest)`` that returns an ``InitialSelector``, ``TrustSelector``,
+    ``DemonstrationSelector`` or ``QuerySelector``; the factory of ``preset/NAME`` returns a
+    ``SelectorPreset``. Those of all plugins are put together.
     """
 
 
@@ -145,6 +146,16 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Any])
     Runs when a command first needs the names of augmenters, with all registered ``services`` by
     name. ``factory(AugmenterRequest)`` returns a ``protocols.Augmenter``; one that reads labels
     has ``abilities.reads_labels``. The augmenters of all plugins are put together.
+    """
+
+
+@hookspec
+def harness_register_recipes(register: Register) -> None:
+    """Offer recipes: named grids of runs for ``harness sweep``.
+
+    Runs when a command first needs the names of recipes. ``factory(None)`` returns the path of
+    the recipe's TOML file, which is written as ``sweep.recipes.Recipe`` says. A user's own file
+    needs no hook. Those of all plugins are put together.
     """
 
 

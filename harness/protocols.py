@@ -10,7 +10,7 @@ with one is marked supervised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -154,6 +154,7 @@ class Account:
         note: prints one line for the user.
         record: the record of the run folder that counts the replies bought now; "" for none.
             No reply is counted in two records, not even by two processes.
+        together: the other runs that the budget is for, too: those of a sweep.
     """
 
     run_id: str
@@ -161,6 +162,12 @@ class Account:
     budget_usd: float | None
     note: Callable[[str], None]
     record: Callable[[], str] = lambda: ""
+    together: Sequence[str] = ()
+
+    @property
+    def payers(self) -> tuple[str, ...]:
+        """The runs whose payments count against the budget."""
+        return (self.run_id, *(one for one in self.together if one != self.run_id))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -267,6 +274,12 @@ class Evidence:
         annotator_confidence: float32 ``[n]``, NaN where unknown.
         student_confidence: float32 ``[n]``, mean largest probability over the units.
         embeddings: float32 ``[n, width]``, the student's.
+        log_probabilities: float32 ``[units, classes]``, the student's.
+        labels: int32 ``[units]``, the annotation; ``ABSTAINED`` where there is none.
+        offsets: int64 ``[n + 1]``, which units belong to which example.
+        asked: int64 ``[n]``, how often the annotator was asked about the example so far.
+        askable: bool ``[n]``, whether it may be asked once more (``selector.asks``).
+        pool: the texts or tokens; None where nobody has them at hand.
     """
 
     groups: IntArray
@@ -276,6 +289,12 @@ class Evidence:
     annotator_confidence: FloatArray
     student_confidence: FloatArray
     embeddings: FloatArray
+    log_probabilities: FloatArray
+    labels: IntArray
+    offsets: IntArray
+    asked: IntArray
+    askable: BoolArray
+    pool: Pool | None = None
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -291,6 +310,13 @@ class SelectorRequest:
 
 ROLES = ("trust", "demonstrations", "query")
 """Of selectors, in the order in which they are called."""
+
+
+class InitialSelector(Protocol):
+    """Decides what is annotated in the first round, when there is no student yet."""
+
+    def __call__(self, pool: Pool, rng: np.random.Generator) -> IntArray:
+        """Different rows of the pool, int64."""
 
 
 class TrustSelector(Protocol):
@@ -336,7 +362,11 @@ class QuerySelector(Protocol):
     """Decides what to annotate next."""
 
     def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
-        """Rows to annotate again, most urgent first, int64."""
+        """Rows to annotate next, most urgent first, int64.
+
+        The loop leaves out those that may not be asked about again, and then the least urgent
+        ones beyond the budget.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,3 +433,4 @@ class Parts:
     identities: Mapping[str, str] = field(default_factory=dict)
     augmenter: Augmenter | None = None
     code: Mapping[str, str] = field(default_factory=dict)
+    initial: InitialSelector | None = None

@@ -72,6 +72,8 @@ class StageResult(_Record):
         n: examples of the pool.
         abstained: how many of them have no label after this stage.
         annotated: examples that the annotator had to label in this stage (0 for students).
+        unlabelled: examples that it was never asked about up to this stage; they are among
+            ``abstained``, and no score counts them as right.
         transductive: score of the pool's labels after this stage, on the examples with gold;
             None if there are none.
         inductive: score on the test set; None in the transductive setting, without gold, or
@@ -99,6 +101,7 @@ class StageResult(_Record):
     n: int
     abstained: int
     annotated: int
+    unlabelled: int = 0
     transductive: Score | None
     inductive: Score | None
     validation: Score | None = None

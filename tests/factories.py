@@ -9,10 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import Gold, IntArray, Label, Pool, TaskCard, offsets_of
+from harness.config import AnnotatorConfig
+from harness.data import (
+    Annotations,
+    Gold,
+    IntArray,
+    Label,
+    Pool,
+    StudentView,
+    TaskCard,
+    offsets_of,
+)
 from harness.identity import example_ids
 from harness.plugin_manager import Plugins
 from harness.protocols import AnnotatorRequest, Evidence, SelectorRequest
+from harness.run.feedback import evidence
 from harness.specs import parse_spec
 
 HOOKIMPL = "from harness import hookimpl\n"
@@ -68,6 +79,9 @@ def random_evidence(n: int, groups: int, seed: int = 0, width: int = 6) -> Evide
     classes = rng.integers(-1, groups, n).astype(np.int32)
     losses = rng.random(n).astype(np.float32)
     losses[classes < 0] = np.nan
+    draw = np.random.default_rng([seed, 1])
+    logits = 2 * draw.normal(size=(n, groups))
+    log = np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)), dtype=np.float32)
     return Evidence(
         groups=classes,
         groups_count=groups,
@@ -76,7 +90,29 @@ def random_evidence(n: int, groups: int, seed: int = 0, width: int = 6) -> Evide
         annotator_confidence=np.full(n, np.nan, dtype=np.float32),
         student_confidence=rng.random(n).astype(np.float32),
         embeddings=rng.normal(size=(n, width)).astype(np.float32),
+        log_probabilities=log,
+        labels=classes,
+        offsets=np.arange(n + 1),
+        asked=np.ones(n, dtype=np.int64),
+        askable=np.ones(n, dtype=np.bool_),
     )
+
+
+def token_evidence(n: int, types: int, seed: int = 0) -> Evidence:
+    """Evidence of sentences of one to nine tokens; every seventh has no answer."""
+    rng = np.random.default_rng(seed)
+    sentences = [random_iob2(rng, int(rng.integers(1, 10)), types) for _ in range(n)]
+    offsets = offsets_of([len(tags) for tags in sentences])
+    labels = np.concatenate([np.asarray(tags, dtype=np.int32) for tags in sentences])
+    logits = rng.normal(size=(len(labels), 2 * types + 1))
+    logits[np.arange(len(labels)), labels] += 2
+    log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    labels[np.repeat(np.arange(n) % 7 == 0, np.diff(offsets))] = -1
+    card = token_card(*(f"T{number}" for number in range(types)))
+    predictions = log.argmax(axis=1).astype(np.int32)
+    vectors = rng.normal(size=(n, 6)).astype(np.float32)
+    view = StudentView(log.astype(np.float32), predictions, vectors, offsets)
+    return evidence(Annotations.of(labels, offsets), view, card)
 
 
 def selector(role: str, spec: str, shots: int = 10) -> Any:
@@ -90,7 +126,7 @@ def annotator(spec: str, task: TaskCard, seed: int = 0) -> Any:
     """A built-in annotator, made as a run makes it."""
     parsed = parse_spec(spec)
     part = Plugins(third_party=False).part("annotator", parsed.name)
-    return part.factory(AnnotatorRequest(parsed, task, None, seed))
+    return part.factory(AnnotatorRequest(parsed, task, AnnotatorConfig(), seed))
 
 
 def install(site: Path, name: str, entry_points: str, version: str = "1.0") -> None:

@@ -149,7 +149,7 @@ def test_json_has_the_resolved_configuration(runs: Runs) -> None:
     assert (config["task"], config["rounds"], config["seed"], config["limit"]) == ("demo", 1, 0, 60)
     assert config["annotator"]["spec"] == "oracle"
     assert config["student"]["spec"] == "tfidf"
-    assert config["selector"]["trust"] == "small-loss"
+    assert config["selector"]["trust"] == "agreeing-small-loss"
     assert config["demonstrations"]["shots"] == 10
 
 
@@ -717,9 +717,9 @@ def test_list_has_the_parts_of_a_plugin() -> None:
         (
             "selector",
             "freeal",
-            ("trust = small-loss", "demonstrations = k-medoids", "query = untrusted"),
+            ("trust = agreeing-small-loss", "demonstrations = k-medoids", "query = untrusted"),
         ),
-        ("selector", "preset/freeal", ("selector preset/freeal", "trust = small-loss")),
+        ("selector", "preset/freeal", ("selector preset/freeal", "trust = agreeing-small-loss")),
         (
             "selector",
             "random",

@@ -68,6 +68,9 @@ OTHER_VALUES: dict[str, Any] = {
     "selector.trust": "all",
     "selector.demonstrations": "random",
     "selector.query": "none",
+    "selector.initial": "random:0.5",
+    "selector.budget": 7,
+    "selector.asks": 2,
 }
 
 OTHER_MANNERS: dict[str, Any] = {
@@ -323,7 +326,7 @@ def test_a_default_that_is_spelt_out_makes_no_other_run() -> None:
     spelt = {
         "annotator.spec": "embedding",
         "demonstrations.shots": 10,
-        "selector.trust": "small-loss",
+        "selector.trust": "agreeing-small-loss",
         "selector.demonstrations": "k-medoids",
         "selector.query": "untrusted",
     }

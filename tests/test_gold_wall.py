@@ -71,7 +71,8 @@ class Spy:
 
     def _watched(self, name: str, method: Any) -> Any:
         def call(*arguments: Any) -> Any:
-            kind = type(self._part).__name__
+            function = getattr(self._part, "func", None)  # of a functools.partial
+            kind = getattr(function, "__name__", type(self._part).__name__)
             found = finds_gold(self._secret, self._part, *arguments)
             self._log.append(f"{kind}.{name}: {'GOLD' if found else 'clean'}")
             result = method(*arguments)
@@ -128,9 +129,9 @@ def test_no_part_of_an_unsupervised_run_can_reach_gold(tmp_path: Path) -> None:
         "TfidfStudent.fit",
         "FittedTfidf.view",
         "WordEdits.augment",
-        "SmallLoss.__call__",
-        "KMedoids.choose",
-        "Untrusted.__call__",
+        "agreeing_small_loss.__call__",
+        "ClassWise.choose",
+        "untrusted.__call__",
     }
     assert [line for line in log if not line.endswith("clean")] == []
 

@@ -73,7 +73,7 @@ def test_demonstrations_found_in_parts_are_those_found_at_once(
     pool, view = text_pool([f"text {row}" for row in range(n)]), view_of(n)
     requested = np.random.default_rng(2).permutation(n)[:45]
     said = Annotations.of(np.arange(n) % 2, pool.offsets)
-    found = Feedback(said, {"train": view}, Selection(chosen, chosen, requested))
+    found = Feedback(said, {"train": view}, Selection(chosen, chosen, requested), requested)
 
     def nearest(watched: Any) -> Any:
         rng = np.random.default_rng(3)

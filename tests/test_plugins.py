@@ -172,6 +172,12 @@ def harness_register_checks(register):
 
 
 @hookimpl
+def harness_register_recipes(register):
+    note("harness_register_recipes")
+    register("mine", lambda request: Path(__file__).with_name("mine.toml"))
+
+
+@hookimpl
 def harness_register_table_formats(register):
     note("harness_register_table_formats")
     register("loud", lambda table: "!".join(table.header))
@@ -587,7 +593,11 @@ WRONG_PARTS = {
     "kind": ("student", "'x', one, kinds=['sequnce']", "'sequnce'; did you mean 'sequence'"),
     "kinds as one text": ("student", "'x', one, kinds='token'", "kinds='token': a list is expec"),
     "no kinds": ("student", "'x', one, kinds=[]", "a list is expected, of 'sequence' and 'token'"),
-    "no role": ("selector", "'x', one", "the name must say the role, ROLE/NAME; roles are trust"),
+    "no role": (
+        "selector",
+        "'x', one",
+        "the name must say the role, ROLE/NAME; roles are initial, trust",
+    ),
     "role": ("selector", "'trusts/x', one", "the name must say the role"),
     "value": ("augmenter", "'x', 3", "a factory is expected, a callable that takes one request"),
     "two arguments": ("annotator", "'x', lambda a, b: 0", "one argument, the request; it takes (a"),
@@ -780,9 +790,9 @@ def test_a_built_in_part_is_known_by_the_source_of_its_room(tmp_path: Path) -> N
     with (copied / "students" / "training" / "terms.py").open("a") as file:
         file.write("# edited\n")
     assert [a == b for a, b in zip(before, fingerprints(), strict=True)] == [False, True, True]
-    with (copied / "encoders.py").open("a") as file:  # which students and annotators share
+    with (copied / "encoders.py").open("a") as file:  # which all three rooms import
         file.write("# edited\n")
-    assert [a == b for a, b in zip(before, fingerprints(), strict=True)] == [False, True, False]
+    assert [a == b for a, b in zip(before, fingerprints(), strict=True)] == [False, False, False]
 
 
 # --- installed distributions ---------------------------------------------------------
@@ -1044,7 +1054,7 @@ def test_every_hook_runs(tmp_path: Path) -> None:
     mine.run()
     with pytest.raises(PartError):
         mine.run("annotator.spec=broken", name="broken")
-    for kind in ("augmenter", "table_format", "check"):
+    for kind in ("augmenter", "recipe", "table_format", "check"):
         mine.plugins.parts(kind)
     called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
     assert called == set(hookspecs.HOOKS)

@@ -11,14 +11,14 @@ import pytest
 from harness.data import FloatArray, IntArray
 from harness.errors import CommandError
 from harness.protocols import Evidence
-from harness_plugins.selectors import demonstrations
+from harness_plugins.selectors import retrieval
 from harness_plugins.selectors.demonstrations import quotas
 from harness_plugins.selectors.medoids import medoids
 from tests.factories import random_evidence, selector
 
 NONE = np.zeros(0, dtype=np.int64)
 ALL_SPECS = [
-    ("trust", "small-loss"),
+    ("trust", "agreeing-small-loss"),
     ("trust", "all"),
     ("trust", "random"),
     ("query", "untrusted"),
@@ -73,29 +73,24 @@ def small_loss_by_loop(evidence: Evidence, fraction: float) -> list[int]:
 @pytest.mark.parametrize("seed", range(4))
 def test_small_loss_agrees_with_a_loop(fraction: float, seed: int) -> None:
     evidence = random_evidence(90, 5, seed)
-    found = ask("trust", f"small-loss:{fraction}", evidence)
+    found = ask("trust", f"agreeing-small-loss:{fraction}", evidence)
     assert found.tolist() == small_loss_by_loop(evidence, fraction)
 
 
 def test_small_loss_takes_a_fifth_unless_told_otherwise() -> None:
     evidence = random_evidence(90, 5)
-    assert ask("trust", "small-loss", evidence).tolist() == small_loss_by_loop(evidence, 0.2)
-
-
-def test_small_loss_takes_as_many_as_the_reference_run_on_mr() -> None:
-    # The reference implementation's records: int(0.2 * 4050) + int(0.2 * 3738) = 1,557.
-    n = 4050 + 3738
-    groups = np.repeat([0, 1], [4050, 3738]).astype(np.int32)
-    evidence = replace(random_evidence(n, 2), groups=groups, agrees=np.ones(n, dtype=bool),
-                       losses=rng().random(n).astype(np.float32))  # fmt: skip
-    assert len(ask("trust", "small-loss", evidence)) == 1557
+    assert ask("trust", "agreeing-small-loss", evidence).tolist() == small_loss_by_loop(
+        evidence, 0.2
+    )
 
 
 def test_small_loss_where_classes_are_empty_or_nobody_agrees() -> None:
     evidence = replace(random_evidence(40, 2), groups_count=6)
-    assert ask("trust", "small-loss", evidence).tolist() == small_loss_by_loop(evidence, 0.2)
+    assert ask("trust", "agreeing-small-loss", evidence).tolist() == small_loss_by_loop(
+        evidence, 0.2
+    )
     disagreeing = replace(evidence, agrees=np.zeros(40, dtype=bool))
-    assert ask("trust", "small-loss", disagreeing).tolist() == []
+    assert ask("trust", "agreeing-small-loss", disagreeing).tolist() == []
 
 
 def test_trust_all_takes_every_answered_row() -> None:
@@ -192,7 +187,7 @@ def test_quotas_are_full_and_fair() -> None:
 @pytest.mark.parametrize("number", [7, 30, 1000])
 def test_demonstrations_fill_the_quota_of_each_class(kind: str, number: int) -> None:
     evidence = replace(random_evidence(80, 3), groups_count=4)  # the last class is empty
-    trusted = ask("trust", "small-loss:0.6", evidence)
+    trusted = ask("trust", "agreeing-small-loss:0.6", evidence)
     chosen = selector("demonstrations", f"{kind}:{number}").choose(evidence, trusted, rng())
     counts = [int((evidence.groups[trusted] == g).sum()) for g in range(4)]
     assert [int((evidence.groups[chosen] == g).sum()) for g in range(4)] == quotas(number, counts)
@@ -430,6 +425,12 @@ def test_random_demonstrations_are_drawn_from_the_generator_they_are_given() -> 
         ("trust", "small-loss:x", "write a share"),
         ("trust", "small-loss,share=1", "no option 'share'"),
         ("trust", "all:0.5", "all takes no argument"),
+        ("trust", "mixture:1", "write a probability between 0 and 1"),
+        ("trust", "confident:nan", "write a probability"),
+        ("trust", "confident-learning:2", "confident-learning takes no argument"),
+        ("demonstrations", "k-medoids,retrieval=nearst", "no retrieval 'nearst'; did you mean"),
+        ("demonstrations", "k-means,shots=3", "no option 'shots'"),
+        ("query", "entropy:0.1", "entropy takes no argument"),
         ("demonstrations", "k-medoids:0", "write a whole number of at least 1"),
         ("demonstrations", "random:2.5", "write a whole number"),
         ("demonstrations", "k-medoids:-3", "write a whole number"),
@@ -460,5 +461,5 @@ def test_answers_do_not_depend_on_how_many_targets_are_held_in_memory(
         return answer
 
     whole = assigned()
-    monkeypatch.setattr(demonstrations, "CHUNK", 7)
+    monkeypatch.setattr(retrieval, "CHUNK", 7)
     assert np.array_equal(assigned(), whole)

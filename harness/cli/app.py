@@ -26,6 +26,7 @@ from harness.cli.run import run
 from harness.cli.runs import runs
 from harness.cli.screen.output import complain
 from harness.cli.show import show
+from harness.cli.sweep import sweep
 from harness.cli.table import table
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
@@ -56,6 +57,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
     )
     for command in (
         run,
+        sweep,
         plan,
         label,
         list_parts,

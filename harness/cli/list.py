@@ -9,7 +9,7 @@ import typer
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging, say
 
-Kind = Literal["annotators", "services", "students", "selectors", "augmenters", "tasks"]
+Kind = Literal["annotators", "services", "students", "selectors", "augmenters", "tasks", "recipes"]
 
 
 def list_parts(

@@ -67,12 +67,16 @@ def third_party() -> bool:
     return not value
 
 
+def plugin_choice() -> dict[str, Any]:
+    """What the command line and the environment say of plugins, as arguments of ``Plugins``."""
+    extra, without = ([name for option, name in _named if option == one] for one in PLUGIN_OPTIONS)
+    return {"extra": extra, "without": without, "third_party": third_party()}
+
+
 @functools.cache
 def load_plugins() -> Plugins:
     """The plugins of this call; a warning on stderr names what is wrong with one, once."""
-    extra, without = ([name for option, name in _named if option == one] for one in PLUGIN_OPTIONS)
-    third = third_party()
-    return Plugins(extra, without=without, warn=lambda one: warn(str(one)), third_party=third)
+    return Plugins(**plugin_choice(), warn=lambda one: warn(str(one)))
 
 
 def data_folder(option: Path | None) -> Path | None:
@@ -138,15 +142,21 @@ class RunOptions:
     config: Path | None
     settings: tuple[str, ...]
 
-    def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
-        """The resolved configuration, the plugins, the parts and the data of the run."""
+    def configuration(self) -> tuple[Config, Plugins, Path | None]:
+        """The configuration as given, the plugins, and the folder of data."""
         from harness.config import load_config
-        from harness.run.assembly import assemble
-        from harness.run.splits import splits_of
 
         plugins = load_plugins()
         config = load_config(self.config, self.settings, self.values, plugins.keys())
-        config, parts = assemble(config, plugins, data_folder(self.data))
+        return config, plugins, data_folder(self.data)
+
+    def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
+        """The resolved configuration, the plugins, the parts and the data of the run."""
+        from harness.run.assembly import assemble
+        from harness.run.splits import splits_of
+
+        given, plugins, data = self.configuration()
+        config, parts = assemble(given, plugins, data)
         return config, plugins, parts, splits_of(config, parts.task)
 
 

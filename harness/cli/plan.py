@@ -11,12 +11,20 @@ from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
+    from harness.config import Config
     from harness.protocols import Estimate
+    from harness.run.planning import PlannedStep
 
 
 @with_run_options
 def plan(
     options: RunOptions,
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe, or FILE.toml: of all its runs together.")
+    ] = "",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0-4", help="Seeds of each row of the recipe.")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the plan as JSON and nothing else.")
     ] = False,
@@ -26,14 +34,19 @@ def plan(
     Requests are an upper bound: later stages ask only for what the selector requests, and
     replies that are recorded already cost nothing. Tokens, and so $, are estimated from the
     real prompts and the expected replies. --budget-usd holds in any case: the greatest
-    possible cost of each request is reserved before it is sent.
+    possible cost of each request is reserved before it is sent. Of a recipe, what several rows
+    ask alike is counted once.
     """
     from harness.cli.screen.tables import plan_table
     from harness.results import SCHEMA
     from harness.run import planning
 
-    config, _, parts, splits = options.prepare()
-    steps, budget = planning.plan(parts, config, splits), config.budget_usd
+    if recipe:
+        title, budget, steps = _of_recipe(options, recipe, seeds)
+    else:
+        config, _, parts, splits = options.prepare()
+        steps, budget = planning.plan(parts, config, splits), config.budget_usd
+        title = f"{parts.task.card.name}: {_asked(config)}"
     total = planning.total(steps)
     if json:
         from json import dumps
@@ -43,10 +56,9 @@ def plan(
         say(dumps(values))
         return
     if not steps:
-        say(f"annotator {config.annotator.spec} asks no language model: nothing is sent, $0")
+        say(f"{title} asks no language model: nothing is sent, $0")
         return
-    asked = " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
-    console().print(plan_table(f"{parts.task.card.name}: {asked}, about, at most", steps, total))
+    console().print(plan_table(f"{title}, about, at most", steps, total))
     for line in remarks(total, budget):
         say(line)
 
@@ -63,3 +75,30 @@ def remarks(total: Estimate, budget: float | None) -> list[str]:
     if budget is not None and total.cost_usd > budget:
         return [f"the budget of ${budget:g} may not suffice: the run would stop with exit code 3"]
     return []
+
+
+def _asked(config: Config) -> str:
+    return " + ".join(filter(None, (config.annotator.spec, config.student.augmenter)))
+
+
+def _of_recipe(
+    options: RunOptions, recipe: str, seeds: str | None
+) -> tuple[str, float | None, list[PlannedStep]]:
+    """What to call it, its budget, and the steps of all runs."""
+    from harness.cli.options import load_plugins
+    from harness.cli.sweep import laid_out
+    from harness.run import planning
+    from harness.run.splits import splits_of
+    from harness.sweep.recipes import find_recipe
+
+    name, found = find_recipe(recipe, load_plugins())
+    _, wanted, grid = laid_out(options, found, seeds)
+    runs = [
+        (kind.parts, kind.config.model_copy(update={"seed": seed}))
+        for kind in grid.kinds
+        for seed in wanted
+    ]
+    planned = [(config, planning.plan(p, config, splits_of(config, p.task))) for p, config in runs]
+    asked = " / ".join(dict.fromkeys(_asked(config) for _, config in runs))
+    title = f"recipe {name}, {len(grid.jobs)} runs: {asked}"
+    return title, runs[0][1].budget_usd, planning.together(planned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,25 +30,11 @@ def run(
     Without options: annotator embedding, student minilm, task demo. The same command
     resumes a run that was stopped, and finds one that is finished.
     """
-    from harness.record import layout
-    from harness.record.folder import RunFolder
-    from harness.run.assembly import run_id
-    from harness.run.loop import run as run_loop
+    from harness.run.single import run_single
 
-    config, plugins, parts, splits = options.prepare()
-    name = run_id(config, parts)
-    path = layout.run_folder(options.out, parts.task.card.name, name)
-    with RunFolder.held(path, fresh=fresh) as folder, watching(name, quiet=json) as watcher:
-        result = run_loop(
-            parts,
-            config,
-            splits,
-            folder,
-            run_id=name,
-            replies=options.out / layout.REPLIES,
-            plugins=plugins,
-            watcher=watcher,
-        )
+    config, plugins, data = options.configuration()
+    watch = partial(watching, quiet=json)
+    result, path = run_single(config, plugins, data, options.out, watch, fresh=fresh)
     if json:
         say(result.to_json())
         return

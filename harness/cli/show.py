@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from harness.cli.options import DataOption, OutOption, data_folder, load_plugins
-from harness.cli.screen.output import console, note, say
+from harness.cli.screen.output import console, hanging, note, say
 from harness.errors import CommandError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Shown = Literal[
     "selector",
     "augmenter",
     "task",
+    "recipe",
     "run",
     "config",
     "prompt",
@@ -68,6 +70,8 @@ def show(
         _show_run(name, out)
     elif kind == "task":
         _show_task(name, data_folder(data))
+    elif kind == "recipe":
+        _show_recipe(name)
     else:
         from harness.cli.screen.part_page import part_page
 
@@ -110,6 +114,26 @@ def _show_task(name: str, data: Path | None) -> None:
         screen.print(block, soft_wrap=isinstance(block, Text))
     for line in abilities.notes(task):
         note(line)
+
+
+def _show_recipe(name: str) -> None:
+    """What the rows of a recipe have in common, and what each of them sets."""
+    from harness.sweep.recipes import find_recipe
+
+    title, recipe = find_recipe(name, load_plugins())
+    say(f"recipe {title}")
+    hanging("  ", recipe.summary)
+    if recipe.source:
+        hanging("  source: ", recipe.source)
+    say(f"  metrics: {', '.join(recipe.metrics)}")
+    hanging("  all rows: ", _settings(recipe.settings))
+    for row in recipe.expanded():
+        mark = " (baseline)" if row.label == recipe.baseline else ""
+        hanging(f"  {row.label}{mark}: ", _settings(row.settings))
+
+
+def _settings(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in settings.items()) or "-"
 
 
 def _show_run(name: str, out: Path | None) -> None:

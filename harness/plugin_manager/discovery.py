@@ -20,6 +20,7 @@ BUILTINS = (
     "harness_plugins.students.plugin",
     "harness_plugins.selectors.plugin",
     "harness_plugins.augmenters.plugin",
+    "harness_plugins.recipes.plugin",
     "harness_plugins.checks",
 )
 """Modules of the built-in plugins, which use the same hooks as any other."""

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 KINDS = (
-    *("task", "service", "annotator", "student", "selector", "augmenter", "table_format", "check"),
+    *("task", "service", "annotator", "student", "selector", "augmenter", "recipe"),
+    *("table_format", "check"),
 )
 """Kinds of part, each with a registration hook."""
 ASKING = ("annotator", "augmenter")
 """Kinds whose registration hook receives the services."""
 BOTH: tuple[str, ...] = ("sequence", "token")
-ROLES = ("trust", "demonstrations", "query", "preset")
+ROLES = ("initial", "trust", "demonstrations", "query", "preset")
 """What a selector's name begins with."""
 
 _NAME = re.compile(r"\w[\w.+-]*")

@@ -1,11 +1,14 @@
 """Every path of a run, and the names of its stages: spelled here, nowhere else.
 
     OUT/replies.sqlite                     every reply of a language model, for all runs below
+    OUT/steps/                             records that the runs of sweeps share
+    OUT/sweeps/<recipe>.json               which runs a sweep is made of
     OUT/<task>/<run-id>/
       config.toml  manifest.json           resolved configuration; versions, data, supervised
       checksums.json                       of every file, and the names of the recorded steps
       variants.parquet                     of an augmenter that does not read labels
       rounds/00/written.json               demonstrations that the annotator wrote
+      rounds/00/initial.json               what it labels in the first round, where not all
       rounds/NN/annotations[.SPLIT].parquet  variants.parquet  view.safetensors  selection.json
       student/                             the last round's model, if student.save is set
       stages.jsonl  result.json            one line a stage; all of it, written last
@@ -20,6 +23,7 @@ from pathlib import Path
 RUNS = Path("results/runs")
 """The default of ``--out``."""
 REPLIES = "replies.sqlite"
+STEPS = "steps"
 CONFIG = "config.toml"
 MANIFEST = "manifest.json"
 CHECKSUMS = "checksums.json"
@@ -28,6 +32,7 @@ RESULT = "result.json"
 STUDENT = "student"
 ROUNDS = "rounds"
 WRITTEN = f"{ROUNDS}/00/written.json"
+INITIAL = f"{ROUNDS}/00/initial.json"
 LOCK = ".lock"
 HOLDER = ".holder.json"
 """Names the process that writes the folder now."""
@@ -41,6 +46,11 @@ def run_folder(out: Path, task: str, run_id: str) -> Path:
 def texts_folder(out: Path, task: str, key: str) -> Path:
     """The folder of the task that is made of a user's texts and labels, beside its runs."""
     return out / task / f"texts-{key}"
+
+
+def sweep_file(out: Path, recipe: str) -> Path:
+    """The rows of a sweep and their runs."""
+    return out / "sweeps" / f"{recipe}.json"
 
 
 def run_folders(out: Path, run_id: str = "*") -> list[Path]:

@@ -89,7 +89,7 @@ def _named(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         "annotator": ("annotator", config["annotator"].get("spec")),
         "student": ("student", config["student"].get("spec")),
         "augmenter": ("augmenter", config["student"].get("augmenter")),
-        **{role: ("selector", config["selector"].get(role)) for role in ROLES},
+        **{role: ("selector", config["selector"].get(role)) for role in ("initial", *ROLES)},
     }
     return {
         role: (kind, f"{role}/{text}" if kind == "selector" else text)

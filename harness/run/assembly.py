@@ -8,7 +8,7 @@ from typing import Any
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, PartError, describe
+from harness.errors import CommandError, HarnessError, InapplicableError, PartError, describe
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     ROLES,
@@ -53,6 +53,7 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         identities=identities,
         code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
+        initial=None if config.selector.initial is None else _selector("initial", config, plugins),
     )
 
 
@@ -167,9 +168,10 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
     if config.student.augmenter is None:
         return None
     if not abilities.uses_variants(student):
-        raise CommandError(
+        raise InapplicableError(
+            "student.augmenter",
             f"student.augmenter has no effect: student {config.student.spec!r} does not train on "
-            "variants; leave the key out or choose another --student"
+            "variants; leave the key out or choose another --student",
         )
     part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
     augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
@@ -189,8 +191,9 @@ def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> t
     if card.kind not in part.serves:
         parts = plugins.parts(kind).values()
         others = ", ".join(sorted(one.name for one in parts if card.kind in one.serves))
-        raise CommandError(
-            f"{kind} {part.name!r} does not serve {card.kind} tasks; these do: {others}"
+        raise InapplicableError(
+            f"{kind}.spec",
+            f"{kind} {part.name!r} does not serve {card.kind} tasks; these do: {others}",
         )
     return part, spec
 

@@ -32,11 +32,13 @@ class Feedback:
     """What a round leaves for the next one: labels, selection, and views with their hashes.
 
     In ``annotations`` the trusted rows have the student's label in place of the annotator's.
+    ``times``, int64 ``[n]``: how often the annotator was asked about each example so far.
     """
 
     annotations: Annotations
     views: Mapping[str, StudentView]
     selection: Selection
+    times: IntArray
     digests: Mapping[str, str] = field(default_factory=dict)
 
     def decides(self, split: str) -> Sequence[object]:
@@ -96,8 +98,22 @@ def groups(labels: IntArray, offsets: IntArray, task: TaskCard) -> IntArray:
     return np.where(abstained, ABSTAINED, found).astype(np.int32)
 
 
-def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evidence:
-    """What selectors read, one row an example."""
+def evidence(
+    annotations: Annotations,
+    view: StudentView,
+    task: TaskCard,
+    asked: IntArray | None = None,
+    pool: Pool | None = None,
+    asks: int | None = None,
+) -> Evidence:
+    """What selectors read, one row an example.
+
+    Args:
+        annotations, view, task, pool: as in the run.
+        asked: int64 ``[n]``, how often the annotator was asked; None: once about each.
+        asks: how often it may be asked about one example; None: as often as one likes.
+    """
+    times = np.ones(len(annotations), dtype=np.int64) if asked is None else asked
     differs = (annotations.labels != view.predictions).astype(np.int64)
     starts = annotations.offsets[:-1]
     return Evidence(
@@ -108,7 +124,28 @@ def evidence(annotations: Annotations, view: StudentView, task: TaskCard) -> Evi
         annotator_confidence=annotations.confidence,
         student_confidence=_means(np.exp(view.log_probabilities.max(axis=1)), annotations.offsets),
         embeddings=view.embeddings,
+        log_probabilities=view.log_probabilities,
+        labels=annotations.labels,
+        offsets=annotations.offsets,
+        asked=times,
+        askable=np.ones(len(times), dtype=np.bool_) if asks is None else times < asks,
+        pool=pool,
     )
+
+
+def thin_classes(selection: Selection, seen: Evidence, task: TaskCard) -> str | None:
+    """One line on classes whose trusted examples are too few for their share, or None."""
+    count = seen.groups_count
+    shown, trusted = (
+        np.bincount(seen.groups[rows][seen.groups[rows] >= 0], minlength=count)
+        for rows in (selection.demonstrations, selection.trusted)
+    )
+    thin = np.flatnonzero((shown == trusted) & (shown < len(selection.demonstrations) // count))
+    if len(thin) == 0:
+        return None
+    names = [*(["no entity"] if task.kind == "token" else []), *(one.name for one in task.labels)]
+    listed = ", ".join(f"{names[group]} ({shown[group]})" for group in thin)
+    return f"all trusted examples of a class are shown, and they are few, for {listed}"
 
 
 def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> Annotations:

@@ -27,7 +27,7 @@ from harness.run.kept_student import keep_student
 from harness.run.scoring import Scorer
 from harness.run.selecting import select
 from harness.run.splits import Splits
-from harness.run.steps import Run
+from harness.run.steps import Run, Sharing
 from harness.run.training import train
 
 
@@ -41,6 +41,7 @@ def run(
     replies: Path,
     plugins: Plugins,
     watcher: Watcher,
+    sharing: Sharing | None = None,
 ) -> RunResult:
     """Do a run, or what is left of it, and write its result.
 
@@ -53,13 +54,15 @@ def run(
         replies: the file of all replies of language models, shared by all runs.
         plugins: their observers are called.
         watcher: receives the progress.
+        sharing: what the run has in common with the others of a sweep.
     """
-    whole = Run(parts, config, splits, folder, watcher)
+    sharing = sharing or Sharing()
+    whole = Run(parts, config, splits, folder, watcher, sharing.ledger, sharing.store)
     if folder.has(layout.RESULT):
         result = _found(whole, plugins)
     else:
         budget, record = config.budget_usd, lambda: whole.ledger.record
-        account = Account(run_id, replies, budget, watcher.noted, record)
+        account = Account(run_id, replies, budget, watcher.noted, record, sharing.together)
         try:
             result = _done(whole, account, plugins)
         except BaseException as error:
@@ -106,7 +109,7 @@ def _rounds(run: Run, scorer: Scorer, plugins: Plugins) -> list[StageResult]:
         annotated = annotate(run, round_, start, feedback)
         _report(run, done, scorer.annotator_stage(annotated))
         trained = train(run, round_, annotated.train)
-        feedback = select(run, round_, annotated.train, trained)
+        feedback = select(run, round_, annotated.train, annotated.times, trained)
         _report(run, done, scorer.student_stage(round_, annotated.train, trained, feedback))
         plugins.notify("harness_round_finished", round=round_, stages=done[-2:])
     return done

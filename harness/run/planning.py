@@ -11,6 +11,9 @@ from harness.protocols import Estimate, Parts
 from harness.record import layout
 from harness.run.splits import Splits
 
+ASKING = {"task", "seed", "limit", "validation", "annotator", "demonstrations"}
+"""Keys of the configuration that decide what is asked in the first round."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -52,6 +55,25 @@ def _annotating(parts: Parts, config: Config, splits: Splits) -> list[PlannedSte
             if estimate is not None:
                 steps.append(PlannedStep(stage, split.pool.split, estimate))
     return steps
+
+
+def together(runs: Sequence[tuple[Config, Sequence[PlannedStep]]]) -> list[PlannedStep]:
+    """The steps of several runs, added up by stage; what runs ask alike is counted once.
+
+    The first round's requests are the same where annotator, demonstrations and data are; what is
+    asked later depends on the students.
+    """
+    seen: set[str] = set()
+    steps: dict[tuple[str, str], list[PlannedStep]] = {}
+    for config, planned in runs:
+        for step in planned:
+            first = step.stage in ("R0", "R1")
+            asked = config.model_dump_json(include=ASKING if first else None)
+            key = f"{step.stage} {step.what} {asked}"
+            if key not in seen:
+                seen.add(key)
+                steps.setdefault((step.stage, step.what), []).append(step)
+    return [PlannedStep(*key, total(of)) for key, of in sorted(steps.items())]
 
 
 def total(steps: Sequence[PlannedStep]) -> Estimate:

@@ -4,38 +4,70 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.config import count_of
 from harness.data import Annotations, IntArray, Selection
 from harness.errors import PartError
 from harness.protocols import ROLES, Evidence, Parts
 from harness.record import codecs, layout
 from harness.run.contracts import blaming
-from harness.run.feedback import Feedback, believe, evidence
+from harness.run.feedback import Feedback, believe, evidence, thin_classes
 from harness.run.steps import Run, recorded
 from harness.run.training import Trained
 
 
-def select(run: Run, round_: int, annotations: Annotations, trained: Trained) -> Feedback:
-    """Decide from the student's view what to trust, to show and to annotate next."""
-    view = trained.views["train"]
+def select_first(run: Run) -> IntArray:
+    """Rows of the pool to annotate in the first round: all, unless a selector chooses."""
+    pool, initial = run.splits.train.pool, run.parts.initial
+    if initial is None:
+        return np.arange(len(pool), dtype=np.int64)
+    decided = (run.pools["train"], run.keys["selector"]["initial"], run.part("initial"))
+    step = run.step("initial", 0, layout.annotator_stage(0), layout.INITIAL, *decided)
+
+    def made() -> Selection:
+        rng = np.random.default_rng([run.config.seed, 0, 6])
+        with blaming(f"selector {run.config.selector.initial!r}"):
+            rows = _checked(initial(pool, rng), np.arange(len(pool)), "initial")
+        none = np.zeros(0, dtype=np.int64)
+        return Selection(none, none, np.sort(rows))
+
+    return recorded(run, step, made, codecs.SELECTION)[0].requested
+
+
+def select(
+    run: Run, round_: int, annotations: Annotations, times: IntArray, trained: Trained
+) -> Feedback:
+    """Decide from the student's view what to trust, to show and to annotate next.
+
+    ``times``, int64 ``[n]``: how often the annotator was asked about each example so far.
+    """
+    view, limits = trained.views["train"], run.config.selector
     named = [(run.keys["selector"][role], run.part(role)) for role in ROLES]
     shots = run.keys["demonstrations"]["shots"]
-    decided = (annotations, trained.digests["train"], named, shots)
+    asking = (times, limits.asks, limits.budget)
+    decided = (annotations, trained.digests["train"], named, shots, run.pools["train"], *asking)
     stage, file = layout.student_stage(round_), layout.selection(round_)
     step = run.step("selection", round_, stage, file, *decided)
 
     def made() -> Selection:
         with blaming(f"selector {run.config.selector.spec!r}"):
-            seen = evidence(annotations, view, run.task)
-            return select_from(run.parts, seen, run.config.seed, round_)
+            pool = run.splits.train.pool
+            seen = evidence(annotations, view, run.task, times, pool, limits.asks)
+            chosen = select_from(run.parts, seen, run.config.seed, round_, limits.budget)
+        if (thin := thin_classes(chosen, seen, run.task)) is not None:
+            run.watcher.noted(thin)
+        return chosen
 
     selection, _ = recorded(run, step, made, codecs.SELECTION)
     believed = believe(annotations, view, selection.trusted)
-    return Feedback(believed, trained.views, selection, trained.digests)
+    return Feedback(believed, trained.views, selection, times, trained.digests)
 
 
-def select_from(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selection:
+def select_from(
+    parts: Parts, seen: Evidence, seed: int, round_: int, budget: int | float | None = None
+) -> Selection:
     """Call the three selectors, each with its own generator, and check their answers.
 
+    ``budget``: most examples to annotate next, a number or a share of the pool; None: no limit.
     A ``PartError`` for a row that is repeated, outside the pool, or shown but not trusted.
     """
     n = len(seen)
@@ -45,7 +77,9 @@ def select_from(parts: Parts, seen: Evidence, seed: int, round_: int) -> Selecti
     chosen = parts.demonstrations.choose(seen, trusted, np.random.default_rng([seed, round_, 1]))
     chosen = _checked(chosen, trusted, "demonstrations")
     requested = parts.query(seen, trusted, np.random.default_rng([seed, round_, 2]))
-    return Selection(trusted, chosen, _checked(requested, everything, "query"))
+    requested = _checked(requested, everything, "query")
+    most = n if budget is None else count_of(budget, n)
+    return Selection(trusted, chosen, requested[seen.askable[requested]][:most])
 
 
 def _checked(rows: IntArray, allowed: IntArray, role: str) -> IntArray:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, TypeVar
 
+import numpy as np
+
+from harness import abilities
 from harness.config import Config, identifying
 from harness.data import TaskCard
 from harness.identity import digest
@@ -15,12 +18,14 @@ from harness.progress import Watcher
 from harness.protocols import Parts
 from harness.record.codecs import Codec
 from harness.record.folder import RunFolder
+from harness.record.step_store import StepStore, link
 from harness.run.splits import Splits
 
 T = TypeVar("T")
-Kind: TypeAlias = Literal["written", "annotations", "variants", "view", "selection"]
+Kind: TypeAlias = Literal["initial", "written", "annotations", "variants", "view", "selection"]
 
 DOING: Mapping[Kind, tuple[str, str]] = {
+    "initial": ("annotator", "choosing the first examples"),
     "written": ("annotator", "writing demonstrations"),
     "annotations": ("annotator", "annotating {split}"),
     "variants": ("augmenter", "making variants"),
@@ -35,16 +40,32 @@ class Ledger:
     """What the steps of a run note as they go.
 
     ``record`` counts what is bought now (``Account.record``); ``renewed``: a recorded step had to
-    be done again.
+    be done again; ``done`` and ``shared`` are the seconds of the steps that this process did, and
+    of those that another run had done for it.
     """
 
     record: str = ""
     renewed: bool = False
+    done: float = 0.0
+    shared: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What a run has in common with the other runs of a sweep.
+
+    ``store`` has the records of their steps (None: it shares none), ``together`` are the ids of
+    the runs that share its budget, ``ledger`` notes what was done and what was shared.
+    """
+
+    store: StepStore | None = None
+    together: tuple[str, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run: its parts, its resolved configuration, its data, and its folder."""
+    """A run: parts, resolved configuration, data, folder, and the records that it shares."""
 
     parts: Parts
     config: Config
@@ -52,6 +73,7 @@ class Run:
     folder: RunFolder
     watcher: Watcher
     ledger: Ledger = field(default_factory=Ledger)
+    store: StepStore | None = None
 
     @property
     def task(self) -> TaskCard:
@@ -107,14 +129,42 @@ def recorded(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> tu
     A new result is read back, too, so that a resumed run goes on with the same values as an
     undisturbed one. A record under another name is of other inputs or other code, and is made
     anew; one without a name, of an earlier version, is used. A damaged one: ``CorruptRunError``.
+
+    With a store, a step that another run has done is linked from there, and of two runs that come
+    to the same step the second waits for the first. What was paid for is not shared: each run
+    reads the replies itself, so that its costs are its own.
     """
     name = run.folder.step(step.file)
     if run.folder.has(step.file) and name not in (None, step.name):
         _note_renewed(run, step)
         run.folder.discard(step.file)
-    if not run.folder.has(step.file):
-        _record(run, step, make, codec)
-    return run.folder.read(step.file, codec.read)
+    if run.store is None:
+        if not run.folder.has(step.file):
+            _record(run, step, make, codec)
+        return run.folder.read(step.file, codec.read)
+    with run.store.held(step.name, asks=_asks_service(run, step)):
+        linked = not run.folder.has(step.file) and _linked(run, run.store, step)
+        if not run.folder.has(step.file):
+            _record(run, step, make, codec)
+        value, seconds = run.folder.read(step.file, codec.read)
+        if not np.any(getattr(value, "requests", 0)):
+            run.store.keep(step.name, run.folder.path / step.file)
+    run.ledger.shared += seconds if linked else 0.0
+    return value, seconds
+
+
+def _linked(run: Run, store: StepStore, step: Step) -> bool:
+    """Whether the step's record was in the store: it is now in the run's folder."""
+    if (found := store.find(step.name)) is None:
+        return False
+    run.folder.write(step.file, lambda path: link(found, path), step=step.name)
+    return True
+
+
+def _asks_service(run: Run, step: Step) -> bool:
+    asked = {"written": run.parts.annotator, "annotations": run.parts.annotator}
+    actor = run.parts.augmenter if step.kind == "variants" else asked.get(step.kind)
+    return abilities.asks_service(actor)
 
 
 def _record(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> None:
@@ -128,6 +178,7 @@ def _record(run: Run, step: Step, make: Callable[[], T], codec: Codec[T]) -> Non
     finally:
         run.ledger.record = ""
     seconds = time.perf_counter() - began
+    run.ledger.done += seconds
     run.folder.write(step.file, lambda path: codec.write(path, made, seconds), step=step.name)
 
 

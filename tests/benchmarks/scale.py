@@ -1,6 +1,7 @@
 """Seconds and memory of a pool of a million short texts, memory-mapped and in memory.
 
     python -m tests.benchmarks.scale [--rows 1000000] [--width 384]
+    python -m tests.benchmarks.scale --selectors     each selector (``selector_scale``)
 
 Each way runs in a process of its own: ``mapped`` writes the cache and maps it, ``mapped
 again`` finds it there, ``in memory`` keeps every row as Python objects. Printed a step:
@@ -76,7 +77,7 @@ def own() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
 
 
-class _Highest:
+class Highest:
     """The most memory of its own that the process holds between two moments, MB."""
 
     def __init__(self) -> None:
@@ -97,7 +98,7 @@ class _Highest:
 
 @contextmanager
 def step(name: str, baseline: float) -> Iterator[None]:
-    began, highest = perf_counter(), _Highest()
+    began, highest = perf_counter(), Highest()
     yield
     seconds, most = perf_counter() - began, highest.stop()
     print(
@@ -164,14 +165,16 @@ def work(folder: Path, way: str, width: int) -> None:
     with step("evidence", baseline):
         seen = evidence(said, views["train"], task.card)
     parts: Any = SimpleNamespace(
-        trust=selector("trust", "small-loss"),
+        trust=selector("trust", "agreeing-small-loss"),
         demonstrations=selector("demonstrations", "k-medoids"),
         query=selector("query", "untrusted"),
     )
     with step("select (freeal)", baseline):
         selection = select_from(parts, seen, 0, 0)
     with step("believe", baseline):
-        feedback = Feedback(believe(said, views["train"], selection.trusted), views, selection)
+        feedback = Feedback(
+            believe(said, views["train"], selection.trusted), views, selection, seen.asked
+        )
     del seen
     with step("assign demonstrations", baseline):
         rng = np.random.default_rng(0)
@@ -185,6 +188,11 @@ def work(folder: Path, way: str, width: int) -> None:
 
 
 def main() -> None:
+    if "--selectors" in sys.argv:
+        from tests.benchmarks.selector_scale import main as selectors
+
+        selectors([argument for argument in sys.argv[1:] if argument != "--selectors"])
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--width", type=int, default=384, help="of the embeddings")

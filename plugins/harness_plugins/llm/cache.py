@@ -192,17 +192,20 @@ class ReplyCache:
             requests, tokens, cost = self._connection.execute(query, (run_id, record)).fetchone()
         return Spent(requests, int(tokens), cost)
 
-    def spent(self, run_id: str) -> Spent:
-        """What a run has paid for replies in this file."""
+    def spent(self, *run_ids: str) -> Spent:
+        """What runs have paid together for replies in this file."""
         query = (
             "SELECT count(*), total(tokens), total(cost_usd) FROM ("
             "SELECT prompt_tokens + completion_tokens AS tokens, cost_usd FROM replies "
-            "WHERE run_id = :run UNION ALL "
-            "SELECT tokens, cost_usd FROM repeats WHERE run_id = :run UNION ALL "
-            "SELECT tokens, cost_usd FROM losses WHERE run_id = :run)"
+            "WHERE run_id IN (SELECT value FROM json_each(:runs)) UNION ALL "
+            "SELECT tokens, cost_usd FROM repeats "
+            "WHERE run_id IN (SELECT value FROM json_each(:runs)) UNION ALL "
+            "SELECT tokens, cost_usd FROM losses "
+            "WHERE run_id IN (SELECT value FROM json_each(:runs)))"
         )
+        runs = json.dumps(run_ids)
         with self._named_errors():
-            requests, tokens, cost = self._connection.execute(query, {"run": run_id}).fetchone()
+            requests, tokens, cost = self._connection.execute(query, {"runs": runs}).fetchone()
         return Spent(requests, int(tokens), cost)
 
     def close(self) -> None:

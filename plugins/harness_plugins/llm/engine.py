@@ -32,6 +32,7 @@ class Engine:
         cache: every reply ever received.
         meter: cost and budget.
         run_id: who pays.
+        payers: the runs that share its budget, itself among them.
         record: what of the run counts what is bought now; see ``Account``.
         optional: features on which nobody insists: they are changed or left out, from then on,
             if the server does not take them (``temperature``, ``response_format``, ...).
@@ -47,6 +48,7 @@ class Engine:
         meter: Meter,
         *,
         run_id: str,
+        payers: Sequence[str] = (),
         record: Callable[[], str] = lambda: "",
         optional: Collection[str] = (),
         note: Callable[[str], None] = lambda line: None,
@@ -54,6 +56,7 @@ class Engine:
     ) -> None:
         self._model = model
         self._sender, self._cache, self._meter = sender, cache, meter
+        self._payers = payers or (run_id,)
         self._run_id, self._record, self._note = run_id, record, note
         self._optional = frozenset(optional)
         self._remedies: list[Remedy] = []
@@ -149,7 +152,7 @@ class Engine:
                 answers[key] = result
             pulse.beat()
 
-        self._meter.catch_up(self._cache.spent(self._run_id).cost_usd)
+        self._meter.catch_up(self._cache.spent(*self._payers).cost_usd)
         try:
             self._sender.send(calls, admit, done)
         finally:  # a signal may have come between the two

@@ -37,7 +37,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
     with ExitStack() as stack:
         stack.callback(sender.close)
         cache = stack.enter_context(ReplyCache(account.replies))
-        spent = cache.spent(account.run_id)
+        spent = cache.spent(*account.payers)
         stepwise = not settings.batch
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
         if account.budget_usd is not None and (why := own_server(settings)):
@@ -53,6 +53,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
             cache,
             meter,
             run_id=account.run_id,
+            payers=account.payers,
             record=account.record,
             optional=settings.optional | (LIMITS.keys() - settings.sampling.keys()),
             note=account.note,

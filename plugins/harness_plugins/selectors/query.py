@@ -1,86 +1,83 @@
-"""What to annotate next, most urgent first."""
+"""What to annotate next, most urgent first: all, some by chance, or the most uncertain.
+
+Each takes evidence, the trusted rows and a generator and returns different rows, int64.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from harness.data import IntArray
-from harness.protocols import Evidence, SelectorRequest
-from harness_plugins.selectors.options import fraction_argument
+from harness.data import FloatArray, IntArray
+from harness.protocols import Evidence
+from harness_plugins.selectors.rows import Measure, per_example
+from harness_plugins.selectors.rows import untrusted as untrusted_rows
 
-FRACTION = 0.1
-"""Share of a round of the low-budget variant (FreeAL, Table 8)."""
+SHARE = 0.1
+"""Of a round of the low-budget variant (FreeAL, table 8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Untrusted:
+def untrusted(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
     """All that is not trusted (FreeAL, section 3.4); abstentions first, then large losses.
 
     The order matters where a budget ends the annotation early.
     """
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> Untrusted:
-        """No argument."""
-        _nothing(request)
-        return cls()
-
-    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
-        """Untrusted rows."""
-        rest = np.setdiff1d(np.arange(len(evidence)), trusted)
-        losses = np.nan_to_num(evidence.losses[rest], nan=np.inf)
-        return rest[np.argsort(-losses, kind="stable")].astype(np.int64)
+    rest = untrusted_rows(evidence, trusted)
+    return _descending(rest, np.nan_to_num(evidence.losses[rest], nan=np.inf))
 
 
-@dataclass(frozen=True, slots=True)
-class QueryAll:
+def everything(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
     """Every example again, also the trusted ones (as the reference code pays for them)."""
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> QueryAll:
-        """No argument."""
-        _nothing(request)
-        return cls()
-
-    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
-        """All rows."""
-        return np.arange(len(evidence), dtype=np.int64)
+    return np.flatnonzero(evidence.askable).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class RandomQuery:
-    """A random share of the untrusted."""
-
-    fraction: float = FRACTION
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> RandomQuery:
-        """``random`` or ``random:FRACTION``."""
-        return cls(fraction_argument(request.spec, FRACTION))
-
-    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
-        """Random untrusted rows."""
-        rest = np.setdiff1d(np.arange(len(evidence)), trusted)
-        return rng.permutation(rest)[: int(np.ceil(self.fraction * len(rest)))].astype(np.int64)
+def none(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+    """Nothing: the annotator answers once, and the student goes on alone."""
+    return np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryNone:
-    """Nothing: the annotator is asked once, and the student goes on alone."""
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> QueryNone:
-        """No argument."""
-        _nothing(request)
-        return cls()
-
-    def __call__(self, evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
-        """No rows."""
-        return np.zeros(0, dtype=np.int64)
+def random(
+    evidence: Evidence, trusted: IntArray, rng: np.random.Generator, share: float = SHARE
+) -> IntArray:
+    """A random share of the untrusted: the baseline of active learning."""
+    rest = untrusted_rows(evidence, trusted)
+    return rng.permutation(rest)[: int(np.ceil(share * len(rest)))].astype(np.int64)
 
 
-def _nothing(request: SelectorRequest) -> None:
-    request.spec.no_argument()
-    request.spec.check_options()
+def least_confidence(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+    """The untrusted, smallest of the largest probabilities first (Lewis & Gale, SIGIR 1994).
+
+    Here and below, token tasks: the mean over the sentence's tokens, so that long sentences
+    are not preferred (Shen et al., ICLR 2018, section 4).
+    """
+    return _most(evidence, trusted, lambda log: 1 - np.exp(log.max(axis=1)))
+
+
+def margin(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+    """The untrusted, smallest lead of the first class over the second first (Scheffer 2001)."""
+    return _most(evidence, trusted, _negative_margin)
+
+
+def entropy(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntArray:
+    """The untrusted, largest entropy of the probabilities first (Settles 2009, section 3.1)."""
+    return _most(evidence, trusted, _entropy)
+
+
+def _negative_margin(log: FloatArray) -> FloatArray:
+    if log.shape[1] == 1:
+        return np.zeros(len(log))
+    two = np.exp(np.partition(log, -2, axis=1)[:, -2:])
+    return np.asarray(two[:, 0] - two[:, 1])
+
+
+def _entropy(log: FloatArray) -> FloatArray:
+    # Where p is 0 its logarithm may be -inf, and p log p is 0.
+    return np.asarray(-(np.exp(log) * np.maximum(log, -1e4)).sum(axis=1))
+
+
+def _most(evidence: Evidence, trusted: IntArray, measure: Measure) -> IntArray:
+    rest = untrusted_rows(evidence, trusted)
+    return _descending(rest, per_example(evidence, measure)[rest])
+
+
+def _descending(rows: IntArray, urgency: FloatArray) -> IntArray:
+    return rows[np.argsort(-urgency, kind="stable")].astype(np.int64)

@@ -1,87 +1,109 @@
-"""Whose label to believe."""
+"""Whose label to believe: by small loss, agreement, confidence, or chance.
+
+Each takes evidence and a generator and returns rows that have an annotation, ascending, int64.
+A share of a class with any member is at least one example.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from harness.data import ABSTAINED, IntArray
-from harness.protocols import Evidence, SelectorRequest
-from harness_plugins.selectors.options import fraction_argument
+from harness.data import ABSTAINED, BoolArray, IntArray
+from harness.protocols import Evidence
 
-FRACTION = 0.2
-"""Share of each class (FreeAL, section 3.3)."""
+SHARE = 0.2
+"""Of each class (FreeAL, section 3.3)."""
+THRESHOLD = 0.95
+"""Of the student's probability (FixMatch, Sohn et al., NeurIPS 2020, table 4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SmallLoss:
-    """Per class the share of smallest loss (FreeAL, section 3.3: 20 %).
+def small_loss(evidence: Evidence, rng: np.random.Generator, share: float = SHARE) -> IntArray:
+    """Of each annotated class the share with the smallest losses (FreeAL, section 3.3).
 
-    A label that the student learnt early and fits well is likely right (small-loss
-    criterion). Classes are those of the annotation; a class of fewer than 1/fraction
-    examples gives one. An example whose prediction differs from its annotation is not
-    taken, however small its loss. (Ours is between two rules: the paper ranks by loss alone;
-    the reference code takes the share of those that agree, so fewer: 1,557 on MR.)
-
-    Attributes:
-        fraction: share of each class, in (0, 1].
+    A label that the student learnt early and fits well is likely right. The loss alone decides,
+    so a label that the student contradicts can be among them; the student's is then believed.
     """
-
-    fraction: float = FRACTION
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> SmallLoss:
-        """``small-loss`` or ``small-loss:FRACTION``."""
-        return cls(fraction_argument(request.spec, FRACTION))
-
-    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
-        """Rows of small loss, ascending."""
-        chosen = []
-        for group in range(evidence.groups_count):
-            members = np.flatnonzero(evidence.groups == group)
-            agreeing = members[evidence.agrees[members]]
-            count = _share(self.fraction, len(members))
-            order = np.argsort(evidence.losses[agreeing], kind="stable")
-            chosen.append(agreeing[order[:count]])
-        return np.sort(np.concatenate(chosen)).astype(np.int64)
+    return _smallest(evidence, share, evidence.groups != ABSTAINED)
 
 
-@dataclass(frozen=True, slots=True)
-class TrustAll:
-    """Every example that has an annotation: the student is believed everywhere."""
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> TrustAll:
-        """No argument."""
-        request.spec.no_argument()
-        request.spec.check_options()
-        return cls()
-
-    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
-        """All answered rows, ascending."""
-        return np.flatnonzero(evidence.groups != ABSTAINED).astype(np.int64)
+def agreeing_small_loss(
+    evidence: Evidence, rng: np.random.Generator, share: float = SHARE
+) -> IntArray:
+    """As many as ``small_loss`` of each class, but none that the student contradicts (ours)."""
+    return _smallest(evidence, share, evidence.agrees)
 
 
-@dataclass(frozen=True, slots=True)
-class RandomTrust:
+def reference_small_loss(
+    evidence: Evidence, rng: np.random.Generator, share: float = SHARE
+) -> IntArray:
+    """Of those in each class on which student and annotator agree, the share of smallest loss.
+
+    The rule of FreeAL's reference code, 1,557 = int(0.2 * 4050) + int(0.2 * 3738) of MR, except
+    for the rank: the code ranks by the raw logit of the class. A student's view holds
+    log-probabilities, from which logits cannot be recovered, so these rank instead.
+    """
+    return _smallest(evidence, share, evidence.agrees, share_of=evidence.agrees)
+
+
+def fraction(evidence: Evidence, rng: np.random.Generator, share: float = SHARE) -> IntArray:
+    """The share of smallest loss of the whole pool, whatever the class.
+
+    The criterion of Co-teaching (Han et al., NeurIPS 2018, R(T)): hard classes may get none.
+    """
+    rows = all_answered(evidence, rng)
+    order = np.argsort(evidence.losses[rows], kind="stable")
+    return np.sort(rows[order[: _count(share, len(rows))]])
+
+
+def agreement(evidence: Evidence, rng: np.random.Generator) -> IntArray:
+    """Every example on which student and annotator agree (the baseline of all agreement rules)."""
+    return _rows(evidence.agrees & (evidence.groups != ABSTAINED))
+
+
+def confidence(
+    evidence: Evidence, rng: np.random.Generator, threshold: float = THRESHOLD
+) -> IntArray:
+    """Where the student's largest probability (mean over tokens) reaches the threshold.
+
+    Confidence thresholding as in FixMatch (Sohn et al., NeurIPS 2020, equation 4).
+    """
+    return _rows((evidence.student_confidence >= threshold) & (evidence.groups != ABSTAINED))
+
+
+def all_answered(evidence: Evidence, rng: np.random.Generator) -> IntArray:
+    """Every example that has an annotation: plain self-training."""
+    return _rows(evidence.groups != ABSTAINED)
+
+
+def none(evidence: Evidence, rng: np.random.Generator) -> IntArray:
+    """No example: no label is replaced by the student's, and nothing can be shown."""
+    return np.zeros(0, dtype=np.int64)
+
+
+def random(evidence: Evidence, rng: np.random.Generator, share: float = SHARE) -> IntArray:
     """A random share of each class: the control for any other criterion."""
-
-    fraction: float = FRACTION
-
-    @classmethod
-    def from_request(cls, request: SelectorRequest) -> RandomTrust:
-        """``random`` or ``random:FRACTION``."""
-        return cls(fraction_argument(request.spec, FRACTION))
-
-    def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
-        """Random rows of each class, ascending."""
-        chosen = []
-        for group in range(evidence.groups_count):
-            members = np.flatnonzero(evidence.groups == group)
-            chosen.append(rng.choice(members, _share(self.fraction, len(members)), replace=False))
-        return np.sort(np.concatenate(chosen)).astype(np.int64)
+    members = [np.flatnonzero(evidence.groups == g) for g in range(evidence.groups_count)]
+    chosen = [rng.choice(rows, _count(share, len(rows)), replace=False) for rows in members]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
 
 
-def _share(fraction: float, members: int) -> int:
-    return min(members, max(1, int(fraction * members + 1e-9)))
+def _smallest(
+    evidence: Evidence, share: float, eligible: BoolArray, share_of: BoolArray | None = None
+) -> IntArray:
+    """Of each class, the eligible rows of smallest loss; the share is of all, or ``share_of``."""
+    chosen = []
+    for group in range(evidence.groups_count):
+        members = np.flatnonzero(evidence.groups == group)
+        counted = len(members) if share_of is None else int(share_of[members].sum())
+        rows = members[eligible[members]]
+        order = np.argsort(evidence.losses[rows], kind="stable")
+        chosen.append(rows[order[: _count(share, counted)]])
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def _count(share: float, members: int) -> int:
+    return min(members, max(1, int(share * members + 1e-9)))
+
+
+def _rows(chosen: BoolArray) -> IntArray:
+    return np.flatnonzero(chosen).astype(np.int64)

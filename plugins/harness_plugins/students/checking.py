@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Kind
-from harness.errors import CommandError
+from harness.errors import CommandError, InapplicableError
 from harness_plugins.encoders import cores, quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
@@ -49,10 +49,14 @@ def check_used(settings: Settings, kind: Kind, *, augmented: bool = False) -> No
     Raises:
         CommandError: naming the key and what it needs.
     """
+    if augmented and not settings.pairs:
+        raise InapplicableError(
+            "student.augmenter",
+            "student.augmenter has no effect: neither student.augmented nor student.consistency "
+            "is above 0; set one of them, or leave the key out",
+        )
     token = kind == "token"
     useless = {
-        "student.augmenter has no effect: neither student.augmented nor student.consistency is "
-        "above 0; set one of them, or leave the key out": augmented and not settings.pairs,
         "student.unlabelled has no effect: without student.consistency training uses no example "
         "without an answer; set that above 0, or leave the key out": settings.unlabelled
         and not settings.consistency,

@@ -1,0 +1,163 @@
+"""A sweep on the screen: the states of its runs while they are done, and its tables."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.sweep_scores import Difference, ScoredRow, SweepTable
+from harness.sweep.states import JobState, summary
+
+STYLES = {"running": "cyan", "done": "green", "found": "green", "failed": "red", "stopped": "red"}
+SHOWN = 12
+"""Runs that a small terminal has room for: those that run, and the last that ended."""
+
+
+class StateLines:
+    """Says on stderr, on one line each, which runs end."""
+
+    def __init__(self) -> None:
+        self._noted: set[str] = set()
+
+    def __enter__(self) -> StateLines:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        return None
+
+    def changed(self, state: JobState, states: Sequence[JobState]) -> None:
+        """One line where a run has ended."""
+        if state.state in ("done", "failed", "stopped"):
+            why = f": {state.error}" if state.error else ""
+            took = f" in {state.seconds:.1f} s" if state.seconds else ""
+            ended = sum(one.state not in ("waiting", "running") for one in states)
+            count = f"{ended} of {len(states)}"
+            _line(f"{state.job.name}: {state.state}{took} ({count}){why}")
+
+    def noted(self, message: str) -> None:
+        """One line, of the first run that has to say it."""
+        if (said := message.rpartition(": ")[2]) not in self._noted:
+            self._noted.add(said)
+            _line(f"note: {message}")
+
+
+def _line(text: str) -> None:
+    print(f"harness: {text}", file=sys.stderr)  # noqa: T201
+
+
+class LiveStates:
+    """Draws the runs that are being done, and how many are in which state."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._name, self._noted = name, set[str]()
+        self._live = Live("", console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> LiveStates:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def changed(self, state: JobState, states: Sequence[JobState]) -> None:
+        """Draw the table anew."""
+        ended = [one for one in states if one.state not in ("waiting", "running")]
+        running = [one for one in states if one.state == "running"]
+        table = Table.grid(padding=(0, 2))
+        for one in [*ended[-(SHOWN - len(running)) :], *running]:
+            style = STYLES.get(one.state, "")
+            cells = (one.state, one.job.name, one.doing or one.error, f"{one.seconds:.0f} s")
+            table.add_row(Text(cells[0], style=style), *(Text(cell) for cell in cells[1:]))
+        head = Text.assemble((self._name, "bold"), f"  {summary(states)}")
+        self._live.update(Group(head, table))
+
+    def noted(self, message: str) -> None:
+        """Print the message above the table, once for all runs that have to say it."""
+        if (said := message.rpartition(": ")[2]) in self._noted:
+            return
+        self._noted.add(said)
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
+
+
+def print_sweep(
+    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[JobState]
+) -> None:
+    """The tables, and what sharing steps has saved."""
+    for table in tables:
+        console.print(_picture(name, table))
+    did, shared = sum(one.did for one in states), sum(one.shared for one in states)
+    runs = f"{len(states)} runs: {summary(states)}"
+    if did + shared:
+        runs += (
+            f"; their steps took {did:.0f} s; {shared:.0f} s of steps that others had done were "
+            f"shared ({100 * shared / (did + shared):.0f} %)"
+        )
+    console.print(Text(runs, style="dim"), soft_wrap=True)
+
+
+def _picture(name: str, table: SweepTable) -> Group:
+    many = f", mean ± sd of {table.seeds} seeds" if table.seeds > 1 else ""
+    title = Text(f"{name}: {table.metric} in %{many}", style="bold")
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    drawn.add_column("row", overflow="fold")
+    for stage in table.stages:
+        drawn.add_column(stage, justify="right", no_wrap=True)
+    compared = any(row.difference is not None for row in table.rows)
+    if compared:
+        for column in ("Δ", "95 %", "p"):
+            drawn.add_column(column, justify="right", no_wrap=True)
+    for row in table.rows:
+        label = row.label + (" (supervised)" if row.supervised else "")
+        cells = [_cell(row.values[stage]) for stage in table.stages]
+        drawn.add_row(Text(label), *cells, *(_compared(row.difference) if compared else ()))
+    notes = [_labelled(table)] if table.partial else []
+    if compared:
+        tested = (
+            "; p by a paired t-test over seeds, corrected for the number of rows (Holm)"
+            if table.seeds > 1
+            else ""
+        )
+        notes.append(f"Δ: the last stage less that of {table.baseline!r}, seed by seed{tested}")
+    return Group(drawn, *(Text(note, style="dim") for note in notes))
+
+
+def _cell(values: Mapping[int, float]) -> str:
+    if not values:
+        return ""
+    mean = f"{100 * statistics.fmean(values.values()):.1f}"
+    return f"{mean} ± {100 * statistics.stdev(values.values()):.1f}" if len(values) > 1 else mean
+
+
+def _compared(difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
+        return "", "", ""
+    mean = f"{100 * difference.mean:+.1f}"
+    if difference.low is None or difference.high is None or difference.p is None:
+        return mean, "", ""
+    interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    return mean, interval, f"{difference.p:.3f}"
+
+
+def _labelled(table: SweepTable) -> str:
+    """Which share of the pool has been annotated by each stage, where rows agree."""
+    shares = {stage: _shares(table.rows, stage) for stage in table.stages}
+    said = [f"{stage} {of}" for stage, of in shares.items() if of]
+    return f"share of the pool that was annotated: {', '.join(said)}"
+
+
+def _shares(rows: Sequence[ScoredRow], stage: str) -> str:
+    found = sorted({round(100 * row.labels[stage]) for row in rows if stage in row.labels})
+    return "" if not found else " / ".join(f"{share} %" for share in found)

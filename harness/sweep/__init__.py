@@ -1,0 +1,1 @@
+"""Recipes, and the grids of runs that they stand for."""

@@ -1,0 +1,1 @@
+"""Named grids of runs: the tables of the paper, and those that are worth having besides."""
