@@ -13,7 +13,8 @@ from typing import Any
 from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 
-DECIDING = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt", "*.safetensors", "*.bin")
+PLAIN = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt")
+DECIDING = (*PLAIN, "*.safetensors", "*.bin")
 """Files that can change an answer: configuration, tokenizer, chat template, weights."""
 IDENTITY_DIGITS = 12
 
@@ -110,13 +111,12 @@ def _snapshot(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    plain = ["*.json", "*.jinja", "*.model", "*.spm", "*.txt"]
     try:
         for weights in ("*.safetensors", "*.bin"):
             folder = snapshot_download(
                 model,
                 revision=revision,
-                allow_patterns=[*plain, weights],
+                allow_patterns=[*PLAIN, weights],
                 ignore_patterns=["*/*"],
                 max_workers=4,
             )
