@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -274,7 +273,10 @@ class Computer:
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     """The ids with which all prompts begin, leaving at least one id of each prompt."""
     most = min(map(len, prompts), default=1) - 1
-    return list(os.path.commonprefix([tuple(prompt) for prompt in prompts])[:most])
+    rows = [tuple(prompt[:most]) for prompt in prompts] or [()]
+    first, last = min(rows), max(rows)  # what these two share, all between them share
+    differ = (place for place in range(most) if first[place] != last[place])
+    return list(first[: next(differ, most)])
 
 
 def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
