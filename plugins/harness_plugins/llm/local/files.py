@@ -67,9 +67,9 @@ class LocalFiles:
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
             model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype_name())
         except (OSError, ValueError, KeyError, ImportError) as error:
-            said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise CommandError(
-                f"{self.folder}: no causal language model that transformers can load: {said}"
+                f"{self.folder}: no causal language model that transformers can load: {reason}"
             ) from None
         return model.to(device()).eval(), tokenizer
 
