@@ -54,10 +54,6 @@ __all__ = [
 ]
 
 
-def _vendor_price(settings: LlmSettings) -> Price | None:
-    return vendor_price(settings, settings.model)
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """What answers calls: how to reach it, what it can do, what it costs.
@@ -90,7 +86,7 @@ class Service:
     batch: Callable[[LlmSettings, Account], Sender] | None = None
     endpoint: str = ""
     key_env: str = ""
-    price: Callable[[LlmSettings], Price | None] = _vendor_price
+    price: Callable[[LlmSettings], Price | None] = lambda asked: vendor_price(asked, asked.model)
     pace: Pace = field(default_factory=Pace)
     limit_name: Callable[[LlmSettings], str] = lambda settings: "max_tokens"
     reasons: Callable[[str], bool] = reasons

@@ -175,7 +175,8 @@ class Author:
             return
         own = frozenset(words)
         shown = (frozenset(_words(text)) for text in order.prototypes)
-        if any(_alike(own, other) for other in (*self._distinct, *shown)):
+        others = (*self._distinct, *shown)
+        if any(len(own & other) >= ALIKE * len(own | other) for other in others):
             return
         self._taken.add(key)
         self._distinct.append(own)
@@ -206,10 +207,6 @@ def _quotas(task: TaskCard, wanted: int) -> list[int]:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.casefold())
-
-
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= ALIKE * len(one | other)
 
 
 def _cut(text: str) -> str:

@@ -103,14 +103,9 @@ class BatchBook:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._named_errors():
+        with self._named_errors(), self._file:  # which commits, or rolls back
             self._file.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._file.execute("ROLLBACK")
-                raise
-            self._file.execute("COMMIT")
+            yield
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -267,15 +267,15 @@ class _Delivery:
         """Handle a batch that the vendor refused: its queue is full, or the file is wrong."""
         self._by.book.forget(entry, entry.keys)
         first = next(iter(batch.errors.data or []), None) if batch.errors else None
-        code, said = (first.code or "", first.message or "") if first else ("", "no reason given")
-        if code != "token_limit_exceeded" and "nqueued token limit" not in said:
-            body = {"error": {"code": code, "message": said}}
+        code, reason = (first.code or "", first.message or "") if first else ("", "no reason given")
+        if code != "token_limit_exceeded" and "nqueued token limit" not in reason:
+            body = {"error": {"code": code, "message": reason}}
             why = failure_of(self._by.service.server, 400, body, {}, 0)
             raise ServiceError(f"batch {batch.id} was not taken: {why}")
         if not self._pending:
             if len(entry.keys) == 1:
                 raise ServiceError(
-                    f"{self._by.service.server.where}: the queue of batches is full ({said}); "
+                    f"{self._by.service.server.where}: the queue of batches is full ({reason}); "
                     "all replies are kept: the same command goes on later"
                 )
             self._most = max(1, len(entry.keys) // 2)

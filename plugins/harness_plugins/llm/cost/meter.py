@@ -20,7 +20,6 @@ class Meter:
         budget_usd: most that the run may pay; None: no limit.
         price: of the model; None: unknown.
         spent: what the run has paid already.
-        model: its name, for errors.
         stepwise: start with few requests; not for a batch, whose answers come together.
 
     Attributes:

@@ -60,8 +60,6 @@ class Computer:
         ends: token ids that end an answer.
 
     Attributes:
-        network: the model.
-        ends: as given, without duplicates.
         shares: whether prompts share the computation of their common beginning.
     """
 
@@ -274,7 +272,7 @@ class Computer:
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
     """The ids with which all prompts begin, leaving at least one id of each prompt."""
-    most = min((len(prompt) for prompt in prompts), default=1) - 1
+    most = min(map(len, prompts), default=1) - 1
     rows = [tuple(prompt[:most]) for prompt in prompts] or [()]
     first, last = min(rows), max(rows)  # what these two share, all between them share
     differ = (place for place in range(most) if first[place] != last[place])
@@ -283,21 +281,16 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:
 
 def _processors(sampling: Sampling, seeds: Sequence[int]) -> Any:
     """The steps from logits to a drawn token: temperature, top-k, top-p, one draw per row."""
-    from transformers import (
-        LogitsProcessorList,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
+    from transformers.generation import logits_process
 
     if sampling.temperature == 0:
-        return LogitsProcessorList()
-    steps: list[Any] = [TemperatureLogitsWarper(float(sampling.temperature))]
+        return logits_process.LogitsProcessorList()
+    steps: list[Any] = [logits_process.TemperatureLogitsWarper(float(sampling.temperature))]
     if sampling.top_k:
-        steps.append(TopKLogitsWarper(sampling.top_k))
+        steps.append(logits_process.TopKLogitsWarper(sampling.top_k))
     if sampling.top_p < 1:
-        steps.append(TopPLogitsWarper(sampling.top_p))
-    return LogitsProcessorList([*steps, _Draw(seeds)])
+        steps.append(logits_process.TopPLogitsWarper(sampling.top_p))
+    return logits_process.LogitsProcessorList([*steps, _Draw(seeds)])
 
 
 class _Draw:

@@ -13,7 +13,8 @@ from typing import Any
 from harness.errors import CommandError, ServiceError
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 
-DECIDING = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt", "*.safetensors", "*.bin")
+PLAIN = ("*.json", "*.jinja", "*.model", "*.spm", "*.txt")
+DECIDING = (*PLAIN, "*.safetensors", "*.bin")
 """Files that can change an answer: configuration, tokenizer, chat template, weights."""
 IDENTITY_DIGITS = 12
 
@@ -66,9 +67,9 @@ class LocalFiles:
             tokenizer = AutoTokenizer.from_pretrained(self.folder)
             model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype_name())
         except (OSError, ValueError, KeyError, ImportError) as error:
-            said = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise CommandError(
-                f"{self.folder}: no causal language model that transformers can load: {said}"
+                f"{self.folder}: no causal language model that transformers can load: {reason}"
             ) from None
         return model.to(device()).eval(), tokenizer
 
@@ -110,13 +111,12 @@ def _snapshot(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    plain = ["*.json", "*.jinja", "*.model", "*.spm", "*.txt"]
     try:
         for weights in ("*.safetensors", "*.bin"):
             folder = snapshot_download(
                 model,
                 revision=revision,
-                allow_patterns=[*plain, weights],
+                allow_patterns=[*PLAIN, weights],
                 ignore_patterns=["*/*"],
                 max_workers=4,
             )
