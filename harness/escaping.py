@@ -1,4 +1,4 @@
-"""Texts that others wrote, as parts of Markdown and LaTeX, and of files that a spreadsheet opens."""
+"""Texts that others wrote, as parts of Markdown, of LaTeX and of spreadsheets."""
 
 from __future__ import annotations
 
