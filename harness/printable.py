@@ -25,8 +25,10 @@ _PREFIXED = re.compile(
 """Keys as vendors begin them."""
 _WORD = re.compile(r"(?<![\w+/\\.~-])[\w+-]{8,}(?:[+/\\=~.-]*\w)*=*")
 _COMMIT = re.compile(r"(?:revision[ =]|@)\Z")
-_CREDENTIALS = re.compile(r"(?<=//)(?:[^\s/@]*@|[^\s@]*:\S*@|[^\s/@:]*:(?!\d+\b)[^/@]*@)")
-"""Before the host of an address, also of one that is written wrongly."""
+_CREDENTIALS = re.compile(
+    r"(?:(?<=//)|(?<=:/))(?:[^\s/@]*@|[^\s@]*:\S*@|[^\s/@:]*:(?!\d+\b)[^/@]*@)"
+)
+"""Before the host of an address, also of one that is written wrongly, or was made a path."""
 
 
 def printable(text: str) -> str:
