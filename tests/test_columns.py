@@ -186,7 +186,7 @@ def test_a_declared_column_that_is_missing_is_named_with_those_that_are_there(
     file.write_text("message,text,klass\na,b,sport\n")
     with pytest.raises(DataError, match=r"no 'category' in the row \(it has: message, text, kl"):
         declared(tmp_path, file, 'text = "message", label = "category"').load("train")
-    with pytest.raises(TaskError, match=r"a sequence task has no use for 'columns.tags'"):
+    with pytest.raises(TaskError, match=r"columns.tags: a sequence task has no use"):
         declared(tmp_path, file, 'tags = "x"')
 
 
