@@ -167,7 +167,7 @@ def test_what_cannot_be_exported_is_said_in_one_line() -> None:
     refused: dict[tuple[object, ...], str] = {
         (): "say what to export",
         ("--replay", "--model", "m"): "name a file by --to",
-        ("--to", "labels.txt"): ".jsonl, .csv, .tsv, .parquet",
+        ("--to", "labels.txt"): ".jsonl, .json, .csv, .tsv, .parquet, .xlsx",
         ("--to", "there.jsonl"): "--to there.jsonl: exists",
         ("--to", "a.csv", "--replay"): "a replay is a .jsonl file",
         ("--to", "a.jsonl", "--stage", "R7"): "are R1, R2",

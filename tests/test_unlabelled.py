@@ -10,6 +10,7 @@ import pytest
 
 from harness.data import ABSTAINED
 from harness.errors import DataError
+from harness.export.rows import write_rows
 from harness.stats.intervals import wilson
 from harness_tasks.task import DeclaredTask
 from tests.commands import Outcome, call, message
@@ -109,6 +110,18 @@ def test_sentences_without_tags_are_an_unlabelled_pool(
     assert gold is not None
     assert list(pool.tokens) == [("Ann", "runs"), ("no",)]
     assert (gold.labels.tolist(), gold.known.tolist()) == ([ABSTAINED] * 3, [False, False])
+
+
+def test_sentences_that_were_exported_as_csv_are_read_back(tmp_path: Path) -> None:
+    row = {"id": "x", "tokens": ["Ann", 'said "hi"'], "tags": ["B-sport", "O"], "trusted": True}
+    write_rows(tmp_path / "a.csv", [row])
+    content = (tmp_path / "a.csv").read_text(encoding="utf-8")
+    task = DeclaredTask(declared(tmp_path, "a.csv", content, kind="token"))
+    pool, gold = task.load("train"), task.gold("train")
+    assert pool is not None
+    assert gold is not None
+    assert list(pool.tokens) == [("Ann", 'said "hi"')]
+    assert gold.labels.tolist() == [1, 0]
 
 
 def test_a_column_that_looks_like_labels_is_not_passed_over(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_repeated_texts_on_both_sides_are_said(data: Path) -> None:
 def test_too_few_examples(data: Path) -> None:
     one = "".join(json.dumps({"text": label, "label": label}) + "\n" for label in "ab")
     (data / "train.jsonl").write_text(one, encoding="utf-8")
-    with pytest.raises(DataError, match="2 train examples are too few to hold any out"):
+    with pytest.raises(DataError, match="2 train examples with gold are too few to hold any out"):
         splits(data)
 
 

@@ -99,6 +99,8 @@ def label(
     from harness.label.request import Request, prepare
     from harness.label.review import read_review, write_review
 
+    if check and review is None:
+        _refuse("--check N: needs --review FILE, where those rows are to be checked")
     _check_output(output, file, review)
     options: dict[str, Any] = {
         "annotator.spec": annotator,

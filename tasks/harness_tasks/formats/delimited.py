@@ -8,7 +8,9 @@ that header is taken for CoNLL columns, which are often given this suffix.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -62,4 +64,10 @@ def _rows(
 
 
 def _parts(value: str) -> list[str]:
+    """Tokens, or tags: joined by spaces, or the JSON list that ``harness export`` writes."""
+    if value.startswith('["') and value.endswith('"]'):
+        with suppress(ValueError):
+            listed = json.loads(value)
+            if all(isinstance(part, str) for part in listed):
+                return list(listed)
     return [part for part in value.split(" ") if part]
