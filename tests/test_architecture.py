@@ -20,6 +20,7 @@ import harness_tasks
 from harness.data import TaskCard
 from harness.plugin_manager import BUILTINS, KINDS, Plugins
 from harness.record.provenance import versions
+from harness.results import StageResult
 
 HEAVY = ("torch", "transformers", "datasets", "openai", "litellm", "sklearn")
 
@@ -60,7 +61,7 @@ CIRCLES: dict[tuple[str, str], str] = {}
 LARGEST_ROOM = 13
 """Files besides ``__init__``."""
 DISTRIBUTIONS = versions()
-WORDS = {"all", "none", *DISTRIBUTIONS, *TaskCard.__dataclass_fields__}
+WORDS = {"all", "none", *DISTRIBUTIONS, *TaskCard.__dataclass_fields__, *StageResult.model_fields}
 """Names of parts that mean something else, too, in words that are shown."""
 
 

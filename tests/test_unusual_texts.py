@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.data import Annotations, Pool
-from harness.protocols import no_progress
+from harness.protocols import Aids, no_progress
 from harness_plugins.students.tfidf import TfidfStudent
 
 TEXTS = {
@@ -28,7 +28,7 @@ def test_texts_without_common_words_are_learnt(tmp_path: Path, texts: Sequence[s
     ids = tuple(f"train:{number}" for number in range(len(texts)))
     pool = Pool(kind="sequence", split="train", ids=ids, examples=texts)
     labels = np.arange(len(texts), dtype=np.int32) % 2
-    fitted = TfidfStudent(2).fit(pool, Annotations.of(labels, pool.offsets), 0, no_progress)
+    fitted = TfidfStudent(2).fit(pool, Annotations.of(labels, pool.offsets), 0, no_progress, Aids())
     view = fitted.view(pool, no_progress)
     if len(set(texts)) == len(texts):
         assert view.predictions.tolist() == labels.tolist()

@@ -15,17 +15,17 @@ from typing import NoReturn
 import typer
 
 from harness.cli.audit import audit
-from harness.cli.doctor import doctor
 from harness.cli.export import export
+from harness.cli.inspect.doctor import doctor
+from harness.cli.inspect.list import list_parts
+from harness.cli.inspect.plugins import plugins
+from harness.cli.inspect.show import show
 from harness.cli.label import label
-from harness.cli.list import list_parts
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
-from harness.cli.plugins import plugins
 from harness.cli.run import run
 from harness.cli.runs import runs
 from harness.cli.screen.output import complain
-from harness.cli.show import show
 from harness.cli.sweep import sweep
 from harness.cli.table import table
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
