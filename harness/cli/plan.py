@@ -43,10 +43,12 @@ def plan(
 
     if recipe:
         title, budget, steps = _of_recipe(options, recipe, seeds)
+        asker = title
     else:
         config, _, parts, splits = options.prepare()
         steps, budget = planning.plan(parts, config, splits), config.budget_usd
         title = f"{parts.task.card.name}: {_asked(config)}"
+        asker = f"annotator {config.annotator.spec}"
     total = planning.total(steps)
     if json:
         from json import dumps
@@ -56,7 +58,7 @@ def plan(
         say(dumps(values))
         return
     if not steps:
-        say(f"{title} asks no language model: nothing is sent, $0")
+        say(f"{asker} asks no language model: nothing is sent, $0")
         return
     console().print(plan_table(f"{title}, about, at most", steps, total))
     for line in remarks(total, budget):

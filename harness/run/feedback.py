@@ -134,13 +134,14 @@ def evidence(
 
 
 def thin_classes(selection: Selection, seen: Evidence, task: TaskCard) -> str | None:
-    """One line on classes whose trusted examples are too few for their share, or None."""
+    """One line on classes with trusted examples for less than half of their share, or None."""
     count = seen.groups_count
     shown, trusted = (
         np.bincount(seen.groups[rows][seen.groups[rows] >= 0], minlength=count)
         for rows in (selection.demonstrations, selection.trusted)
     )
-    thin = np.flatnonzero((shown == trusted) & (shown < len(selection.demonstrations) // count))
+    share = len(selection.demonstrations) // count
+    thin = np.flatnonzero((shown == trusted) & (2 * shown < share))
     if len(thin) == 0:
         return None
     names = [*(["no entity"] if task.kind == "token" else []), *(one.name for one in task.labels)]
