@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ class Chat:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._templated = bool(getattr(tokenizer, "chat_template", None))
+        self._special = _special_tokens(tokenizer)
         self._begin = self._begin_ids()
         self._lead, self._after = self._answer_form()
         self._answer = lru_cache(maxsize=4096)(self._tokenise_answer)
@@ -43,8 +45,12 @@ class Chat:
 
     def render(self, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
         """The chat as text up to the answer; ``options`` are further variables of the template."""
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        turns = [{"role": one.role, "content": self._as_text(one.content)} for one in messages]
         return self._template(turns, options) if self._templated else _plain(turns)
+
+    def _as_text(self, content: str) -> str:
+        """A message in which nothing is a special token: a text that ends a turn ends none."""
+        return self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", content)
 
     def prompt(self, text: str) -> list[int]:
         """Token ids of a rendered chat."""
@@ -110,6 +116,14 @@ class Chat:
     def _ids(self, text: str) -> list[int]:
         found = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return [int(one) for one in found]
+
+
+def _special_tokens(tokenizer: Any) -> re.Pattern[str]:
+    """What the tokenizer reads as a special token wherever it stands, the longest first."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    tokens = {*tokenizer.all_special_tokens, *(str(one.content) for one in added if one.special)}
+    longest_first = sorted((one for one in tokens if len(one) > 1), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 
 def _plain(turns: Sequence[Mapping[str, str]]) -> str:
