@@ -33,20 +33,22 @@ def fence_of(text: str, least: int = 3) -> str:
     return "`" * max([least, *(len(run) + 1 for run in re.findall("`+", text))])
 
 
-_LATEX: dict[str, str | int | None] = {
-    **{sign: f"\\{sign}" for sign in "#$%&_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "#$%&_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+    }
+)
 
 
 def latex_row(cells: Iterable[str]) -> str:
     """A row of a LaTeX tabular; no cell is read as a command."""
-    texts = (printable(" ".join(cell.split())).translate(str.maketrans(_LATEX)) for cell in cells)
+    texts = (printable(" ".join(cell.split())).translate(_LATEX) for cell in cells)
     return rf"{' & '.join(texts)} \\"
 
 
