@@ -426,7 +426,7 @@ def test_random_demonstrations_are_drawn_from_the_generator_they_are_given() -> 
         ("trust", "small-loss,share=1", "no option 'share'"),
         ("trust", "all:0.5", "all takes no argument"),
         ("trust", "mixture:1", "write a probability between 0 and 1"),
-        ("trust", "confident:nan", "write a probability"),
+        ("trust", "confidence:nan", "write a probability"),
         ("trust", "confident-learning:2", "confident-learning takes no argument"),
         ("demonstrations", "k-medoids,retrieval=nearst", "no retrieval 'nearst'; did you mean"),
         ("demonstrations", "k-means,shots=3", "no option 'shots'"),

@@ -56,7 +56,7 @@ LOOPS: dict[str, Callable[[Evidence], list[int]]] = {
     "fraction": lambda seen: whole_pool(seen, 0.2),
     "fraction:0.55": lambda seen: whole_pool(seen, 0.55),
     "agreement": lambda seen: [row for row in answered(seen) if seen.agrees[row]],
-    "confident:0.6": lambda seen: [r for r in answered(seen) if seen.student_confidence[r] >= 0.6],
+    "confidence:0.6": lambda seen: [r for r in answered(seen) if seen.student_confidence[r] >= 0.6],
     "all": answered,
     "none": lambda seen: [],
 }

@@ -34,7 +34,7 @@ SELECTORS: tuple[tuple[str, str, Argument | None, str], ...] = (
     ("trust/confident-learning", "label_noise.confident_learning", None,
      "where confident learning finds no label error"),
     ("trust/agreement", "trust.agreement", None, "where student and annotator agree"),
-    ("trust/confident", "trust.confidence", "threshold",
+    ("trust/confidence", "trust.confidence", "threshold",
      "where the student is sure: :THRESHOLD"),
     ("trust/all", "trust.all_answered", None, "every answered example"),
     ("trust/none", "trust.none", None, "no example: nothing to show either"),
