@@ -258,11 +258,11 @@ def test_wrong_data_leaves_an_earlier_run_as_it_was() -> None:
     assert {file: file.read_bytes() for file in OUT.rglob("*") if file.is_file()} == before
 
 
-def test_missing_test_split_leaves_no_run_behind() -> None:
+def test_without_a_test_split_scores_are_of_the_pool() -> None:
     write_split("demo", "train", {"text": "My password is gone.", "label": "access"})
-    said = message(call(*QUICK, "--data", "data"), 1)
-    assert "--setting transductive" in said
-    assert not OUT.exists()
+    done = call(*QUICK, "--data", "data")
+    assert done.code == 0
+    assert done.stderr.count("the task has no test split: all scores are of the pool") == 1
 
 
 def test_wrong_task_file_is_named_with_its_key() -> None:

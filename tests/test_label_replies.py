@@ -172,6 +172,12 @@ def check(labels: tuple[str, ...], text: str, finish: str) -> None:
             assert labels[label] in text
 
 
+def test_signs_of_regular_expressions_are_names() -> None:
+    labels = ("[u", "(a", "*b", "?c", "\\d", "a|")
+    assert [LabelReader(labels).read(label).label for label in labels] == list(range(len(labels)))
+
+
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=2, max_size=6, unique_by=bare))
 def test_any_label_set_reads_its_own_names(labels: list[str]) -> None:
     read = LabelReader(labels).read

@@ -104,6 +104,8 @@ def _rules(rules: Mapping[str, Any]) -> Table:
 def _data(task: Task, declared: Mapping[str, Any], missing: str) -> Iterator[tuple[str, str]]:
     if declared.get("files"):
         yield "files", ", ".join(f"{split} = {name}" for split, name in declared["files"].items())
+    if columns := {key: _plain(one) for key, one in declared.get("columns", {}).items() if one}:
+        yield "columns", ", ".join(f"{key} = {named}" for key, named in columns.items())
     if declared.get("sizes"):
         yield "expected", _sizes(declared["sizes"])
     if missing:

@@ -173,7 +173,7 @@ class Marker:
         if any_space and index not in self._numbers:
             body = r"(?:[^\S\n]|[_-])+".join(map(re.escape, _SEPARATOR.split(name)))
         if index in self.short and any_case and len(name) == 2 and name.islower():
-            return "|".join({name, name.capitalize(), name.upper()})
+            return "|".join(map(re.escape, (name, name.capitalize(), name.upper())))
         return f"(?i:{body})" if any_case and index not in self.short else body
 
 
