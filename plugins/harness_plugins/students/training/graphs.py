@@ -1,0 +1,83 @@
+"""One CUDA graph for each shape of a training step: launched as a whole, not kernel by kernel.
+
+A step of a small encoder takes a GPU a few milliseconds, and a CPU several times as long to
+launch kernel by kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from harness_plugins.students.training.batches import Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Captured:
+    graph: torch.cuda.CUDAGraph
+    inputs: Batch
+
+
+class Graphs:
+    """Takes the steps of a training on CUDA, by graphs where they can be captured.
+
+    The first step of a shape is taken without one: it loads libraries and kernels, and makes the
+    optimiser's state. The second is captured, with dropout that draws anew in each replay. All
+    graphs share one pool of memory, since they never run at the same time.
+
+    Args:
+        step: takes a step; what a graph holds. It reads its arguments and writes to tensors that
+            stay.
+        first: takes a step where nothing is known of the memory that it needs.
+        note: for a line where a step cannot be captured.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[Batch], None],
+        first: Callable[[Batch], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._step, self._first, self._note = step, first, note
+        self._seen: set[tuple[int, int]] = set()
+        self._captured: dict[tuple[int, int], _Captured] = {}
+        self._pool: Any = None
+        self._works = True
+
+    def __call__(self, batch: Batch) -> None:
+        """Take the step of a batch."""
+        if self._works and batch.shape in self._seen and batch.shape not in self._captured:
+            self._try_capture(batch)
+        if held := self._captured.get(batch.shape):
+            held.inputs.copy_(batch)
+            held.graph.replay()
+            return
+        self._seen.add(batch.shape)
+        self._first(batch)
+
+    def forget(self) -> None:
+        """Capture anew: steps have changed."""
+        self._captured.clear()
+        self._pool = None
+
+    def _try_capture(self, batch: Batch) -> None:
+        try:
+            self._captured[batch.shape] = self._capture(batch.empty_like())
+        except RuntimeError as error:
+            self._works = False
+            why = (str(error).strip().splitlines() or [""])[0]
+            self._note(
+                f"student: a training step cannot be captured as a CUDA graph ({why}), so training "
+                "is slower; student.graphs=false does not try"
+            )
+
+    def _capture(self, inputs: Batch) -> _Captured:
+        graph = torch.cuda.CUDAGraph()
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
+        stream = torch.cuda.current_stream()
+        with torch.cuda.graph(graph, self._pool, stream, capture_error_mode="thread_local"):
+            self._step(inputs)
+        return _Captured(graph, inputs)
