@@ -86,7 +86,7 @@ class BatchLoss:
         inputs = [one.inputs(batch.rows, batch.drawn.length) for one in self._pieces]
         ids, mask = (torch.cat(ones) for ones in zip(*inputs, strict=True))
         places = torch.cat([one.places(batch.rows, slots) for one in self._pieces])
-        row = torch.arange(len(ids), device=self.device).repeat_interleave(slots)
+        row = torch.arange(len(ids), device=self.device).unsqueeze(1).expand_as(places)
         with autocast(self.device):
-            features, _ = self.model.features(ids, mask, (row, places.ravel()))
+            features, _ = self.model.features(ids, mask, (row.ravel(), places.ravel()))
             return features, self.model.logits(features).float()
