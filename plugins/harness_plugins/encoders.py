@@ -56,7 +56,7 @@ def bf16_pays() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     cpu = torch.cpu
     return any(
         bool(getattr(cpu, probe)())
