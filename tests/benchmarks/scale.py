@@ -5,10 +5,10 @@
 
 Each way runs in a process of its own: ``mapped`` writes the cache and maps it, ``mapped
 again`` finds it there, ``in memory`` keeps every row as Python objects. Printed a step:
-seconds, those of the processor (of both cores), the process's peak so far (``ru_maxrss``), how much it rose over the peak before
-anything was loaded, the most memory of its own that the process held during the step
-(``RssAnon``, looked at every few milliseconds: without pages of mapped files, which the
-system may take back), and what of that it still holds at the end.
+seconds, those of the processor (all cores), the process's peak so far (``ru_maxrss``), how much
+it rose over the peak before anything was loaded, the most memory of its own that the process
+held during the step (``RssAnon``, looked at every few milliseconds: without pages of mapped
+files, which the system may take back), and what of that it still holds at the end.
 
 The view is synthetic (float32 embeddings of the given width, 4 classes). Whoever makes it
 has it in memory; once it is recorded, it is read back memory-mapped, as in a run.
