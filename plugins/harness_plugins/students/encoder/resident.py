@@ -32,9 +32,10 @@ class ResidentPieces:
         return self._units[at], there & (rows >= 0).unsqueeze(1)
 
     def places(self, rows: Tensor, slots: int) -> Tensor:
-        """Where the units are in their rows, int64 ``[batch, slots]``."""
+        """Where the units are in their rows, int64 ``[batch, slots]``; 0 where there is none."""
         at, there = self._spans(self._unit_starts, rows, slots, len(self._units))
-        return torch.where(there, self._places[at], 0)
+        # Row 0, which stands for no row, may be longer than the batch.
+        return torch.where(there & (rows >= 0).unsqueeze(1), self._places[at], 0)
 
     def _spans(self, starts: Tensor, rows: Tensor, width: int, size: int) -> tuple[Tensor, Tensor]:
         """Indices of the first ``width`` values of each row, and which of them it has."""

@@ -16,7 +16,8 @@ import torch
 from harness.data import BoolArray, FloatArray, IntArray
 from harness.errors import PartError
 from harness.protocols import Progress
-from harness_plugins.students.encoder.device import out_of_memory, working_on
+from harness_plugins.encoders import out_of_memory
+from harness_plugins.students.encoder.device import working_on
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.inference import infer
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
@@ -152,7 +153,7 @@ class Trainer:
         """Cross-entropy of each unit in evaluation mode, float32 ``[units]``; 0 unanswered."""
         pieces = self.data.pieces
         rows = np.arange(len(pieces))[self.processes.rank :: self.processes.size]
-        logits, _ = infer(self.model, pieces, self._pad, rows=rows)
+        logits, _ = infer(self.model, pieces, self._pad, self.settings.max_length, rows=rows)
         labels = torch.from_numpy(np.maximum(self.data.labels, 0)).to(logits.device)
         found = -torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
         read = np.zeros(len(self.data.labels), dtype=np.bool_)
