@@ -15,29 +15,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
 
 from harness.cli.inspect.device import device_found, matrix_rate
 from harness.protocols import no_progress
-from harness_plugins.encoders import device, sentence_encoder
-from harness_plugins.llm.calls import Call
-from harness_plugins.llm.local.chat import Chat
-from harness_plugins.llm.local.compute import Computer, common_prefix
-from harness_plugins.llm.local.files import dtype_name
-from harness_plugins.llm.local.jobs import Job, jobs_of
-from harness_plugins.llm.local.model import LocalModel
+from harness_plugins.encoders import device, packaged_folder, sentence_encoder
 from harness_plugins.selectors import prototypes
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged
-from tests.benchmarks import ladder, selector_scale
+from tests.benchmarks import gpu_steps, ladder, selector_scale
 from tests.benchmarks import student as training
 from tests.benchmarks.gpu_equal import difference, values
-from tests.benchmarks.local_scoring import CHOICES, prompts
-from tests.tiny_models import tokenizer
+from tests.benchmarks.local_scoring import llama_rates
 
 CUDA = torch.cuda.is_available()
 EPOCHS = 3
@@ -200,63 +192,9 @@ def embedding(options: Options) -> Iterator[Line]:
 
 def local(options: Options) -> Iterator[Line]:
     """Labels scored by a Llama of 1B random weights (width 2,048, 16 layers)."""
-    model, computer = llama(small=options.small)
-    chats = prompts(options.size(8192, 12) + 64)
-    calls = [Call("transformers", "m", chat, choices=CHOICES) for chat in chats]
-    model.send(calls[:64], lambda index: None, lambda index, reply: None)  # loads kernels
-    asked, found = calls[64:], list[Any]()
-    seconds = timed(lambda: model.send(asked, lambda at: None, lambda at, said: found.append(said)))
-    jobs: list[Job] = []
-    reading = timed(lambda: jobs.extend(read(model, asked)))
-    tokens, flop = work_of(jobs, computer)
-    name = "local scoring, Llama 1B"
-    yield Line(f"{name}: texts", len(asked) / seconds, "texts/s")
-    yield Line(f"{name}: computed tokens", tokens / seconds, "tokens/s")
-    yield Line(f"{name}: of it reading chats", 100 * reading / seconds, "% of the time")
-    if CUDA:
-        yield Line(f"{name}: share of the matrix rate", 100 * flop / seconds / matrix_rate(), "%")
-        yield Line(f"{name}: memory", torch.cuda.max_memory_allocated() / 2**30, "GiB")
-    few = [job.prompts[0] for job in jobs[: options.size(48, 4)]]
-    plain = timed(lambda: [computer.score_plainly([one], jobs[0].answers) for one in few])
-    yield Line(f"{name}: a full pass for each label", len(few) / plain, "texts/s")
-
-
-def llama(*, small: bool) -> tuple[LocalModel, Computer]:
-    """A model that is loaded already."""
-    from transformers import AutoModelForCausalLM, LlamaConfig
-
-    words = tokenizer()
-    shape = {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16}
-    shape |= {"num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128_256}
-    if small:
-        shape |= {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2}
-        shape |= {"vocab_size": len(words)}
-    config = LlamaConfig(**shape, max_position_embeddings=8192, eos_token_id=2)
-    torch.manual_seed(0)
-    with torch.device(device()):
-        network = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype_name()))
-    model, computer = LocalModel("random"), Computer(network.eval(), 0, [2])
-    model.__dict__["loaded"] = (Chat(words), computer, words)
-    return model, computer
-
-
-def read(model: LocalModel, calls: list[Call]) -> Iterator[Job]:
-    """The calls as token ids."""
-    chat, computer, _ = model.loaded
-    for _, job in jobs_of(calls, chat, computer.context):
-        assert isinstance(job, Job)
-        yield job
-
-
-def work_of(jobs: list[Job], computer: Computer) -> tuple[int, float]:
-    """Tokens that have to be computed, and the FLOP of their products with weights."""
-    lead = len(common_prefix([job.prompts[0] for job in jobs]))
-    fed = sum(len(answer) - 1 for answer in jobs[0].answers)
-    tokens = lead + sum(len(job.prompts[0]) - lead + fed for job in jobs)
-    head = computer.network.get_output_embeddings().weight.numel()
-    words = computer.network.get_input_embeddings().weight.numel()
-    weights = sum(own.numel() for own in computer.network.model.parameters()) - words
-    return tokens, 2.0 * weights * tokens + 2.0 * head * len(jobs) * (1 + fed)
+    count, few = options.size(8192, 12), options.size(48, 4)
+    for what, value in llama_rates(count, few, small=options.small).items():
+        yield Line(f"local scoring, Llama 1B: {what}", value)
 
 
 def selection(options: Options) -> Iterator[Line]:
@@ -269,6 +207,15 @@ def selection(options: Options) -> Iterator[Line]:
     for name in SELECTORS:
         seconds = timed(lambda name=name: selector_scale.work(name, seen, trusted))  # type: ignore[misc]
         yield Line(f"selection of {rows:,} x {width}: {name}", seconds, "s")
+
+
+def steps(options: Options) -> Iterator[Line]:
+    """Printed by ``gpu_steps``: losses of steps on the CPU, the GPU, and as graphs."""
+    made = training.material(options.data, options.size(700, 64))
+    gpu_steps.show_equal(packaged_folder(), made)
+    gpu_steps.show_replays(packaged_folder(), made)
+    gpu_steps.show_dropout(packaged_folder(), made)
+    yield from ()
 
 
 def equality(options: Options) -> Iterator[Line]:
@@ -317,6 +264,7 @@ SECTIONS: Mapping[str, Section] = {
     "minilm": lambda options: student("minilm", options),
     "roberta": lambda options: student("roberta", options),
     "equality": equality,
+    "steps": steps,
     "embedding": embedding,
     "ladder": rungs,
     "local": local,

@@ -10,8 +10,8 @@
 #   DATA     folder that holds mr/ (--data)
 #   OUT      folder for table.txt and results.jsonl; without: a temporary one
 #   SMALL=1  sizes for a computer without a GPU: to try this script
-#   ONLY     sections, in their order: doctor demo minilm roberta equality embedding ladder local
-#            selection
+#   ONLY     sections, in their order: doctor demo minilm roberta equality steps embedding ladder
+#            local selection
 # A section that takes longer than its limit, or fails, says why, and the next one begins.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -72,7 +72,8 @@ section doctor 25
 section demo 40
 section minilm 45
 section roberta 60
-section equality 50
+section equality 45
+section steps 40
 section embedding 30
 section ladder 60
 section local 45
