@@ -15,9 +15,7 @@ from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.presets import Preset
-from harness_plugins.llm.services.litellm import LITELLM
-from harness_plugins.llm.services.openai import OPENAI
-from harness_plugins.llm.services.transformers import TRANSFORMERS
+from harness_plugins.llm.services import LITELLM, OPENAI, TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings, Pace
 from harness_plugins.llm.settings import settings_of as settings_with
 

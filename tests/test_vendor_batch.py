@@ -24,7 +24,7 @@ from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import listed_price, price_of
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.services.openai import OPENAI
+from harness_plugins.llm.services import OPENAI
 from harness_plugins.llm.settings import LlmSettings, Pace
 from tests.servers.batches import Batches
 

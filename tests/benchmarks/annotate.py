@@ -61,7 +61,7 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
     from harness_plugins.annotators.llm.reading.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
     from harness_plugins.llm.open_engine import open_engine
-    from harness_plugins.llm.services.openai import OPENAI
+    from harness_plugins.llm.services import OPENAI
     from harness_plugins.llm.settings import LlmSettings, Pace
 
     settings = LlmSettings(
