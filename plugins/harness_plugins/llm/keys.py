@@ -57,11 +57,12 @@ def named_keys(settings: LlmSettings) -> list[Secret] | None:
     Raises:
         CommandError: if there is no key in them.
     """
-    check_key_sources(settings.key_env, settings.key_file)
-    if settings.key_file is None and settings.key_env is None:
+    key_env, key_file = settings.keys.key_env, settings.keys.key_file
+    check_key_sources(key_env, key_file)
+    if key_file is None and key_env is None:
         return None
-    names = _variables(settings.key_env) if settings.key_env else []
-    if keys := keys_of(settings.key_file, names):
+    names = _variables(key_env) if key_env else []
+    if keys := keys_of(key_file, names):
         return keys
     shown = all(name.isupper() for name in names)  # else it may be a key
     named = f"variable {' or '.join(names)}" if shown else "the variable that it names"

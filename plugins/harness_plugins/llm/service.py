@@ -106,7 +106,7 @@ class Service:
         Raises:
             CommandError: if no key or server is set.
         """
-        special = self.batch if settings.batch else self.sender
+        special = self.batch if settings.keys.batch else self.sender
         if special is not None:
             return special(settings, account)
         from harness_plugins.llm.send.network import NetworkSender

@@ -65,8 +65,8 @@ class LlmAnnotator:
         self._shots, self._written, self._seed = shots, written, seed
         self._encoder, self._embed, self._opener = encoder, encoder_at(encoder), opener
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels, settings.repeats)
-        service, structured = settings.service, settings.structured
+        self._answers = answers_for(task.kind, labels, settings.keys.repeats)
+        service, structured = settings.service, settings.keys.structured
         if structured is None:
             structured = service.structured(settings)
         self._chat = Chat(task, structured=structured)
@@ -151,7 +151,7 @@ class LlmAnnotator:
             return self._understood(pool, outcomes)
 
     def _understood(self, pool: Pool, outcomes: Sequence[Outcome]) -> Annotations:
-        samples = self._settings.samples
+        samples = self._settings.keys.samples
         grouped = [outcomes[row * samples : (row + 1) * samples] for row in range(len(pool))]
         lengths = np.diff(pool.offsets).tolist()
         answers = [
@@ -217,14 +217,14 @@ class LlmAnnotator:
             return [
                 Call(endpoint, model, chat, parameters, form, choices, sample)
                 for chat in chats
-                for sample in range(settings.samples)
+                for sample in range(settings.keys.samples)
             ]
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """Calls that also measure what the prompt alone suggests (Zhao et al., 2021)."""
         from harness_plugins.llm.local.model import with_content_free
 
-        texts = [text for text in pool.texts for _ in range(self._settings.samples)]
+        texts = [text for text in pool.texts for _ in range(self._settings.keys.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 
     def _writing_calls(self, chats: Chats, first: int) -> list[Call]:

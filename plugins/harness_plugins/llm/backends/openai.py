@@ -43,8 +43,8 @@ def openai_backend(settings: LlmSettings) -> Backend:
     """
     keys = openai_keys(settings)
     server = server_of(settings, keys)
-    unsaid = settings.transport == "auto"
-    if settings.transport == "client" or (unsaid and is_azure(settings.base_url)):
+    unsaid = settings.keys.transport == "auto"
+    if settings.keys.transport == "client" or (unsaid and is_azure(settings.base_url)):
         from harness_plugins.llm.backends.client import ClientBackend
 
         return ClientBackend(settings.endpoint, keys, server, settings.pace.timeout)
