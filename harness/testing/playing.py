@@ -28,9 +28,6 @@ def played(
         body: the request.
         served: how often its text was asked before.
         meets: which texts meet a case that is not met by all.
-
-    Raises:
-        KeyError: if there is no such dialect.
     """
     known, text = dialect(name), last_text(body)
     native = not path.split("?")[0].endswith(CHAT_PATH)

@@ -51,8 +51,6 @@ def checked_rows(
     """The rows of a table, each checked when it is read.
 
     Args:
-        table: raw rows.
-        schema: what they must be.
         notes: what the user should know of the conversion is added here.
         hub: the table comes from the hub itself, so that its integers are the declared ones.
 

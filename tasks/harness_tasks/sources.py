@@ -28,8 +28,7 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
     """The source of a task's data: ``--data``, then ``[files]``, then ``[hub]``.
 
     Args:
-        declaration: of the task.
-        file: its TOML file, to which ``[files]`` are relative.
+        file: the task's TOML file, to which ``[files]`` are relative.
         data: the folder of ``--data``, or None.
 
     Raises:

@@ -23,11 +23,6 @@ class DeclaredTask:
     declaration's files (relative to the TOML file), else from the hub. Files are found at once;
     the hub is asked when a split is first loaded.
 
-    Args:
-        file: the TOML file.
-        data: the folder of ``--data``, or None.
-        declaration_only: the task has no data.
-
     Raises:
         TaskError: if the declaration is wrong.
         DataError: if there is no data for the task.

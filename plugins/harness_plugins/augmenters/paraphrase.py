@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,7 @@ class ParaphraseAugmenter:
     def from_request(
         cls, request: AugmenterRequest, services: Mapping[str, Service]
     ) -> ParaphraseAugmenter:
-        """Read the model's spec: of a service, or a preset.
-
-        Raises:
-            CommandError: if it names none, or for a token task.
-        """
+        """Read the model's spec: of a service, or a preset."""
         from harness_plugins.llm.presets import preset_named
         from harness_plugins.llm.settings import LlmKeys, settings_of
 
@@ -90,9 +86,17 @@ class ParaphraseAugmenter:
         """The model and its parameters."""
         return {**self._settings.describe(), "parameters": self._parameters}
 
-    def open(self, account: Account) -> AbstractContextManager[None]:
+    @contextmanager
+    def open(self, account: Account) -> Iterator[None]:
         """Hold the engine for the duration of a ``with`` block; see ``abilities.opened``."""
-        return self._opened(account)
+        from harness_plugins.llm.open_engine import open_engine
+
+        with open_engine(self._settings, account) as engine:
+            self._open = (engine, account)
+            try:
+                yield
+            finally:
+                self._open = None
 
     def augment(
         self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
@@ -126,17 +130,6 @@ class ParaphraseAugmenter:
         sample, _ = stand_ins(pool, 0, self._task)
         texts = list(sample.texts)
         return rewriting([self._call(t, 0) for t in texts], texts, len(pool), self._settings)
-
-    @contextmanager
-    def _opened(self, account: Account) -> Iterator[None]:
-        from harness_plugins.llm.open_engine import open_engine
-
-        with open_engine(self._settings, account) as engine:
-            self._open = (engine, account)
-            try:
-                yield
-            finally:
-                self._open = None
 
     @property
     def _system(self) -> str:

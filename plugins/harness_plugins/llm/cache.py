@@ -319,9 +319,10 @@ def _storable(text: str) -> str:
 
 
 def _reply(row: Row) -> Reply:
-    _, *counts, estimated, cost, logprob, choices = row[:10]
+    _, text, finish, prompt, completion, cached, estimated, cost, logprob, choices, *_ = row
     scores = tuple(json.loads(choices)) if choices else ()
-    return Reply(*counts, bool(estimated), cost, logprob, scores)
+    counts = (prompt, completion, cached, bool(estimated))
+    return Reply(text, finish, *counts, cost, logprob, scores)
 
 
 def _checksum(row: Row) -> int:

@@ -28,7 +28,6 @@ def keys_for(
     only if ``annotator.key_env`` names the variable.
 
     Args:
-        settings: the service and its address.
         variable: of the service's key; None: the service's ``key_env``.
         hosts: the service's own; none: the host of its ``endpoint``.
 

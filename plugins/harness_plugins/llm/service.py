@@ -140,7 +140,6 @@ def http_backend(
     It handles connections, keys and refusals (by status and words).
 
     Args:
-        settings: the service and the model.
         path: after the address, such as ``/chat``.
         request: the body for a call.
         reply: the reply from a response's body; after ``KeyError``, ``IndexError``,

@@ -39,13 +39,10 @@ class LlmAnnotator:
     """Labels by asking a model; never sees gold labels.
 
     Args:
-        task: prompt, labels and kind.
-        settings: the model and how to ask it.
         shots: demonstrations per example, if the annotator retrieves them.
         written: demonstrations to write for stage R1.
         seed: draws the example texts shown in requests for demonstrations.
         encoder: folder of the sentence encoder that retrieves; None: the packaged one.
-        opener: opens an engine.
     """
 
     needs_gold: Literal[False] = False
@@ -120,11 +117,7 @@ class LlmAnnotator:
 
     @contextmanager
     def open(self, account: Account) -> Iterator[None]:
-        """Hold the engine for the duration of a ``with`` block.
-
-        Raises:
-            CommandError: if no key or server is set.
-        """
+        """Hold the engine for the duration of a ``with`` block."""
         with self._opener(self._settings, account) as engine:
             self._open = (engine, account)
             try:

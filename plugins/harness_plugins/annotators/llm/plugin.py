@@ -50,11 +50,7 @@ class LlmFactory:
     preset: Preset | None = None
 
     def __call__(self, request: AnnotatorRequest) -> Annotator:
-        """The annotator.
-
-        Raises:
-            CommandError: if the request is wrong, or the name is a user's preset as well.
-        """
+        """The annotator."""
         from harness_plugins.annotators.llm.annotator import LlmAnnotator
         from harness_plugins.llm.presets import refuse_ambiguous
 

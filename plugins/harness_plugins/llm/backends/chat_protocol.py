@@ -49,8 +49,8 @@ def request_of(call: Call) -> dict[str, Any]:
 def reply_of(body: Any, call: Call) -> Reply:
     """The reply in a response body.
 
-    Thoughts (``reasoning_content``, ``reasoning``) are not part of it, unless there is nothing
-    else: some servers put whole answers there. Without usage, tokens are counted here.
+    Thoughts (``reasoning_content``, ``reasoning``) are no part of it, unless there is nothing
+    else: some servers put whole answers there.
 
     Raises:
         TransientError: if the body is no complete answer.

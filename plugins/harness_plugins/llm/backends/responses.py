@@ -36,8 +36,6 @@ def body_of(
     """The JSON of a response that is an answer.
 
     Args:
-        server: who answered.
-        status: of HTTP.
         raw: the body, decompressed.
         headers: names in any case.
         lane: which key was used.

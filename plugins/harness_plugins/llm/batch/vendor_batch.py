@@ -46,7 +46,6 @@ class BatchSender:
     """A ``Sender`` that uploads calls in files and waits for their batches.
 
     Args:
-        settings: server, key and model.
         account: its replies' folder also has the file of batches.
         poll: seconds between two queries, at first and at most.
         most_requests, most_bytes: limits of one file.
@@ -87,7 +86,7 @@ class BatchSender:
         _Delivery(self, calls, admit, done).run()
 
     def close(self) -> None:
-        """Close connections and the file of batches."""
+        """Close connections and files."""
         self.service.close()
         self.book.close()
 
@@ -107,7 +106,6 @@ class _Delivery:
         self._most, self._full = by.most_requests, False
 
     def run(self) -> None:
-        """Return when ``done`` has every call."""
         try:
             self._adopt()
             stopped = self._submit()

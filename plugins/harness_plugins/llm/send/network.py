@@ -41,14 +41,7 @@ LOOK_AGAIN_SECONDS = 0.5
 
 
 class NetworkSender:
-    """A ``Sender`` over a ``Backend``.
-
-    Args:
-        backend: one request, one reply.
-        pace: limits.
-        where: the server, named in errors.
-        note: says one line to the user.
-    """
+    """A ``Sender`` over a ``Backend``; errors name the server (``where``)."""
 
     def __init__(
         self,
@@ -69,7 +62,8 @@ class NetworkSender:
         dispatch = _Dispatch(
             self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
         )
-        with deferred(lambda: self._from_outside(dispatch.stop)):
+        loop = self._runner.get_loop()
+        with deferred(lambda: loop.call_soon_threadsafe(dispatch.stop)):
             _run_anywhere(lambda: self._runner.run(dispatch.run()))
 
     def close(self) -> None:
@@ -82,9 +76,6 @@ class NetworkSender:
             self._runner.run(self._backend.close())
         finally:
             self._runner.close()
-
-    def _from_outside(self, work: Callable[[], None]) -> None:
-        self._runner.get_loop().call_soon_threadsafe(work)
 
 
 class _Dispatch:
@@ -175,10 +166,9 @@ class _Dispatch:
             self._settle(index, lane, await self._ask(call, lane, tokens))
 
     async def _may_go(self, index: int) -> bool:
-        """Reserve what the call may cost, once.
+        """Reserve what the call may cost, once; where the budget is short, put the call back.
 
-        Where the budget is short, requests in flight may turn out cheaper than what is
-        reserved for them: the call is put back until the last of them has its reply.
+        Requests in flight may turn out cheaper than what is reserved for them.
         """
         try:
             self._admit(index)
