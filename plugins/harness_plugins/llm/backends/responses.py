@@ -50,6 +50,15 @@ def body_of(
         raise
 
 
+def failure_in(server: Server, response: Any, lane: int = 0) -> SendingError | None:
+    """What a response of httpx that is no answer means; None: it is one."""
+    try:
+        body_of(server, response.status_code, response.content, response.headers, lane)
+    except SendingError as error:
+        return error
+    return None
+
+
 def _body_of(server: Server, status: int, raw: bytes, headers: Mapping[str, str], lane: int) -> Any:
     good = 200 <= status < 300
     try:

@@ -50,20 +50,17 @@ class NetworkSender:
         where: str = "the server",
         note: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._backend, self._pace, self._note = backend, pace, note
+        self.backend, self.pace, self.breaker, self.note = backend, pace, Breaker(where), note
         self._runner = asyncio.Runner()
         self._lanes: Lanes | None = None
-        self._breaker = Breaker(where)
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
         """Send every call; see ``Sender``."""
         if self._lanes is None:
-            self._lanes = Lanes(self._backend.lanes, self._pace)
-        dispatch = _Dispatch(
-            self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
-        )
-        loop = self._runner.get_loop()
-        with deferred(lambda: loop.call_soon_threadsafe(dispatch.stop)):
+            self._lanes = Lanes(self.backend.lanes, self.pace)
+        dispatch = _Dispatch(self, self._lanes, calls, admit, done)
+        # The loop is made where it runs, which may be in another thread.
+        with deferred(lambda: self._runner.get_loop().call_soon_threadsafe(dispatch.stop)):
             _run_anywhere(lambda: self._runner.run(dispatch.run()))
 
     def close(self) -> None:
@@ -73,7 +70,7 @@ class NetworkSender:
     def _close(self) -> None:
         try:
             self._runner.run(_cancel_others())  # left over by a second signal
-            self._runner.run(self._backend.close())
+            self._runner.run(self.backend.close())
         finally:
             self._runner.close()
 
@@ -82,18 +79,11 @@ class _Dispatch:
     """The sending of one list of calls."""
 
     def __init__(
-        self,
-        backend: Backend,
-        pace: Pace,
-        lanes: Lanes,
-        breaker: Breaker,
-        calls: Sequence[Call],
-        admit: Admit,
-        done: Done,
-        note: Callable[[str], None],
+        self, by: NetworkSender, lanes: Lanes, calls: Sequence[Call], admit: Admit, done: Done
     ) -> None:
-        self._backend, self._pace, self._lanes, self._breaker = backend, pace, lanes, breaker
-        self._calls, self._admit, self._done, self._note = calls, admit, done, note
+        self._backend, self._pace, self._breaker = by.backend, by.pace, by.breaker
+        self._lanes, self._note = lanes, by.note
+        self._calls, self._admit, self._done = calls, admit, done
         self._queue = CallQueue(len(calls))
         self._admitted: set[int] = set()
         self._sending = 0
