@@ -114,7 +114,7 @@ class Starts:
 
     def __call__(self, out: str, **environment: str) -> subprocess.CompletedProcess[str]:
         folder, said = self._folder, (self._folder / "out", self._folder / "err")
-        parts = ("--annotator", "counted", "--student", "counted", "--limit", "90", "--rounds", "2")
+        parts = ("--annotator", "counted", "--student", "counted", "--limit", "45", "--rounds", "2")
         where = ("--out", str(folder / out), "--plugin", str(folder / "counting.py"), "--json")
         asked = {
             "arguments": ["run", *parts, *where],

@@ -162,11 +162,7 @@ def dialect_names() -> tuple[str, ...]:
 
 @cache
 def dialect(name: str) -> Dialect:
-    """A dialect by its name; ``faults`` is what any server sends.
-
-    Raises:
-        KeyError: if there is none.
-    """
+    """A dialect by its name; ``faults`` is what any server sends; ``KeyError`` if there is none."""
     if name != "faults" and name not in dialect_names():
         raise KeyError(name)
     folder = files(__package__)

@@ -34,10 +34,7 @@ UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 class Row:
     """One checked example: a text with one label, or tokens with one tag each.
 
-    Attributes:
-        example: the text, or the tokens.
-        labels: class indices, one a unit; all ``ABSTAINED`` where the row has no label.
-        where: where it stands, for messages.
+    ``labels`` are all ``ABSTAINED`` where the row has none; ``where`` it stands is for messages.
     """
 
     example: str | tuple[str, ...]

@@ -68,7 +68,6 @@ class IdColumn(Column[str]):
     """Ids of examples, written when asked for (``identity.example_ids``).
 
     Args:
-        split: the name that they begin with.
         keys: uint64 ``[n]``, the texts' keys (``identity.text_key``) as numbers.
         occurrences: int32 ``[n]``, 1 where a text occurs for the first time in its file.
     """

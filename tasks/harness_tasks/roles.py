@@ -30,14 +30,7 @@ NO_NAMES = Columns()
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What rows must be.
-
-    Attributes:
-        kind: kind of the task.
-        classes: class names in index order.
-        hub: how the hub's columns map to ours, where the task has a hub source.
-        names: what the task calls the columns of files.
-    """
+    """What rows must be: the task's classes in index order, and what its columns are called."""
 
     kind: Kind
     classes: tuple[str, ...]

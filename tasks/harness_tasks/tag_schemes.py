@@ -76,7 +76,6 @@ def _foreign(tag: str, scheme: Scheme) -> bool:
 
 
 def _breaks(tag: str, after: str, scheme: Scheme) -> bool:
-    """Whether a tag may not follow another one."""
     if _foreign(after, scheme):
         return True
     differs = tag[2:] != after[2:]

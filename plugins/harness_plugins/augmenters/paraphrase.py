@@ -101,12 +101,7 @@ class ParaphraseAugmenter:
     def augment(
         self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
     ) -> Variants:
-        """A paraphrase of each text, and what the run paid for them.
-
-        Raises:
-            PartError: if it was not opened.
-            ServiceError, BudgetError: see ``abilities.opened``.
-        """
+        """A paraphrase of each text, and what the run paid for them."""
         if self._open is None:
             raise PartError("paraphrase: open it for an account before augment")
         engine, account = self._open

@@ -111,7 +111,6 @@ def _outside_words(pool: Pool, annotations: Annotations) -> dict[str, Counter[st
 
 
 def _sentences(pool: Pool, annotations: Annotations) -> Iterator[tuple[Tokens, IntArray]]:
-    """Tokens and class indices of each sentence."""
     spans = zip(annotations.offsets[:-1].tolist(), annotations.offsets[1:].tolist(), strict=True)
     for tokens, (begin, end) in zip(pool.tokens, spans, strict=True):
         yield tokens, annotations.labels[begin:end]

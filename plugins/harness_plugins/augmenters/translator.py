@@ -40,11 +40,7 @@ class Decoding:
 
 
 class Translator:
-    """A model and its tokenizer in memory.
-
-    Raises:
-        CommandError: if the folder holds no translation model.
-    """
+    """A model and its tokenizer in memory."""
 
     def __init__(self, files: LocalFiles, decoding: Decoding) -> None:
         import torch
@@ -148,12 +144,7 @@ def parts_of(text: str, count: Callable[[str], int], longest: int) -> list[str]:
 
 
 def found(model: str) -> LocalFiles:
-    """The folder of a translation model: a folder, or an id of the hub.
-
-    Raises:
-        CommandError: if it is neither.
-        ServiceError: if it is not in the hub's cache and the hub cannot be reached.
-    """
+    """The folder of a translation model: a folder, or an id of the hub."""
     folder = Path(model).expanduser()
     if folder.is_dir() and not (folder / "config.json").exists():
         raise CommandError(

@@ -75,7 +75,6 @@ class WordEdits:
 
 
 def _places(edit: str, words: list[str]) -> list[int]:
-    """The words that an edit can change."""
     if edit == "delete":
         return [at for at, word in enumerate(words) if not _kept(word)] if len(words) > 1 else []
     if edit == "swap":

@@ -166,7 +166,6 @@ class Engine:
             raise ended
 
     def _bill(self, key: str, usage: Usage | None) -> None:
-        """Count an attempt that gave no reply."""
         cost = self._meter.settle(key, usage)
         if usage is not None:
             self._cache.lose(key, usage, cost, self._run_id, self._record())

@@ -103,11 +103,7 @@ def preset_named(name: str, services: Mapping[str, Service]) -> Preset | None:
 
 
 def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
-    """Refuse a user's preset with the name of a built-in preset or of a service.
-
-    Raises:
-        ConfigError: naming the file.
-    """
+    """Refuse a user's preset with the name of a built-in preset or of a service."""
     if name not in PRESETS and name not in services:
         return
     try:

@@ -101,11 +101,7 @@ class Service:
             raise TypeError(f"service {self.name!r}: give a backend or a sender, one of the two")
 
     def open_sender(self, settings: LlmSettings, account: Account) -> Sender:
-        """The sender that the settings ask for.
-
-        Raises:
-            CommandError: if no key or server is set.
-        """
+        """The sender that the settings ask for; ``CommandError`` if no key or server is set."""
         special = self.batch if settings.keys.batch else self.sender
         if special is not None:
             return special(settings, account)

@@ -167,11 +167,7 @@ class LlmSettings:
 
     @property
     def versioned_model(self) -> str:
-        """The model's name; for a local model, with a hash of its files.
-
-        Raises:
-            CommandError, ServiceError: if a local model cannot be found.
-        """
+        """The model's name; for a local model, which must be there, with a hash of its files."""
         return self.service.identity(self.model)
 
     @property
@@ -230,8 +226,7 @@ def settings_of(
 def reasons(model: str) -> bool:
     """Whether the vendor's model thinks before it answers, and so refuses a temperature.
 
-    The name decides (o1 …, gpt-5 and later), not a table that changes with an installed
-    package: requests must be the same tomorrow.
+    Its name decides, not a table of a package: requests must be the same tomorrow.
     """
     name = model.rsplit("/", 1)[-1]
     return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))

@@ -36,11 +36,7 @@ SUFFIXES = tuple(_FORMATS)
 
 
 def open_table(file: Path, kind: Kind, headers: Headers) -> RawTable:
-    """A data file as raw rows, by its suffix; nothing is read before its rows are.
-
-    Raises:
-        DataError: if no format has the suffix, or a format does not serve the kind of task.
-    """
+    """A data file as raw rows, by its suffix; nothing is read before its rows are."""
     opener = _FORMATS.get(file.suffix.lower())
     if opener is None:
         known = ", ".join(SUFFIXES)

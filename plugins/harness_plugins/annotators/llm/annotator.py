@@ -77,10 +77,7 @@ class LlmAnnotator:
         services: Mapping[str, Service],
         preset: Preset | None = None,
     ) -> LlmAnnotator:
-        """From ``SERVICE:MODEL`` or a preset's name.
-
-        Option: ``encoder=FOLDER``, the sentence encoder that retrieves demonstrations.
-        """
+        """From ``SERVICE:MODEL`` or a preset's name, and perhaps ``encoder=FOLDER``."""
         request.spec.check_options("encoder")
         if preset is not None:
             request.spec.no_argument()

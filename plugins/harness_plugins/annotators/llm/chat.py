@@ -76,7 +76,6 @@ class Chat:
         return Message("user", f"Text:\n{fenced(text)}\n\n{asked}")
 
     def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
-        """The user and assistant message of every demonstration."""
         examples, labels = demonstrations.examples, demonstrations.labels.tolist()
         shown = zip(
             examples.texts, examples.examples, pairwise(examples.offsets.tolist()), strict=True

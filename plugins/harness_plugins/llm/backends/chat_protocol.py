@@ -125,7 +125,6 @@ def _further(message: Mapping[str, Any], *names: str) -> str:
 
 
 def _logprob(logprobs: Any) -> float | None:
-    """Sum over the tokens of the reply."""
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     tokens: Sequence[Any] = content if isinstance(content, list) else []
     values = [token.get("logprob") for token in tokens if isinstance(token, dict)]

@@ -44,11 +44,7 @@ T = TypeVar("T")
 
 
 def request_line(call: Call) -> bytes:
-    """One line of the input file; the call's key is its id.
-
-    Raises:
-        UnsupportedError: see ``request_of``.
-    """
+    """One line of the input file; the call's key is its id."""
     row = {"custom_id": call.key, "method": "POST", "url": URL, "body": request_of(call)}
     return orjson.dumps(row) + b"\n"
 
@@ -93,11 +89,7 @@ def result_of(row: dict[str, Any], call: Call, server: Server) -> Reply | Sendin
 
 
 class BatchService:
-    """Uploads, creates, queries and downloads with the first key of the settings.
-
-    Raises:
-        CommandError: if there is no key.
-    """
+    """Uploads, creates, queries and downloads with the first key of the settings."""
 
     def __init__(self, settings: LlmSettings) -> None:
         import openai
@@ -153,7 +145,6 @@ class BatchService:
         self._client.close()
 
     def _uploaded(self, calls: Sequence[Call], name: str) -> str:
-        """The id of a new file with these calls."""
         with tempfile.TemporaryFile() as stream:
             stream.writelines(map(request_line, calls))
 
@@ -181,11 +172,7 @@ class BatchService:
         return None
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """The answer, after retries if a failure may pass.
-
-        Raises:
-            ServiceError: if it does not pass.
-        """
+        """The answer, after retries if a failure may pass; ``ServiceError`` if it does not pass."""
         attempts = Attempts()
         while True:
             try:

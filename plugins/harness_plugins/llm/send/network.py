@@ -139,7 +139,6 @@ class _Dispatch:
                 return
 
     async def _attempt(self, index: int) -> None:
-        """Send one call once, and see to what comes of it."""
         if index not in self._admitted and not await self._may_go(index):
             return
         call = self._calls[index]

@@ -58,8 +58,7 @@ class Lane:
     """One key: its limits, its pause, and how many requests it may have in flight.
 
     The window grows by one each time that it was answered in full, and shrinks by a factor
-    while the server throttles more than chance does (additive increase, multiplicative
-    decrease). What the server asks to wait is always waited.
+    while the server throttles more than chance does; what it asks to wait is always waited.
     """
 
     def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
