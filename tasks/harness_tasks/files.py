@@ -35,7 +35,7 @@ def split_named(name: str) -> str | None:
 
 
 def find_files(folder: Path, hub: HubSource | None) -> Files:
-    """The files of each split; a ``DataError`` if one is ambiguous, incomplete, or train is missing."""
+    """The files of each split; a ``DataError`` if one is ambiguous or incomplete, or no train."""
     found = _named_after_splits(folder)
     if "train" not in found:
         found = _of_repository(folder, hub) or found
