@@ -57,7 +57,7 @@ def test_what_takes_too_long_is_asked_again(
     kind: str, backend: dict[str, Any], tmp_path: Path
 ) -> None:
     with running(ChatServer(faults=Faults(0.5, (kind,), seed=1))) as server:
-        settings = settings_for(server.url, timeout=0.25, **backend)
+        settings = settings_for(server.url, timeout=0.4, **backend)
         calls = calls_for(settings, 4)
         assert texts_of(ask(settings, tmp_path / "r", calls)) == expected(calls)
         assert server.seen.faults[kind] >= 2
