@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 from tests.commands import call, succeeded
 from tests.exporting import SHIPPED, exported, recorded_run, run
 

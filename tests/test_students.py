@@ -12,7 +12,7 @@ from harness.iob2 import first_invalid
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, Student, StudentRequest, no_progress
 from harness.specs import parse_spec
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 
 SHIPPED = Path(__file__).parent.parent / "tasks" / "harness_tasks"
 TASKS = {name: DeclaredTask(SHIPPED / f"{name}.toml") for name in ("demo", "demo-ner")}
