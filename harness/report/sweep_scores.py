@@ -195,7 +195,7 @@ def _pair(base: FinishedRun, base_at: str, run: FinishedRun, at: str, metric: st
 
 def _last(row: ScoredRow) -> tuple[str, Mapping[int, float]]:
     """The last stage of the row that has any value, and its values."""
-    return next(((stage, of) for stage, of in reversed(row.values.items()) if of), ("", {}))
+    return next(((stage, of) for stage, of in reversed(list(row.values.items())) if of), ("", {}))
 
 
 def _row_json(row: ScoredRow) -> dict[str, Any]:
