@@ -19,6 +19,7 @@ from tests.factories import plugin_file
 from tests.test_prompts import APPROVED
 
 pytestmark = pytest.mark.usefixtures("alone")
+Actor = Literal["annotator", "student"]
 SMALL = ("run", "--task", "demo", "--limit", 60, "--rounds", 1, "--student", "tfidf", "--json")
 FAILS = """
 class Fails:
@@ -31,9 +32,7 @@ def harness_register_students(register):
 """
 
 
-def stage(
-    name: str, actor: Literal["annotator", "student"], round_: int, pool: float, test: float | None
-) -> StageResult:
+def stage(name: str, actor: Actor, round_: int, pool: float, test: float | None) -> StageResult:
     scores = [
         None if one is None else Score(score=one, answered=1, random_label=one, per_label={})
         for one in (pool, test)

@@ -48,8 +48,8 @@ def prunable(
 
     Args:
         runs: as listed.
-        what: of ``WHATS``: ``checkpoints`` of unfinished trainings, ``unfinished`` runs, or ``everything``,
-            finished runs too.
+        what: of ``WHATS``: ``checkpoints`` of unfinished trainings, ``unfinished`` runs, or
+            ``everything``: finished runs, too.
         older_than: days since the run last wrote anything.
     """
     latest = time.time() - DAY * older_than
