@@ -28,12 +28,12 @@ WATCHED = 2.0
 
 def runs(
     action: Annotated[
-        str | None, typer.Argument(metavar="[prune]", help="prune: remove what is not needed.")
+        str | None, typer.Argument(metavar="prune", help="prune: remove what is not needed.")
     ] = None,
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[WHAT]",
+            metavar="WHAT",
             help="prune: checkpoints (of unfinished trainings), unfinished (runs), or everything.",
         ),
     ] = None,
