@@ -355,7 +355,8 @@ def test_a_failure_keeps_what_was_recorded(tmp_path: Path) -> None:
         "harness_run_failed",
     ]
     kept = {file.name for file in (tmp_path / "run/rounds/00").iterdir()}
-    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"}
+    scored = {"outcomes.R0.parquet", "outcomes.R2.parquet"}
+    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"} | scored
     assert (tmp_path / "run/config.toml").exists()
 
 
