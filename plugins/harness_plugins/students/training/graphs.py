@@ -72,6 +72,7 @@ class Graphs:
         try:
             held = self._captured[batch.shape] = self._capture(batch.empty_like())
         except RuntimeError as error:
+            self._pool = None
             if batch.shape in self._seen:
                 self._works = False
                 why = (str(error).strip().splitlines() or [""])[0]
