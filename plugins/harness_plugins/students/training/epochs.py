@@ -175,6 +175,7 @@ class Trainer:
         self.step += 1
 
     def _take_first(self, batch: Batch) -> None:
+        self.optimizer.zero_grad(set_to_none=True)  # of a step that could not be captured
         self._update(self.backward(batch))
 
     def _take(self, batch: Batch) -> None:

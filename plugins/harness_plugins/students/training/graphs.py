@@ -14,6 +14,9 @@ import torch
 
 from harness_plugins.students.training.batches import Batch
 
+MODE = "relaxed"
+"""Kernels may be loaded while a step is captured."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Captured:
@@ -24,9 +27,10 @@ class _Captured:
 class Graphs:
     """Takes the steps of a training on CUDA, by graphs where they can be captured.
 
-    The first step of a shape is taken without one: it loads libraries and kernels, and makes the
-    optimiser's state. The second is captured, with dropout that draws anew in each replay. All
-    graphs share one pool of memory, since they never run at the same time.
+    The first step of all is taken without one: it loads libraries, and makes the optimiser's state.
+    A replay draws its dropout anew. All graphs share one pool of memory, since they never run at
+    the same time. A shape whose capture fails is computed without a graph, which loads its kernels,
+    and tried once more.
 
     Args:
         step: takes a step; what a graph holds. It reads its arguments and writes to tensors that
@@ -49,35 +53,40 @@ class Graphs:
 
     def __call__(self, batch: Batch) -> None:
         """Take the step of a batch."""
-        if self._works and batch.shape in self._seen and batch.shape not in self._captured:
-            self._try_capture(batch)
-        if held := self._captured.get(batch.shape):
-            held.inputs.copy_(batch)
-            held.graph.replay()
+        held = self._captured.get(batch.shape) or self._try_capture(batch)
+        if held is None:
+            self._seen.add(batch.shape)
+            self._first(batch)
             return
-        self._seen.add(batch.shape)
-        self._first(batch)
+        held.inputs.copy_(batch)
+        held.graph.replay()
 
     def forget(self) -> None:
         """Capture anew: steps have changed."""
         self._captured.clear()
         self._pool = None
 
-    def _try_capture(self, batch: Batch) -> None:
+    def _try_capture(self, batch: Batch) -> _Captured | None:
+        if not self._works or not self._seen:
+            return None
         try:
-            self._captured[batch.shape] = self._capture(batch.empty_like())
+            held = self._captured[batch.shape] = self._capture(batch.empty_like())
         except RuntimeError as error:
-            self._works = False
-            why = (str(error).strip().splitlines() or [""])[0]
-            self._note(
-                f"student: a training step cannot be captured as a CUDA graph ({why}), so training "
-                "is slower; student.graphs=false does not try"
-            )
+            self._pool = None
+            if batch.shape in self._seen:
+                self._works = False
+                why = (str(error).strip().splitlines() or [""])[0]
+                self._note(
+                    f"student: a training step cannot be captured as a CUDA graph ({why}), so "
+                    "training is slower; student.graphs=false does not try"
+                )
+            return None
+        return held
 
     def _capture(self, inputs: Batch) -> _Captured:
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
         stream = torch.cuda.current_stream()
-        with torch.cuda.graph(graph, self._pool, stream, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, self._pool, stream, capture_error_mode=MODE):
             self._step(inputs)
         return _Captured(graph, inputs)
