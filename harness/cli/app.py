@@ -20,7 +20,6 @@ from harness.cli.inspect.doctor import doctor
 from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
 from harness.cli.inspect.show import show
-from harness.cli.label import label
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
 from harness.cli.run import run
@@ -28,6 +27,8 @@ from harness.cli.runs import runs
 from harness.cli.screen.output import complain
 from harness.cli.sweep import sweep
 from harness.cli.table import table
+from harness.cli.texts.label import label
+from harness.cli.texts.predict import predict
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
 
@@ -60,6 +61,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         sweep,
         plan,
         label,
+        predict,
         list_parts,
         show,
         plugins,

@@ -77,9 +77,7 @@ def read_texts(
         rows.append(row)
     texts, unusable = {}, {}
     for position, row in enumerate(rows):
-        text = plain(row.get(file.text))
-        text = "" if text is None else str(text)
-        why = _fault(text)
+        text, why = text_of(row.get(file.text))
         if why:
             unusable[position] = why
         else:
@@ -106,8 +104,16 @@ def _refuse(
         )
 
 
+def text_of(value: Any) -> tuple[str, str]:
+    """The text of a cell, and why it cannot be used; empty if it can."""
+    value = plain(value)
+    if isinstance(value, list | dict):
+        return "", "a list, not a text" if isinstance(value, list) else "an object, not a text"
+    text = "" if value is None else str(value)
+    return text, _fault(text)
+
+
 def _fault(text: str) -> str:
-    """Why a text cannot be used; empty if it can."""
     if not any(category(character) not in _UNSEEN for character in text):
         return "no text"
     if len(text) > LONGEST:

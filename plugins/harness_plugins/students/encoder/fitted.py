@@ -19,8 +19,14 @@ class FittedEncoder:
     """A fine-tuned encoder."""
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
-        self.model, self.tokenizer = model, tokenizer
-        self._kind, self._settings = kind, settings
+        self.model, self.tokenizer, self.kind = model, tokenizer, kind
+        self._settings = settings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in index order."""
+        names = self.model.config.id2label
+        return tuple(names[index] for index in range(len(names)))
 
     @property
     def pad(self) -> int:
@@ -38,7 +44,7 @@ class FittedEncoder:
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()
-            if self._kind == "sequence"
+            if self.kind == "sequence"
             else decode_iob2(log_probabilities, pool.offsets)
         )
         # Windows of a sentence are summed: selectors compare by cosines, which ignore lengths.
@@ -53,7 +59,7 @@ class FittedEncoder:
         """Write the model, its tokenizer and ``harness.json``."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        about = {"kind": self._kind, **self._settings.describe()}
+        about = {"kind": self.kind, **self._settings.describe()}
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
 
     def export(self, folder: Path) -> None:
