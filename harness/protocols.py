@@ -83,7 +83,7 @@ class Task(Protocol):
         """The examples of ``train``, ``validation`` or ``test``; None where there is none.
 
         Raises:
-            DataError: naming file and line of the first wrong row.
+            DataError: naming file and line of the first wrong row, and where others are.
         """
 
     def gold(self, split: str) -> Gold | None:
