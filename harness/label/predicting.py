@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness import abilities
 from harness.data import Kind, Pool
 from harness.errors import CommandError, DataError
 from harness.export.rows import Type
@@ -26,40 +27,39 @@ COLUMNS = ("label", "confidence")
 """Columns that are added to a user's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What a file holds, before any model reads it.
+@dataclass(slots=True)
+class Tally:
+    """How many rows there are of some sort, and the first of them; mutable, since rows stream."""
 
-    Attributes:
-        rows: their number.
-        unusable: how many of them have no text that can be used.
-        some: the first of these, each with the reason.
-    """
+    count: int = 0
+    some: list[str] = field(default_factory=list)
 
-    rows: int
-    unusable: int
-    some: Sequence[str]
+    def add(self, place: str, why: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.some) < SHOWN:
+            self.some.append(f"{place} ({why})")
 
     def __str__(self) -> str:
-        more = ", ..." if self.unusable > len(self.some) else ""
-        return f"{self.unusable} of {self.rows} rows cannot be used: {', '.join(self.some)}{more}"
+        return ", ".join(self.some) + (", ..." if self.count > len(self.some) else "")
 
 
-def outline(file: UserFile) -> Outline:
+def looked_through(file: UserFile) -> tuple[int, Tally]:
     """Read a file once to its end, so that a damaged one is refused before any work.
 
+    Returns the number of its rows, and those that cannot be used.
+
     Raises:
-        DataError: naming file and row, or if no row has a text.
+        DataError: naming file and rows, or if no row has a text.
     """
-    rows, unusable, some = 0, 0, list[str]()
+    rows, unusable = 0, Tally()
     for place, row in file.rows():
         rows += 1
         if why := text_of(row.get(file.text))[1]:
-            unusable += 1
-            some += [f"{place} ({why})"] if len(some) < SHOWN else []
-    if rows == unusable:
+            unusable.add(place, why)
+    if rows == unusable.count:
         raise DataError(f"{file.path}: no row has a text; fill it, or say --column text=NAME")
-    return Outline(rows, unusable, some)
+    return rows, unusable
 
 
 def open_model(folder: Path, plugins: Plugins) -> ExportedModel:
@@ -93,7 +93,7 @@ def types_of(columns: Sequence[str], kind: Kind) -> Mapping[str, Type]:
 
 
 def predicted(
-    file: UserFile, model: ExportedModel, total: int, progress: Progress
+    file: UserFile, model: ExportedModel, total: int, progress: Progress, cut: Tally
 ) -> Iterator[dict[str, Any]]:
     """The rows of a file in their order, each with label and confidence.
 
@@ -105,38 +105,39 @@ def predicted(
         model: that labels them.
         total: number of rows.
         progress: counts rows.
+        cut: gets the rows of which the model reads the beginning only.
     """
-    names, done = added(file.columns), 0
-    rows: Iterable[Mapping[str, Any]] = (row for _, row in file.rows())
-    rows = iter(rows)
+    names, done, rows = added(file.columns), 0, file.rows()
     while chunk := list(islice(rows, CHUNK)):
-        found = _labels([text_of(row.get(file.text)) for row in chunk], model)
-        for row, (label, sure) in zip(chunk, found, strict=True):
+        texts = [(place, *text_of(row.get(file.text))) for place, row in chunk]
+        usable = [at for at, (_, _, why) in enumerate(texts) if not why]
+        labels = _labels([texts[at][:2] for at in usable], model, cut)
+        found = dict(zip(usable, labels, strict=True))
+        for at, (_, row) in enumerate(chunk):
+            label, sure = found.get(at, (None, None))
             own = {column: row.get(column) for column in file.columns}
             yield own | {names["label"]: label, names["confidence"]: sure}
         done += len(chunk)
         progress(done, total)
 
 
-def _labels(texts: Sequence[tuple[str, str]], model: ExportedModel) -> list[tuple[Any, Any]]:
-    """Label and confidence of each text; None of those with a fault."""
-    usable = [row for row, (_, why) in enumerate(texts) if not why]
-    found: list[tuple[Any, Any]] = [(None, None)] * len(texts)
-    if not usable:
-        return found
-    ids = [str(row) for row in usable]
-    given = [texts[row][0] for row in usable]
+def _labels(
+    texts: Sequence[tuple[str, str]], model: ExportedModel, cut: Tally
+) -> Iterator[tuple[Any, float]]:
+    """Label and confidence of each text, which comes with its place."""
+    if not texts:
+        return
     token = model.kind == "token"
-    split = [words(text) for text in given] if token else []
-    examples: Any = [tuple(tokens) for tokens, _ in split] if token else given
-    pool = Pool(model.kind, "test", ids, examples)
+    split = [words(text) for _, text in texts] if token else []
+    examples: Any = [tuple(tokens) for tokens, _ in split] if token else [text for _, text in texts]
+    pool = Pool(model.kind, "test", [place for place, _ in texts], examples)
     with blaming("the model"):
         view = model.view(pool, no_progress)
+        for row, said in abilities.cut(model, pool).items():
+            cut.add(pool.ids[row], said)
     best = np.exp(view.log_probabilities.max(axis=1).astype(np.float64))
     sure = np.add.reduceat(best, pool.offsets[:-1]) / np.diff(pool.offsets)
     names = [model.classes[index] for index in view.predictions.tolist()]
-    for place, row in enumerate(usable):
-        begin, end = pool.offsets[place : place + 2].tolist()
-        label = spans_in(given[place], split[place][1], names[begin:end]) if token else names[begin]
-        found[row] = (label, round(float(sure[place]), 6))
-    return found
+    for row, (begin, end) in enumerate(pairwise(pool.offsets.tolist())):
+        label = spans_in(texts[row][1], split[row][1], names[begin:end]) if token else names[begin]
+        yield label, round(float(sure[row]), 6)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Kind
+from harness.label.answers import tags_of
 from harness.label.texts import Texts
 from harness.label.words import words
 from harness.record import layout
@@ -59,10 +60,11 @@ def task_name(path: Path) -> str:
 
 def _example(texts: Texts, row: int, kind: Kind) -> str:
     text = texts.texts[row]
-    if kind == "token":
-        example: dict[str, Any] = {"tokens": words(text)[0]}
-    else:
-        example = {"text": text} | ({"label": texts.gold.get(row)} if texts.gold else {})
+    example: dict[str, Any] = {"tokens": words(text)[0]} if kind == "token" else {"text": text}
+    if texts.gold:
+        answer = texts.gold.get(row)
+        known = tags_of(text, answer) if isinstance(answer, tuple) else answer
+        example["tags" if kind == "token" else "label"] = known
     return json.dumps(example, ensure_ascii=False) + "\n"
 
 

@@ -74,7 +74,8 @@ def label(
         bool, typer.Option("--fresh", help="Begin anew, forgetting what is recorded.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a file with rows that cannot be used.")
+        bool,
+        typer.Option("--strict", help="Refuse a file with rows that are not fully read."),
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -123,15 +124,14 @@ def label(
     prepared = prepare(request, plugins)
     for line in prepared.texts.notes():
         note(line)
-    names = [one.name for one in prepared.parts.task.card.labels]
-    if review is not None and prepared.parts.task.card.kind == "token":
-        refuse("--review: for labels of whole texts only, not for entities")
-    person = read_review(review, prepared.texts, names) if review else None
+    card = prepared.parts.task.card
+    names = [one.name for one in card.labels]
+    person = read_review(review, prepared.texts, names, card.kind) if review else None
     _confirm(prepared, yes=yes, fresh=fresh)
     run = _run(prepared, plugins, fresh=fresh)
     gold, checked = (person.gold, person.checked) if person else ({}, ())
     found = labelled(run, prepared.parts.task, prepared.texts, gold, checked)
-    write_rows(output, found.rows())
+    write_rows(output, found.rows(), found.types())
     if review is not None and not review.exists():
         write_review(review, found, check, prepared.config.seed)
     if model is not None:

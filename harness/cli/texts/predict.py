@@ -43,7 +43,7 @@ def predict(
     from harness.cli.screen.pace import pace
     from harness.export.rows import check_new, write_rows
     from harness.files.user_file import read_rows
-    from harness.label.predicting import open_model, outline, predicted, types_of
+    from harness.label.predicting import Tally, looked_through, open_model, predicted, types_of
 
     check_new(output, "-o")
     columns = columns_of(column)
@@ -53,13 +53,17 @@ def predict(
     loaded = open_model(model, load_plugins())
     for line in texts.notes:
         note(line)
-    seen = outline(texts)
-    if seen.unusable and strict:
-        refuse(f"{seen}; mend them, or leave out --strict")
-    if seen.unusable:
-        note(f"{seen}; they stay without label")
-    began, types = monotonic(), types_of(texts.columns, loaded.kind)
+    total, unusable = looked_through(texts)
+    if unusable.count:
+        said = f"{unusable.count:,} of {total:,} rows cannot be used"
+        if strict:
+            refuse(f"{said}: {unusable}; mend them, or leave out --strict")
+        note(f"{said} and stay without label: {unusable}")
+    began, types, cut = monotonic(), types_of(texts.columns, loaded.kind), Tally()
     with pace(file.name) as progress:
-        count = write_rows(output, predicted(texts, loaded, seen.rows, progress), types)
+        write_rows(output, predicted(texts, loaded, total, progress, cut), types)
+    if cut.count:
+        longer = f"{cut.count:,} of {total:,} rows are longer than the model reads"
+        note(f"{longer} and are labelled by their beginning: {cut}")
     seconds = monotonic() - began
-    say(f"{count:,} rows in {seconds:.0f} s ({count / seconds:,.0f} rows/s): {output}")
+    say(f"{total:,} rows in {seconds:.0f} s ({total / seconds:,.0f} rows/s): {output}")

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data import Kind, Pool, StudentView
 from harness.protocols import Progress
 from harness_plugins.students.encoder.decoding import decode_iob2
-from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.settings import Settings
 
 
@@ -32,6 +32,11 @@ class FittedEncoder:
     def pad(self) -> int:
         """Id of the padding piece."""
         return int(self.tokenizer.pad_token_id)
+
+    def cut(self, pool: Pool) -> dict[int, str]:
+        """Rows of which it reads the beginning only (``abilities.cut``)."""
+        length = self._settings.max_length
+        return said_of_cut(cut_texts(pool, self.tokenizer, length), length)
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
