@@ -27,6 +27,7 @@ from harness.cli.runs import runs
 from harness.cli.screen.output import complain
 from harness.cli.sweep import sweep
 from harness.cli.table import table
+from harness.cli.texts.certify import certify
 from harness.cli.texts.label import label
 from harness.cli.texts.predict import predict
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
@@ -62,6 +63,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         plan,
         label,
         predict,
+        certify,
         list_parts,
         show,
         plugins,
