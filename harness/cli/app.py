@@ -28,6 +28,7 @@ from harness.cli.screen.output import complain
 from harness.cli.sweep import sweep
 from harness.cli.table import table
 from harness.cli.texts.certify import certify
+from harness.cli.texts.init import init
 from harness.cli.texts.label import label
 from harness.cli.texts.predict import predict
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
@@ -61,6 +62,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         run,
         sweep,
         plan,
+        init,
         label,
         predict,
         certify,
@@ -149,6 +151,8 @@ def _run(arguments: list[str]) -> int:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
         return ended.exit_code
+    except typer.Abort:  # Ctrl-C or the end of input, at a question
+        return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         return _fail(f"{message} (see harness --help)", 2)

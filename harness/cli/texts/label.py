@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import console, note, say
+from harness.cli.texts.consent import agree
 from harness.cli.texts.naming import ColumnOption, columns_of, names_of, refuse
 from harness.record.layout import RUNS
 
@@ -127,7 +128,8 @@ def label(
     card = prepared.parts.task.card
     names = [one.name for one in card.labels]
     person = read_review(review, prepared.texts, names, card.kind) if review else None
-    _confirm(prepared, yes=yes, fresh=fresh)
+    asked = f"{file}: {prepared.config.annotator.spec}"
+    agree(asked, prepared.steps(fresh=fresh), prepared.config.budget_usd, yes=yes)
     run = _run(prepared, plugins, fresh=fresh)
     gold, checked = (person.gold, person.checked) if person else ({}, ())
     found = labelled(run, prepared.parts.task, prepared.texts, gold, checked)
@@ -154,30 +156,6 @@ def _check_output(output: Path, file: Path, review: Path | None) -> None:
         if set(COLUMNS) <= ours:
             return
     check_new(output, "-o")
-
-
-def _confirm(prepared: Prepared, *, yes: bool, fresh: bool) -> None:
-    """Show the plan, and wait for a yes where something is to be sent."""
-    import sys
-
-    from harness.cli.plan import remarks
-    from harness.cli.screen.tables import plan_table
-    from harness.run.planning import total
-
-    steps = prepared.steps(fresh=fresh)
-    if not steps:
-        return
-    screen = console(stderr=True)
-    title = f"{prepared.texts.file.path}: {prepared.config.annotator.spec}, about, at most"
-    every = total(steps)
-    screen.print(plan_table(title, steps, every))
-    for line in remarks(every, prepared.config.budget_usd):
-        screen.print(line, markup=False)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        refuse("nothing was sent; say --yes to go on with this plan")
-    typer.confirm("Go on?", abort=True, err=True)
 
 
 def _run(prepared: Prepared, plugins: Plugins, *, fresh: bool) -> FinishedRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -39,7 +40,7 @@ def names_of(
         if describe:
             refuse("--describe: the task describes its labels; leave it out")
         return {}
-    names = [name.strip() for name in given[0].replace("，", ",").split(",") if name.strip()]
+    names = listed(given[0])
     if len(set(names)) < len(names):
         refuse(f"two labels have the same name: {given[0]}")
     if labels is not None and len(names) < 2:
@@ -48,6 +49,12 @@ def names_of(
     if unknown := [name for name in said if name not in names]:
         refuse(f"--describe {unknown[0]}: no such label; the labels are {', '.join(names)}")
     return {name: said.get(name, "") for name in names}
+
+
+def listed(text: str) -> list[str]:
+    """Names that commas separate, also those of Chinese and Arabic."""
+    names = re.split("[,，،、]", text)
+    return [name.strip() for name in names if name.strip()]
 
 
 def _pairs(given: list[str], option: str) -> dict[str, str]:
