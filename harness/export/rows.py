@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 from harness.errors import CommandError, RunError
 from harness.files.delimited import SEPARATORS
 from harness.files.escaping import spreadsheet
-from harness.files.user_file import plain, spreadsheets
+from harness.files.plain_values import plain
+from harness.files.workbook import spreadsheets
 from harness.record.folder import new_file
 
 CHUNK = 8192

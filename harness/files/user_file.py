@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from harness.errors import CommandError, DataError, nearest
-from harness.files.delimited import SEPARATORS, read_cells, read_records, refuse_twice
-from harness.files.faults import Faults
+from harness.files.delimited import SEPARATORS, read_cells, read_records
 from harness.files.json_files import open_array, open_lines
 from harness.files.lines import read_lines
 from harness.files.parquet import open_parquet
 from harness.files.raw_table import Headers, RawRow
+from harness.files.workbook import open_workbook
 
 TEXT_NAMES = frozenset(
     {"text", "texts", "title", "headline", "subject", "sentence", "sentences", "review", "body"}
@@ -29,8 +27,6 @@ _WORD = re.compile(r"[^\W\d_]+")
 _NUMERAL = re.compile(r"[\d.,:/ +-]+")
 LONGEST_NAME = 40
 """Characters of a first row's cells, if they are to be names of columns."""
-LOOKED_AT = 1000
-"""Rows of a sheet in which formulas without a value are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,108 +161,11 @@ def _parquet(path: Path, named: str | None) -> _Opened:
     return list(first[1]) if first else [], table.rows, []
 
 
-def _sheet(path: Path, named: str | None) -> _Opened:
-    sheets = _sheets(path)
-    notes = []
-    if sheets[1:]:
-        rest = ", ".join(repr(sheet.title) for sheet in sheets[1:])
-        notes = [f"{path}: sheet {sheets[0].title!r} is read; left out: {rest}"]
-    _refuse_uncomputed(path)
-    first = next(sheets[0].iter_rows(values_only=True), ())
-    columns = ["" if cell is None else str(cell).strip() for cell in first]
-    while columns and not columns[-1]:
-        columns.pop()
-    columns = [name or f"column {number}" for number, name in enumerate(columns, start=1)]
-    refuse_twice(columns, f"{path}: row 1")
-
-    def rows() -> Iterator[RawRow]:
-        faults = Faults()
-        empty: list[int] = []  # a sheet often ends in rows that only have a format
-        for number, cells in enumerate(
-            _sheets(path)[0].iter_rows(min_row=2, values_only=True), start=2
-        ):
-            if all(cell is None for cell in cells):
-                empty.append(number)
-                continue
-            for place in empty:
-                yield f"{path}: row {place}", dict.fromkeys(columns)
-            empty.clear()
-            where = f"{path}: row {number}"
-            if any(cell is not None for cell in cells[len(columns) :]):
-                said = f"{where}: holds more than the {len(columns)} columns named in row 1"
-                faults.add(DataError(f"{said}; name the others, too"))
-                continue
-            values = [*map(_day, cells), *[None] * len(columns)][: len(columns)]
-            yield where, dict(zip(columns, values, strict=True))
-        faults.check()
-
-    return columns, rows, notes
-
-
-def _day(value: Any) -> Any:
-    """A date for a date that a workbook keeps as its midnight; else the value."""
-    if isinstance(value, datetime) and value.time() == time():
-        return value.date()
-    return value
-
-
-def _refuse_uncomputed(path: Path) -> None:
-    """Refuse formulas without a value, which only a spreadsheet program can compute."""
-    values, formulas = (_sheets(path, values=one)[0] for one in (True, False))
-    pairs = zip(
-        values.iter_rows(max_row=LOOKED_AT), formulas.iter_rows(max_row=LOOKED_AT), strict=True
-    )
-    for row, other in pairs:
-        for cell, formula in zip(row, other, strict=True):
-            if cell.value is None and formula.data_type == "f":
-                raise DataError(
-                    f"{path}: cell {formula.coordinate} holds a formula without its value; open "
-                    "the file in a spreadsheet program and save it"
-                )
-
-
-def _sheets(path: Path, *, values: bool = True) -> Any:
-    load = spreadsheets().load_workbook
-    try:
-        return load(path, read_only=True, data_only=values).worksheets
-    except Exception as error:  # openpyxl raises whatever zip and XML do
-        said = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: not a readable workbook ({said}); save it anew") from None
-
-
-def spreadsheets() -> Any:
-    """The ``openpyxl`` module.
-
-    Raises:
-        CommandError: if it is not installed.
-    """
-    try:
-        import openpyxl  # type: ignore[import-untyped]
-    except ImportError:
-        raise CommandError(
-            "a .xlsx file needs openpyxl: pip install 'freeal-harness[xlsx]'; or save it as .csv"
-        ) from None
-    return openpyxl
-
-
 _OPENERS: Mapping[str, _Opener] = {
     **dict.fromkeys(SEPARATORS, _separated),
     ".jsonl": _objects,
     ".json": _objects,
     ".parquet": _parquet,
-    ".xlsx": _sheet,
+    ".xlsx": open_workbook,
     ".txt": _lines,
 }
-
-
-def plain(value: Any) -> Any:
-    """A cell's value as JSON has it: dates and times as ISO text, bytes and others as text."""
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
-        return [plain(one) for one in value]
-    return str(value)

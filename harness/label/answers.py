@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from harness.data import Kind
@@ -17,11 +18,15 @@ from harness.label.words import words
 Spans: TypeAlias = tuple[Mapping[str, Any], ...]
 """Mentions in their order, each with ``start``, ``end``, ``type`` and ``text``."""
 Answer: TypeAlias = str | Spans
+Places: TypeAlias = Sequence[tuple[int, int]]
+"""``[start, end)`` of each token in a text."""
 
 _MARK = re.compile(r"\[([^\[\]]+)\]\(([^()\[\]]+)\)")
 
 
-def answer_of(value: Any, text: str, labels: Sequence[str], kind: Kind) -> Answer | None:
+def answer_of(
+    value: Any, text: str, labels: Sequence[str], kind: Kind, places: Places | None = None
+) -> Answer | None:
     """The answer in a cell; None in an empty one.
 
     Args:
@@ -29,6 +34,7 @@ def answer_of(value: Any, text: str, labels: Sequence[str], kind: Kind) -> Answe
         text: of the row.
         labels: of the task, or its entity types; capitals make no difference.
         kind: of the task.
+        places: of the tokens in the text, at which mentions begin and end; None: its words.
 
     Raises:
         ValueError: saying what is wrong.
@@ -44,7 +50,7 @@ def answer_of(value: Any, text: str, labels: Sequence[str], kind: Kind) -> Answe
         value = _from_json(value)
     spans = _marked(value, text) if isinstance(value, str) else list(_spans(value, text))
     found = [span | {"type": _named(str(span["type"]), names)} for span in spans]
-    tags_of(text, found)
+    tags_of(text, found, places)
     return tuple(found)
 
 
@@ -58,13 +64,15 @@ def marked(text: str, spans: Sequence[Mapping[str, Any]]) -> str:
     return "".join([*parts, text[place:]])
 
 
-def tags_of(text: str, spans: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The IOB2 tags of the words of a text.
+def tags_of(
+    text: str, spans: Sequence[Mapping[str, Any]], places: Places | None = None
+) -> list[str]:
+    """The IOB2 tags of the tokens at some places of a text; None: of its words.
 
     Raises:
         ValueError: if a mention does not begin and end with a word, or touches another one.
     """
-    places = words(text)[1]
+    places = words(text)[1] if places is None else places
     begins = {begin: row for row, (begin, _) in enumerate(places)}
     ends = {end: row for row, (_, end) in enumerate(places)}
     tags = ["O"] * len(places)
@@ -78,6 +86,19 @@ def tags_of(text: str, spans: Sequence[Mapping[str, Any]]) -> list[str]:
         kind = span["type"]
         tags[first : last + 1] = [f"B-{kind}", *[f"I-{kind}"] * (last - first)]
     return tags
+
+
+def places_of(text: str, tokens: Sequence[str]) -> Places:
+    """Where the tokens of a text stand in it, whatever spaces are between them."""
+    signs = [place for place, sign in enumerate(text) if not sign.isspace()]
+    ends = list(accumulate(len(dense(token)) for token in tokens))
+    begins = [0, *ends[:-1]]
+    return [(signs[begin], signs[end - 1] + 1) for begin, end in zip(begins, ends, strict=True)]
+
+
+def dense(text: str) -> str:
+    """A text without its spaces, which spreadsheets and tokenizers change."""
+    return "".join(text.split())
 
 
 def _named(name: str, names: Mapping[str, str]) -> str:
@@ -113,17 +134,13 @@ def _marked(value: str, text: str) -> list[dict[str, Any]]:
     places = [place for place, sign in enumerate(text) if not sign.isspace()]
     plain, found, done = "", [], 0
     for mark in _MARK.finditer(value):
-        plain += _dense(value[done : mark.start()])
+        plain += dense(value[done : mark.start()])
         begin, done = len(plain), mark.end()
-        plain += _dense(mark[1])
+        plain += dense(mark[1])
         if begin < len(plain) <= len(places):
             start, end = places[begin], places[len(plain) - 1] + 1
             kind = mark[2].strip()
             found.append({"start": start, "end": end, "type": kind, "text": text[start:end]})
-    if plain + _dense(value[done:]) != _dense(text):
+    if plain + dense(value[done:]) != dense(text):
         raise ValueError("the text without its marks is not the text of the row")
     return found
-
-
-def _dense(text: str) -> str:
-    return "".join(text.split())

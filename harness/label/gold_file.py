@@ -14,10 +14,10 @@ import numpy as np
 from harness import iob2
 from harness.data import IntArray, Pool, TaskCard
 from harness.errors import CommandError, DataError
-from harness.files.user_file import UserFile, columns_of, plain, read_rows
-from harness.label.answers import answer_of, tags_of
+from harness.files.plain_values import plain
+from harness.files.user_file import UserFile, columns_of, read_rows
+from harness.label.answers import answer_of, dense, places_of, tags_of
 from harness.label.review import DOUBTFUL
-from harness.label.words import words
 
 ANSWERS = ("gold", "label", "tags")
 """Columns of a person's answers, the first that is there."""
@@ -65,7 +65,7 @@ def read_gold(path: Path, columns: Mapping[str, str], pool: Pool, card: TaskCard
     unmatched, wrong, doubtful = [], [], 0
     for place, row in file.rows():
         value = plain(row.get(named))
-        if value is None or value == "":
+        if value is None or str(value).strip() == "":
             continue
         if row.get("why") == DOUBTFUL:
             doubtful += 1
@@ -134,7 +134,7 @@ class _Matching:
         self._pool, self._card = pool, card
         self._ids = {id_: row for row, id_ in enumerate(pool.ids)}
         self._texts: dict[str, list[int]] = defaultdict(list)
-        self._keys = [" ".join(text.split()) for text in pool.texts]
+        self._keys = [dense(text) for text in pool.texts]
         for row, key in enumerate(self._keys):
             self._texts[key].append(row)
         self._classes = {name: index for index, name in enumerate(card.classes)}
@@ -144,19 +144,19 @@ class _Matching:
         found = self._ids.get(str(row.get("id")))
         if found is not None:
             return found
-        rows = self._texts.get(" ".join(self._text(row.get(text)).split()), [])
+        rows = self._texts.get(dense(self._text(row.get(text))), [])
         return rows.pop(0) if len(rows) > 1 else next(iter(rows), None)
 
-    def key(self, row: int) -> str:
-        """The text of an example, with spaces as spreadsheets leave them."""
-        return self._keys[row]
-
     def _text(self, value: Any) -> str:
-        value = _listed(value)
-        if isinstance(value, list):
-            return " ".join(map(str, value))
-        text = str(value or "")
-        return " ".join(words(text)[0]) if self._card.kind == "token" else text
+        """The text of a cell; of a token task perhaps a list of tokens."""
+        value = plain(value)
+        if self._card.kind == "token":
+            value = _listed(value)
+        return " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+    def key(self, row: int) -> str:
+        """The text of an example, without its spaces."""
+        return self._keys[row]
 
     def labels(self, target: int, value: Any, text: Any) -> tuple[int, ...]:
         """Class indices of a row's answer; a ``ValueError`` if it cannot be read."""
@@ -165,20 +165,21 @@ class _Matching:
             answer = answer_of(value, "", names, "sequence")
             return (self._classes[str(answer)],)
         tokens, tags = self._pool.tokens[target], _listed(value)
-        if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
+        if isinstance(tags, list) and tags and all(isinstance(tag, str) for tag in tags):
             if len(tags) != len(tokens):
                 raise ValueError(f"{len(tags)} tags of {len(tokens)} tokens")
         else:
-            plain_text = text if isinstance(_listed(text), str) else " ".join(tokens)
-            spans = answer_of(value, plain_text, names, "token")
+            written = self._text(text)
+            if dense(written) != self.key(target):  # matched by its id
+                written = " ".join(tokens)
+            places = places_of(written, tokens)
+            spans = answer_of(value, written, names, "token", places)
             assert isinstance(spans, tuple)
-            tags = tags_of(plain_text, spans)
+            tags = tags_of(written, spans, places)
         if unknown := [tag for tag in tags if tag not in self._classes]:
             raise ValueError(f"no tag is called {unknown[0]!r}")
         if fault := iob2.fault(tags):
             raise ValueError(fault)
-        if len(tags) != len(tokens):
-            raise ValueError(f"{len(tags)} words where the run has {len(tokens)} tokens")
         return tuple(self._classes[tag] for tag in tags)
 
 

@@ -10,7 +10,8 @@ from unicodedata import category
 
 from harness.data import Kind
 from harness.errors import CommandError, DataError, nearest
-from harness.files.user_file import UserFile, plain, read_rows
+from harness.files.plain_values import plain
+from harness.files.user_file import UserFile, read_rows
 from harness.label.answers import Answer, answer_of
 
 LONGEST = 100_000

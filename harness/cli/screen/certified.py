@@ -22,15 +22,14 @@ def certificate_picture(found: Certificate, kind: Kind) -> Group:
     title = f"{len(found.gold.rows)} rows by hand, of {found.pool} in the pool of {found.run_id}"
     table = _table([("stage", "left"), ("labels of the", "left"), (metric, "right")])
     table.add_column("95 %", justify="right")
-    table.add_column("rows more halve it", justify="right")
     last = found.stages[-1]
     for stage in found.stages:
         who = f"{stage.actor}, exported" if stage is last else stage.actor
-        more = f"{stage.judged.more_to_halve():,}"
-        table.add_row(stage.stage, who, *_cells(stage.judged), more)
+        table.add_row(stage.stage, who, *_cells(stage.judged))
+    more = f"{last.judged.more_to_halve():,} more rows by hand would halve the last interval."
     actors = {stage.actor: stage for stage in found.stages}
-    by_label = [_by_label(stage, kind) for stage in actors.values()]
-    return Group(Text(title, style="bold"), table, *(part for one in by_label for part in one))
+    by_label = [part for stage in actors.values() for part in _by_label(stage, kind)]
+    return Group(Text(title, style="bold"), table, Text(more), *by_label)
 
 
 def _by_label(stage: OfStage, kind: Kind) -> tuple[Text, Table]:
