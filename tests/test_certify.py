@@ -146,8 +146,8 @@ def as_written(row: Mapping[str, Any], written: str) -> dict[str, Any]:
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """``python -m tests.benchmarks.certify`` does this with 1,000 runs."""
-    for metric, held in coverage(runs=250, rows=300, seed=1).items():
-        assert 0.915 <= held <= 0.985, metric
+    for metric, held in coverage(runs=120, rows=300, seed=1).items():
+        assert 0.91 <= held <= 0.99, metric
 
 
 def test_as_many_rows_as_it_says_halve_the_interval() -> None:

@@ -103,8 +103,8 @@ def test_what_a_person_reviewed_comes_back_and_measures_the_rest(tmp_path: Path)
         encoding="utf-8",
     )
     said = message(label(file, *options), 1)
-    assert "have a label that is none of billing" in said
-    assert "review.csv:2 'shipping'" in said
+    assert "1 rows have a label that cannot be read" in said
+    assert "review.csv:2 ('shipping' is none of billing" in said
 
 
 def test_labels_that_the_file_has_score_the_others(tmp_path: Path) -> None:
