@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.data import ABSTAINED, Annotations, StudentView
 from harness.export.rows import Type
-from harness.label.answers import Answer
+from harness.label.by_hand import Answer
 from harness.label.texts import Texts
 from harness.label.words import spans_in, words
 from harness.protocols import Task

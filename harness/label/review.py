@@ -13,7 +13,7 @@ from harness.data import Kind
 from harness.errors import DataError
 from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
-from harness.label.answers import Answer, marked
+from harness.label.by_hand import Answer, marked
 from harness.label.labelling import Labelled
 from harness.label.texts import Texts, read_answers, some_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Kind
-from harness.label.answers import tags_of
+from harness.label.by_hand import tags_of
 from harness.label.texts import Texts
 from harness.label.words import words
 from harness.record import layout

@@ -12,7 +12,7 @@ from harness.data import Kind
 from harness.errors import CommandError, DataError, nearest
 from harness.files.plain_values import plain
 from harness.files.user_file import UserFile, read_rows
-from harness.label.answers import Answer, answer_of
+from harness.label.by_hand import Answer, answer_of
 
 LONGEST = 100_000
 """Characters of a text; longer ones are no texts that a model reads."""
