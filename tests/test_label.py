@@ -261,6 +261,9 @@ def test_the_model_loads_in_a_pipeline(tmp_path: Path) -> None:
     assert classify("my parcel is late")[0]["label"] in CATEGORIES
     assert "how good it is, is not known" in (model / "README.md").read_text()
     done(label(file, *quick))  # its model is there already
+    done(call("predict", model, file, "-o", "predicted.csv", "--column", "text=message"))
+    labels = [row["label"] for row in read(Path("predicted.csv"))]
+    assert labels == [row["label"] for row in read(tmp_path / "out.csv")]
 
 
 @pytest.mark.parametrize(
