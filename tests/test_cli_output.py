@@ -258,7 +258,8 @@ def test_runs_lists_finished_and_stopped_ones(runs: Runs, tmp_path: Path) -> Non
     for result in runs.replays:
         (finished,) = [line for line in listed if result["run_id"] in line]
         pool, test = (f"{100 * scores(result, side)[1]:.1f}" for side in SIDES)
-        assert cells(finished) == [f"demo/{result['run_id']}", "finished", "2", "R2", pool, test]
+        named = [f"demo/{result['run_id']}", "finished", "R2", pool, test]
+        assert cells(finished)[:-1] == named  # and its size
 
 
 def test_runs_of_an_empty_folder(tmp_path: Path) -> None:
