@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.screen import pace
+from harness.cli.texts import pace
 from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
 from harness.label import predicting

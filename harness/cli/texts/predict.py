@@ -40,7 +40,7 @@ def predict(
     """
     from time import monotonic
 
-    from harness.cli.screen.pace import pace
+    from harness.cli.texts.pace import pace
     from harness.export.rows import check_new, write_rows
     from harness.files.user_file import read_rows
     from harness.label.predicting import Tally, looked_through, open_model, predicted, types_of
