@@ -5,27 +5,45 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import CommandError, RunError
+from harness.errors import CommandError, RunError, nearest
 from harness.record import layout
+from harness.record.failures import Failure, read_failure
 from harness.record.folder import RunFolder
-from harness.results import RunResult, load_result
+from harness.results import RunResult, StageResult, load_result, load_stages
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """One run folder, ``finished``, ``running``, ``stopped`` or ``damaged`` (``problem``).
+    """One run folder.
 
-    ``stages`` counts the recorded ones; a finished run has a result.
+    Attributes:
+        path: of the folder.
+        state: ``finished``, ``running``, ``failed``, ``stopped`` (killed, interrupted, by its
+            budget) or ``damaged``.
+        stages: those that are recorded.
+        result: of a finished run.
+        reason: why it failed or was stopped, or what is damaged; empty if unknown.
     """
 
     path: Path
     state: str
-    stages: int
+    stages: Sequence[StageResult] = ()
     result: RunResult | None = None
-    problem: str = ""
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """``task/run-id``."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def problem(self) -> str:
+        """What is damaged; empty if nothing is."""
+        return self.reason if self.state == "damaged" else ""
 
 
 def list_runs(out: Path) -> list[ListedRun]:
@@ -34,27 +52,61 @@ def list_runs(out: Path) -> list[ListedRun]:
 
 
 def find_run(name: str, out: Path) -> Path:
-    """The folder of a run by its id below ``out``, or its path; else a ``CommandError``."""
+    """The folder of a run: by its path, or below ``out`` by any part of its id that no other has.
+
+    Args:
+        name: a path, ``task/run-id``, ``run-id``, or a part of it, such as the hash at its end.
+
+    Raises:
+        CommandError: if no run, or more than one, has it; the line names them.
+    """
     if Path(name).is_dir() and layout.is_run(Path(name)):
         return Path(name)
-    found = [path for path in layout.run_folders(out) if path.name == name]
+    ids = {f"{path.parent.name}/{path.name}": path for path in layout.run_folders(out)}
+    exact = [path for id_, path in ids.items() if name in (id_, path.name)]
+    found = exact or [path for id_, path in ids.items() if name in id_]
+    if len(found) == 1:
+        return found[0]
     if not found:
         raise CommandError(f"no run {name!r} below {out}; harness runs lists them")
-    return found[0]
+    first = ", ".join(path.name for path in found[:3]) + (", ..." if len(found) > 3 else "")
+    raise CommandError(f"{name!r} is part of {len(found)} runs' ids below {out}: {first}")
+
+
+def find_method(name: str, out: Path) -> list[Path]:
+    """The folders of a method's runs: of a sweep's row (``recipe:row``), or of runs by their ids.
+
+    Args:
+        name: ``recipe:row`` of a sweep below ``out``, or ids as for ``find_run``, with commas.
+
+    Raises:
+        CommandError: if there is no such sweep, row or run.
+    """
+    recipe, colon, row = name.partition(":")
+    file = layout.sweep_file(out, recipe)
+    if not colon or not file.exists():
+        return [find_run(one.strip(), out) for one in name.split(",")]
+    rows = {one["label"]: one["runs"] for one in json.loads(file.read_text("utf-8"))["rows"]}
+    if row not in rows:
+        raise CommandError(f"sweep {recipe!r} has no row {row!r}: {nearest(row, rows)}")
+    return [out / path for path in rows[row].values() if (out / path / layout.RESULT).exists()]
 
 
 def _listed(path: Path) -> ListedRun:
-    count = 0
+    stages: Sequence[StageResult] = ()
     try:
-        stages = path / layout.STAGES
-        count = stages.read_bytes().count(b"\n") if stages.exists() else 0
-        if not (path / layout.RESULT).exists():
-            return ListedRun(path, "running" if _alive(path) else "stopped", count)
-        result = RunFolder(path).read(layout.RESULT, load_result)
+        folder = RunFolder(path)
+        if folder.has(layout.STAGES):
+            stages = folder.read(layout.STAGES, load_stages)
+        if folder.has(layout.RESULT):
+            return ListedRun(path, "finished", stages, folder.read(layout.RESULT, load_result))
+        if _alive(path):
+            return ListedRun(path, "running", stages)
     except (RunError, OSError) as error:
         problem = str(error) if isinstance(error, RunError) else f"{path}: damaged ({error})"
-        return ListedRun(path, "damaged", count, problem=problem)
-    return ListedRun(path, "finished", count, result)
+        return ListedRun(path, "damaged", stages, reason=problem)
+    failure = read_failure(path) or Failure("stopped", "")
+    return ListedRun(path, failure.state, stages, reason=failure.reason)
 
 
 def _alive(path: Path) -> bool:
