@@ -73,7 +73,7 @@ def test_selectors_choose_the_same_by_products_of_torch(
 ) -> None:
     """On its CPU here; the code is that of a GPU."""
     write_embeddings(tmp_path / "vectors.npy", 900, 24)
-    seen = evidence_of(tmp_path / "vectors.npy")
+    seen = evidence_of(np.load(tmp_path / "vectors.npy", mmap_mode="r"))
     trusted = np.arange(0, 900, 5)
 
     def chosen() -> list[np.ndarray]:

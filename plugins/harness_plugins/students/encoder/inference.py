@@ -103,9 +103,8 @@ def _infer(
     logits = torch.empty((len(pieces.units) + 1, model.config.num_labels), device=device)
     embeddings = torch.empty((len(pieces) + 1, model.config.hidden_size), device=device)
     done = 0
-    for chosen, length in batches:
+    for chosen, rows, length in _uploaded(batches, device):
         slots = length if fixed and len(pieces.units) > len(pieces) else int(counts[chosen].max())
-        rows = torch.from_numpy(chosen).to(device)
         ids, mask = resident.inputs(rows, length)
         units, there = (one.ravel() for one in resident.units(rows, slots))
         row = torch.arange(len(chosen), device=device).repeat_interleave(slots)
@@ -121,3 +120,15 @@ def _infer(
         done += int(np.count_nonzero(chosen >= 0))
         progress(done, len(batches.asked))
     return logits[:-1], embeddings[:-1]
+
+
+def _uploaded(
+    batches: Batches, device: torch.device
+) -> Iterator[tuple[IntArray, torch.Tensor, int]]:
+    """Rows of each batch, also on the device, and its length; one upload, since it waits."""
+    every = list(batches)
+    together = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in every)])
+    sizes = [len(rows) for rows, _ in every]
+    on_device = torch.from_numpy(together).to(device).split(sizes)
+    for (rows, length), same in zip(every, on_device, strict=True):
+        yield rows, same, length
