@@ -6,8 +6,8 @@ The ``paper`` preset on MR with GPT-3.5's recorded labels and back-translations.
 each: the largest difference between losses of six steps in float32 on CPU, GPU, and GPU with
 graphs (without dropout); between losses of 40 steps in bfloat16 with graphs and without; losses of
 one batch at rate 0 again and again (dropout draws anew in each replay), while torch refuses every
-operation that waits for the device; pairs a second of each epoch, and peak memory. Without a GPU
-the same in fixed shapes on the CPU.
+operation that waits for the device; trainings whose captures fail; pairs a second of each epoch,
+and peak memory. Without a GPU the same in fixed shapes on the CPU.
 """
 
 from __future__ import annotations
@@ -144,6 +144,25 @@ def show_dropout(folder: Path, made: Material) -> None:
     print(f"dropout: {len(set(several))} losses of 8 replays differ; no step waits", flush=True)
 
 
+def show_failures(folder: Path, made: Material) -> None:
+    """A capture that fails once is tried again; where each fails, training goes on without."""
+    for times in (1, 10**6):
+        one = trainer_on(GPU, folder, few(made), settings(), dropout=True)
+        features, left = one.model.features, [times]
+
+        def failing(*inputs: Any, features: Any = features, left: list[int] = left) -> Any:
+            found = features(*inputs)
+            if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing() and left[0]:
+                left[0] -= 1
+                found[0].sum().item()
+            return found
+
+        one.model.features = failing  # type: ignore[method-assign]
+        found = losses(one, batches(one, 20) * 3)
+        works = one._graphs is not None and one._graphs._works
+        print(f"captures fail {times} times: loss {found[-1]:.3f}, graphs {works}", flush=True)
+
+
 def show_epochs(folder: Path, made: Material, *, graphs: bool, epochs: int) -> None:
     chosen = settings(graphs=graphs, epochs=epochs)
     one = trainer_on(GPU, folder, made, chosen, dropout=True)
@@ -179,6 +198,7 @@ def main() -> None:
         show_equal(folder, made)
         show_replays(folder, made)
         show_dropout(folder, made)
+        show_failures(folder, made)
 
 
 if __name__ == "__main__":

@@ -189,9 +189,9 @@ class Trainer:
             PartError: if there is no memory for a single row.
         """
         while self.processes.any(not self._fits(batch)):
-            if self._parts >= batch.drawn.filled:
+            if self._parts >= len(batch.rows):
                 raise PartError("no memory to train on one text; lower student.max_length")
-            self._parts = min(2 * self._parts, batch.drawn.filled)
+            self._parts = min(2 * self._parts, len(batch.rows))
             self.optimizer.zero_grad(set_to_none=True)
             if self._graphs is not None:
                 self._graphs.forget()

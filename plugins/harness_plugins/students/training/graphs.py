@@ -30,7 +30,7 @@ class Graphs:
     The first step of all is taken without one: it loads libraries, and makes the optimiser's state.
     A replay draws its dropout anew. All graphs share one pool of memory, since they never run at
     the same time. A shape whose capture fails is computed without a graph, which loads its kernels,
-    and tried once more.
+    and captured later; where that fails again, no graphs are used.
 
     Args:
         step: takes a step; what a graph holds. It reads its arguments and writes to tensors that
@@ -72,7 +72,7 @@ class Graphs:
         try:
             held = self._captured[batch.shape] = self._capture(batch.empty_like())
         except RuntimeError as error:
-            self._pool = None
+            self._recover()
             if batch.shape in self._seen:
                 self._works = False
                 why = (str(error).strip().splitlines() or [""])[0]
@@ -82,6 +82,13 @@ class Graphs:
                 )
             return None
         return held
+
+    def _recover(self) -> None:
+        """Leave a capture that failed: torch believes that its generators still draw for it, and
+        what was captured before draws from them, too."""
+        self.forget()
+        for generator in torch.cuda.default_generators:
+            generator.graphsafe_set_state(generator.clone_state())
 
     def _capture(self, inputs: Batch) -> _Captured:
         graph = torch.cuda.CUDAGraph()
