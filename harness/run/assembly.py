@@ -8,8 +8,8 @@ from typing import Any
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, InapplicableError, PartError, describe
-from harness.plugin_manager import Part, Plugins
+from harness.errors import CommandError, InapplicableError
+from harness.plugin_manager import Part, Plugins, made
 from harness.protocols import (
     ROLES,
     AnnotatorRequest,
@@ -63,7 +63,7 @@ def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     part, spec = _serving("student", config.student.spec, card, plugins)
     keys = None if part.config is None else config.student.keys(part.config)
     augmented = config.student.augmenter is not None
-    student: Student = _build(part, StudentRequest(spec, card, keys, augmented))
+    student: Student = made(part, StudentRequest(spec, card, keys, augmented))
     return student
 
 
@@ -123,7 +123,7 @@ def load_task(
     ``declaration_only``: the data may be missing.
     """
     part, spec = plugins.find("task", plugins.default("task") if text is None else text)
-    task: Task = _build(part, TaskRequest(spec, data, declaration_only))
+    task: Task = made(part, TaskRequest(spec, data, declaration_only))
     return task
 
 
@@ -131,7 +131,7 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> Se
     """The selector configuration with each role filled in from its preset."""
     spec = parse_spec(config.spec or "")
     part = plugins.part("selector", f"preset/{spec.name}")
-    preset: SelectorPreset = _build(part, SelectorRequest(spec, shots))
+    preset: SelectorPreset = made(part, SelectorRequest(spec, shots))
     roles = {role: getattr(config, role) or getattr(preset, role) for role in ROLES}
     return config.model_copy(update=roles)
 
@@ -159,7 +159,7 @@ def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
     part, spec = _serving("annotator", config.annotator.spec, task.card, plugins)
     keys = None if part.config is None else config.annotator.keys(part.config)
     request = AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
-    annotator: AnyAnnotator = _build(part, request)
+    annotator: AnyAnnotator = made(part, request)
     return annotator
 
 
@@ -174,7 +174,7 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
             "variants; leave the key out or choose another --student",
         )
     part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
-    augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
+    augmenter: Augmenter = made(part, AugmenterRequest(spec, task.card))
     return augmenter
 
 
@@ -182,7 +182,7 @@ def _selector(role: str, config: Config, plugins: Plugins) -> Any:
     shots = config.demonstrations.shots
     assert shots is not None
     spec = parse_spec(getattr(config.selector, role) or "")
-    return _build(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
+    return made(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
 
 
 def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> tuple[Part, Spec]:
@@ -196,18 +196,3 @@ def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> t
             f"{kind} {part.name!r} does not serve {card.kind} tasks; these do: {others}",
         )
     return part, spec
-
-
-def _build(part: Part, request: object) -> Any:
-    try:
-        return part.factory(request)
-    except HarnessError:
-        raise
-    except ImportError as error:
-        raise PartError(
-            f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name}"
-        ) from error
-    except Exception as error:
-        raise PartError(
-            f"{part.kind} {part.name!r} could not be made: {describe(error)}"
-        ) from error
