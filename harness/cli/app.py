@@ -21,7 +21,7 @@ from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
 from harness.cli.inspect.show import show
 from harness.cli.label import label
-from harness.cli.options import load_plugins, take_plugins, third_party
+from harness.cli.options import load_plugins, named_plugins, take_plugins
 from harness.cli.plan import plan
 from harness.cli.run import run
 from harness.cli.runs import runs
@@ -30,6 +30,7 @@ from harness.cli.sweep import sweep
 from harness.cli.table import table
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
+from harness.plugin_manager.discovery import third_party
 
 EPILOG = (
     "A SPEC names a part: name, name:argument or name:argument,key=value. "
@@ -45,7 +46,7 @@ EPILOG_PLUGINS = (
 
 
 def build_app(*, named: bool = False) -> typer.Typer:
-    """All built-in commands, and those of plugins; ``named``: the command line names plugins."""
+    """All built-in commands, and those of plugins; ``named``: some are named."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
@@ -140,7 +141,7 @@ def _run(arguments: list[str]) -> int:
     try:
         others = take_plugins(arguments)
         # Not the command's own main, which makes exit code 130 of every interruption.
-        command = typer.main.get_command(build_app(named=others != arguments))
+        command = typer.main.get_command(build_app(named=named_plugins()))
         with command.make_context("harness", others or ["--help"]) as context:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,14 @@ class Found:
     def load(self) -> object:
         """Import it."""
         return importlib.import_module(self.name) if self.entry is None else self.entry.load()
+
+
+def third_party() -> bool:
+    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out."""
+    value = os.environ.get("HARNESS_PLUGINS", "")
+    if value not in ("", "off"):
+        raise CommandError(f"HARNESS_PLUGINS={value}: write off, or leave it unset")
+    return not value
 
 
 def installed() -> Iterator[Found]:
