@@ -44,6 +44,8 @@ class GivenPart:
 def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
     """The values with each object registered, and its spec in its place.
 
+    A spec has eight digits of the identity, so that no object is taken for another of its class.
+
     Raises:
         CommandError: if a built-in or installed part has its name, or its state cannot be hashed.
     """
@@ -57,14 +59,15 @@ def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
 
 def _registered(kind: str, role: str, part: object, plugins: Plugins) -> str:
     name = name_of(part)
-    plugins.add_object(GivenPart(kind, role + name, part), f"{kind} {name}, given", "an object")
+    given = GivenPart(kind, role + name, part)
+    plugins.add_object(given, f"{kind} {name}, given", "an object")
     owner = plugins.part(kind, role + name).plugin
     if owner != f"{kind} {name}, given":
         raise CommandError(
             f"{kind} {name!r} is already registered by {owner}; give the class of your object "
             "another name"
         )
-    return name
+    return f"{name}:{given.fingerprint[:8]}"
 
 
 def name_of(part: object) -> str:
@@ -76,7 +79,7 @@ def name_of(part: object) -> str:
 
 
 def identity_of(part: object) -> str:
-    """A hash of the source and of the state of an object, or its own ``fingerprint``.
+    """A hash of the source and of the state of an object, or of its own ``fingerprint``.
 
     So a run is found again for the same object, and never for another of its class.
 
@@ -84,7 +87,7 @@ def identity_of(part: object) -> str:
         CommandError: if its state cannot be pickled.
     """
     if own := getattr(part, "fingerprint", None):
-        return str(own)
+        return hashlib.sha256(str(own).encode()).hexdigest()[:16]
     found = hashlib.sha256(_source(part).encode())
     state = getattr(part, "__dict__", {})
     if isinstance(part, FunctionType):
