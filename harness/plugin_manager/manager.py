@@ -193,6 +193,10 @@ class Plugins:
             infos.append(PluginInfo(name, self._origins[name], hooks))
         return infos
 
+    def plugin(self, name: str) -> object:
+        """The module, or other object, of a plugin that was registered."""
+        return self._pm.get_plugin(name)
+
     def fingerprint(self, part: Part) -> str:
         """A hash of the source of the package that a part comes from.
 
