@@ -63,7 +63,6 @@ def build_app(*, named: bool = False) -> typer.Typer:
         label,
         list_parts,
         show,
-        plugins,
         doctor,
         runs,
         table,
@@ -72,6 +71,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
     ):
         name = command.__name__.partition("_")[0]
         app.command(name, epilog=EPILOG_PLUGINS)(command)
+    app.add_typer(plugins, name="plugins", epilog=EPILOG_PLUGINS)
     if named or (third_party() and any(True for _ in installed())):
         load_plugins().register_commands(app)
     return app

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.data import Kind
 from harness.errors import HarnessError, PartError, describe
 from harness.plugin_manager import Part, Plugins
-from harness.plugin_manager.places import place_of
+from harness.plugin_manager.places import place_of, place_of_error
 from harness.specs import Spec, parse_spec
 from harness.testing.contracts import annotators, other_parts, selectors, students
 from harness.testing.contracts.calling import BrokenContractError
@@ -87,7 +87,9 @@ def check_contract(subject: Subject, contract: Callable[[Subject], None]) -> Fin
         if isinstance(cause, HarnessError) and not isinstance(cause, PartError):
             return Finding(called, name, str(cause), checked=False)  # it asks for an argument
         if isinstance(cause, HarnessError) and f"(plugin {part.plugin}" in str(cause):
-            return Finding(called, name, _bare(str(cause), part), broken.place, part.plugin)
+            within = "" if cause.__cause__ is None else place_of_error(cause.__cause__)
+            place = within or place_of(part.factory)
+            return Finding(called, name, _bare(str(cause), part), place, part.plugin)
         return Finding(called, name, broken.message, broken.place, part.plugin)
     except NotCheckedError as why:
         return Finding(called, name, str(why), checked=False)
