@@ -76,6 +76,25 @@ def annotator(annotate, needs_gold=False):
 
 def zeros(pool, **more):
     return Annotations.of(np.zeros(pool.offsets[-1], dtype=np.int32), pool.offsets, **more)
+
+
+class Uniform:
+    def __init__(self, classes):
+        self.classes = classes
+
+    def fit(self, pool, annotations, seed, progress, aids):
+        return self
+
+    def view(self, pool, progress):
+        log = np.full((len(pool), self.classes), -np.log(self.classes), dtype=np.float32)
+        said = np.zeros(len(pool), dtype=np.int32)
+        return StudentView(log, said, np.zeros((len(pool), 2), dtype=np.float32), pool.offsets)
+
+    def save(self, folder):
+        (folder / "model.pkl").write_bytes(b"")
+
+    def load(self, folder):
+        return self
 """
 FAULTS: Mapping[str, tuple[str, str, str]] = {
     "none": ("annotator", "return None", "its factory returned None without needs_gold, annotate"),
@@ -173,7 +192,10 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
     "of-two": ("student", "return 1", ", takes (a, b)"),
 }
 ALONE: Mapping[str, tuple[str, str]] = {
-    "heavy": ("import sklearn\n", "imports sklearn when it is imported; do so inside the factory"),
+    "heavy": (
+        "try:\n    import tensorflow\nexcept ImportError:\n    pass\n",
+        "imports tensorflow when it is imported; do so inside the factory",
+    ),
     "loud": ("print('here I am')\n", "its import prints 'here I am' on stdout"),
     "ends": ("import os\nos._exit(7)\n", "it ended the process (exit code 7)"),
     "hooks": ("HOOKS_VERSION = 9\n", "is written for version 9 of the hooks, this harness has 1"),

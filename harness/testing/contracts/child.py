@@ -38,10 +38,9 @@ class _Recorder(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: object, target: object = None) -> None:
         """Note a package that is about to be imported."""
         if name in HEAVY and name not in self.places:
-            frame: FrameType | None = currentframe()
-            while frame is not None and "importlib" in frame.f_code.co_filename:
-                frame = frame.f_back
-            self.places[name] = calling_place(_outside(frame))
+            frame = currentframe()
+            if not _within_heavy(frame):
+                self.places[name] = calling_place(_outside(frame))
 
 
 def main() -> None:
@@ -126,10 +125,21 @@ def _is(asked: str, name: str) -> bool:
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:
-    """The nearest frame that is not the import system's."""
-    while frame is not None and frame.f_code.co_filename.startswith("<frozen "):
+    """The nearest frame that is neither here nor the import system's."""
+    while frame is not None and (
+        frame.f_code.co_filename in (__file__,) or "importlib" in frame.f_code.co_filename
+    ):
         frame = frame.f_back
     return frame
+
+
+def _within_heavy(frame: FrameType | None) -> bool:
+    """Whether a heavy package is being imported already: it imports others."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in HEAVY:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _only_we_write() -> tuple[Callable[[object], None], Path]:

@@ -90,7 +90,8 @@ def check_contract(subject: Subject, contract: Callable[[Subject], None]) -> Fin
             within = "" if cause.__cause__ is None else place_of_error(cause.__cause__)
             place = within or place_of(part.factory)
             return Finding(called, name, _bare(str(cause), part), place, part.plugin)
-        return Finding(called, name, broken.message, broken.place, part.plugin)
+        place = broken.place or place_of(part.factory)
+        return Finding(called, name, broken.message, place, part.plugin)
     except NotCheckedError as why:
         return Finding(called, name, str(why), checked=False)
     except Exception as error:
