@@ -26,7 +26,13 @@ HEAVY = ("torch", "transformers", "datasets", "openai", "litellm", "sklearn")
 
 LAYERS = (
     ("harness",),
-    ("harness.plugin_manager", "harness.files", "harness.audit", "harness.stats"),
+    (
+        "harness.plugin_manager",
+        "harness.files",
+        "harness.audit",
+        "harness.stats",
+        "harness.scaffold",
+    ),
     ("harness.record",),
     ("harness.run",),
     ("harness.sweep",),
