@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import harness
-from harness import label, load_run, load_task, run, runs, sweep, table
+from harness import compare, label, load_run, load_task, run, runs, sweep, table
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, HarnessError, RunError
 from harness.protocols import SelectorPreset
 from tests.commands import call, succeeded
+from tests.factories import plugin_file
 
 QUICK: dict[str, Any] = {"student": "tfidf", "rounds": 1, "limit": 60}
 
@@ -138,6 +139,15 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         table(out=tmp_path / "none")
 
 
+def test_two_runs_are_compared(tmp_path: Path) -> None:
+    low, high = (run("demo", spec, out=tmp_path, **QUICK) for spec in ("noisy:0.4", "oracle"))
+    frame = compare(low, high).to_pandas().set_index(["stage", "split"])
+    first = frame.loc[("R1", "pool")]
+    assert first["B"] == 1.0 and first["difference"] == pytest.approx(1 - first["A"])
+    assert first["low"] > 0 and first["p"] < 0.001 and first["lost"] == 0
+    assert compare(low.run_id, high.run_id, out=tmp_path)._repr_html_().count("<tr>") == 5
+
+
 def test_what_others_wrote_is_escaped() -> None:
     from harness.api.frame import Frame
 
@@ -166,10 +176,16 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
     assert pool is not None and task.card.name == "demo"
     file = tmp_path / "texts.txt"
     file.write_text("\n".join(list(pool.texts)[:40]), encoding="utf-8")
-    task_of = {"task": "demo", "annotator": "rules", "student": "tfidf", "rounds": 1}
+    plugin = (
+        "import numpy as np\nfrom tests.test_api import ByLength\n@hookimpl\n"
+        "def harness_register_annotators(register):\n"
+        "    register('by-length', lambda request: ByLength(), kinds=['sequence'])\n"
+    )
+    asked: dict[str, Any] = {"task": "demo", "student": "tfidf", "rounds": 1}
+    asked |= {"out": tmp_path / "runs", "plugins": [plugin_file(tmp_path / "mine.py", plugin)]}
     with pytest.raises(HarnessError, match="no \\[rules\\]"):
-        label(file, out=tmp_path / "runs", **task_of)
-    done = label(file, out=tmp_path / "runs", **{**task_of, "annotator": "embedding"})
+        label(file, annotator="rules", **asked)
+    done = label(file, annotator="by-length", **asked)
     frame = done.to_pandas()
     assert len(frame) == 40 and set(frame["label"]) <= {one.name for one in task.card.labels}
 
