@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, InapplicableError
+from harness.errors import CommandError, HarnessError, InapplicableError
 from harness.plugin_manager import Part, Plugins, made
 from harness.protocols import (
     ROLES,
+    Account,
     AnnotatorRequest,
     AnyAnnotator,
     Augmenter,
@@ -55,6 +58,46 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
         augmenter=augmenter,
         initial=None if config.selector.initial is None else _selector("initial", config, plugins),
     )
+
+
+def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Exception) -> str:
+    """Everything that keeps a run from beginning, in one line, ``first`` what was met first.
+
+    Data, each part and its key, so that nobody mends one only to meet the next.
+    """
+    found = {str(first): None}
+
+    def tried(make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except HarnessError as error:
+            found[str(error)] = None
+            return None
+
+    task = tried(lambda: load_task(config.task, plugins, data))
+    if task is None:
+        task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))
+    if task is not None:
+        named = tried(lambda: checked(config, plugins)) or config
+        resolved = tried(lambda: _resolve(named, task, plugins)) or named
+        annotator = tried(lambda: _annotator(resolved, task, plugins))
+        tried(lambda: _opened_once(annotator))
+        student = tried(lambda: student_of(resolved, task.card, plugins))
+        if student is not None:
+            tried(lambda: _augmenter(resolved, task, student, plugins))
+    if len(found) == 1:
+        return str(first)
+    listed = "; ".join(f"({number}) {one}" for number, one in enumerate(found, start=1))
+    return f"{len(found)} obstacles: {listed}"
+
+
+def _opened_once(annotator: object) -> None:
+    """Open an annotator that asks a service and close it: a missing key shows."""
+    if annotator is not None and abilities.asks_service(annotator):
+        with tempfile.TemporaryDirectory() as folder:
+            account = Account("", Path(folder) / "replies.sqlite", None, lambda line: None)
+            with abilities.opened(annotator, account):
+                pass
 
 
 def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
