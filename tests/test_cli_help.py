@@ -70,7 +70,8 @@ def test_all_obstacles_of_a_run_are_named_at_once(
     assert "(2) no key for openai: set OPENAI_API_KEY" in said and "(3) transformers:absent" in said
     one = message(call("run", "--annotator", "orcale", "--student", "tfidf"), 2)
     assert one == (
-        "unknown annotator 'orcale'; did you mean 'oracle'? (harness list annotators prints all)"
+        "unknown annotator 'orcale'; did you mean 'oracle' or 'rules'? "
+        "(harness list annotators prints all)"
     )
     assert not Path("results").exists()
 
@@ -79,7 +80,8 @@ def test_a_configuration_file_names_plugins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = (
-        "@hookimpl\ndef harness_register_commands(app):\n    app.command('wave')(lambda: print('hi'))\n"
+        "@hookimpl\ndef harness_register_commands(app):\n"
+        "    app.command('wave')(lambda: print('hi'))\n"
         "@hookimpl\ndef harness_register_table_formats(register):\n"
         "    register('loud', lambda table: table.title.upper())\n"
     )

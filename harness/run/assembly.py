@@ -78,9 +78,10 @@ def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Except
     if task is None:
         task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))
     if task is not None:
-        named = tried(lambda: checked(config, plugins)) or config
-        resolved = tried(lambda: _resolve(named, task, plugins)) or named
-        annotator = tried(lambda: _annotator(resolved, task, plugins))
+        named = tried(lambda: checked(config, plugins))
+        whole = named and tried(lambda: _resolve(named, task, plugins))
+        resolved = whole or named or config
+        annotator = whole and tried(lambda: _annotator(whole, task, plugins))
         tried(lambda: _opened_once(annotator))
         student = tried(lambda: student_of(resolved, task.card, plugins))
         if student is not None:
