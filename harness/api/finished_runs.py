@@ -95,9 +95,9 @@ class Runs(Sequence["Run"]):
                 "run_id": one.path.name,
                 "task": one.path.parent.name,
                 "state": one.state,
-                "stages": one.stages,
-                "pool": None if one.result is None else _score(one.result.stages[-1].transductive),
-                "test": None if one.result is None else _score(one.result.stages[-1].inductive),
+                "stages": len(one.stages),
+                "pool": _score(one.stages[-1].transductive) if one.stages else None,
+                "test": _score(one.stages[-1].inductive) if one.stages else None,
             }
             for one in self.listed
         ]

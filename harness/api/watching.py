@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -86,11 +87,10 @@ def _cell(name: str) -> Callable[[str], None] | None:
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None or not hasattr(shell, "kernel"):
         return None
-    from IPython.display import HTML, display
-
-    handle = display(HTML(""), display_id=True)
+    shown: Any = importlib.import_module("IPython.display")
+    handle = shown.display(shown.HTML(""), display_id=True)
 
     def show(line: str) -> None:
-        handle.update(HTML(f"<code>{html.escape(f'{name}: {line}')}</code>"))
+        handle.update(shown.HTML(f"<code>{html.escape(f'{name}: {line}')}</code>"))
 
     return show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,10 +93,10 @@ def _card(kind: Kind) -> TaskCard:
     )
 
 
-def _pool(kind: Kind, split: str, sentences: list[tuple[str, ...]]) -> Pool:
+def _pool(kind: Kind, split: str, sentences: Sequence[tuple[str, ...]]) -> Pool:
     texts = [" ".join(words) for words in sentences]
-    examples = texts if kind == "sequence" else sentences
-    return Pool(kind, split, example_ids(split, texts), tuple(examples))
+    ids = example_ids(split, texts)
+    return Pool(kind, split, ids, tuple(texts) if kind == "sequence" else tuple(sentences))
 
 
 def _labels(kind: Kind, topics: list[int]) -> IntArray:
