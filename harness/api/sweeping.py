@@ -131,8 +131,8 @@ def sweep(
 def _done(
     name: str, recipe: Recipe, seeds: list[int], jobs: int, asked: Wanted, plugins: list[str]
 ) -> Sweep:
-    from harness.files.user_config import plugins_of, user_config_file
     from harness.plugin_manager.discovery import third_party
+    from harness.plugin_manager.user_config import plugins_of, user_config_file
     from harness.sweep.grid import Fixed, grid_of
     from harness.sweep.jobs import Crew, do_jobs
 

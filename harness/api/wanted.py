@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.given_parts import KEYS, with_given
 from harness.errors import CommandError
-from harness.files.user_config import plugins_of, user_config_file
 from harness.plugin_manager import Plugins
 from harness.plugin_manager.discovery import third_party
+from harness.plugin_manager.user_config import plugins_of, user_config_file
 
 if TYPE_CHECKING:
     from harness.config import Config

@@ -79,7 +79,7 @@ def _said(subject: Subject, count: int, *, shown: bool = False, again: bool = Fa
     if abilities.asks_service(annotator):
         skip("it asks a service")
     given = subject.tiny.rows(count)
-    arguments = [given.pool, given.demonstrations if shown else None, no_progress]
+    arguments: list[Any] = [given.pool, given.demonstrations if shown else None, no_progress]
     if annotator.needs_gold:
         labels = np.where(given.annotations.labels == ABSTAINED, 0, given.annotations.labels)
         arguments.append(Gold("train", labels, given.pool.offsets))

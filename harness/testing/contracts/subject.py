@@ -67,7 +67,8 @@ class Subject:
             raise BrokenContractError(str(error), place_of(written)) from error
 
     def _request(self) -> object:
-        card, config = self.tiny.card, self.part.config and self.part.config()
+        card = self.tiny.card
+        config = None if self.part.config is None else self.part.config()
         shown = DemonstrationsConfig(shots=SHOTS)
         return {
             "annotator": AnnotatorRequest(self.spec, card, config, 0, shown),
