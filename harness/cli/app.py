@@ -111,7 +111,7 @@ def _about(
 
 def _complete(command: Any) -> None:
     """Answer a shell that completes a command line, and exit."""
-    from typer.completion import completion_init
+    from typer.completion import completion_init  # type: ignore[attr-defined]
 
     completion_init()
     command._main_shell_completion({}, "harness")
