@@ -45,7 +45,8 @@ class FittedEncoder:
         from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = infer(self.model, pieces, self.pad, progress)
+        longest = self._settings.max_length
+        logits, pooled = infer(self.model, pieces, self.pad, longest, progress)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()

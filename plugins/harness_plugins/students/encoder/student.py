@@ -113,7 +113,7 @@ class EncoderStudent:
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
-            train(fitted.model, plan, progress)
+            train(fitted.model, plan, progress, note=aids.note)
 
     def training_data(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
