@@ -23,6 +23,7 @@ from harness.cli.inspect.show import show
 from harness.cli.label import label
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
+from harness.cli.report import report
 from harness.cli.run import run
 from harness.cli.runs import runs
 from harness.cli.screen.output import complain
@@ -66,6 +67,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         doctor,
         runs,
         table,
+        report,
         export,
         audit,
     ):
