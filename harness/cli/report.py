@@ -75,11 +75,10 @@ def _report(
 ) -> Report:
     from harness.record.listing import find_run
     from harness.record.provenance import outdated
-    from harness.report.page.arms import Kept
     from harness.report.page.document import Report
     from harness.report.page.gather import inside_of
 
-    shown: Kept = parts[0].baseline.runs[0]
+    shown = parts[0].baseline.runs[0]
     if examples is not None:
         path = find_run(examples, out)
         found = [r for part in parts for arm in part.arms for r in arm.runs if r.path == path]

@@ -18,6 +18,7 @@ SPEC = ".spec"
 CONTENT = " content"
 """Ends the name of a hash of what a part reads."""
 LEVEL = 0.95
+EQUAL = 1e-12
 SPLITS = {"inductive": "test set", "transductive": "pool"}
 """What a stage is scored on, the better measure first."""
 
@@ -129,10 +130,12 @@ def _of_one(run: RunResult, score: Score, split: str) -> Interval | None:
     return wilson(round(score.score * n), n)
 
 
-def _over_seeds(values: Sequence[float], mean: float) -> Interval:
+def _over_seeds(values: Sequence[float], mean: float) -> Interval | None:
     from scipy.stats import t
 
     error = statistics.stdev(values) / len(values) ** 0.5
+    if error < EQUAL:
+        return None  # so few values that are all alike say nothing of chance
     reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
     return Interval(max(0.0, mean - reach), min(1.0, mean + reach))
 

@@ -12,8 +12,9 @@ WIDTH = 420.0
 """Of every chart, in its own units: a phone shows it a little smaller, a screen a little larger."""
 SIZE = 12
 """Of text, in the same units."""
-LETTER = 6.2
+LETTER = 6.4
 """About the width of one."""
+MINUS = "−"
 
 COLOURS = ("blue", "orange", "green", "purple", "sky", "yellow")
 """Those that people of all kinds of sight tell apart (Okabe & Ito 2008), also by lightness."""
@@ -48,7 +49,9 @@ def stroke(colour: str, width: float = 1.0, dash: str = "") -> str:
 
 def label(x: float, y: float, text: str, *, anchor: str = "start", colour: str = "soft") -> Html:
     """Text on a chart."""
-    return element("text", text, x=x, y=y, text_anchor=anchor, style=fill(colour))
+    halo = f"paint-order:stroke;stroke:var(--paper,{LIGHT['paper']});stroke-width:3"
+    style = f"{fill(colour)};{halo}" if colour != "paper" else fill(colour)
+    return element("text", text, x=x, y=y, text_anchor=anchor, style=style)
 
 
 def cut(text: str, letters: int) -> str:
@@ -109,29 +112,31 @@ class Axis:
 
 def number(value: float) -> str:
     """A tick: thousands by ``k``, no needless digits."""
-    if abs(value) >= 10_000:
-        return f"{value / 1000:g}k"
-    return f"{round(value, 10):g}"
+    thousands = abs(value) >= 10_000
+    shown = f"{value / 1000:g}k" if thousands else f"{round(value, 10):g}"
+    return shown.replace("-", MINUS)
 
 
-def left_axis(axis: Axis, right: float, scale: float = 1.0, unit: str = "") -> Html:
+def signed(value: float) -> str:
+    """A difference with one digit and its sign."""
+    return f"{value:+.1f}".replace("-", MINUS)
+
+
+def left_axis(axis: Axis, right: float, scale: float = 100.0) -> Html:
     """Lines across the chart with their values at the left; ``scale`` 100: in per cent."""
     drawn = []
     for tick in axis.ticks():
         y = axis.at(tick)
         drawn.append(element("line", x1=34.0, x2=right, y1=y, y2=y, style=stroke("line")))
-        drawn.append(label(29, y + 4, number(tick * scale) + unit, anchor="end"))
+        drawn.append(label(29, y + 4, number(tick * scale), anchor="end"))
     return joined(*drawn)
 
 
-def bottom_axis(axis: Axis, y: float, title: str, scale: float = 1.0, unit: str = "") -> Html:
+def bottom_axis(axis: Axis, y: float, title: str, scale: float = 1.0) -> Html:
     """Values below the chart, and what they are."""
     middle = (axis.start + axis.end) / 2
     return joined(
-        *(
-            label(axis.at(tick), y, number(tick * scale) + unit, anchor="middle")
-            for tick in axis.ticks()
-        ),
+        *(label(axis.at(tick), y, number(tick * scale), anchor="middle") for tick in axis.ticks()),
         label(middle, y + 17, title, anchor="middle"),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.report.page.arms import SPLITS, Arm, Measured, best_split, measured
+from harness.report.page.axes import signed
 from harness.report.page.overview import SCORES, SURE
 from harness.report.sweep_scores import Difference, sweep_table
 
@@ -41,17 +42,24 @@ def _what(arms: Sequence[Arm]) -> str:
 
 
 def _gain(arm: Arm) -> list[str]:
+    """From the first answers to the last student; answers made with gold labels are no start."""
     split = best_split(arm.runs)
     if split is None:
         return ["Without gold labels nothing here is a score."]
-    scored = [(s, one) for s in arm.stages() if (one := measured(arm, s, split)) is not None]
+    scored = [
+        (s, one)
+        for s in arm.stages()
+        if (one := measured(arm, s, split)) is not None
+        and not (arm.first.supervised and arm.at(s)[0].actor == "annotator")
+    ]
     if len(scored) < 2:
         return []
     (first, before), (last, after) = scored[0], scored[-1]
-    gain = 100 * (after.value - before.value)
+    actors = [arm.at(stage)[0].actor for stage in (first, last)]
+    gain = signed(100 * (after.value - before.value))
     said = (
-        f"{arm.name}: {_value(before)} on the {SPLITS[split]} after {first} (annotator), "
-        f"{_value(after)} after {last} (student): {gain:+.1f} points."
+        f"{arm.name}: {_value(before)} on the {SPLITS[split]} after {first} ({actors[0]}), "
+        f"{_value(after)} after {last} ({actors[1]}), {gain} points."
     )
     return [said + _verdict(arm, split, first, last)]
 
@@ -60,8 +68,8 @@ def _verdict(arm: Arm, split: str, first: str, last: str) -> str:
     """Whether the first and the last stage differ by more than chance may."""
     found = stage_difference(arm, split, first, last)
     if found is None or found.p is None or found.low is None or found.high is None:
-        return " One run without a record of which examples were right: this may be chance."
-    interval = f"95 %: {100 * found.low:+.1f} to {100 * found.high:+.1f}, p = {found.p:.2g}"
+        return f" No test is possible with {len(arm.runs)} run{'s' * (len(arm.runs) > 1)}."
+    interval = f"95 %: {signed(100 * found.low)} to {signed(100 * found.high)}, p = {found.p:.2g}"
     if found.p < SURE:
         return f" A paired test supports the difference ({interval})."
     return f" That may be chance ({interval})."

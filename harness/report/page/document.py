@@ -13,14 +13,17 @@ from harness.report.page.arms import Arm, Kept
 from harness.report.page.claims import claims, differences_from
 from harness.report.page.example_rows import examples_section
 from harness.report.page.figure import Figure, table
-from harness.report.page.inner_figures import inner_figures
 from harness.report.page.inside import Inside
+from harness.report.page.label_figures import label_figures
 from harness.report.page.markup import Html, element
 from harness.report.page.overview import overview
+from harness.report.page.round_figures import round_figures
 from harness.report.sweep_scores import Difference
 
 MARK = "freeal-harness report"
 """Names the program in a page, so that only such a page is written over."""
+COMMANDS, OPEN = 60, 3
+"""Commands that the page has, and that are seen at once."""
 RUNS = 400
 """Rows of the list of runs."""
 
@@ -71,7 +74,8 @@ class Report:
     @cached_property
     def inner(self) -> list[Figure]:
         """The figures of the run that is shown."""
-        return [] if self.inside is None else list(inner_figures(self.inside))
+        inside = self.inside
+        return [] if inside is None else [*label_figures(inside), *round_figures(inside)]
 
     def figures(self) -> Iterator[Figure]:
         """All of them, under names that differ."""
@@ -179,20 +183,20 @@ def _provenance(report: Report) -> Html:
         for arm in part.arms
         for run in arm.runs
     ]
+    again = list(report.commands.values())
     columns = ("method", "seed", "run", "marks", "$", "seconds")
     left = len(rows) - RUNS
     return element(
         "section",
         element("h2", "Runs and commands"),
-        element(
-            "p",
-            "This page again; with ",
-            element("code", "--figures DIR"),
-            " also each figure as .svg and .csv:",
-        ),  # fmt: skip
+        element("p", "This page again; --figures DIR also writes each figure as .svg and .csv:"),
         element("pre", element("code", report.command)),
-        element("p", "The first run of each method:"),
-        element("pre", element("code", "\n".join(report.commands.values()))),
+        element(
+            "details",
+            element("summary", f"Commands of the first run of each method ({len(again)})"),
+            *(element("pre", element("code", one)) for one in again[:COMMANDS]),
+            open=len(again) <= OPEN,
+        ),
         table(columns, rows[:RUNS], name="Runs"),
         element("p", f"{left} more runs.") if left > 0 else None,
         element("h3", "Programs and data"),

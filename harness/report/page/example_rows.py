@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,9 @@ TEXT, REPLY = 1200, 400
 LARGEST = 9_000_000
 """Characters of all of it, compressed."""
 STATIC = 15
-"""Rows that are there without JavaScript, and in print: those of which the student is least sure."""
+"""Rows without JavaScript, and in print: those of which the student is least sure."""
+UNSCRIPTED = "Here: the least certain ones; scripts, which are off, show the others."
+HEADS = ("loss", "confidence", "trusted")
 
 
 def examples_section(inside: Inside) -> Html:
@@ -41,11 +42,7 @@ def examples_section(inside: Inside) -> Html:
     return element(
         "section",
         element("h2", "Examples"),
-        element(
-            "p",
-            note,
-            element("span", "Without JavaScript: the least certain ones.", class_="static"),
-        ),  # fmt: skip
+        element("p", note, element("span", UNSCRIPTED, class_="static")),
         element("div", id="controls", hidden=True),
         element(
             "div",
@@ -63,28 +60,32 @@ def examples_section(inside: Inside) -> Html:
 
 def _static(inside: Inside, rows: IntArray) -> Html:
     """The table as it is before a script fills it."""
-    heads = ["text", "gold", *(one.stage for one in inside.said), "loss", "sure", "trusted"]
+    heads = ["text", "gold", *(one.stage for one in inside.said), *HEADS]
     right = [_flags(inside, one) for one in inside.said]
-    body = []
-    for row in rows.tolist():
-        cells = [
-            element("td", _text(inside, row), class_="text"),
-            element("td", spelled(inside, inside.gold.labels, row) or ""),
-            *(
-                element(
-                    "td",
-                    spelled(inside, one.labels, row) or "abstained",
-                    class_={"1": "right", "0": "wrong"}.get(flags[row]),
-                )  # fmt: skip
-                for one, flags in zip(inside.said, right, strict=True)
-            ),
-            element("td", _digits(inside.last.seen.losses[row]), class_="n"),
-            element("td", _digits(inside.last.seen.student_confidence[row]), class_="n"),
-            element("td", "yes" if inside.last.trusted[row] else ""),
-        ]
-        body.append(element("tr", *cells))
+    body = [_row(inside, row, right) for row in rows.tolist()]
     head = element("tr", *(element("th", name, scope="col") for name in heads))
     return element("table", element("thead", head), element("tbody", *body), class_="examples")
+
+
+def _row(inside: Inside, row: int, right: list[str]) -> Html:
+    marks = {"1": "right", "0": "wrong"}
+    said = [
+        element(
+            "td",
+            spelled(inside, one.labels, row) or "abstained",
+            class_=marks.get(flags[row]),
+        )
+        for one, flags in zip(inside.said, right, strict=True)
+    ]
+    return element(
+        "tr",
+        element("td", _text(inside, row), class_="text"),
+        element("td", spelled(inside, inside.gold.labels, row) or ""),
+        *said,
+        element("td", _digits(inside.last.seen.losses[row]), class_="n"),
+        element("td", _digits(inside.last.seen.student_confidence[row]), class_="n"),
+        element("td", "yes" if inside.last.trusted[row] else ""),
+    )
 
 
 def _packed(inside: Inside, count: int) -> str:

@@ -130,7 +130,17 @@ def _all(out: Path, warn: Callable[[str], None]) -> list[Kept | None]:
 
 
 def _usual(arms: Sequence[Arm]) -> Arm:
-    """The method from which the others depart in fewest settings."""
+    """The method from which the others depart in fewest settings; of equals the first made."""
     settings = [settings_of(arm.first) for arm in arms]
     common = Counter(item for of in settings for item in of.items())
-    return arms[max(range(len(arms)), key=lambda k: sum(common[i] for i in settings[k].items()))]
+    shared = [sum(common[item] for item in of.items()) for of in settings]
+    equals = [arm for arm, n in zip(arms, shared, strict=True) if n == max(shared)]
+    return equals[0] if len(equals) == 1 else min(equals, key=lambda arm: _begun(arm.runs[0].path))
+
+
+def _begun(path: Path) -> str:
+    """When a run began, as text that sorts; none where the manifest is gone."""
+    try:
+        return str(read_json(path / layout.MANIFEST).get("begun", ""))
+    except (HarnessError, OSError, ValueError):
+        return ""

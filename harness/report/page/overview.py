@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 from harness.report.page.arms import SPLITS, Arm, Measured, best_split, measured
@@ -11,6 +11,13 @@ from harness.report.page.row_charts import Change, changes_chart
 from harness.report.page.xy_charts import Point, Series, curves_chart, stages_chart
 from harness.report.sweep_scores import Difference
 
+ACTORS = ("annotator", "student")
+ALONE = (("inductive", ACTORS), ("transductive", ACTORS))
+TOGETHER = (
+    *(("inductive", ("student",)), ("transductive", ("student",))),
+    ("transductive", ("annotator",)),
+)
+"""Pictures of one method's stages, and of several methods': there each actor has its own."""
 NAMED = 6
 """Methods with a colour of their own."""
 SHOWN = 40
@@ -31,8 +38,9 @@ def overview(
         baseline: one of them.
         differences: of the others' last stages from its last stage, by name.
     """
+    panels = ALONE if len(arms) == 1 else TOGETHER
     made = [
-        *(_stages(arms, baseline, split) for split in SPLITS),
+        *(_stages(arms, baseline, split, actors) for split, actors in panels),
         _differences(arms, baseline, differences),
         _budget(arms, baseline),
         _costs(arms, baseline),
@@ -51,10 +59,11 @@ def in_front(arms: Sequence[Arm], baseline: Arm, split: str) -> list[Arm]:
     return [baseline, *others][: NAMED if len(arms) > NAMED else len(arms)]
 
 
-def _stages(arms: Sequence[Arm], baseline: Arm, split: str) -> Figure | None:
-    stages = sorted({s for arm in arms for s in arm.stages()}, key=lambda name: int(name[1:]))
-    found = {arm.name: _scored(arm, split) for arm in arms}
-    if not any(found.values()):
+def _stages(arms: Sequence[Arm], baseline: Arm, split: str, actors: Sequence[str]) -> Figure | None:
+    """Scores of the stages of some actors on a split."""
+    found = {arm.name: _scored(arm, split, actors) for arm in arms}
+    stages = sorted({name for of in found.values() for name in of}, key=lambda name: int(name[1:]))
+    if not stages:
         return None
     front = {arm.name for arm in in_front(arms, baseline, split)}
     drawn = [
@@ -63,14 +72,16 @@ def _stages(arms: Sequence[Arm], baseline: Arm, split: str) -> Figure | None:
         if of
     ]
     drawn.sort(key=lambda one: one.name != baseline.name)
-    title = f"{SCORES[baseline.first.metric]} on the {SPLITS[split]}, %".capitalize()
-    many = f" The others of {len(arms)} methods are grey." if len(front) < len(arms) else ""
+    who = f"{actors[0]}’s " if len(actors) == 1 else ""
+    title = _upper(f"{who}{SCORES[baseline.first.metric]} on the {SPLITS[split]}, %")
+    place = "-".join(["stages", SPLITS[split].partition(" ")[0], *actors[: 2 - len(actors)]])
     return Figure(
-        f"stages-{SPLITS[split].partition(' ')[0]}",
+        place,
         title,
-        "Circles: annotator. Squares: student. Lines: 95 % intervals, "
-        + ("over seeds." if len(baseline.runs) > 1 else "of the examples.")
-        + many,
+        ("" if who else "Circles: annotator. Squares: student. ")
+        + "Vertical lines: 95 % intervals, over "
+        + ("seeds." if len(baseline.runs) > 1 else "examples.")
+        + _others_grey(arms, front),
         stages_chart(drawn, stages, title=f"{title}, by stage"),
         NUMBERS,
         [
@@ -79,6 +90,11 @@ def _stages(arms: Sequence[Arm], baseline: Arm, split: str) -> Figure | None:
             for stage, one in of.items()
         ],
     )
+
+
+def _others_grey(arms: Sequence[Arm], front: Collection[str]) -> str:
+    others = len(arms) - len(front)
+    return f" Grey: the other {others} methods." if others else ""
 
 
 def _differences(
@@ -158,7 +174,7 @@ def _costs(arms: Sequence[Arm], baseline: Arm) -> Figure | None:
     ]
     drawn.sort(key=lambda one: one.name != baseline.name)
     costs = [row[2] for row in rows]
-    title = f"{SCORES[baseline.first.metric]} and cost, %".capitalize()
+    title = _upper(f"{SCORES[baseline.first.metric]} and cost, %")
     return Figure(
         "costs",
         title,
@@ -170,8 +186,9 @@ def _costs(arms: Sequence[Arm], baseline: Arm) -> Figure | None:
     )
 
 
-def _scored(arm: Arm, split: str) -> dict[str, Measured]:
-    found = {name: measured(arm, name, split) for name in arm.stages()}
+def _scored(arm: Arm, split: str, actors: Collection[str] = ACTORS) -> dict[str, Measured]:
+    names = [name for name in arm.stages() if arm.at(name)[0].actor in actors]
+    found = {name: measured(arm, name, split) for name in names}
     return {name: one for name, one in found.items() if one is not None}
 
 
@@ -181,3 +198,7 @@ def _point(place: int, stage: str, one: Measured) -> Point:
 
 def _ends(one: Measured) -> tuple[float | None, float | None]:
     return (None, None) if one.interval is None else (one.interval.low, one.interval.high)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

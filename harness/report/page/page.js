@@ -14,6 +14,9 @@
   const last = stages[stages.length - 1];
   const scored = last.right.includes("1") || last.right.includes("0");
   const lower = data.text.map((text) => text.toLowerCase());
+  const short = [data.gold, ...stages.map((stage) => stage.said)].every(
+    (coded) => coded.names.every((text) => text.length <= 20),
+  );
   const name = (coded, row) => (coded.rows[row] < 0 ? null : coded.names[coded.rows[row]]);
 
   const kinds = [
@@ -91,6 +94,7 @@
     made.append(make("td", data.trusted[row] === "1" ? "yes" : ""));
     return made;
   };
+  if (short) body.classList.add("short");
   const draw = () => {
     const most = Math.max(1, Math.ceil(found.length / SIZE));
     page = Math.min(Math.max(page, 0), most - 1);

@@ -14,6 +14,7 @@ from harness.report.page.axes import (
     cut,
     fill,
     label,
+    signed,
     stroke,
 )
 from harness.report.page.markup import Html, element, joined
@@ -21,7 +22,6 @@ from harness.report.page.markup import Html, element, joined
 ROW = 36.0
 """A name, and below it what is drawn of it: long names need no column of their own."""
 LEFT, RIGHT = 10.0, WIDTH - 14
-PARTS = ("blue", "sky", "orange", "yellow", "rest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def changes_chart(rows: Sequence[Change], *, title: str, across: str) -> Html:
     bottom = 6 + ROW * len(rows)
     drawn = [element("line", x1=x.at(0), x2=x.at(0), y1=2, y2=bottom, style=stroke("soft"))]
     for place, one in enumerate(rows):
-        drawn.append(_name(place, one.name, f"{100 * one.mean:+.1f}"))
+        drawn.append(_name(place, one.name, signed(100 * one.mean)))
         drawn.append(_change(6 + ROW * place + 24, one, x))
     drawn.append(bottom_axis(x, bottom + 14, across, 100))
     return chart(bottom + 40, *drawn, title=title)
@@ -88,41 +88,48 @@ def pairs_chart(
 
 
 def parts_chart(
-    rows: Sequence[tuple[str, Mapping[str, int]]], parts: Sequence[str], *, title: str
+    rows: Sequence[tuple[str, Mapping[str, int]]], parts: Mapping[str, str], *, title: str
 ) -> Html:
-    """Numbers of each name, side by side in one bar; the parts have the colours of ``PARTS``."""
+    """Numbers of each name, side by side in one bar.
+
+    Args:
+        rows: name, and the number of each part.
+        parts: their colours, in the order of the bar.
+        title: what is shown.
+    """
     widest = max([1, *(sum(of.values()) for _, of in rows)])
     x = Axis(0, widest, LEFT, RIGHT)
     drawn = []
     for place, (name, of) in enumerate(rows):
         drawn.append(_name(place, name, f"{sum(of.values()):,}"))
-        done = 0
-        for part, colour in zip(parts, PARTS, strict=False):
+        done, y = 0, 6 + ROW * place + 16
+        for part, colour in parts.items():
             if count := of.get(part, 0):
                 begin, end = x.at(done), x.at(done + count)
                 size = {"width": max(end - begin - 1, 0.5), "height": 14}
-                y = 6 + ROW * place + 16
                 drawn.append(element("rect", x=begin, y=y, **size, style=fill(colour)))
                 drawn.append(_count(count, begin, end, y + 11, colour))
             done += count
-    key = _key(parts, 6 + ROW * len(rows) + 12) if len(parts) > 1 else Html("")
-    return chart(6 + ROW * len(rows) + (24 if len(parts) > 1 else 4), *drawn, key, title=title)
+    bottom = 6 + ROW * len(rows)
+    if len(parts) == 1:
+        return chart(bottom + 4, *drawn, title=title)
+    return chart(bottom + 24, *drawn, _key(parts, bottom + 12), title=title)
 
 
 def _count(count: int, begin: float, end: float, y: float, colour: str) -> Html | None:
     text = f"{count:,}"
     if end - begin < LETTER * len(text) + 6:
         return None
-    on = "ink" if colour in ("rest", "yellow", "sky") else "paper"
-    return label(begin + 4, y, text, colour=on)
+    on = "ink" if colour == "rest" else "paper"
+    return element("text", text, x=begin + 4, y=y, style=fill(on))
 
 
-def _key(parts: Sequence[str], y: float) -> Html:
+def _key(parts: Mapping[str, str], y: float) -> Html:
     x, drawn = LEFT, []
-    for part, colour in zip(parts, PARTS, strict=False):
+    for part, colour in parts.items():
         drawn.append(element("rect", x=x, y=y - 9, width=10, height=10, style=fill(colour)))
         drawn.append(label(x + 14, y, part))
-        x += 26 + LETTER * len(part)
+        x += 28 + 1.05 * LETTER * len(part)
     return joined(*drawn)
 
 
