@@ -16,6 +16,7 @@ import typer
 
 from harness.cli.audit import audit
 from harness.cli.export import export
+from harness.cli.import_labels import import_labels
 from harness.cli.inspect.doctor import doctor
 from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
@@ -69,6 +70,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         table,
         report,
         export,
+        import_labels,
         audit,
     ):
         name = command.__name__.partition("_")[0]
