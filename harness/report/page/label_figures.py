@@ -43,14 +43,15 @@ def _per_label(inside: Inside) -> Figure:
         for name, one in sorted(after.items(), key=lambda pair: -pair[1].support)
     ]
     title = "F1 of each label in the pool, %"
-    drawn = [(name, f"{n:,} examples", a, b) for name, a, b, n in rows[:LABELS]]
+    unit = "examples" if inside.card.kind == "sequence" else "mentions"
+    drawn = [(name, f"{n:,} {unit}", a, b) for name, a, b, n in rows[:LABELS]]
     return Figure(
         "labels",
         title,
         f"Circles: annotator, {first.stage}. Squares: student, {last.stage}."
         + _left(rows, "rarer labels"),
         pairs_chart(drawn, title=title, across="F1, %"),
-        ("label", f"F1 {first.stage}", f"F1 {last.stage}", "examples"),
+        ("label", f"F1 {first.stage}", f"F1 {last.stage}", unit),
         rows,
     )
 
@@ -139,7 +140,7 @@ def _confusion(inside: Inside, said: Said) -> Figure:
     return Figure(
         f"confusion-{said.stage}",
         title,
-        "Rows: gold. Columns: what it said. The darker, the larger the share of the row."
+        "Rows: gold. Columns: what it said. The stronger the colour, the larger the share of the row."
         + _left(names, "rarer labels"),
         _matrix(counts, columns, shown, title),
         ("gold", "said", unit),

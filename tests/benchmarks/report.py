@@ -1,0 +1,115 @@
+"""Seconds, memory and size of ``harness report`` over many runs of large pools.
+
+    python -m tests.benchmarks.report [--runs 200] [--rows 10000] [--keep DIR]
+
+One run is real (``noisy:0.3``, ``tfidf``, two rounds, texts of about 110 characters); the others
+are copies of it under other seeds and settings, forty methods of five seeds each, with other
+scores. The report runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from harness.record import layout
+from harness.record.folder import RunFolder
+
+LABELS = ("harvest", "transport", "weather", "finance")
+WORDS = ("late", "early", "poor", "rich", "sudden", "steady", "local", "foreign", "report", "change",
+         "offer", "delay", "plan", "loss", "gain", "notice")  # fmt: skip
+SEEDS = 5
+
+
+def main() -> None:
+    """Print one line."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--runs", type=int, default=200)
+    asked.add_argument("--rows", type=int, default=10_000)
+    asked.add_argument("--keep", type=Path, help="a new folder for the runs and the page")
+    given = asked.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = given.keep or Path(scratch)
+        folder.mkdir(exist_ok=True)
+        _make(folder, given.runs, given.rows)
+        page = folder / "report.html"
+        began = perf_counter()
+        _harness(
+            folder,
+            "report",
+            "-o",
+            page,
+            "--task",
+            "many",
+            "--out",
+            folder / "runs",
+            "--data",
+            folder / "data",
+        )
+        seconds = perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        size = page.stat().st_size / 1e6
+        print(f"{given.runs} runs of {given.rows} examples: {seconds:.1f} s, {size:.1f} MB")
+        print(f"peak of the run and the report: {peak:.2f} GiB")
+
+
+def _harness(folder: Path, *arguments: object) -> None:
+    program = Path(sys.executable).with_name("harness")
+    environment = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
+    command = [str(program), *map(str, arguments)]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _make(folder: Path, runs: int, rows: int) -> None:
+    """A task, one run of it, and its copies."""
+    rng, data = np.random.default_rng(0), folder / "data/many"
+    data.mkdir(parents=True)
+    for split, count in (("train", rows), ("test", rows)):
+        labels = rng.integers(len(LABELS), size=count)
+        lines = [
+            json.dumps(
+                {
+                    "text": f"{LABELS[k]} " + " ".join(rng.choice(WORDS, 16)) + f" {n}",
+                    "label": LABELS[k],
+                }
+            )  # fmt: skip
+            for n, k in enumerate(labels.tolist())
+        ]
+        (data / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    listed = "".join(f'[[labels]]\nname = "{n}"\ndescription = "About {n}."\n' for n in LABELS)
+    task = folder / "many.toml"
+    head = 'schema = 1\nname = "many"\nkind = "sequence"\nmetric = "accuracy"\n'
+    task.write_text(head + listed)
+    _harness(folder, "run", "--task", task, "--annotator", "noisy:0.3", "--student", "tfidf",
+             "--rounds", 2, "--json", "--out", folder / "runs", "--data", folder / "data")  # fmt: skip
+    (first,) = layout.run_folders(folder / "runs")
+    for number in range(1, runs):
+        _copy(first, first.with_name(f"{first.name}-{number}"), number, rng)
+
+
+def _copy(first: Path, other: Path, number: int, rng: np.random.Generator) -> None:
+    shutil.copytree(first, other)
+    with RunFolder.held(other) as run:
+        values = run.read_json(layout.RESULT)
+        values["run_id"] = other.name
+        values["config"]["seed"] = number % SEEDS
+        values["config"]["demonstrations"]["shots"] = number // SEEDS
+        for stage in values["stages"]:
+            for split in ("transductive", "inductive"):
+                moved = stage[split]["score"] + rng.normal(0, 0.01)
+                stage[split]["score"] = float(np.clip(moved, 0, 1))
+        run.write_text(layout.RESULT, json.dumps(values))
+
+
+if __name__ == "__main__":
+    main()
