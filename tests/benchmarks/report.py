@@ -26,8 +26,22 @@ from harness.record import layout
 from harness.record.folder import RunFolder
 
 LABELS = ("harvest", "transport", "weather", "finance")
-WORDS = ("late", "early", "poor", "rich", "sudden", "steady", "local", "foreign", "report", "change",
-         "offer", "delay", "plan", "loss", "gain", "notice")  # fmt: skip
+WORDS = [
+    "late",
+    "early",
+    "poor",
+    "rich",
+    "sudden",
+    "steady",
+    "local",
+    "foreign",
+    "report",
+    "change",
+    "offer",
+    "delay",
+    "plan",
+    "loss",
+]
 SEEDS = 5
 
 
@@ -82,7 +96,7 @@ def _make(folder: Path, runs: int, rows: int) -> None:
                     "text": f"{LABELS[k]} " + " ".join(rng.choice(WORDS, 16)) + f" {n}",
                     "label": LABELS[k],
                 }
-            )  # fmt: skip
+            )
             for n, k in enumerate(labels.tolist())
         ]
         (data / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
@@ -90,8 +104,9 @@ def _make(folder: Path, runs: int, rows: int) -> None:
     task = folder / "many.toml"
     head = 'schema = 1\nname = "many"\nkind = "sequence"\nmetric = "accuracy"\n'
     task.write_text(head + listed)
-    _harness(folder, "run", "--task", task, "--annotator", "noisy:0.3", "--student", "tfidf",
-             "--rounds", 2, "--json", "--out", folder / "runs", "--data", folder / "data")  # fmt: skip
+    where = ("--out", folder / "runs", "--data", folder / "data")
+    parts = ("--task", task, "--annotator", "noisy:0.3", "--student", "tfidf")
+    _harness(folder, "run", *parts, "--rounds", 2, "--json", *where)
     (first,) = layout.run_folders(folder / "runs")
     for number in range(1, runs):
         _copy(first, first.with_name(f"{first.name}-{number}"), number, rng)

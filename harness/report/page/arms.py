@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,10 +81,11 @@ def arms_of(runs: Sequence[Kept], labels: Mapping[str, str] | None = None) -> li
         key = (labels or {}).get(run.result.run_id) or repr(settings[run.result.run_id])
         groups.setdefault(key, []).append(run)
     firsts = [settings[group[0].result.run_id] for group in groups.values()]
-    return [
+    arms = [
         Arm(_named(key, place, firsts, labels), tuple(sorted(group, key=lambda run: run.seed)))
         for place, (key, group) in enumerate(groups.items())
     ]
+    return arms if labels else sorted(arms, key=lambda arm: _natural(arm.name))
 
 
 def measured(arm: Arm, stage: str, split: str) -> Measured | None:
@@ -152,3 +154,9 @@ def _named(
     if not shown:
         return f"{own['annotator.spec']} + {own['student.spec']}"
     return ", ".join(own[k] if k.endswith(SPEC) else f"{k}={own[k]}" for k in shown)
+
+
+def _natural(name: str) -> list[tuple[bool, float, str]]:
+    """A key by which ``shots=5`` comes before ``shots=10``."""
+    pieces = re.split(r"(\d+)", name)
+    return [(one.isdecimal(), int(one) if one.isdecimal() else 0, one) for one in pieces]

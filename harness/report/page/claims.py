@@ -23,9 +23,9 @@ def differences_from(arms: Sequence[Arm], baseline: Arm) -> dict[str, Difference
 def claims(arms: Sequence[Arm], baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
     """What was run, what the method gained by its rounds, and which methods differ."""
     said = [_what(arms), *_gain(baseline), *_others(baseline, differences)]
-    if any(run.result.supervised for arm in arms for run in arm.runs):
-        names = [arm.name for arm in arms if arm.first.supervised]
-        said.append(f"Supervised, since the annotator reads gold labels: {_listed(names)}.")
+    if names := [arm.name for arm in arms if arm.first.supervised]:
+        which = "all of them" if len(names) == len(arms) else _listed(names)
+        said.append(f"Supervised, since the annotations depend on gold or human labels: {which}.")
     return said
 
 

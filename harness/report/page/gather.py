@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import abilities
 from harness.errors import CommandError, CorruptRunError, HarnessError, RunError, nearest
 from harness.plugin_manager import Plugins
+from harness.protocols import Task
 from harness.record import layout
 from harness.record.finished import FinishedRun
 from harness.record.listing import find_run, list_runs
@@ -82,16 +84,30 @@ def inside_of(run: Kept, plugins: Plugins, data: Path | None) -> tuple[Inside | 
     """A run example by example, and a remark; None with the reason where that cannot be."""
     try:
         opened = FinishedRun.open(run.path)
-        task = load_task(opened.config.task, plugins, data)
-        found = look_inside(opened, task)
+        task = _task_with_data(opened, plugins, data)
+        if task is not None:
+            found = look_inside(opened, task, has_texts=True)
+            note = f"The examples of its pool, seed {run.seed}; --examples RUN shows another run."
+            return found, note
+        task = load_task(opened.config.task, plugins, None, declaration_only=True)
+        found = look_inside(opened, task, has_texts=False)
     except CorruptRunError:
         raise
     except HarnessError as error:
         return None, f"No run can be shown example by example: {error}"
-    seeds = f"seed {run.seed}"
-    if found.has_texts:
-        return found, f"The examples of its pool, {seeds}; --examples RUN shows another run."
-    return found, f"Its pool, {seeds}, without texts or gold: the data is not at hand (--data DIR)."
+    return found, "Without texts and gold labels: the data is not at hand (--data DIR)."
+
+
+def _task_with_data(run: FinishedRun, plugins: Plugins, data: Path | None) -> Task | None:
+    """The run's task with its data; None without ``data`` where that is not on this machine."""
+    try:
+        task = load_task(run.config.task, plugins, data)
+        if abilities.at_hand(task) and task.load("train") is not None:
+            return task
+    except HarnessError:
+        if data is not None:
+            raise
+    return None
 
 
 @dataclass(frozen=True, slots=True)

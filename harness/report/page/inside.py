@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from harness import abilities
 from harness.data import Annotations, BoolArray, Gold, IntArray, Pool, StudentView, TaskCard
 from harness.errors import CorruptRunError
 from harness.metrics import right_examples
@@ -87,17 +86,17 @@ class Inside:
         return right_examples(said.labels, self.gold)
 
 
-def look_inside(run: FinishedRun, task: Task) -> Inside:
+def look_inside(run: FinishedRun, task: Task, *, has_texts: bool) -> Inside:
     """Read all records of a run.
 
     Args:
         run: a finished one.
-        task: that of the run. Where its data is not at hand, texts and gold stay unknown.
+        task: that of the run.
+        has_texts: whether its data is at hand; else texts and gold stay unknown.
 
     Raises:
         HarnessError: if records are damaged, or the data is not that of the run.
     """
-    has_texts = _at_hand(task)
     if has_texts:
         train = splits_of(run.config, task).train
         pool, gold = train.pool, train.gold
@@ -111,10 +110,6 @@ def look_inside(run: FinishedRun, task: Task) -> Inside:
         labels = of.annotations.labels if stage.actor == "annotator" else of.view.predictions
         said.append(Said(stage.stage, stage.actor, labels))
     return Inside(run, task.card, pool, has_texts, gold, rounds, said)
-
-
-def _at_hand(task: Task) -> bool:
-    return abilities.at_hand(task) and task.load("train") is not None
 
 
 def _recorded_pool(run: FinishedRun) -> Pool:

@@ -130,9 +130,8 @@ def _confusion(inside: Inside, said: Said) -> Figure:
         gold, mine = (np.where(one > 0, (one + 1) // 2, one) for one in (gold, mine))
     size = len(names)
     known = gold != ABSTAINED
-    pairs = (
-        gold[known].astype(np.int64) * (size + 1) + np.where(mine == ABSTAINED, size, mine)[known]
-    )
+    said_of = np.where(mine == ABSTAINED, size, mine)
+    pairs = (gold.astype(np.int64) * (size + 1) + said_of)[known]
     counts = np.bincount(pairs, minlength=size * (size + 1)).reshape(size, size + 1)
     shown = np.argsort(-counts.sum(axis=1), kind="stable")[:LABELS].tolist()
     title = f"Gold and {said.actor} ({said.stage}), {unit} of the pool"
@@ -140,7 +139,7 @@ def _confusion(inside: Inside, said: Said) -> Figure:
     return Figure(
         f"confusion-{said.stage}",
         title,
-        "Rows: gold. Columns: what it said. The stronger the colour, the larger the share of the row."
+        "Rows: gold. Columns: what it said. Colour: the share of the row."
         + _left(names, "rarer labels"),
         _matrix(counts, columns, shown, title),
         ("gold", "said", unit),

@@ -20,7 +20,7 @@ TOGETHER = (
 """Pictures of one method's stages, and of several methods': there each actor has its own."""
 NAMED = 6
 """Methods with a colour of their own."""
-SHOWN = 40
+SHOWN = 24
 """Rows of a chart."""
 SURE = 0.05
 """Of p, from which on a difference may be chance."""
