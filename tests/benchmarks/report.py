@@ -26,22 +26,7 @@ from harness.record import layout
 from harness.record.folder import RunFolder
 
 LABELS = ("harvest", "transport", "weather", "finance")
-WORDS = [
-    "late",
-    "early",
-    "poor",
-    "rich",
-    "sudden",
-    "steady",
-    "local",
-    "foreign",
-    "report",
-    "change",
-    "offer",
-    "delay",
-    "plan",
-    "loss",
-]
+WORDS = ("late", "early", "poor", "rich", "sudden", "steady", "local", "foreign", "report")
 SEEDS = 5
 
 

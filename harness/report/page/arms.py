@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.config import flat
-from harness.metrics import Score
 from harness.results import RunResult, StageResult
-from harness.stats.intervals import wilson
-from harness.stats.outcomes import Interval
 
 SPEC = ".spec"
 CONTENT = " content"
 """Ends the name of a hash of what a part reads."""
-LEVEL = 0.95
-EQUAL = 1e-12
 SPLITS = {"inductive": "test set", "transductive": "pool"}
 """What a stage is scored on, the better measure first."""
 
@@ -59,15 +53,6 @@ class Arm:
         return [one for run in self.runs for one in run.result.stages if one.stage == stage]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A mean over seeds, and its 95 % interval where there is one."""
-
-    value: float
-    interval: Interval | None
-    seeds: int
-
-
 def arms_of(runs: Sequence[Kept], labels: Mapping[str, str] | None = None) -> list[Arm]:
     """Group runs of one task.
 
@@ -88,27 +73,6 @@ def arms_of(runs: Sequence[Kept], labels: Mapping[str, str] | None = None) -> li
     return arms if labels else sorted(arms, key=lambda arm: _natural(arm.name))
 
 
-def measured(arm: Arm, stage: str, split: str) -> Measured | None:
-    """The score of a stage on a split: a field of ``StageResult``.
-
-    The interval of one run is Wilson's, of examples; that of several Student's, of seeds.
-    """
-    found: list[Score] = [one for of in arm.at(stage) if (one := getattr(of, split)) is not None]
-    if not found:
-        return None
-    values = [one.score for one in found]
-    mean = statistics.fmean(values)
-    if len(values) == 1:
-        return Measured(mean, _of_one(arm.first, found[0], split), 1)
-    return Measured(mean, _over_seeds(values, mean), len(values))
-
-
-def best_split(runs: Sequence[Kept]) -> str | None:
-    """The first of ``SPLITS`` that any run was scored on; None without gold labels."""
-    stages = [stage for run in runs for stage in run.result.stages]
-    return next((one for one in SPLITS if any(getattr(s, one) is not None for s in stages)), None)
-
-
 def settings_of(run: RunResult) -> dict[str, str]:
     """The configuration without the seed, and hashes of what the parts read."""
     values: dict[str, Any] = {
@@ -120,26 +84,6 @@ def settings_of(run: RunResult) -> dict[str, str]:
     return {key: str(value) for key, value in values.items()} | {
         f"{role}{CONTENT}": str(digest)[:8] for role, digest in read.items()
     }
-
-
-def _of_one(run: RunResult, score: Score, split: str) -> Interval | None:
-    if score.interval is not None:
-        return Interval(*score.interval)
-    sizes = run.provenance.get("data", {}).get("sizes", {})
-    n = score.n or sizes.get("test" if split == "inductive" else "train")
-    if run.metric != "accuracy" or not n:
-        return None
-    return wilson(round(score.score * n), n)
-
-
-def _over_seeds(values: Sequence[float], mean: float) -> Interval | None:
-    from scipy.stats import t
-
-    error = statistics.stdev(values) / len(values) ** 0.5
-    if error < EQUAL:
-        return None  # so few values that are all alike say nothing of chance
-    reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    return Interval(max(0.0, mean - reach), min(1.0, mean + reach))
 
 
 def _named(

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.report.page.arms import SPLITS, Arm, Measured, best_split, measured
-from harness.report.page.axes import signed
+from harness.report.charts.axes import signed
+from harness.report.page.arms import SPLITS, Arm
 from harness.report.page.overview import SCORES, SURE
-from harness.report.sweep_scores import Difference, sweep_table
+from harness.report.page.scores import Difference, Measured, Scores, Stage
+
+LEAST = 0.001
+"""Smaller p are not told apart."""
 
 
-def differences_from(arms: Sequence[Arm], baseline: Arm) -> dict[str, Difference]:
-    """Of each other method, where both have a score; p is corrected for their number."""
-    split = best_split([run for arm in arms for run in arm.runs])
-    if split is None:
-        return {}
-    runs = {arm.name: {run.seed: run.result for run in arm.runs} for arm in arms}
-    made = sweep_table(runs, split, baseline=baseline.name)
-    return {row.label: row.difference for row in made.rows if row.difference is not None}
-
-
-def claims(arms: Sequence[Arm], baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
+def claims(scores: Scores, baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
     """What was run, what the method gained by its rounds, and which methods differ."""
-    said = [_what(arms), *_gain(baseline), *_others(baseline, differences)]
+    arms = scores.arms
+    said = [_what(arms), *_gain(scores, baseline), *_others(baseline, differences)]
     if names := [arm.name for arm in arms if arm.first.supervised]:
         which = "all of them" if len(names) == len(arms) else _listed(names)
         said.append(f"Supervised, since the annotations depend on gold or human labels: {which}.")
@@ -41,54 +35,38 @@ def _what(arms: Sequence[Arm]) -> str:
     )
 
 
-def _gain(arm: Arm) -> list[str]:
+def _gain(scores: Scores, arm: Arm) -> list[str]:
     """From the first answers to the last student; answers made with gold labels are no start."""
-    split = best_split(arm.runs)
+    split = scores.split
     if split is None:
         return ["Without gold labels nothing here is a score."]
     scored = [
-        (s, one)
-        for s in arm.stages()
-        if (one := measured(arm, s, split)) is not None
-        and not (arm.first.supervised and arm.at(s)[0].actor == "annotator")
+        (stage, one)
+        for stage in (Stage(arm, name, split) for name in arm.stages())
+        if (one := scores.measured(stage)) is not None
+        and not (arm.first.supervised and arm.at(stage.name)[0].actor == "annotator")
     ]
     if len(scored) < 2:
         return []
     (first, before), (last, after) = scored[0], scored[-1]
-    actors = [arm.at(stage)[0].actor for stage in (first, last)]
+    actors = [arm.at(stage.name)[0].actor for stage in (first, last)]
     gain = signed(100 * (after.value - before.value))
     said = (
-        f"{arm.name}: {_value(before)} on the {SPLITS[split]} after {first} ({actors[0]}), "
-        f"{_value(after)} after {last} ({actors[1]}), {gain} points."
+        f"{arm.name}: {_value(before)} on the {SPLITS[split]} after {first.name} ({actors[0]}), "
+        f"{_value(after)} after {last.name} ({actors[1]}), {gain} points."
     )
-    return [said + _verdict(arm, split, first, last)]
+    return [said + _verdict(scores.difference(last, first), len(arm.runs))]
 
 
-def _verdict(arm: Arm, split: str, first: str, last: str) -> str:
-    """Whether the first and the last stage differ by more than chance may."""
-    found = stage_difference(arm, split, first, last)
+def _verdict(found: Difference | None, runs: int) -> str:
+    """Whether a difference is more than chance may make."""
     if found is None or found.p is None or found.low is None or found.high is None:
-        return f" No test is possible with {len(arm.runs)} run{'s' * (len(arm.runs) > 1)}."
-    interval = f"95 %: {signed(100 * found.low)} to {signed(100 * found.high)}, p = {found.p:.2g}"
+        return f" No test is possible with {runs} run{'s' * (runs > 1)}."
+    p = f"p = {found.p:.2g}" if found.p >= LEAST else f"p < {LEAST}"
+    interval = f"95 %: {signed(100 * found.low)} to {signed(100 * found.high)}, {p}"
     if found.p < SURE:
         return f" A paired test supports the difference ({interval})."
     return f" That may be chance ({interval})."
-
-
-def stage_difference(arm: Arm, split: str, first: str, last: str) -> Difference | None:
-    """The last stage less the first, run by run."""
-    cut = {
-        name: {
-            run.seed: run.result.model_copy(
-                update={"stages": [s for s in run.result.stages if s.stage == name]}
-            )
-            for run in arm.runs
-            if any(s.stage == name for s in run.result.stages)
-        }
-        for name in (first, last)
-    }
-    rows = sweep_table(cut, split, baseline=first).rows
-    return rows[1].difference
 
 
 def _others(baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.resources import files
 
+from harness.report.charts.figure import Figure, table
+from harness.report.charts.markup import Html, element
 from harness.report.page.arms import Arm, Kept
-from harness.report.page.claims import claims, differences_from
+from harness.report.page.claims import claims
 from harness.report.page.example_rows import examples_section
-from harness.report.page.figure import Figure, table
 from harness.report.page.inside import Inside
 from harness.report.page.label_figures import label_figures
-from harness.report.page.markup import Html, element
 from harness.report.page.overview import overview
 from harness.report.page.round_figures import round_figures
-from harness.report.sweep_scores import Difference
+from harness.report.page.scores import Difference, Scores
 
 MARK = "freeal-harness report"
 """Names the program in a page, so that only such a page is written over."""
@@ -39,16 +39,20 @@ class TaskPart:
     @cached_property
     def claims(self) -> list[str]:
         """The summary."""
-        return claims(self.arms, self.baseline, self._differences)
+        return claims(self._scores, self.baseline, self._differences)
 
     @cached_property
     def figures(self) -> list[Figure]:
         """Of its methods."""
-        return overview(self.arms, self.baseline, self._differences)
+        return overview(self._scores, self.baseline, self._differences)
+
+    @cached_property
+    def _scores(self) -> Scores:
+        return Scores(self.arms)
 
     @cached_property
     def _differences(self) -> Mapping[str, Difference]:
-        return differences_from(self.arms, self.baseline)
+        return self._scores.differences(self.baseline)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness.data import IntArray
+from harness.report.charts.markup import Html, element
 from harness.report.page.inside import Inside, Said
-from harness.report.page.markup import Html, element
 from harness.report.page.spelled import spelled
 
 ROWS = 10_000

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 
 from harness.data import ABSTAINED, BoolArray, IntArray
-from harness.report.page.figure import Figure
+from harness.report.charts.figure import Figure
+from harness.report.charts.markup import Html, element
+from harness.report.charts.row_charts import pairs_chart, parts_chart
 from harness.report.page.inside import Inside, Said
-from harness.report.page.markup import Html, element
-from harness.report.page.row_charts import pairs_chart, parts_chart
 
 LABELS = 20
 """Rows of a chart of labels, and of a confusion matrix."""
@@ -43,7 +43,7 @@ def _per_label(inside: Inside) -> Figure:
         for name, one in sorted(after.items(), key=lambda pair: -pair[1].support)
     ]
     title = "F1 of each label in the pool, %"
-    unit = "examples" if inside.card.kind == "sequence" else "mentions"
+    unit = "examples" if inside.card.kind == "sequence" else "entities"
     drawn = [(name, f"{n:,} {unit}", a, b) for name, a, b, n in rows[:LABELS]]
     return Figure(
         "labels",

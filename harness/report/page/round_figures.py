@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.data import BoolArray, FloatArray
-from harness.report.page.figure import Figure, table
+from harness.report.charts.figure import Figure, table
+from harness.report.charts.row_charts import parts_chart
+from harness.report.charts.xy_charts import histogram_chart, reliability_chart
 from harness.report.page.inside import Inside, Said
-from harness.report.page.row_charts import parts_chart
 from harness.report.page.spelled import spelled
-from harness.report.page.xy_charts import histogram_chart, reliability_chart
 
 BINS = 10
 """Of confidence."""

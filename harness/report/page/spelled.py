@@ -16,7 +16,7 @@ def spelled(inside: Inside, labels: IntArray, row: int) -> str | None:
         return None
     names = inside.card.classes
     if inside.card.kind == "sequence":
-        return names[found[0]]
+        return str(names[found[0]])
     return mentions([names[one] for one in found], inside.pool.examples[row])
 
 

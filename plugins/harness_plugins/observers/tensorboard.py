@@ -29,8 +29,8 @@ def harness_run_started(config: Config, folder: Path) -> None:
 
     _close()
     target = folder.parent.parent / FOLDER / folder.parent.name / folder.name
-    writer = SummaryWriter(str(target), purge_step=0)  # type: ignore[no-untyped-call]
-    writer.add_text("configuration", f"    {json.dumps(settings_of(config))}", 0)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(target), purge_step=0)
+    writer.add_text("configuration", f"    {json.dumps(settings_of(config))}", 0)
     _writers.append(writer)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.report.page.axes import (
+from harness.report.charts.axes import (
     COLOURS,
     LETTER,
     WIDTH,
@@ -18,7 +18,7 @@ from harness.report.page.axes import (
     left_axis,
     stroke,
 )
-from harness.report.page.markup import Html, element, joined
+from harness.report.charts.markup import Html, element, joined
 
 LEFT, RIGHT, TOP, HEIGHT = 44.0, WIDTH - 16, 14.0, 190.0
 BOTTOM = TOP + HEIGHT

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.record.folder import new_file
-from harness.report.page.axes import LIGHT
-from harness.report.page.markup import Html, element, joined
+from harness.report.charts.axes import LIGHT
+from harness.report.charts.markup import Html, element, joined
 
 ROWS = 200
 """Rows of a figure's numbers that the page has; the file has all."""

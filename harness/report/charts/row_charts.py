@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report.page.axes import (
+from harness.report.charts.axes import (
     LETTER,
     WIDTH,
     Axis,
@@ -17,7 +17,7 @@ from harness.report.page.axes import (
     signed,
     stroke,
 )
-from harness.report.page.markup import Html, element, joined
+from harness.report.charts.markup import Html, element, joined
 
 ROW = 36.0
 """A name, and below it what is drawn of it: long names need no column of their own."""
@@ -116,10 +116,10 @@ def parts_chart(
     return chart(bottom + 24, *drawn, _key(parts, bottom + 12), title=title)
 
 
-def _count(count: int, begin: float, end: float, y: float, colour: str) -> Html | None:
+def _count(count: int, begin: float, end: float, y: float, colour: str) -> Html:
     text = f"{count:,}"
     if end - begin < LETTER * len(text) + 6:
-        return None
+        return Html("")
     on = "ink" if colour == "rest" else "paper"
     return element("text", text, x=begin + 4, y=y, style=fill(on))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.report.page.markup import Html, element, joined
+from harness.report.charts.markup import Html, element, joined
 
 WIDTH = 420.0
 """Of every chart, in its own units: a phone shows it a little smaller, a screen a little larger."""
