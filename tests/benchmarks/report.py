@@ -4,7 +4,7 @@
 
 One run is real (``noisy:0.3``, ``tfidf``, two rounds, texts of about 110 characters); the others
 are copies of it under other seeds and settings, forty methods of five seeds each, with other
-scores. The report runs in a process of its own.
+right and wrong examples. The report runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import numpy as np
 
 from harness.record import layout
 from harness.record.folder import RunFolder
+from harness.record.outcomes import SplitOutcomes, read_outcomes, write_outcomes
+from harness.stats.outcomes import Outcomes
 
 LABELS = ("harvest", "transport", "weather", "finance")
 WORDS = ("late", "early", "poor", "rich", "sudden", "steady", "local", "foreign", "report")
@@ -105,10 +107,20 @@ def _copy(first: Path, other: Path, number: int, rng: np.random.Generator) -> No
         values["config"]["seed"] = number % SEEDS
         values["config"]["demonstrations"]["shots"] = number // SEEDS
         for stage in values["stages"]:
-            for split in ("transductive", "inductive"):
-                moved = stage[split]["score"] + rng.normal(0, 0.01)
-                stage[split]["score"] = float(np.clip(moved, 0, 1))
+            name = layout.outcomes(stage["stage"])
+            kept = {k: _changed(one, rng) for k, one in run.read(name, read_outcomes).items()}
+            run.write(name, lambda path, kept=kept: write_outcomes(path, kept))
+            for split, field in (("train", "transductive"), ("test", "inductive")):
+                if stage[field] is not None:
+                    stage[field]["score"] = kept[split].outcomes.score
         run.write_text(layout.RESULT, json.dumps(values))
+
+
+def _changed(one: SplitOutcomes, rng: np.random.Generator) -> SplitOutcomes:
+    """Other examples right and wrong, up to a tenth, in another order."""
+    counts = one.outcomes.counts ^ (rng.random(one.outcomes.counts.shape) < rng.random() / 10)
+    ids = tuple(rng.permutation(np.asarray(one.ids, dtype=object)))
+    return SplitOutcomes(one.ids, Outcomes(counts)).of(ids)
 
 
 if __name__ == "__main__":
