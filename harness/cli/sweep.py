@@ -118,7 +118,7 @@ def _tables(recipe: Recipe, grid: Grid, seeds: int) -> list[SweepTable]:
 
     runs = {
         kind.row.label: {
-            job.seed: result for job in kind.jobs if (result := _result(job.path)) is not None
+            job.seed: found for job in kind.jobs if (found := _finished(job.path)) is not None
         }
         for kind in grid.kinds
     }
@@ -128,12 +128,12 @@ def _tables(recipe: Recipe, grid: Grid, seeds: int) -> list[SweepTable]:
     ]
 
 
-def _result(path: Any) -> Any:
+def _finished(path: Any) -> Any:
     from harness.errors import RunError
     from harness.record.finished import FinishedRun
 
     try:
-        return FinishedRun.open(path).result
+        return FinishedRun.open(path)
     except RunError:
         return None
 

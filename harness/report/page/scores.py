@@ -22,10 +22,8 @@ from harness.stats.holm import holm
 from harness.stats.intervals import score_interval, wilson
 from harness.stats.outcomes import Interval, Outcomes
 from harness.stats.paired import compare
+from harness.stats.seeds import mean_of_seeds
 
-LEVEL = 0.95
-EQUAL = 1e-12
-"""Scores that are nearer to each other are the same: a few such say nothing of chance."""
 RECORDED = {"inductive": "test", "transductive": "train"}
 """The split of a score in the record of what was right."""
 
@@ -105,9 +103,11 @@ class Scores:
             return Measured(mean, score_interval(right[1]), len(values))
         if len(values) == 1:
             return Measured(mean, _of_one(at, found[0]), 1)
-        reach = _reach(values)
-        interval = reach and Interval(max(0.0, mean - reach), min(1.0, mean + reach))
-        return Measured(mean, interval, len(values))
+        seeds = mean_of_seeds(values)
+        if not seeds.error:  # they are all alike, which says nothing of chance
+            return Measured(mean, None, len(values))
+        low, high = max(0.0, seeds.interval.low), min(1.0, seeds.interval.high)
+        return Measured(mean, Interval(low, high), len(values))
 
     def last(self, arm: Arm) -> Stage | None:
         """The last stage of a method that is scored on the first of the splits."""
@@ -129,10 +129,9 @@ class Scores:
             found = compare(ours[1], theirs[1])
             ends = found.interval.low, found.interval.high
             return Difference(mean, *ends, found.p, len(pairs), found.examples)
-        reach = _reach(values)
-        if reach is None:
+        if len(pairs) == 1 or not (over := mean_of_seeds(values)).error:
             return Difference(mean, None, None, None, len(pairs), 0)
-        return Difference(mean, mean - reach, mean + reach, _p(values), len(pairs), 0)
+        return Difference(mean, over.interval.low, over.interval.high, over.p, len(pairs), 0)
 
     def differences(self, baseline: Arm) -> dict[str, Difference]:
         """Of each other method's last stage from the baseline's; p corrected by Holm."""
@@ -225,19 +224,3 @@ def _of_one(at: Stage, score: Score) -> Interval | None:
     if at.arm.first.metric != "accuracy" or not n:
         return None
     return wilson(round(score.score * n), n)
-
-
-def _reach(values: Sequence[float]) -> float | None:
-    """Half of Student's interval over seeds; None of one, or of values that are all alike."""
-    from scipy.stats import t
-
-    if len(values) < 2 or (error := statistics.stdev(values) / len(values) ** 0.5) < EQUAL:
-        return None
-    return float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-
-
-def _p(values: Sequence[float]) -> float:
-    from scipy.stats import t
-
-    error = statistics.stdev(values) / len(values) ** 0.5
-    return float(2 * t.sf(abs(statistics.fmean(values)) / error, len(values) - 1))
