@@ -14,7 +14,7 @@ import pytest
 
 from harness.data import offsets_of
 from harness.metrics import score
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 from tests.commands import call, message, succeeded
 from tests.exporting import DEMO, SHIPPED, SMALL, exported, recorded_run, recording, run
 

@@ -34,10 +34,7 @@ UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 class Row:
     """One checked example: a text with one label, or tokens with one tag each.
 
-    Attributes:
-        example: the text, or the tokens.
-        labels: class indices, one a unit; all ``ABSTAINED`` where the row has no label.
-        where: where it stands, for messages.
+    ``labels`` are all ``ABSTAINED`` where the row has none; ``where`` it stands is for messages.
     """
 
     example: str | tuple[str, ...]
@@ -51,8 +48,6 @@ def checked_rows(
     """The rows of a table, each checked when it is read.
 
     Args:
-        table: raw rows.
-        schema: what they must be.
         notes: what the user should know of the conversion is added here.
         hub: the table comes from the hub itself, so that its integers are the declared ones.
 
