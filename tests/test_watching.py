@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.screen.lines import StageLines
+from harness.cli.screen.live import StageLines
 from harness.results import StageResult
 from tests.commands import PROGRAM
 

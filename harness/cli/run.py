@@ -53,7 +53,7 @@ def watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:
     if quiet:
         return nullcontext(NotesOnly())
     if not screen.is_terminal:
-        from harness.cli.screen.lines import StageLines
+        from harness.cli.screen.live import StageLines
 
         return nullcontext(StageLines())
     from harness.cli.screen.live import LiveWatcher
