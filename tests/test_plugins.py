@@ -173,6 +173,12 @@ def harness_register_checks(register):
 
 
 @hookimpl
+def harness_register_models(register):
+    note("harness_register_models")
+    register("stone", lambda folder: None, reads="stone.txt")
+
+
+@hookimpl
 def harness_register_recipes(register):
     note("harness_register_recipes")
     register("mine", lambda request: Path(__file__).with_name("mine.toml"))
@@ -1064,7 +1070,7 @@ def test_every_hook_runs(tmp_path: Path) -> None:
     mine.run()
     with pytest.raises(PartError):
         mine.run("annotator.spec=broken", name="broken")
-    for kind in ("augmenter", "recipe", "table_format", "check"):
+    for kind in ("augmenter", "recipe", "model", "table_format", "check"):
         mine.plugins.parts(kind)
     called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
     assert called == set(hookspecs.HOOKS)

@@ -116,13 +116,14 @@ def _labels(
     spreadsheet: bool,
 ) -> None:
     from harness.export.labels import label_rows, replay_rows
-    from harness.export.rows import for_spreadsheets, write_rows
+    from harness.export.rows import LABELS, for_spreadsheets, write_rows
     from harness.run.assembly import load_task
 
     which = run.stage(stage, "annotator" if replay else None)
     task = load_task(run.config.task, load_plugins(), data)
     rows = (replay_rows if replay else label_rows)(run, task, which)
-    count = write_rows(to, for_spreadsheets(rows) if spreadsheet else rows)
+    rows = for_spreadsheets(rows) if spreadsheet else rows
+    count = write_rows(to, rows, LABELS)
     mark = ", supervised" if run.result.supervised else ""
     say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")
 
