@@ -111,7 +111,7 @@ def doctor(options: Options) -> Iterator[Line]:
 
 def student(shape: str, options: Options) -> Iterator[Line]:
     """Pairs a second of each epoch of two trainings, without graphs, and of the plain loop."""
-    made = training.material(options.data, options.size(2048, 16 if shape == "roberta" else 64))
+    made = training.material(options.data, options.size(2048, 20 if shape == "minilm" else 10))
     keys = EncoderKeys(preset="paper", epochs=EPOCHS, warmup_epochs=1, head="mean")
     settings = settings_of(keys, "sequence", packaged())
     count = len(made.pool)

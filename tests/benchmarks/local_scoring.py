@@ -75,7 +75,7 @@ def plain_way(folder: Path, pairs: int) -> Callable[[Sequence[Call]], FloatArray
         rows = []
         for call in calls:
             text = chat.render(call.messages, {})
-            prompt = chat.prompt(text)
+            prompt = chat.prompts([text])[0]
             answers = [chat.answer(text, choice) for choice in CHOICES]
             for start in range(0, len(answers), pairs):
                 some = answers[start : start + pairs]

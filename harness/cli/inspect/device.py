@@ -64,7 +64,7 @@ def _hindrance() -> str:
     if visible is not None and visible.strip() in ("", "-1"):
         return f"CUDA_VISIBLE_DEVICES={visible!r} hides every GPU; unset it"
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         why = (str(error).strip().splitlines() or [repr(error)])[0]
     else:
