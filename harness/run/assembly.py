@@ -45,11 +45,13 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
         if (content := abilities.fingerprint(part)) is not None:
             identities[role] = content
+    selectors = {role: _selector(role, config, plugins) for role in ROLES}
+    _check_dropout(config, student, selectors["query"])
     return config, Parts(
         task=task,
         annotator=annotator,
         student=student,
-        **{role: _selector(role, config, plugins) for role in ROLES},
+        **selectors,
         identities=identities,
         code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
@@ -176,6 +178,15 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
     part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
     augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
     return augmenter
+
+
+def _check_dropout(config: Config, student: Student, query: object) -> None:
+    if abilities.dropout_passes(query) and not abilities.has_dropout(student):
+        raise InapplicableError(
+            "selector.query",
+            f"selector.query = {config.selector.query!r} needs a student with dropout, and student "
+            f"{config.student.spec!r} has none; choose another --student or selector.query",
+        )
 
 
 def _selector(role: str, config: Config, plugins: Plugins) -> Any:

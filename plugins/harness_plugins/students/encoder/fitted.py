@@ -16,10 +16,11 @@ from harness_plugins.students.settings import Settings
 
 
 class FittedEncoder:
-    """A fine-tuned encoder."""
+    """A fine-tuned encoder; ``earlier`` is the same after an earlier epoch, if that was kept."""
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
         self.model, self.tokenizer = model, tokenizer
+        self.earlier: FittedEncoder | None = None
         self._kind, self._settings = kind, settings
 
     @property
@@ -29,12 +30,23 @@ class FittedEncoder:
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
+        return self._view(pool, progress)
+
+    def view_with_dropout(self, pool: Pool, seed: int, progress: Progress) -> StudentView:
+        """The same with units dropped at random (``abilities.view_with_dropout``)."""
+        import torch
+
+        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+            torch.manual_seed(seed)
+            return self._view(pool, progress, dropout=True)
+
+    def _view(self, pool: Pool, progress: Progress, *, dropout: bool = False) -> StudentView:
         import torch
 
         from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = infer(self.model, pieces, self.pad, progress)
+        logits, pooled = infer(self.model, pieces, self.pad, progress, dropout=dropout)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()

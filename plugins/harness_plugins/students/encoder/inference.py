@@ -22,18 +22,22 @@ def infer(
     pad: int,
     progress: Progress = no_progress,
     rows: IntArray | None = None,
+    *,
+    dropout: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
 
-    In evaluation mode, on the model's device. With ``rows`` the values of all other rows are
-    undefined.
+    In evaluation mode, but with ``dropout`` as in training, on the model's device. With ``rows``
+    the values of all other rows are undefined.
     """
-    model.eval()
+    model.train(dropout)
     size = BATCH
     while True:
         try:
             with torch.inference_mode():
-                return _infer(model, pieces, pad, size, progress, rows)
+                found = _infer(model, pieces, pad, size, progress, rows)
+            model.eval()
+            return found
         except RuntimeError as error:
             if not out_of_memory(error) or size == 1:
                 raise

@@ -54,6 +54,11 @@ class Trainer:
         self._pad, self._parts = plan.pad, self.processes.size
         self.loss = BatchLoss(model, plan)
 
+    @property
+    def epochs_done(self) -> int:
+        """Epochs that are finished."""
+        return self.step // self.steps_an_epoch
+
     def run(self, progress: Progress, after_epoch: Callable[[], None] = lambda: None) -> None:
         """All epochs that are left."""
         rows_an_epoch = len(self.data.pieces)
