@@ -88,13 +88,15 @@ def _of_recipe(
 ) -> tuple[str, float | None, list[PlannedStep]]:
     """What to call it, its budget, and the steps of all runs."""
     from harness.cli.options import load_plugins
-    from harness.cli.sweep import laid_out
+    from harness.cli.sweep import fixed_of, wanted_seeds
     from harness.run import planning
     from harness.run.splits import splits_of
+    from harness.sweep.grid import grid_of
     from harness.sweep.recipes import find_recipe
 
     name, found = find_recipe(recipe, load_plugins())
-    _, wanted, grid = laid_out(options, found, seeds)
+    wanted = wanted_seeds(options, seeds)
+    grid = grid_of(found, wanted, fixed_of(options), load_plugins())
     runs = [
         (kind.parts, kind.config.model_copy(update={"seed": seed}))
         for kind in grid.kinds

@@ -27,8 +27,8 @@ class Trained:
 
     ``feedback`` are the views that selectors read: the same, or those of an earlier epoch, and
     ``digests`` their hashes; ``passes`` those of the pool with dropout. ``seconds`` are those of
-    making variants in this round, training and viewing; ``variants``
-    those that this round made, None where it made none.
+    making variants in this round, training and viewing; ``variants`` those that this round made,
+    None where it made none.
     """
 
     views: Mapping[str, StudentView]

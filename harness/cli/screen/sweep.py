@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.report.sweep_scores import Difference, ScoredRow, SweepTable
 from harness.sweep.states import JobState, summary
+from harness.sweep.sweeping import SweptRun
 
 STYLES = {"running": "cyan", "done": "green", "found": "green", "failed": "red", "stopped": "red"}
 SHOWN = 12
@@ -93,7 +94,7 @@ class LiveStates:
 
 
 def print_sweep(
-    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[JobState]
+    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[SweptRun]
 ) -> None:
     """The tables, and what sharing steps has saved."""
     for table in tables:
