@@ -15,7 +15,6 @@ from typing import NoReturn
 import typer
 
 from harness.cli.audit import audit
-from harness.cli.export import export
 from harness.cli.inspect.doctor import doctor
 from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
@@ -23,11 +22,13 @@ from harness.cli.inspect.show import show
 from harness.cli.label import label
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
+from harness.cli.results.compare import compare
+from harness.cli.results.export import export
+from harness.cli.results.runs import runs
+from harness.cli.results.table import table
 from harness.cli.run import run
-from harness.cli.runs import runs
 from harness.cli.screen.output import complain
 from harness.cli.sweep import sweep
-from harness.cli.table import table
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
 
@@ -66,6 +67,7 @@ def build_app(*, named: bool = False) -> typer.Typer:
         doctor,
         runs,
         table,
+        compare,
         export,
         audit,
     ):

@@ -18,8 +18,8 @@ from harness.cli.options import (
 from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
+    from harness.record.finished import FinishedRun
     from harness.report.sweep_scores import SweepTable
-    from harness.results import RunResult
     from harness.sweep.grid import Fixed
     from harness.sweep.sweeping import Sweep
 
@@ -97,11 +97,11 @@ def _tables(done: Sweep) -> list[SweepTable]:
     """One table a metric, of the runs that are finished."""
     from harness.report.sweep_scores import sweep_table
 
-    runs: dict[str, dict[int, RunResult]] = {}
+    runs: dict[str, dict[int, FinishedRun]] = {}
     for one in done.runs:
         of = runs.setdefault(one.label, {})
-        if (result := _result(one.path)) is not None:
-            of[one.seed] = result
+        if (found := _finished(one.path)) is not None:
+            of[one.seed] = found
     baseline, columns, seeds = done.recipe.baseline, done.recipe.columns, len(done.seeds)
     return [
         sweep_table(runs, metric, baseline=baseline, columns=columns, seeds=seeds)
@@ -109,12 +109,12 @@ def _tables(done: Sweep) -> list[SweepTable]:
     ]
 
 
-def _result(path: Path) -> RunResult | None:
+def _finished(path: Path) -> FinishedRun | None:
     from harness.errors import RunError
     from harness.record.finished import FinishedRun
 
     try:
-        return FinishedRun.open(path).result
+        return FinishedRun.open(path)
     except RunError:
         return None
 

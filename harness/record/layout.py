@@ -10,6 +10,7 @@
       rounds/00/written.json               demonstrations that the annotator wrote
       rounds/00/initial.json               what it labels in the first round, where not all
       rounds/NN/annotations[.SPLIT].parquet  variants.parquet  view.safetensors  selection.json
+      rounds/NN/outcomes.RN.parquet        what a stage got right, by example
       student/                             the last round's model, if student.save is set
       stages.jsonl  result.json            one line a stage; all of it, written last
 
@@ -95,6 +96,12 @@ def checkpoints(round_: int) -> str:
 def selection(round_: int) -> str:
     """What the selector decided."""
     return _of(round_, "selection.json")
+
+
+def outcomes(stage: str) -> str:
+    """What a stage got right, example by example; statistics read it, no part does."""
+    round_ = max(0, int(stage.removeprefix("R")) - 1) // 2
+    return _of(round_, f"outcomes.{stage}.parquet")
 
 
 def annotator_stage(round_: int, *, zero_shot: bool = False) -> str:

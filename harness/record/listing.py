@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import CommandError, RunError
+from harness.errors import CommandError, RunError, nearest
 from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.results import RunResult, load_result
@@ -34,13 +34,44 @@ def list_runs(out: Path) -> list[ListedRun]:
 
 
 def find_run(name: str, out: Path) -> Path:
-    """The folder of a run by its id below ``out``, or its path; else a ``CommandError``."""
+    """The folder of a run: by its path, or below ``out`` by any part of its id that no other has.
+
+    Args:
+        name: a path, ``task/run-id``, ``run-id``, or a part of it, such as the hash at its end.
+
+    Raises:
+        CommandError: if no run, or more than one, has it; the line names them.
+    """
     if Path(name).is_dir() and layout.is_run(Path(name)):
         return Path(name)
-    found = [path for path in layout.run_folders(out) if path.name == name]
+    ids = {f"{path.parent.name}/{path.name}": path for path in layout.run_folders(out)}
+    exact = [path for id_, path in ids.items() if name in (id_, path.name)]
+    found = exact or [path for id_, path in ids.items() if name in id_]
+    if len(found) == 1:
+        return found[0]
     if not found:
         raise CommandError(f"no run {name!r} below {out}; harness runs lists them")
-    return found[0]
+    first = ", ".join(path.name for path in found[:3]) + (", ..." if len(found) > 3 else "")
+    raise CommandError(f"{name!r} is part of {len(found)} runs' ids below {out}: {first}")
+
+
+def find_method(name: str, out: Path) -> list[Path]:
+    """The folders of a method's runs: of a sweep's row (``recipe:row``), or of runs by their ids.
+
+    Args:
+        name: ``recipe:row`` of a sweep below ``out``, or ids as for ``find_run``, with commas.
+
+    Raises:
+        CommandError: if there is no such sweep, row or run.
+    """
+    recipe, colon, row = name.partition(":")
+    file = layout.sweep_file(out, recipe)
+    if not colon or not file.exists():
+        return [find_run(one.strip(), out) for one in name.split(",")]
+    rows = {one["label"]: one["runs"] for one in json.loads(file.read_text("utf-8"))["rows"]}
+    if row not in rows:
+        raise CommandError(f"sweep {recipe!r} has no row {row!r}: {nearest(row, rows)}")
+    return [out / path for path in rows[row].values() if (out / path / layout.RESULT).exists()]
 
 
 def _listed(path: Path) -> ListedRun:

@@ -1,25 +1,27 @@
 """The table of a sweep: a row a kind of run, a column a stage, and how rows differ from one.
 
-A difference is taken seed by seed. Runs of different seeds also draw other examples, so the seeds
-are what is compared: a mean with Student's interval and test over them, p corrected by Holm for the
-number of rows.
+Scores are compared example by example and seed by seed (``comparison``), other metrics seed by
+seed; p is corrected by Holm for the number of rows.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import isnan
 from typing import Any
 
 from harness.errors import CommandError, nearest
+from harness.record.finished import FinishedRun
+from harness.report.comparison import Pair, aligned, compare_pairs, outcomes_of
 from harness.report.tables import METRICS
-from harness.results import RunResult
 from harness.stats.holm import holm
+from harness.stats.paired import compare_seed_by_seed
 
-LEVEL = 0.95
-EQUAL = 1e-12
-"""Differences that are nearer to each other are the same: so few values say nothing of chance."""
+SPLITS = {"transductive": "train", "inductive": "test", "validation": "validation"}
+"""The split of a metric that is a score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,11 @@ class Difference:
 
     Attributes:
         mean: in [-1, 1].
-        low, high: of the 95 % interval; None of a single seed, or of seeds that all differ alike.
+        low, high: of the 95 % interval; None where nothing tells chance apart: seeds that all
+            differ alike, or a single one without records by example.
         p: two-sided, corrected for the rows of the table; None likewise.
         n: seeds.
+        examples: that both were scored on, of all seeds; 0 where only seeds are compared.
     """
 
     mean: float
@@ -38,6 +42,7 @@ class Difference:
     high: float | None
     p: float | None
     n: int
+    examples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class SweepTable:
 
 
 def sweep_table(
-    runs: Mapping[str, Mapping[int, RunResult]],
+    runs: Mapping[str, Mapping[int, FinishedRun]],
     metric: str,
     *,
     baseline: str | None,
@@ -113,34 +118,38 @@ def sweep_table(
     """
     if metric not in METRICS:
         raise CommandError(f"metric {metric!r}: {nearest(metric, METRICS)}")
-    found = {stage.stage for row in runs.values() for run in row.values() for stage in run.stages}
+    found = {
+        stage.stage for row in runs.values() for run in row.values() for stage in run.result.stages
+    }
     wanted = [one for one in sorted(found, key=_order) if not columns or one in columns]
     rows = [_scored(label, of, metric, wanted) for label, of in runs.items()]
     stages = [one for one in wanted if any(row.values[one] for row in rows)]
     base = next((row for row in rows if row.label == baseline), None)
     if base is not None:
-        rows = _compared(rows, base)
+        rows = _compared(rows, base, partial(_difference, runs, metric, base))
     return SweepTable(metric, tuple(stages), baseline, seeds, tuple(rows))
 
 
 def _scored(
-    label: str, runs: Mapping[int, RunResult], metric: str, stages: Sequence[str]
+    label: str, runs: Mapping[int, FinishedRun], metric: str, stages: Sequence[str]
 ) -> ScoredRow:
     values: dict[str, dict[int, float]] = {stage: {} for stage in stages}
     shares: dict[str, list[float]] = {stage: [] for stage in stages}
     for seed, run in runs.items():
-        for stage in run.stages:
+        for stage in run.result.stages:
             value = METRICS[metric](stage)
             if stage.stage in values and value is not None:
                 values[stage.stage][seed] = value
                 shares[stage.stage].append(1 - stage.unlabelled / stage.n)
     labels = {stage: statistics.fmean(of) for stage, of in shares.items() if of}
-    supervised = any(run.supervised for run in runs.values())
+    supervised = any(run.result.supervised for run in runs.values())
     return ScoredRow(label, values, labels, None, supervised)
 
 
-def _compared(rows: Sequence[ScoredRow], base: ScoredRow) -> list[ScoredRow]:
-    differences = [None if row is base else _difference(row, base) for row in rows]
+def _compared(
+    rows: Sequence[ScoredRow], base: ScoredRow, difference: Callable[[ScoredRow], Difference | None]
+) -> list[ScoredRow]:
+    differences = [None if row is base else difference(row) for row in rows]
     tested = [one.p for one in differences if one is not None and one.p is not None]
     corrected = iter(holm(tested))
     return [
@@ -149,25 +158,44 @@ def _compared(rows: Sequence[ScoredRow], base: ScoredRow) -> list[ScoredRow]:
     ]
 
 
-def _difference(row: ScoredRow, base: ScoredRow) -> Difference | None:
-    mine, theirs = _last(row), _last(base)
-    each = [mine[seed] - theirs[seed] for seed in mine if seed in theirs]
-    if not each:
+def _difference(
+    runs: Mapping[str, Mapping[int, FinishedRun]], metric: str, base: ScoredRow, row: ScoredRow
+) -> Difference | None:
+    (mine_at, mine), (base_at, theirs) = _last(row), _last(base)
+    seeds = [seed for seed in mine if seed in theirs]
+    if not seeds:
         return None
-    mean, n = statistics.fmean(each), len(each)
-    error = statistics.stdev(each) / n**0.5 if n > 1 else 0.0
-    if n == 1 or (error < EQUAL and abs(mean) > EQUAL):
-        return Difference(mean, None, None, None, n)
-    from scipy.stats import t
+    each = [mine[seed] - theirs[seed] for seed in seeds]
+    pairs = [
+        pair
+        for seed in seeds
+        if (pair := _pair(runs[base.label][seed], base_at, runs[row.label][seed], mine_at, metric))
+    ]
+    mean = statistics.fmean(each)
+    if len(pairs) == len(seeds):
+        found = compare_pairs(pairs)
+    elif len(seeds) > 1:
+        found = compare_seed_by_seed(each, 0)
+    else:
+        return Difference(mean, None, None, None, 1)
+    if isnan(found.p):
+        return Difference(mean, None, None, None, len(seeds), found.examples)
+    low, high = found.interval.low, found.interval.high
+    return Difference(mean, low, high, found.p, len(seeds), found.examples)
 
-    reach = float(t.ppf((1 + LEVEL) / 2, n - 1)) * error
-    p = float(2 * t.sf(abs(mean) / error, n - 1)) if error >= EQUAL else 1.0
-    return Difference(mean, mean - reach, mean + reach, p, n)
+
+def _pair(base: FinishedRun, base_at: str, run: FinishedRun, at: str, metric: str) -> Pair | None:
+    """What two runs of a seed got right; None where the metric is no score, or it is not kept."""
+    split = SPLITS.get(metric, "")
+    both = [outcomes_of(one, stage).get(split) for one, stage in ((base, base_at), (run, at))]
+    if both[0] is None or both[1] is None:
+        return None
+    return aligned(both[0], both[1])
 
 
-def _last(row: ScoredRow) -> Mapping[int, float]:
-    """The values of the last stage of the row that has any."""
-    return next((of for of in reversed(list(row.values.values())) if of), {})
+def _last(row: ScoredRow) -> tuple[str, Mapping[int, float]]:
+    """The last stage of the row that has any value, and its values."""
+    return next(((stage, of) for stage, of in reversed(list(row.values.items())) if of), ("", {}))
 
 
 def _row_json(row: ScoredRow) -> dict[str, Any]:
@@ -177,8 +205,7 @@ def _row_json(row: ScoredRow) -> dict[str, Any]:
         "supervised": row.supervised,
         "labelled": row.labels,
         "stages": {stage: _cell_json(list(of.values())) for stage, of in row.values.items()},
-        "difference": difference
-        and {name: getattr(difference, name) for name in ("mean", "low", "high", "p", "n")},
+        "difference": difference and asdict(difference),
     }
 
 

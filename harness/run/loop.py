@@ -20,11 +20,12 @@ from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
+from harness.record.outcomes import write_outcomes
 from harness.record.provenance import outdated, provenance
 from harness.results import SCHEMA, RunResult, StageResult, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
-from harness.run.scoring import Scorer
+from harness.run.scoring import Scored, Scorer
 from harness.run.selecting import select
 from harness.run.splits import Splits
 from harness.run.steps import Run, Sharing
@@ -178,9 +179,13 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else "..."
 
 
-def _report(run: Run, done: list[StageResult], stage: StageResult) -> None:
+def _report(run: Run, done: list[StageResult], scored: Scored) -> None:
     """Record a stage; its file is rewritten whole, so no line is ever half-written."""
+    stage = scored.stage
     done.append(stage)
+    if scored.outcomes:
+        name = layout.outcomes(stage.stage)
+        run.folder.write(name, lambda path: write_outcomes(path, scored.outcomes))
     lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in done]
     run.folder.write_text(layout.STAGES, "\n".join(lines) + "\n")
     run.watcher.finished(stage)

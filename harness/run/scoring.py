@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,22 @@ from harness.data import (
 )
 from harness.metrics import Score, right_examples, score
 from harness.record import layout
+from harness.record.outcomes import SplitOutcomes
 from harness.results import SelectionResult, StageResult, paid
 from harness.run.annotating import Annotated
 from harness.run.feedback import Feedback, evidence
-from harness.run.splits import Splits
+from harness.run.splits import Split, Splits
 from harness.run.training import Trained
 from harness.stats.intervals import score_interval
 from harness.stats.outcomes import Outcomes, mention_counts
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A stage's result, and what it got right on each split that has gold."""
+
+    stage: StageResult
+    outcomes: Mapping[str, SplitOutcomes]
 
 
 class Scorer:
@@ -48,11 +57,12 @@ class Scorer:
         """Test rows that the scores without leaked rows leave out; None without them."""
         return None if self._leaked is None else int(self._leaked.sum())
 
-    def annotator_stage(self, annotated: Annotated) -> StageResult:
+    def annotator_stage(self, annotated: Annotated) -> Scored:
         """The result of an annotator's stage."""
         train = annotated.train
+        others = {name: one.labels for name, one in annotated.scored.items()}
         costs = {"train": train, **annotated.scored, "written": annotated.written}
-        return StageResult(
+        stage = StageResult(
             stage=annotated.stage,
             round=annotated.round,
             actor="annotator",
@@ -60,21 +70,22 @@ class Scorer:
             abstained=int((~train.answered).sum()),
             annotated=len(annotated.requested),
             unlabelled=int((annotated.times == 0).sum()),
-            **self._scores(train.labels, {k: one.labels for k, one in annotated.scored.items()}),
+            **self._scores(train.labels, others),
             answered=float(train.answered.mean()),
             confidence=_mean(train.confidence[train.answered]),
             **paid(costs),
             seconds=annotated.seconds,
         )
+        return Scored(stage, self._outcomes({**others, "train": train.labels}))
 
     def student_stage(
         self, round_: int, annotations: Annotations, trained: Trained, feedback: Feedback
-    ) -> StageResult:
+    ) -> Scored:
         """The result of a student's stage, with the selection that follows it."""
         view, answered = trained.views["train"], annotations.answered
         seen = evidence(annotations, view, self._task)
         labels = {name: view.predictions for name, view in trained.views.items()}
-        return StageResult(
+        stage = StageResult(
             stage=layout.student_stage(round_),
             round=round_,
             actor="student",
@@ -91,6 +102,16 @@ class Scorer:
             **paid({"variants": trained.variants}),
             seconds=trained.seconds,
         )
+        return Scored(stage, self._outcomes(labels))
+
+    def _outcomes(self, labels: Mapping[str, IntArray]) -> dict[str, SplitOutcomes]:
+        """What labels by split got right, on the examples with gold."""
+        splits = {"train": self._splits.train, **self._splits.scored}
+        return {
+            name: split_outcomes(labels[name], split, self._task)
+            for name, split in splits.items()
+            if name in labels and split.gold.known.any()
+        }
 
     def _selection(self, selection: Selection, believed: Annotations) -> SelectionResult:
         gold = self._splits.train.gold
@@ -145,12 +166,22 @@ def score_known(labels: IntArray, gold: Gold, task: TaskCard) -> Score | None:
     if len(rows) == 0:
         return None
     labels, gold = take_units(labels, gold.offsets, rows)[0], gold.take(rows)
-    if task.metric == "accuracy":
-        outcomes = Outcomes.of_examples(right_examples(labels, gold))
-    else:
-        outcomes = Outcomes.of_mentions(mention_counts(labels, gold.labels, gold.offsets))
-    found = score_interval(outcomes)
+    found = score_interval(_outcomes_of(labels, gold, task))
     return replace(score(labels, gold, task), n=len(rows), interval=(found.low, found.high))
+
+
+def split_outcomes(labels: IntArray, split: Split, task: TaskCard) -> SplitOutcomes:
+    """What labels, int ``[units]`` of a split, got right on its examples with gold."""
+    rows = np.flatnonzero(split.gold.known)
+    labels, gold = take_units(labels, split.gold.offsets, rows)[0], split.gold.take(rows)
+    ids = tuple(np.asarray(split.pool.ids, dtype=object)[rows])
+    return SplitOutcomes(ids, _outcomes_of(labels, gold, task))
+
+
+def _outcomes_of(labels: IntArray, gold: Gold, task: TaskCard) -> Outcomes:
+    if task.metric == "accuracy":
+        return Outcomes.of_examples(right_examples(labels, gold))
+    return Outcomes.of_mentions(mention_counts(labels, gold.labels, gold.offsets))
 
 
 def _mean(values: FloatArray | BoolArray) -> float | None:

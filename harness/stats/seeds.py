@@ -6,6 +6,7 @@ knows what a t-distribution knows. An analysis of variance takes the two sources
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from harness.data import FloatArray
 from harness.stats.outcomes import Interval, Outcomes, paired_counts
 
 LEVEL = 0.95
+EQUAL = 1e-12
+"""Values that are nearer to each other are the same."""
 LEAST = 0.7
 """Seeds that by chance differ less than the rest would make the error too small: it is at least
 this share of what the examples alone make it. Ours, by ``tests.benchmarks.coverage``."""
@@ -60,6 +63,34 @@ def paired_over_seeds(first: Outcomes, second: Outcomes, *, level: float = LEVEL
     """
     paired_counts(first, second)
     return _analysed(_linear(first) - _linear(second), level)
+
+
+def mean_of_seeds(values: Sequence[float], *, level: float = LEVEL) -> OverSeeds:
+    """Of one value a seed, where each seed draws its own examples: Student's t over the seeds.
+
+    Values that all agree say nothing of chance: the interval is then the mean alone, and p is 1
+    where that is 0, else NaN.
+
+    Args:
+        values: scores or differences, two at least.
+        level: of the interval.
+
+    Raises:
+        ValueError: if there is only one.
+    """
+    if len(values) < 2:
+        raise ValueError("an interval over seeds needs two seeds at least")
+    from scipy.stats import t
+
+    each = np.asarray(values, dtype=np.float64)
+    mean, freedom = float(each.mean()), len(each) - 1
+    error = float(each.std(ddof=1)) / len(each) ** 0.5
+    if error < EQUAL:
+        p = 1.0 if abs(mean) < EQUAL else float("nan")
+        return OverSeeds(mean, 0.0, freedom, Interval(mean, mean), p)
+    reach = float(t.ppf((1 + level) / 2, freedom)) * error
+    p = float(2 * t.sf(abs(mean) / error, freedom))
+    return OverSeeds(mean, error, freedom, Interval(mean - reach, mean + reach), p)
 
 
 def _linear(outcomes: Outcomes) -> FloatArray:

@@ -74,6 +74,7 @@ def _go_through(
     local = cluster.address is None
     cpus = cluster.cpus or (max(1, cores() // crew.processes) if local else 1)
     waiting, running = deque(left), {}
+    plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
     with _connected(cluster, cpus * crew.processes):
         wanted = {"num_cpus": cpus, "num_gpus": cluster.gpus, "max_retries": RETRIES}
         task = ray.remote(**wanted)(_do)

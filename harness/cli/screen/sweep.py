@@ -126,12 +126,10 @@ def _picture(name: str, table: SweepTable) -> Group:
         drawn.add_row(Text(label), *cells, *(_compared(row.difference) if compared else ()))
     notes = [_labelled(table)] if table.partial else []
     if compared:
-        tested = (
-            "; p by a paired t-test over seeds, corrected for the number of rows (Holm)"
-            if table.seeds > 1
-            else ""
+        notes.append(
+            f"Δ: the last stage less that of {table.baseline!r}, paired by example and seed; "
+            "p corrected for the number of rows (Holm)"
         )
-        notes.append(f"Δ: the last stage less that of {table.baseline!r}, seed by seed{tested}")
     return Group(drawn, *(Text(note, style="dim") for note in notes))
 
 
