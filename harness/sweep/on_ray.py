@@ -81,9 +81,7 @@ def _go_through(
         while waiting or running:
             while waiting and len(running) < _fitting(cpus, cluster.gpus):
                 state = waiting.popleft()
-                order = task.remote(
-                    orders[state.job.path], json.dumps(crew.plugins), str(Path.cwd())
-                )
+                order = task.remote(orders[state.job.path], plugins, folder)
                 running[order] = state, time.monotonic()
                 begun = {"state": "running", "tries": state.tries + 1, "error": ""}
                 take(state, begun, states, watcher)
