@@ -8,7 +8,7 @@ from typing import Any
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, InapplicableError, PartError, describe
+from harness.errors import HarnessError, InapplicableError, PartError, describe
 from harness.plugin_manager import Part, Plugins
 from harness.protocols import (
     ROLES,
@@ -141,9 +141,10 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> Se
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
     spec = task.default_annotator if config.annotator.spec is None else config.annotator.spec
     if spec is None:
-        raise CommandError(
+        raise InapplicableError(
+            "annotator.spec",
             f"task {task.card.name!r} has no default annotator; pass --annotator SPEC "
-            "(harness list annotators prints them)"
+            "(harness list annotators prints them)",
         )
     config = _set(config, "annotator", spec=spec)
     shots = config.demonstrations.shots or task.card.prompt.shots

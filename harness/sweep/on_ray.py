@@ -6,6 +6,7 @@ it has recorded in the shared folder.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -77,7 +78,7 @@ def _go_through(
     plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
     with _connected(cluster, cpus * crew.processes):
         wanted = {"num_cpus": cpus, "num_gpus": cluster.gpus, "max_retries": RETRIES}
-        task = ray.remote(**wanted)(_do)
+        task, nodes = ray.remote(**wanted)(_do), 0
         while waiting or running:
             while waiting and len(running) < _fitting(cpus, cluster.gpus):
                 state = waiting.popleft()
@@ -86,10 +87,21 @@ def _go_through(
                 begun = {"state": "running", "tries": state.tries + 1, "error": ""}
                 take(state, begun, states, watcher)
             (ended,), _ = ray.wait(list(running), num_returns=1)
+            nodes = _note_lost(nodes, watcher)
             state, began = running.pop(ended)
             for event in _events(ended):
                 event = {**event, "seconds": time.monotonic() - began}
                 take(state, event, states, watcher)
+
+
+def _note_lost(before: int, watcher: SweepWatcher) -> int:
+    """How many nodes live; a note if there were more before."""
+    import ray
+
+    now = sum(node["Alive"] for node in ray.nodes())
+    if now < before:
+        watcher.noted(f"{before - now} of {before} nodes died; their runs go on elsewhere")
+    return now
 
 
 def _events(ended: Any) -> list[dict[str, Any]]:
@@ -142,15 +154,18 @@ def _connected(cluster: Cluster, cpus: int) -> Iterator[None]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
     ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    size = {"num_cpus": cpus} if cluster.address is None else {"address": cluster.address}
+    size: dict[str, Any] = {"address": cluster.address or "local"}
+    if cluster.address is None:
+        size["num_cpus"] = cpus
     try:
         ray.init(**size, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         where = "this machine" if cluster.address is None else cluster.address
         raise CommandError(f"--on ray: no Ray at {where}: {describe(error)}") from None
-    try:
-        for number, handler in ours.items():
-            signal.signal(number, handler)  # Ray's own would end us without a word
-        yield
-    finally:
-        ray.shutdown()
+    for number, handler in ours.items():
+        signal.signal(number, handler)  # Ray's own would end us without a word
+    with redirect_stdout(io.StringIO()):  # Ray prints its log of a node that dies
+        try:
+            yield
+        finally:
+            ray.shutdown()  # which prints, too
