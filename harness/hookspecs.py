@@ -64,7 +64,7 @@ class Register(Protocol):
                 annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
                 its task's.
             reads: the suffix of files that the part reads; a spec with that suffix needs no
-                name (``--task my.toml``).
+                name (``--task my.toml``). Of a reader of models, the file that it looks for.
         """
 
 
@@ -165,6 +165,16 @@ def harness_register_table_formats(register: Register) -> None:
 
     Runs when a table is printed. ``factory(table)`` takes a ``report.tables.Table`` and returns
     the text. The formats of all plugins are put together.
+    """
+
+
+@hookspec
+def harness_register_models(register: Register) -> None:
+    """Offer readers of exported models, for ``harness predict``.
+
+    Runs when ``harness predict`` does. ``reads`` is the file by which a model's folder is known,
+    such as ``config.json``; ``factory(folder)`` returns a ``protocols.ExportedModel``. Those of
+    all plugins are put together; of two that know a folder, the first registered reads it.
     """
 
 

@@ -148,6 +148,12 @@ class RunResult(_Record):
         return json.dumps(self.model_dump(mode="json", by_alias=True), ensure_ascii=False)
 
 
+def load_stages(file: Path) -> list[StageResult]:
+    """Read a ``stages.jsonl``, whose errors are those of ``json`` and pydantic."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [StageResult.model_validate_json(line) for line in lines]
+
+
 def load_result(file: Path) -> RunResult:
     """Read a ``result.json``; ``CorruptRunError`` if it is damaged, else as ``check_schema``."""
     try:

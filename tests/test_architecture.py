@@ -50,7 +50,6 @@ PART_LAYERS = (
         ("harness_plugins.llm.send",),
         ("harness_plugins.llm.backends", "harness_plugins.llm.local"),
         ("harness_plugins.llm.batch",),
-        ("harness_plugins.llm.services",),
     ),
     (("harness_tasks.formats",), ("harness_tasks",)),
 )

@@ -258,7 +258,8 @@ def test_runs_lists_finished_and_stopped_ones(runs: Runs, tmp_path: Path) -> Non
     for result in runs.replays:
         (finished,) = [line for line in listed if result["run_id"] in line]
         pool, test = (f"{100 * scores(result, side)[1]:.1f}" for side in SIDES)
-        assert cells(finished) == [f"demo/{result['run_id']}", "finished", "2", "R2", pool, test]
+        named = [f"demo/{result['run_id']}", "finished", "R2", pool, test]
+        assert cells(finished)[:-1] == named  # and its size
 
 
 def test_runs_of_an_empty_folder(tmp_path: Path) -> None:
@@ -850,7 +851,6 @@ def test_doctor_finds_nothing_wrong(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_doctor_runs_the_checks_of_plugins_and_goes_on(tmp_path: Path) -> None:
     Path(tmp_path / "ill.py").write_text(
         "from harness import hookimpl\n\n\n"
@@ -858,7 +858,7 @@ def test_doctor_runs_the_checks_of_plugins_and_goes_on(tmp_path: Path) -> None:
         "@hookimpl\ndef harness_register_checks(register):\n"
         "    register('broken', broken)\n    register('fine', lambda progress: 'all well')\n"
     )
-    outcome = call_process("doctor", "--plugin", "ill.py", cwd=tmp_path)
+    outcome = call("doctor", "--plugin", "ill.py", "--no-plugin", "harness_plugins.checks")
     assert outcome.code == 1
     assert outcome.stdout.splitlines()[-2:] == [
         *("BAD  broken: OSError: no server; start it", "ok   fine: all well")

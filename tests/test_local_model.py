@@ -25,7 +25,7 @@ from harness_plugins.llm.local.compute import Computer, Sampling
 from harness_plugins.llm.local.files import LocalFiles, locate
 from harness_plugins.llm.local.model import LocalModel, calibrated, with_content_free
 from harness_plugins.llm.open_engine import open_engine
-from harness_plugins.llm.services.transformers import TRANSFORMERS
+from harness_plugins.llm.services import TRANSFORMERS
 from harness_plugins.llm.settings import LlmSettings
 from tests.tiny_models import CHATML, NO_SYSTEM, SENTENCES, write_model
 

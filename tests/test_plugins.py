@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import re
@@ -27,7 +28,7 @@ from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
 from harness.run.splits import load_splits
 from harness.specs import parse_spec
-from tests.commands import call, succeeded
+from tests.commands import Outcome, call, succeeded
 from tests.factories import HOOKIMPL, install, plugin_file, text_pool
 
 EVERY_HOOK = '''
@@ -169,6 +170,12 @@ def harness_register_augmenters(register):
 def harness_register_checks(register):
     note("harness_register_checks")
     register("mood", lambda progress: "good")
+
+
+@hookimpl
+def harness_register_models(register):
+    note("harness_register_models")
+    register("stone", lambda folder: None, reads="stone.txt")
 
 
 @hookimpl
@@ -354,7 +361,8 @@ def test_a_failure_keeps_what_was_recorded(tmp_path: Path) -> None:
         "harness_run_failed",
     ]
     kept = {file.name for file in (tmp_path / "run/rounds/00").iterdir()}
-    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"}
+    scored = {"outcomes.R0.parquet", "outcomes.R2.parquet"}
+    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"} | scored
     assert (tmp_path / "run/config.toml").exists()
 
 
@@ -726,7 +734,9 @@ def test_the_keys_of_an_encoder_are_shown_by_preset() -> None:
 # --- the code that made a run --------------------------------------------------------
 
 
-def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
+def test_a_run_that_other_code_made_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "mine_package"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -736,31 +746,37 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
     quick = ("--student", "packaged", "--annotator", "oracle", "--rounds", "1", "--limit", "60")
     out = ("--out", str(tmp_path / "runs"))
 
-    def harness_in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return harness(tmp_path, *arguments, "--plugin", "mine_package.plugin", *out)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    assert harness_in_a_process("run", *quick).returncode == 0
-    assert "was not run again" in harness_in_a_process("run", *quick).stderr
-    assert "other code" not in harness_in_a_process("table", "--format", "markdown").stdout
+    def anew(*arguments: str) -> Outcome:
+        """As a process of its own: the package is imported again."""
+        for name in [one for one in sys.modules if one.startswith("mine_package")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        return call(*arguments, "--plugin", "mine_package.plugin", *out)
+
+    assert anew("run", *quick).code == 0
+    assert "was not run again" in anew("run", *quick).stderr
+    assert "other code" not in anew("table", "--format", "markdown").stdout
     (package / "inner.py").write_text("VALUE = 2\n")
-    found = harness_in_a_process("run", *quick)
-    assert found.returncode == 0
+    found = anew("run", *quick)
+    assert found.code == 0
     assert found.stderr == (
         "harness: note: this run is finished, but was made by other code of student "
         "'packaged'; --fresh makes it anew\n"
     )
-    assert "(other code)" in harness_in_a_process("table", "--format", "markdown").stdout
-    assert "finished, other code" in harness_in_a_process("runs").stdout
-    without = harness(tmp_path, "table", "--format", "markdown", *out)  # the part is not there
+    assert "(other code)" in anew("table", "--format", "markdown").stdout
+    assert "finished, other code" in anew("runs").stdout
+    without = call("table", "--format", "markdown", *out)  # the part is not there
     assert "(other code)" in without.stdout
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
-    resumed = harness_in_a_process("run", *quick)
+    resumed = anew("run", *quick)
     assert "R2: rounds/00/view.safetensors was made from other inputs or by other code" in (
         resumed.stderr
     )
-    assert harness_in_a_process("run", *quick, "--fresh").stderr == ""
-    assert "other code" not in harness_in_a_process("runs").stdout
+    assert anew("run", *quick, "--fresh").stderr == ""
+    assert "other code" not in anew("runs").stdout
 
 
 def test_a_built_in_part_is_known_by_the_source_of_its_room(tmp_path: Path) -> None:
@@ -1054,7 +1070,7 @@ def test_every_hook_runs(tmp_path: Path) -> None:
     mine.run()
     with pytest.raises(PartError):
         mine.run("annotator.spec=broken", name="broken")
-    for kind in ("augmenter", "recipe", "table_format", "check"):
+    for kind in ("augmenter", "recipe", "model", "table_format", "check"):
         mine.plugins.parts(kind)
     called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
     assert called == set(hookspecs.HOOKS)

@@ -131,6 +131,11 @@ def test_one_table_a_metric_with_differences_to_the_baseline(
     assert usual["stages"]["R1"] == placebo["stages"]["R1"]
     shown = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2")
     assert "usual (supervised)" in shown.stdout and "Holm" in shown.stdout
+    written = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2", "--markdown")
+    lines = [line for line in written.stdout.splitlines() if line.startswith("|")]
+    assert lines[0] == "| row | R1 | R2 | R3 | R4 | Δ | 95 % | p |"
+    assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    assert lines[2].startswith("| usual (supervised) | ") and len(lines) == 8
 
 
 def test_a_failing_run_stops_no_other_and_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from harness.cli.inspect.doctor import doctor
 from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
 from harness.cli.inspect.show import show
-from harness.cli.label import label
 from harness.cli.options import load_plugins, take_plugins, third_party
 from harness.cli.plan import plan
 from harness.cli.results.compare import compare
@@ -29,6 +28,10 @@ from harness.cli.results.table import table
 from harness.cli.run import run
 from harness.cli.screen.output import complain
 from harness.cli.sweep import sweep
+from harness.cli.texts.certify import certify
+from harness.cli.texts.init import init
+from harness.cli.texts.label import label
+from harness.cli.texts.predict import predict
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
 
@@ -60,7 +63,10 @@ def build_app(*, named: bool = False) -> typer.Typer:
         run,
         sweep,
         plan,
+        init,
         label,
+        predict,
+        certify,
         list_parts,
         show,
         plugins,
@@ -147,6 +153,8 @@ def _run(arguments: list[str]) -> int:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
         return ended.exit_code
+    except typer.Abort:  # Ctrl-C or the end of input, at a question
+        return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         return _fail(f"{message} (see harness --help)", 2)

@@ -38,6 +38,9 @@ def sweep(
         str | None,
         typer.Option(metavar="ray[:ADDRESS]", help="The runs as Ray tasks, here or on a cluster."),
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as Markdown and nothing else.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the sweep as JSON and nothing else.")
     ] = False,
@@ -54,13 +57,17 @@ def sweep(
     from harness.sweep.jobs import Crew
 
     fixed, crew = fixed_of(options), Crew(jobs, plugin_choice())
-    with _watching(recipe, quiet=json) as watcher:
+    with _watching(recipe, quiet=json or markdown) as watcher:
         done = sweeping.sweep(
             recipe, wanted_seeds(options, seeds), fixed, load_plugins(), crew, watcher, on
         )
     tables = _tables(done)
     if json:
         say(_as_json(done, tables))
+    elif markdown:
+        from harness.report.sweep_text import markdown as as_markdown
+
+        say(as_markdown(done.name, tables).rstrip())
     else:
         from harness.cli.screen.sweep import print_sweep
 

@@ -54,8 +54,11 @@ def installed() -> Iterator[Found]:
     """
     from importlib.metadata import distributions
 
+    every = list(distributions())
+    if not any(f"[{ENTRY_POINTS}]" in (one.read_text("entry_points.txt") or "") for one in every):
+        return  # their names take long to read
     seen: set[str] = set()
-    for distribution in distributions():
+    for distribution in every:
         metadata = distribution.metadata
         name = (metadata["Name"] if metadata is not None else None) or "a nameless distribution"
         key = name.lower().replace("_", "-")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     *("task", "service", "annotator", "student", "selector", "augmenter", "recipe"),
-    *("table_format", "check"),
+    *("model", "table_format", "check"),
 )
 """Kinds of part, each with a registration hook."""
 ASKING = ("annotator", "augmenter")

@@ -186,6 +186,13 @@ class RunFolder:
         _replace_text(self.path / layout.CHECKSUMS, json.dumps(values, indent=1, sort_keys=True))
 
 
+def remove_run(path: Path) -> None:
+    """Remove a run's folder; a ``RunHeldError`` if a process is writing it."""
+    with RunFolder.held(path, fresh=True):
+        pass
+    _remove(path)
+
+
 def holder(path: Path) -> str | None:
     """Which process writes a run folder, in words; None if unknown."""
     try:

@@ -37,6 +37,8 @@ INITIAL = f"{ROUNDS}/00/initial.json"
 LOCK = ".lock"
 HOLDER = ".holder.json"
 """Names the process that writes the folder now."""
+FAILURE = ".failure.json"
+"""Why the last process that wrote the folder failed."""
 
 
 def run_folder(out: Path, task: str, run_id: str) -> Path:
@@ -91,6 +93,11 @@ def view(round_: int) -> str:
 def checkpoints(round_: int) -> str:
     """The folder from which a killed training goes on."""
     return _of(round_, ".checkpoint")
+
+
+def all_checkpoints(folder: Path) -> list[Path]:
+    """The folders of this kind that a run's folder has, by round."""
+    return sorted(folder.glob(f"{ROUNDS}/*/.checkpoint"))
 
 
 def selection(round_: int) -> str:

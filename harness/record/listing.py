@@ -5,27 +5,45 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import CommandError, RunError, nearest
 from harness.record import layout
+from harness.record.failures import Failure, read_failure
 from harness.record.folder import RunFolder
-from harness.results import RunResult, load_result
+from harness.results import RunResult, StageResult, load_result, load_stages
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """One run folder, ``finished``, ``running``, ``stopped`` or ``damaged`` (``problem``).
+    """One run folder.
 
-    ``stages`` counts the recorded ones; a finished run has a result.
+    Attributes:
+        path: of the folder.
+        state: ``finished``, ``running``, ``failed``, ``stopped`` (killed, interrupted, by its
+            budget) or ``damaged``.
+        stages: those that are recorded.
+        result: of a finished run.
+        reason: why it failed or was stopped, or what is damaged; empty if unknown.
     """
 
     path: Path
     state: str
-    stages: int
+    stages: Sequence[StageResult] = ()
     result: RunResult | None = None
-    problem: str = ""
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """``task/run-id``."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def problem(self) -> str:
+        """What is damaged; empty if nothing is."""
+        return self.reason if self.state == "damaged" else ""
 
 
 def list_runs(out: Path) -> list[ListedRun]:
@@ -75,17 +93,20 @@ def find_method(name: str, out: Path) -> list[Path]:
 
 
 def _listed(path: Path) -> ListedRun:
-    count = 0
+    stages: Sequence[StageResult] = ()
     try:
-        stages = path / layout.STAGES
-        count = stages.read_bytes().count(b"\n") if stages.exists() else 0
-        if not (path / layout.RESULT).exists():
-            return ListedRun(path, "running" if _alive(path) else "stopped", count)
-        result = RunFolder(path).read(layout.RESULT, load_result)
+        folder = RunFolder(path)
+        if folder.has(layout.STAGES):
+            stages = folder.read(layout.STAGES, load_stages)
+        if folder.has(layout.RESULT):
+            return ListedRun(path, "finished", stages, folder.read(layout.RESULT, load_result))
+        if _alive(path):
+            return ListedRun(path, "running", stages)
     except (RunError, OSError) as error:
         problem = str(error) if isinstance(error, RunError) else f"{path}: damaged ({error})"
-        return ListedRun(path, "damaged", count, problem=problem)
-    return ListedRun(path, "finished", count, result)
+        return ListedRun(path, "damaged", stages, reason=problem)
+    failure = read_failure(path) or Failure("stopped", "")
+    return ListedRun(path, failure.state, stages, reason=failure.reason)
 
 
 def _alive(path: Path) -> bool:

@@ -10,6 +10,7 @@ from harness.config import Config
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.record import layout
+from harness.record.failures import noting_failure
 from harness.record.folder import RunFolder
 from harness.results import RunResult
 from harness.run.assembly import assemble, run_id
@@ -49,7 +50,11 @@ def run_single(
     splits = splits_of(config, parts.task)
     name = run_id(config, parts)
     path = layout.run_folder(out, parts.task.card.name, name)
-    with RunFolder.held(path, fresh=fresh) as folder, watching(name) as watcher:
+    with (
+        RunFolder.held(path, fresh=fresh) as folder,
+        noting_failure(path),
+        watching(name) as watcher,
+    ):
         result = run(
             parts,
             config,

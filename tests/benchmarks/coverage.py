@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and how often p < 5 % where there is no difference.
 
-    python -m tests.benchmarks.coverage [--simulations 1000] [--seed 0]
+    python -m tests.benchmarks.coverage [--simulations 1000] [--seed 0] [--metric accuracy|f1]
 
 Simulated runs on simulated examples: each method gets an example right (finds a mention of a
 sentence) with a chance that depends on the example and the seed; the truth is known. In %:
@@ -26,6 +26,7 @@ from harness.stats.outcomes import Interval, Outcomes, score_of
 from harness.stats.permutation import permutation_p
 from harness.stats.seeds import paired_over_seeds
 
+METRICS = ("accuracy", "f1")
 SIZES, SEEDS = (200, 500, 2000), (1, 3, 5)
 RESAMPLES = 1000
 CHANCE, BETTER = 0.82, 0.85
@@ -107,10 +108,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--metric", choices=METRICS, nargs="*", default=METRICS)
     options = parser.parse_args()
     head = f"{'metric':10}{'n':>6}{'seeds':>7}{'single':>9}{'paired':>9}{'stars':>8}"
     print(f"{options.simulations} simulations\n{head}{'given seeds':>13}{'s':>7}")
-    for metric in ("accuracy", "f1"):
+    for metric in options.metric:
         for examples in SIZES:
             for seeds in SEEDS:
                 began, world = perf_counter(), World(metric, examples, seeds)

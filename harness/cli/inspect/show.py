@@ -63,7 +63,7 @@ def show(
         if kind == "config":
             say(to_toml(checked(wanted, load_plugins())).rstrip())
         else:
-            _show_prompt(wanted, data_folder(data), example, as_json=json)
+            show_prompt(wanted, data_folder(data), example, as_json=json)
     elif not name:
         raise CommandError(f"harness show {kind} needs a name")
     elif kind == "run":
@@ -154,7 +154,7 @@ def _show_run(name: str, out: Path | None) -> None:
         console().print(stages_table(result))
 
 
-def _show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
+def show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
     """Every message of one example, with its role, and how the request is made. Sends nothing.
 
     ``number``, from 1, counts the examples of the training pool as the seed draws them.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from harness.report.tables import SETTINGS
 if TYPE_CHECKING:
     from harness.metrics import Score
     from harness.protocols import Estimate
-    from harness.record.listing import ListedRun
     from harness.report.tables import Table
     from harness.results import RunResult, StageResult
     from harness.run.planning import PlannedStep
@@ -131,22 +129,6 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
 def _counted(count: int, right: float | None) -> str:
     """A number, and the share that is right where that is known."""
     return f"{count}" + ("" if right is None and count else f": {_percent(right)}")
-
-
-def runs_table(title: str, runs: Sequence[ListedRun], changed: Collection[Path]) -> RichTable:
-    """One line a run; ``changed`` are the folders of those made by other code than today's."""
-    table = titled(title, ("run", "state", "stages", "last", "pool", "test"))
-    for run in runs:
-        last = run.result.stages[-1] if run.result else None
-        table.add_row(
-            Text(f"{run.path.parent.name}/{run.path.name}"),
-            run.state + (", other code" if run.path in changed else ""),
-            str(run.stages),
-            last.stage if last else "–",
-            percent_of(last.transductive if last else None),
-            percent_of(last.inductive if last else None),
-        )
-    return table
 
 
 def plan_table(title: str, steps: Sequence[PlannedStep], total: Estimate) -> RichTable:
