@@ -61,7 +61,7 @@ SELECTORS: tuple[tuple[str, str, Argument | None, str], ...] = (
      "the untrusted, least probable prediction first"),
     ("query/margin", "query.margin", None, "the untrusted, smallest lead of the first class first"),
     ("query/entropy", "query.entropy", None, "the untrusted, largest entropy first"),
-    ("query/bald", "disagreement.Bald", "number",
+    ("query/bald", "query.Bald", "number",
      "the untrusted, most disputed between passes with dropout first (BALD): :PASSES"),
     ("query/core-set", "diversity.core_set", None,
      "the untrusted, farthest from all before first"),
