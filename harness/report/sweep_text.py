@@ -38,9 +38,11 @@ def notes(table: SweepTable) -> list[str]:
     """What to know of the columns, one line each."""
     found = [_labelled(table)] if table.partial else []
     if _compares(table):
+        compared = [row.difference for row in table.rows if row.difference is not None]
+        paired = "by example and seed" if all(one.examples for one in compared) else "by seed"
         found.append(
-            f"Δ: the last stage less that of {table.baseline!r}, paired by example and seed; "
-            "p corrected for the number of rows (Holm)"
+            f"Δ: the last stage less that of {table.baseline!r}, paired {paired}; p corrected for "
+            "the number of rows (Holm)"
         )
     return found
 
