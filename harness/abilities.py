@@ -116,13 +116,13 @@ def has_dropout(student: object) -> bool:
     return _own(student, "has_dropout", False)
 
 
-def view_with_dropout(fitted: object, pool: Pool, seed: int, progress: Progress) -> StudentView:
+def view_with_dropout(fitted: Any, pool: Pool, seed: int, progress: Progress) -> StudentView:
     """``view_with_dropout(pool, seed, progress)``: of a student with ``has_dropout``.
 
     Its view with units dropped at random, as in training; the same seed gives the same view.
     """
-    method: Callable[[Pool, int, Progress], StudentView] = _own(fitted, "view_with_dropout", None)
-    return method(pool, seed, progress)
+    view: StudentView = fitted.view_with_dropout(pool, seed, progress)
+    return view
 
 
 def earlier(fitted: T) -> T | None:
