@@ -399,7 +399,8 @@ def test_an_observer_that_raises_stops_nothing(tmp_path: Path) -> None:
     assert len(mine.run().stages) == 4
     expected = ["run_started", "round_finished", "round_finished", "run_finished"]
     assert [str(problem) for problem in problems] == [
-        f"plugin {bad}: harness_{hook} failed: ValueError: harness_{hook}" for hook in expected
+        f"plugin {bad}: harness_{hook} failed: ValueError: harness_{hook} ({bad}:{line})"
+        for hook, line in zip(expected, (3, 5, 5, 7), strict=True)
     ]
     assert [event.split()[0].removeprefix("harness_") for event in mine.events()] == expected
 
@@ -415,7 +416,8 @@ def test_of_two_parts_with_one_name_the_first_is_kept(tmp_path: Path) -> None:
     ]
     plugins = Plugins(paths, third_party=False)
     assert plugins.part("student", "twin").factory(None) == "first"
-    message = f"plugin {paths[1]}: student 'twin' is already registered by {paths[0]}"
+    taken = f"student 'twin' is already registered by {paths[0]}"
+    message = f"plugin {paths[1]}: {taken} ({paths[1]}:4)"
     assert [str(problem) for problem in plugins.problems] == [message]
     plugins.parts("student")
     assert len(plugins.problems) == 1
@@ -428,7 +430,7 @@ def test_a_built_in_name_cannot_be_taken(tmp_path: Path) -> None:
     plugins = Plugins([path], third_party=False)
     assert plugins.part("annotator", "rules").plugin == BUILTINS[1]
     assert str(plugins.problems[0]) == (
-        f"plugin {path}: annotator 'rules' is already registered by {BUILTINS[1]}"
+        f"plugin {path}: annotator 'rules' is already registered by {BUILTINS[1]} ({path}:3)"
     )
     assert plugins.part("task", "mine").plugin == path
 
@@ -515,7 +517,7 @@ def test_a_registration_that_raises_is_named_and_the_others_go_on(tmp_path: Path
     plugins = Plugins([bad, plugin_file(tmp_path / "fine.py", fine)], third_party=False)
     assert {"half", "fine", "minilm", "tfidf"} <= set(plugins.parts("student"))
     assert [str(problem) for problem in plugins.problems] == [
-        f"plugin {bad}: harness_register_students failed: OSError: disk full"
+        f"plugin {bad}: harness_register_students failed: OSError: disk full ({bad}:5)"
     ]
 
 
@@ -537,6 +539,10 @@ class Wrong:
         return Annotations.of(labels, pool.offsets)
 
 
+class Nobody:
+    fit = load = None
+
+
 @hookimpl
 def harness_register_annotators(register):
     register("wrong", lambda request: Wrong(request.spec.argument))
@@ -544,7 +550,7 @@ def harness_register_annotators(register):
 
 @hookimpl
 def harness_register_students(register):
-    register("nobody", lambda request: None)
+    register("nobody", lambda request: Nobody())
 """
 
 
@@ -888,7 +894,8 @@ def test_the_program_goes_on_with_a_broken_distribution(tmp_path: Path) -> None:
     warning = (
         "plugin hp_bad-entry (hp_bad-dist 1.0): cannot be imported: RuntimeError: out of order"
     )
-    assert listed.stderr == f"harness: warning: {warning}\n"
+    (line,) = listed.stderr.splitlines()
+    assert line.startswith(f"harness: warning: {warning} ({site}") and line.endswith("py:1)")
     hello = harness(site, "hello")
     assert (hello.returncode, hello.stdout) == (0, "hello\n")
 

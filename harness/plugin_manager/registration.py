@@ -41,6 +41,11 @@ class Part:
     default: bool = False
     reads: str = ""
 
+    @property
+    def role(self) -> str:
+        """Of a selector its role, such as ``trust``; else the kind."""
+        return self.name.partition("/")[0] if self.kind == "selector" else self.kind
+
 
 @runtime_checkable
 class HasDefaults(Protocol):

@@ -57,7 +57,8 @@ class FittedEncoder:
         from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = infer(self.model, pieces, self.pad, progress, dropout=dropout)
+        longest = self._settings.max_length
+        logits, pooled = infer(self.model, pieces, self.pad, longest, progress, dropout=dropout)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()

@@ -116,7 +116,7 @@ class EncoderStudent:
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
-            train(fitted.model, plan, progress)
+            train(fitted.model, plan, progress, note=aids.note)
         if settings.feedback_epoch and aids.checkpoints is not None:
             fitted.earlier = self.load(self._source.folder)
             checkpoints.Checkpoints(aids.checkpoints, key).restore_earlier(fitted.earlier.model)

@@ -21,6 +21,8 @@ from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import TrainingData
 
 FILE, EARLIER = "training.safetensors", "earlier.safetensors"
+FORM = 2
+"""Of the file; 1 also averaged weights that are not trained."""
 SECONDS = 20.0
 """Of training between two checkpoints."""
 
@@ -46,8 +48,6 @@ class Found:
             for index, average in enumerate(trainer.average.weights if trainer.average else ()):
                 average.copy_(self._tensors[f"average.{index}"])
         self._restore_optimizer(trainer)
-        if trainer.average:
-            trainer.average.steps = int(self._about["averaged"])
         trainer.step = int(self._about["step"])
         trainer.clean = np.asarray(self._tensors["clean"].numpy())
         trainer.rng.bit_generator.state = self._about["rng"]
@@ -131,7 +131,7 @@ class Checkpoints:
 def checkpoint_key(data: TrainingData, settings: Settings, source: str, seed: int) -> str:
     """A hash of all that decides what training does, the kind of device included: a GPU cannot
     go on with a CPU's random numbers."""
-    deciding = [settings.describe(), source, seed, device().type]
+    deciding = [FORM, settings.describe(), source, seed, device().type]
     digest = hashlib.sha256(json.dumps(deciding).encode())
     for part in (data.pieces, data.variants):
         for values in (part.ids, part.starts, part.units):
@@ -160,7 +160,6 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     about = {
         "step": trainer.step,
         "wrong": trainer.noise.wrong,
-        "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},
     }
@@ -169,5 +168,8 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 def _predicting(trainer: Trainer) -> dict[str, torch.Tensor]:
     """The weights that predict pools now: the averaged ones, if there are any."""
-    own = trainer.average.weights if trainer.average else trainer.model.parameters()
-    return {f"model.{index}": one.detach() for index, one in enumerate(own)}
+    averaged = iter(trainer.average.weights if trainer.average else ())
+    return {
+        f"model.{index}": (next(averaged, one) if one.requires_grad else one).detach()
+        for index, one in enumerate(trainer.model.parameters())
+    }
