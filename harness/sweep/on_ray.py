@@ -54,12 +54,18 @@ def on_ray(text: str) -> GoThrough:
     spec.check_options("cpus", "gpus")
     if spec.name != "ray":
         raise CommandError(f"--on {text}: write ray, or ray:ADDRESS")
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise CommandError("--on ray needs Ray: pip install 'freeal-harness[ray]'") from None
+    _ray()
     cpus, gpus = spec.option("cpus", None, int), spec.option("gpus", 0.0, float)
     return partial(_go_through, Cluster(spec.argument, cpus, gpus))
+
+
+def _ray() -> Any:
+    """Ray, imported only where it is asked for."""
+    try:
+        import ray
+    except ImportError:
+        raise CommandError("--on ray needs Ray: pip install 'freeal-harness[ray]'") from None
+    return ray
 
 
 def _go_through(
@@ -70,11 +76,11 @@ def _go_through(
     crew: Crew,
     watcher: SweepWatcher,
 ) -> None:
-    import ray
-
+    ray = _ray()
     local = cluster.address is None
     cpus = cluster.cpus or (max(1, cores() // crew.processes) if local else 1)
-    waiting, running = deque(left), {}
+    waiting = deque(left)
+    running: dict[Any, tuple[JobState, float]] = {}
     plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
     with _connected(cluster, cpus * crew.processes):
         wanted = {"num_cpus": cpus, "num_gpus": cluster.gpus, "max_retries": RETRIES}
@@ -96,9 +102,7 @@ def _go_through(
 
 def _note_lost(before: int, watcher: SweepWatcher) -> int:
     """How many nodes live; a note if there were more before."""
-    import ray
-
-    now = sum(node["Alive"] for node in ray.nodes())
+    now = sum(node["Alive"] for node in _ray().nodes())
     if now < before:
         watcher.noted(f"{before - now} of {before} nodes died; their runs go on elsewhere")
     return now
@@ -106,8 +110,7 @@ def _note_lost(before: int, watcher: SweepWatcher) -> int:
 
 def _events(ended: Any) -> list[dict[str, Any]]:
     """What a run said."""
-    import ray
-
+    ray = _ray()
     try:
         events: list[dict[str, Any]] = ray.get(ended)
     except ray.exceptions.RayError as error:
@@ -140,9 +143,7 @@ def _plugins(arguments: str) -> Plugins:
 
 def _fitting(cpus: int, gpus: float) -> int:
     """How many runs the nodes that live now have room for, at least one."""
-    import ray
-
-    there = ray.cluster_resources()
+    there = _ray().cluster_resources()
     most = there.get("CPU", 0.0) // cpus
     return max(1, int(min(most, there.get("GPU", 0.0) // gpus) if gpus else most))
 
@@ -150,8 +151,7 @@ def _fitting(cpus: int, gpus: float) -> int:
 @contextmanager
 def _connected(cluster: Cluster, cpus: int) -> Iterator[None]:
     """Ray, started here or found there; what is unfinished ends with the block."""
-    import ray
-
+    ray = _ray()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
     ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     size: dict[str, Any] = {"address": cluster.address or "local"}

@@ -133,6 +133,6 @@ def _uploaded(
     every = list(batches)
     together = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in every)])
     sizes = [len(rows) for rows, _ in every]
-    on_device = torch.from_numpy(together).to(device).split(sizes)
+    on_device = torch.from_numpy(together).to(device).split(sizes)  # type: ignore[no-untyped-call]
     for (rows, length), same in zip(every, on_device, strict=True):
         yield rows, same, length
