@@ -102,7 +102,7 @@ def _go_through(
 
 def _note_lost(before: int, watcher: SweepWatcher) -> int:
     """How many nodes live; a note if there were more before."""
-    now = sum(node["Alive"] for node in _ray().nodes())
+    now = sum(1 for node in _ray().nodes() if node["Alive"])
     if now < before:
         watcher.noted(f"{before - now} of {before} nodes died; their runs go on elsewhere")
     return now
