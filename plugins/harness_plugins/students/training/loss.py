@@ -53,7 +53,8 @@ class BatchLoss:
         weights = self._weights[units] * (clean & there)
 
         def supervised(found: Tensor, wanted: Tensor) -> Tensor:
-            return (weights * self._cross_entropy(found, wanted)).sum() / totals.clean
+            mean: Tensor = (weights * self._cross_entropy(found, wanted)).sum() / totals.clean
+            return mean
 
         own, varied = logits[: len(units)], logits[len(units) :]
         loss = supervised(own, targets)
