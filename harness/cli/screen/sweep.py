@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.sweep_scores import Difference, ScoredRow, SweepTable
+from harness.report.differences import Difference
+from harness.report.sweep_scores import ScoredRow, SweepTable
 from harness.sweep.states import JobState, summary
 
 STYLES = {"running": "cyan", "done": "green", "found": "green", "failed": "red", "stopped": "red"}

@@ -1,0 +1,283 @@
+"""From runs to a table: what names a row, what a column, and how a row differs from another."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness.errors import CommandError
+from harness.report.differences import Measured, corrected, difference
+from harness.report.entries import UNSET, Entry, key_of
+from harness.report.measures import SHARE_UNIT, Measure, measure
+from harness.report.notes import marks_of, no_answers, notes_of
+from harness.report.tables import Cell, Table
+from harness.results import StageResult
+
+STAGE = "stage"
+NAMING = ("task", "annotator", "student")
+"""Keys that name a row by themselves, in the order of their columns, where they differ."""
+ROW, SETTINGS, SEEDS = "row", "settings", "seeds"
+PLAIN = "default"
+"""Names a row all of whose differing keys are unset."""
+IGNORED = frozenset({"seed", "budget_usd", "student.save", "task spec"})
+"""Keys that make no other row."""
+Names = tuple[str, ...]
+Values = dict[tuple[Names, str], dict[int, Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a table shows.
+
+    Attributes:
+        rows: keys that name a row; empty: those that differ.
+        columns: ``stage``, or a key.
+        stage: which one, where columns are something else; None: the last with a value.
+        metric: a name of ``measures.METRICS``.
+        baseline: a row's name; None: no differences.
+        labels: rows of a recipe, in its order, also those without a run.
+    """
+
+    rows: tuple[str, ...] = ()
+    columns: str = STAGE
+    stage: str | None = None
+    metric: str = "pool"
+    baseline: str | None = None
+    labels: tuple[str, ...] = ()
+
+
+def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
+    """Put runs together; those that differ only in the seed are one row.
+
+    Raises:
+        CommandError: for an unknown key, metric, stage or baseline; the line lists what exists.
+    """
+    layout = layout or Layout()
+    shown = measure(layout.metric)
+    column = STAGE if layout.columns == STAGE else key_of(layout.columns, entries, "--columns")
+    keys, names = _named(entries, layout, column)
+    values = _values(entries, names, shown, column, layout.stage)
+    if column != STAGE and not values and layout.stage:
+        known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
+        raise CommandError(f"--stage {layout.stage}: no such stage; these exist: {known}")
+    columns = _columns(values, column)
+    rows = _ordered(names, layout, column)
+    cells = {at: _cell(of) for at, of in values.items()}
+    compared = _compare(cells, values, rows, columns, layout, shown, column)
+    table = Table(
+        title=_title(entries, shown, keys),
+        keys=keys,
+        columns=tuple(columns),
+        rows=tuple((row, tuple(cells.get((row, one)) for one in columns)) for row in rows),
+        percent=shown.unit == SHARE_UNIT,
+        compared=frozenset(compared),
+        by=column,
+        metric=shown.name,
+        marks=tuple(
+            marks_of([e for e, name in zip(entries, names, strict=True) if name == row], shown)
+            for row in rows
+        ),
+    )
+    table = _with_seeds(table)
+    return replace(table, notes=notes_of(table, entries, shown, layout.baseline, layout.stage))
+
+
+def _named(
+    entries: Sequence[Entry], layout: Layout, column: str
+) -> tuple[tuple[str, ...], list[Names]]:
+    """The names of the columns that name rows, and each run's."""
+    if layout.rows:
+        keys = tuple(key_of(key, entries, "--rows") for key in layout.rows)
+    elif any(entry.label for entry in entries):
+        settings = _settings(entries, (ROW,), column)
+        found = [
+            (_label(e, column) or _called(e, of),) for e, of in zip(entries, settings, strict=True)
+        ]
+        return (ROW,), found
+    else:
+        keys = tuple(key for key in NAMING if key != column and _differs(entries, key))
+    settings = _settings(entries, keys, column)
+    names = [
+        (*(entry.keys.get(key, UNSET) for key in keys), of)
+        for entry, of in zip(entries, settings, strict=True)
+    ]
+    if not any(settings) and keys:
+        return keys, [name[:-1] for name in names]
+    if keys:
+        return (*keys, SETTINGS), names
+    if any(settings):
+        return (SETTINGS,), [(name[-1] or PLAIN,) for name in names]
+    return ("annotator", "student"), [
+        (entry.keys.get("annotator", UNSET), entry.keys.get("student", UNSET)) for entry in entries
+    ]
+
+
+def _label(entry: Entry, column: str) -> str:
+    """The recipe's name of the row, without what the column says."""
+    for key, value in entry.settings.items():
+        if key.removesuffix(".spec") == column:
+            parts = [part for part in entry.label.split(", ") if part != f"{key}={value}"]
+            return ", ".join(parts) or "all"
+    return entry.label
+
+
+def _called(entry: Entry, settings: str) -> str:
+    """A short name for a run without a recipe's."""
+    parts = [entry.keys.get(key, UNSET) for key in NAMING[1:]]
+    return f"{' + '.join(parts)} {settings}".strip()
+
+
+def _differs(entries: Sequence[Entry], key: str) -> bool:
+    return len({entry.keys.get(key, UNSET) for entry in entries}) > 1
+
+
+def _settings(entries: Sequence[Entry], keys: Sequence[str], column: str) -> list[str]:
+    """For each run the settings in which runs of the same row and column differ."""
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    named = (*keys, *(() if column == STAGE else (column,)))
+    for entry in entries:
+        groups.setdefault(_group(entry, named), []).append(entry)
+    differing = {
+        group: {
+            key: None
+            for key in sorted({key for entry in of for key in entry.keys} - {*IGNORED, *named})
+            if len({_value(entry, key) for entry in of}) > 1
+        }
+        for group, of in groups.items()
+    }
+    every = {key for of in differing.values() for key in of}
+    return [
+        " ".join(
+            f"{_short(key, every)}={entry.keys[key]}"
+            for key in differing[_group(entry, named)]
+            if _value(entry, key) != UNSET
+        )
+        for entry in entries
+    ]
+
+
+def _group(entry: Entry, named: Sequence[str]) -> tuple[str, ...]:
+    return tuple(entry.label if key == ROW else entry.keys.get(key, UNSET) for key in named)
+
+
+def _value(entry: Entry, key: str) -> str:
+    value = entry.keys.get(key, UNSET)
+    # Results of earlier versions lack this key.
+    return UNSET if (key, value) == ("without_leaked", "false") else value
+
+
+def _short(key: str, among: set[str]) -> str:
+    last = key.rpartition(".")[2]
+    return key if sum(one.rpartition(".")[2] == last for one in among) > 1 else last
+
+
+def _values(
+    entries: Sequence[Entry],
+    names: Sequence[Names],
+    shown: Measure,
+    column: str,
+    stage: str | None,
+) -> Values:
+    """By row and column the value of each seed."""
+    found: Values = {}
+    for entry, name in zip(entries, names, strict=True):
+        stages = [one for one in entry.stages if _has(one, shown)]
+        if column != STAGE:
+            stages = [one for one in stages if stage in (None, one.stage)][-1:]
+        elif stage is not None:
+            stages = [one for one in stages if one.stage == stage]
+        for one in stages:
+            value = shown.read(one)
+            if value is not None:
+                at = one.stage if column == STAGE else entry.keys.get(column, UNSET)
+                measured = Measured(value, one.stage, entry.folder)
+                found.setdefault((name, at), {})[entry.seed] = measured
+    return found
+
+
+def _has(stage: StageResult, shown: Measure) -> bool:
+    return shown.read(stage) is not None and not no_answers(stage, shown)
+
+
+def order(stage: str) -> int:
+    """Where a stage stands: R0, R1, R2, ..."""
+    return int(stage.removeprefix("R"))
+
+
+def _columns(values: Values, column: str) -> list[str]:
+    found = list(dict.fromkeys(at for _, at in values))
+    if column == STAGE:
+        return sorted(found, key=order)
+    try:
+        return sorted(found, key=float)
+    except ValueError:
+        return found
+
+
+def _ordered(names: Sequence[Names], layout: Layout, column: str) -> list[Names]:
+    """The rows: by the recipe where there is one, else by name."""
+    if not layout.labels or layout.rows:
+        return sorted(dict.fromkeys(names))
+    known = [(label,) for label in layout.labels] if column == STAGE else []
+    return list(dict.fromkeys([*known, *names]))
+
+
+def _cell(seeds: Mapping[int, Measured]) -> Cell:
+    values = [one.value for one in seeds.values()]
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Cell(statistics.fmean(values), deviation, len(values))
+
+
+def _compare(
+    cells: dict[tuple[Names, str], Cell],
+    values: Values,
+    rows: Sequence[Names],
+    columns: Sequence[str],
+    layout: Layout,
+    shown: Measure,
+    column: str,
+) -> list[str]:
+    """Put the differences from the baseline into the cells; the columns that have them."""
+    if layout.baseline is None:
+        return []
+    base = _baseline(rows, layout.baseline)
+    wanted = columns if column != STAGE else columns[-1:]
+    places = [(row, one) for row in rows for one in wanted if row != base and (row, one) in cells]
+    found = [
+        difference(values.get((base, at), {}), values[row, at], shown.split) for row, at in places
+    ]
+    for place, one in zip(places, corrected(found), strict=True):
+        cells[place] = replace(cells[place], difference=one)
+    return list(wanted)
+
+
+def _baseline(rows: Sequence[Names], name: str) -> Names:
+    found = [row for row in rows if name == " ".join(filter(None, row))]
+    found = found or [row for row in rows if name in row]
+    if len(found) != 1:
+        known = "; ".join(" ".join(filter(None, row)) for row in rows)
+        problem = "several rows are called so" if found else "no such row"
+        raise CommandError(f"--baseline {name!r}: {problem}; the rows are: {known}")
+    return found[0]
+
+
+def _title(entries: Sequence[Entry], shown: Measure, keys: Sequence[str]) -> str:
+    metrics = {entry.metric for entry in entries if entry.metric}
+    alike = [
+        entries[0].keys.get(key, UNSET)
+        for key in NAMING
+        if key not in keys and not _differs(entries, key)
+    ]
+    said = " + ".join(alike)
+    return f"{said}: {shown.title(metrics)}" if said else shown.title(metrics)
+
+
+def _with_seeds(table: Table) -> Table:
+    """The table with a column of how many seeds a row has, where that differs."""
+    counts = [{cell.n for cell in cells if cell} for _, cells in table.rows]
+    if len(set().union(*counts)) < 2:
+        return table
+    said = ["–".join(map(str, sorted({min(of), max(of)}))) if of else "0" for of in counts]
+    rows = tuple(((*names, n), cells) for (names, cells), n in zip(table.rows, said, strict=True))
+    return replace(table, keys=(*table.keys, SEEDS), rows=rows)
