@@ -78,5 +78,6 @@ def _pair(base: Measured, other: Measured, split: str) -> Pair | None:
     """What two runs of a seed got right; None where that is not kept."""
     if not split or base.folder is None or other.folder is None:
         return None
-    first, second = (outcomes_in(one.folder, one.stage).get(split) for one in (base, other))
+    first = outcomes_in(base.folder, base.stage).get(split)
+    second = outcomes_in(other.folder, other.stage).get(split)
     return None if first is None or second is None else aligned(first, second)

@@ -27,7 +27,8 @@ def _markdown(table: Table) -> str:
 
 
 def _latex_text(text: str) -> str:
-    return latex_row([text]).removesuffix(r" \\")
+    text = latex_row([text]).removesuffix(r" \\")
+    return text.replace("Δ", r"$\Delta$").replace("±", r"$\pm$")
 
 
 def _latex(table: Table) -> str:
@@ -38,16 +39,15 @@ def _latex(table: Table) -> str:
         rf"% {_latex_text(table.title)}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
-        latex_row(table.header),
+        rf"{' & '.join(map(_latex_text, table.header))} \\",
         r"\midrule",
     ]
     for names, values in zip(table.names(), table.values(), strict=True):
         cells = [rf"\textbf{{{_latex_text(t)}}}" if bold else _latex_text(t) for t, bold in values]
         lines.append(rf"{' & '.join([*map(_latex_text, names), *cells])} \\")
-    lines.append(r"\bottomrule")
-    width = rf"\multicolumn{{{count}}}{{l}}"
-    lines += [rf"{width}{{\footnotesize {_latex_text(note)}}} \\" for note in table.notes]
-    return "\n".join([*lines, r"\end{tabular}"])
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    notes = [rf"\par{{\footnotesize {_latex_text(note)}\par}}" for note in table.notes]
+    return "\n".join([*lines, *notes])
 
 
 COMPARED = ("delta", "low", "high", "p")
@@ -88,7 +88,7 @@ def _json(table: Table) -> str:
     def cell(value: Cell | None) -> dict[str, Any] | None:
         if value is None:
             return None
-        found = {"mean": value.mean, "sd": value.deviation, "n": value.n}
+        found: dict[str, Any] = {"mean": value.mean, "sd": value.deviation, "n": value.n}
         if value.difference is not None:
             found["difference"] = asdict(value.difference)
         return found

@@ -10,19 +10,12 @@ from harness.errors import CommandError
 from harness.report.differences import Measured, corrected, difference
 from harness.report.entries import UNSET, Entry, key_of
 from harness.report.measures import SHARE_UNIT, Measure, measure
+from harness.report.naming import NAMING, STAGE, Names, differs, named
 from harness.report.notes import marks_of, no_answers, notes_of
 from harness.report.tables import Cell, Table
 from harness.results import StageResult
 
-STAGE = "stage"
-NAMING = ("task", "annotator", "student")
-"""Keys that name a row by themselves, in the order of their columns, where they differ."""
-ROW, SETTINGS, SEEDS = "row", "settings", "seeds"
-PLAIN = "default"
-"""Names a row all of whose differing keys are unset."""
-IGNORED = frozenset({"seed", "budget_usd", "student.save", "task spec"})
-"""Keys that make no other row."""
-Names = tuple[str, ...]
+SEEDS = "seeds"
 Values = dict[tuple[Names, str], dict[int, Measured]]
 
 
@@ -56,7 +49,7 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     layout = layout or Layout()
     shown = measure(layout.metric)
     column = STAGE if layout.columns == STAGE else key_of(layout.columns, entries, "--columns")
-    keys, names = _named(entries, layout, column)
+    keys, names = named(entries, layout.rows, column)
     values = _values(entries, names, shown, column, layout.stage)
     if column != STAGE and not values and layout.stage:
         known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
@@ -81,95 +74,6 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     )
     table = _with_seeds(table)
     return replace(table, notes=notes_of(table, entries, shown, layout.baseline, layout.stage))
-
-
-def _named(
-    entries: Sequence[Entry], layout: Layout, column: str
-) -> tuple[tuple[str, ...], list[Names]]:
-    """The names of the columns that name rows, and each run's."""
-    if layout.rows:
-        keys = tuple(key_of(key, entries, "--rows") for key in layout.rows)
-    elif any(entry.label for entry in entries):
-        settings = _settings(entries, (ROW,), column)
-        found = [
-            (_label(e, column) or _called(e, of),) for e, of in zip(entries, settings, strict=True)
-        ]
-        return (ROW,), found
-    else:
-        keys = tuple(key for key in NAMING if key != column and _differs(entries, key))
-    settings = _settings(entries, keys, column)
-    names = [
-        (*(entry.keys.get(key, UNSET) for key in keys), of)
-        for entry, of in zip(entries, settings, strict=True)
-    ]
-    if not any(settings) and keys:
-        return keys, [name[:-1] for name in names]
-    if keys:
-        return (*keys, SETTINGS), names
-    if any(settings):
-        return (SETTINGS,), [(name[-1] or PLAIN,) for name in names]
-    return ("annotator", "student"), [
-        (entry.keys.get("annotator", UNSET), entry.keys.get("student", UNSET)) for entry in entries
-    ]
-
-
-def _label(entry: Entry, column: str) -> str:
-    """The recipe's name of the row, without what the column says."""
-    for key, value in entry.settings.items():
-        if key.removesuffix(".spec") == column:
-            parts = [part for part in entry.label.split(", ") if part != f"{key}={value}"]
-            return ", ".join(parts) or "all"
-    return entry.label
-
-
-def _called(entry: Entry, settings: str) -> str:
-    """A short name for a run without a recipe's."""
-    parts = [entry.keys.get(key, UNSET) for key in NAMING[1:]]
-    return f"{' + '.join(parts)} {settings}".strip()
-
-
-def _differs(entries: Sequence[Entry], key: str) -> bool:
-    return len({entry.keys.get(key, UNSET) for entry in entries}) > 1
-
-
-def _settings(entries: Sequence[Entry], keys: Sequence[str], column: str) -> list[str]:
-    """For each run the settings in which runs of the same row and column differ."""
-    groups: dict[tuple[str, ...], list[Entry]] = {}
-    named = (*keys, *(() if column == STAGE else (column,)))
-    for entry in entries:
-        groups.setdefault(_group(entry, named), []).append(entry)
-    differing = {
-        group: {
-            key: None
-            for key in sorted({key for entry in of for key in entry.keys} - {*IGNORED, *named})
-            if len({_value(entry, key) for entry in of}) > 1
-        }
-        for group, of in groups.items()
-    }
-    every = {key for of in differing.values() for key in of}
-    return [
-        " ".join(
-            f"{_short(key, every)}={entry.keys[key]}"
-            for key in differing[_group(entry, named)]
-            if _value(entry, key) != UNSET
-        )
-        for entry in entries
-    ]
-
-
-def _group(entry: Entry, named: Sequence[str]) -> tuple[str, ...]:
-    return tuple(entry.label if key == ROW else entry.keys.get(key, UNSET) for key in named)
-
-
-def _value(entry: Entry, key: str) -> str:
-    value = entry.keys.get(key, UNSET)
-    # Results of earlier versions lack this key.
-    return UNSET if (key, value) == ("without_leaked", "false") else value
-
-
-def _short(key: str, among: set[str]) -> str:
-    last = key.rpartition(".")[2]
-    return key if sum(one.rpartition(".")[2] == last for one in among) > 1 else last
 
 
 def _values(
@@ -267,7 +171,7 @@ def _title(entries: Sequence[Entry], shown: Measure, keys: Sequence[str]) -> str
     alike = [
         entries[0].keys.get(key, UNSET)
         for key in NAMING
-        if key not in keys and not _differs(entries, key)
+        if key not in keys and not differs(entries, key)
     ]
     said = " + ".join(alike)
     return f"{said}: {shown.title(metrics)}" if said else shown.title(metrics)

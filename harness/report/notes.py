@@ -96,6 +96,8 @@ def _sizes(
     if sizes:
         said += f"; {shown.name.partition('_')[0]} examples: " + _by_task(sizes)
     yield said
+    if not table.columns:
+        yield f"none of these runs has a value of {shown.name}"
 
 
 def _range(seeds: Sequence[int]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,11 +80,13 @@ def table(
     """
     given = dict(locals())
     if update is not None:
-        _update(update, given, check=check)
+        from harness.cli.results.table_blocks import update_file
+
+        update_file(update, table, given, _block, check=check)
         return
     if check:
         raise CommandError("--check is for --update FILE")
-    asked = _Asked(**{key: given[key] for key in _Asked.__annotations__})
+    asked = _asked(given)
     made = _made(asked)
     if asked.format_ == "rich":
         from harness.cli.screen.results import results_table
@@ -112,6 +114,18 @@ class _Asked:
     out: Path | None
     data: Path | None
     spreadsheet: bool
+
+
+def _asked(given: Mapping[str, Any]) -> _Asked:
+    return _Asked(**{key: given[key] for key in _Asked.__annotations__})
+
+
+def _block(given: Mapping[str, Any]) -> str:
+    """A table in a Markdown file, whose format is Markdown where its command names none."""
+    asked = _asked(given)
+    if asked.format_ == "rich":
+        asked = replace(asked, format_="markdown")
+    return _text(_made(asked, lasting=True), asked)
 
 
 def _formats() -> dict[str, Callable[[Table], Any]]:
@@ -172,8 +186,6 @@ def _baseline(sweeps: Sequence[Sweep], asked: _Asked) -> str | None:
 
 def _entries(names: Sequence[str], out: Path, *, lasting: bool) -> tuple[list[Entry], list[Sweep]]:
     """The runs that are asked for, each with its row's name where it has one, and the sweeps."""
-    from dataclasses import replace
-
     from harness.record.listing import find_method, list_runs
     from harness.report.entries import find_sweep
 
@@ -233,58 +245,3 @@ def _figures(entries: Sequence[Entry], data: Path | None) -> list[Figure]:
             continue
         found += figures(name, abilities.declared(task))
     return found
-
-
-def _update(file: Path, given: dict[str, Any], *, check: bool) -> None:
-    """Rewrite the blocks of a file, or check them: all, or those with the other arguments."""
-    from harness.record.folder import new_file
-    from harness.report.blocks import find_blocks, rewritten
-
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"--update {file}: cannot be read ({error})") from None
-    blocks = {
-        block: _parsed(block.arguments, f"{file}:{block.line}")
-        for block in find_blocks(text, str(file))
-    }
-    mine = {key: given[key] for key in _Asked.__annotations__}
-    defaults = _parsed((), "")
-    if _Asked(**mine) != defaults:
-        blocks = {block: one for block, one in blocks.items() if one == _Asked(**mine)}
-        if not blocks:
-            raise CommandError(f"--update {file}: no block has these arguments")
-
-    def make(block: Any) -> str:
-        asked = blocks[block]
-        return _text(_made(asked, lasting=True), asked)
-
-    made, changed = rewritten(text, list(blocks), make)
-    if check and changed:
-        lines = ", ".join(f"{file}:{line}" for line in changed)
-        raise RunError(f"{lines}: the table is not what its command makes; run --update {file}")
-    if not check and changed:
-        new_file(file, lambda path: _write(path, made))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-def _parsed(arguments: Sequence[str], place: str) -> _Asked:
-    """The options of a block; its format is Markdown where it names none."""
-    import click
-
-    app = typer.Typer(add_completion=False)
-    app.command("table")(table)
-    command = typer.main.get_command(app)
-    try:
-        values = command.make_context("harness table", list(arguments)).params
-    except (click.ClickException, click.exceptions.Exit) as error:
-        said = error.format_message() if isinstance(error, click.ClickException) else "no table"
-        raise CommandError(f"{place}: {said}") from None
-    asked = {key: values[key] for key in _Asked.__annotations__}
-    asked["runs"] = list(asked["runs"] or ()) or None
-    if place and asked["format_"] == "rich":
-        asked["format_"] = "markdown"
-    return _Asked(**asked)

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 
     from harness.report.tables import Table
 
-NAMES = 18
-"""Letters that the names of a row keep together, where that saves a part."""
-LEAST = 7
-"""Letters that a column of names keeps however narrow the terminal is."""
+LONGEST = 16
+"""Letters of a word in a row's name that stay on one line however narrow the terminal is."""
 GAP = 2
 
 
@@ -33,26 +31,45 @@ def results_table(table: Table, width: int) -> Group:
     starts = _starts(table)
     wide = [_widest(table, values, column) for column in range(starts[-1])]
     blocks = [list(range(first, end)) for first, end in pairwise(starts)]
-    room, parts = _laid_out(widths, blocks, wide, width)
+    least = [_least([table.header[at], *(row[at] for row in names)]) for at in range(len(widths))]
+    room, parts = _laid_out(widths, least, blocks, wide, width)
     drawn: list[RenderableType] = [Text(table.title, style="bold")]
     drawn += [_drawn(table, names, values, room, part) for part in parts]
     return Group(*drawn, *(Text(note, style="dim") for note in table.notes))
 
 
+def _least(texts: Sequence[str]) -> int:
+    """How narrow a column of names can be."""
+    return min(LONGEST, max(len(word) for text in texts for word in text.split() or [""]))
+
+
 def _laid_out(
-    widths: Sequence[int], blocks: Sequence[list[int]], wide: Sequence[int], width: int
+    widths: Sequence[int],
+    least: Sequence[int],
+    blocks: Sequence[list[int]],
+    wide: Sequence[int],
+    width: int,
 ) -> tuple[list[int], list[list[int]]]:
     """Widths of the names' columns and columns of each part: few parts, then wide names."""
-    best: tuple[list[int], list[list[int]]] | None = None
-    for most in range(sum(widths) + GAP * len(widths), min(NAMES, width // 3) - 1, -1):
-        room = _narrowed(widths, most)
-        left = width - sum(one + GAP for one in room) + GAP
-        parts = _parts(blocks, wide, left)
-        fits = all(sum(wide[at] + GAP for at in part) <= left for part in parts)
-        if fits and (best is None or len(parts) < len(best[1])):
-            best = room, parts
-    room = _narrowed(widths, min(NAMES, width // 3))
-    return best or (room, _parts(blocks, wide, width - sum(one + GAP for one in room) + GAP))
+    room, found = list(widths), list[tuple[list[int], list[list[int]]]]()
+    while True:
+        left = width - sum(room) - GAP * (len(room) - 1)
+        found.append((list(room), _parts(blocks, wide, left)))
+        spare = [now - most for now, most in zip(room, least, strict=True)]
+        if max(spare) <= 0:
+            break
+        room[spare.index(max(spare))] -= 1
+    # Names that leave no room for a number come last.
+    return min(found, key=lambda one: (_cut(one, wide, width), len(one[1])))
+
+
+def _cut(one: tuple[list[int], list[list[int]]], wide: Sequence[int], width: int) -> bool:
+    room, parts = one
+    return any(sum(room) + GAP * len(room) + _wide(part, wide) - GAP > width for part in parts)
+
+
+def _wide(columns: Sequence[int], wide: Sequence[int]) -> int:
+    return sum(wide[column] + GAP for column in columns)
 
 
 def _starts(table: Table) -> list[int]:
@@ -68,23 +85,15 @@ def _widest(table: Table, values: Sequence[Sequence[tuple[str, bool]]], column: 
     return max(len(header), *(len(row[column][0]) for row in values))
 
 
-def _narrowed(widths: Sequence[int], room: int) -> list[int]:
-    """Widths of the names' columns, the widest ones cut down until they fit."""
-    found = list(widths)
-    while sum(one + GAP for one in found) > room and max(found) > LEAST:
-        found[found.index(max(found))] -= 1
-    return found
-
-
 def _parts(blocks: Sequence[list[int]], wide: Sequence[int], room: int) -> list[list[int]]:
     """Columns of each part: a value stays with its difference where there is room for both."""
     units = []
     for block in blocks:
-        fits = sum(wide[column] + GAP for column in block) <= room
+        fits = _wide(block, wide) <= room
         units += [block] if fits else [[column] for column in block]
     parts: list[list[int]] = []
     for unit in units:
-        if parts and sum(wide[column] + GAP for column in (*parts[-1], *unit)) <= room:
+        if parts and _wide([*parts[-1], *unit], wide) <= room:
             parts[-1] += unit
         else:
             parts.append(list(unit))
