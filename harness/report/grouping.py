@@ -53,7 +53,9 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     values = _values(entries, names, shown, column, layout.stage)
     if column != STAGE and not values and layout.stage:
         known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
-        raise CommandError(f"--stage {layout.stage}: no such stage; these exist: {known}")
+        raise CommandError(
+            f"--stage {layout.stage}: no such stage; these exist: {', '.join(known)}"
+        )
     columns = _columns(values, column)
     rows = _ordered(names, layout, column)
     cells = {at: _cell(of) for at, of in values.items()}

@@ -16,7 +16,6 @@ Values = Mapping[str, Any]
 
 def parsed(command: Callable[..., None], arguments: Sequence[str], place: str) -> dict[str, Any]:
     """The options of a block; a ``CommandError`` that names its place for a wrong one."""
-    import click
     import typer
 
     app = typer.Typer(add_completion=False)
@@ -24,9 +23,10 @@ def parsed(command: Callable[..., None], arguments: Sequence[str], place: str) -
     made = typer.main.get_command(app)
     try:
         values = dict(made.make_context("harness table", list(arguments)).params)
-    except (click.ClickException, click.exceptions.Exit) as error:
-        said = error.format_message() if isinstance(error, click.ClickException) else "no table"
-        raise CommandError(f"{place}: {said}") from None
+    except typer.Exit:
+        raise CommandError(f"{place}: --help makes no table") from None
+    except typer.TyperException as error:
+        raise CommandError(f"{place}: {error.format_message()}") from None
     values["runs"] = list(values["runs"] or ()) or None
     return values
 
