@@ -100,7 +100,7 @@ def from_gold(annotator: object) -> bool:
     return _own(annotator, "from_gold", False)
 
 
-# --- students and augmenters -------------------------------------------------------------
+# --- students, exported models and augmenters --------------------------------------------
 
 
 def uses_variants(student: object) -> bool:
@@ -121,6 +121,11 @@ def exporter(fitted: object) -> Callable[[Path], None] | None:
     form. None: it is no such model.
     """
     return _own(fitted, "export", None)
+
+
+def cut(student: object, pool: Pool) -> Mapping[int, str]:
+    """``cut(pool)``: rows of which it reads the beginning only, and how much of each, in words."""
+    return _call(student, "cut", pool, default={})
 
 
 def reads_labels(augmenter: object) -> bool:

@@ -266,11 +266,13 @@ def _assignment(name: str, value: Any) -> str:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such configuration file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: not a readable TOML file: {error}") from None
+    values.pop("plugins", None)  # read before: they bring the parts that the other keys name
+    return values
 
 
 def _toml_value(text: str) -> Any:

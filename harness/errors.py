@@ -29,6 +29,11 @@ import signal
 import time
 from collections.abc import Iterable
 
+LISTED_KINDS = (
+    *("annotators", "services", "students", "selectors", "augmenters", "tasks", "recipes"),
+)
+"""What ``harness list`` lists."""
+
 
 class HarnessError(Exception):
     """Base of all errors that end the program with one line and an exit code."""
@@ -72,7 +77,9 @@ class UnknownNameError(CommandError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name = kind, name
-        super().__init__(f"unknown {kind} {name!r}; {nearest(name, known)}")
+        listed = f"{kind.rpartition(' ')[2]}s"
+        every = f" (harness list {listed} prints all)" if listed in LISTED_KINDS else ""
+        super().__init__(f"unknown {kind} {name!r}; {nearest(name, known)}{every}")
 
 
 class TaskError(HarnessError):

@@ -7,6 +7,11 @@ hook may leave out arguments that it does not use.
 
 A plugin that fails in one of these hooks is named on stderr together with its distribution; the
 rest of the program goes on.
+
+A plugin may say for which version of the hooks and protocols it is written, ``HOOKS_VERSION = 1``
+in its module. One that wants another version than ``OLDEST_VERSION`` to ``VERSION`` is named and
+left out. A hook that gets another name is called by its old one (``RENAMED``), with a note, until
+``OLDEST_VERSION`` passes the version that renamed it.
 """
 
 from __future__ import annotations
@@ -25,6 +30,13 @@ if TYPE_CHECKING:
     from harness.results import RunResult, StageResult
 
 hookspec = pluggy.HookspecMarker("harness")
+
+VERSION = 1
+"""Of these hooks, and of the protocols of the parts that they register."""
+OLDEST_VERSION = 1
+"""The oldest version for which a plugin may be written."""
+RENAMED: dict[str, str] = {}
+"""Old names of hooks with the new ones: still called, with a note. None so far."""
 
 
 class Register(Protocol):
@@ -64,7 +76,7 @@ class Register(Protocol):
                 annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
                 its task's.
             reads: the suffix of files that the part reads; a spec with that suffix needs no
-                name (``--task my.toml``).
+                name (``--task my.toml``). Of a reader of models, the file that it looks for.
         """
 
 
@@ -165,6 +177,16 @@ def harness_register_table_formats(register: Register) -> None:
 
     Runs when a table is printed. ``factory(table)`` takes a ``report.tables.Table`` and returns
     the text. The formats of all plugins are put together.
+    """
+
+
+@hookspec
+def harness_register_models(register: Register) -> None:
+    """Offer readers of exported models, for ``harness predict``.
+
+    Runs when ``harness predict`` does. ``reads`` is the file by which a model's folder is known,
+    such as ``config.json``; ``factory(folder)`` returns a ``protocols.ExportedModel``. Those of
+    all plugins are put together; of two that know a folder, the first registered reads it.
     """
 
 

@@ -24,6 +24,7 @@ from harness.data import (
     FloatArray,
     Gold,
     IntArray,
+    Kind,
     Pool,
     StudentView,
     TaskCard,
@@ -82,7 +83,7 @@ class Task(Protocol):
         """The examples of ``train``, ``validation`` or ``test``; None where there is none.
 
         Raises:
-            DataError: naming file and line of the first wrong row.
+            DataError: naming file and line of the first wrong row, and where others are.
         """
 
     def gold(self, split: str) -> Gold | None:
@@ -221,6 +222,21 @@ class FittedStudent(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model to an empty folder: safetensors and JSON, never pickle."""
+
+
+class ExportedModel(Protocol):
+    """A model that was exported, read back without its run."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of the task that it learnt."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in index order, as of ``TaskCard.classes``."""
+
+    def view(self, pool: Pool, progress: Progress) -> StudentView:
+        """Probabilities and predictions of a pool."""
 
 
 class Student(Protocol):

@@ -15,10 +15,8 @@ from harness_plugins.llm.calls import Call, Message, Outcome
 from harness_plugins.llm.engine import Engine
 from harness_plugins.llm.open_engine import open_engine
 from harness_plugins.llm.presets import Preset
-from harness_plugins.llm.services.litellm import LITELLM
-from harness_plugins.llm.services.openai import OPENAI
-from harness_plugins.llm.services.transformers import TRANSFORMERS
-from harness_plugins.llm.settings import LlmSettings, Pace
+from harness_plugins.llm.services import LITELLM, OPENAI, TRANSFORMERS
+from harness_plugins.llm.settings import LlmKeys, LlmSettings, Pace
 from harness_plugins.llm.settings import settings_of as settings_with
 
 MODEL = "gpt-3.5-turbo"
@@ -36,8 +34,12 @@ def annotator_of(request: AnnotatorRequest) -> LlmAnnotator:
 
 
 def settings_for(url: str, **changes: Any) -> LlmSettings:
-    """Settings for a server of our own; keys of ``Pace`` go to its pace."""
+    """Settings for a server of our own; keys of ``Pace`` and ``LlmKeys`` go where they belong."""
     pace = {key: changes.pop(key) for key in list(changes) if key in Pace.__dataclass_fields__}
+    if "price" in changes:
+        changes["price_input"], changes["price_output"] = changes.pop("price")
+    asked = (LlmKeys.model_fields.keys() - LlmSettings.__dataclass_fields__) & changes.keys()
+    keys = LlmKeys(**{key: changes.pop(key) for key in asked})
     plain = LlmSettings(
         OPENAI,
         MODEL,
@@ -46,6 +48,7 @@ def settings_for(url: str, **changes: Any) -> LlmSettings:
         {"temperature": 0.0},
         optional=frozenset({"temperature", "response_format"}),
         pace=Pace(**{"concurrency": 16, "timeout": 20.0, **pace}),
+        keys=keys,
     )
     return replace(plain, **changes)
 

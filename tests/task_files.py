@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from harness.data import Kind
+from harness_tasks.declaration import HubSource
+from harness_tasks.reading import key_of_files, rows_of_files
+from harness_tasks.roles import Schema
+from harness_tasks.store import Rows, store
 
 TASK = """schema = 1
 name = "my-task"
@@ -33,6 +39,21 @@ description = "A person."
 name = "LOC"
 description = "A place."
 """
+
+
+def read_rows(
+    file: Path,
+    split: str,
+    kind: Kind,
+    classes: Sequence[str],
+    hub: HubSource | None = None,
+    notes: list[str] | None = None,
+) -> Rows:
+    """Read one file, in any of the formats, as a task does; notes go to ``notes``."""
+    schema = Schema(kind, tuple(classes), hub)
+    notes = [] if notes is None else notes
+    rows = rows_of_files([file], schema, notes)
+    return store(rows, split, kind, key_of_files([file], schema), notes)
 
 
 def write_rows(file: Path, rows: Iterable[object]) -> Path:

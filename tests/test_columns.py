@@ -12,9 +12,9 @@ import pytest
 
 from harness.errors import DataError, TaskError
 from harness_plugins.recordings import open_recording
-from harness_tasks.reading import read_rows
 from harness_tasks.task import DeclaredTask
 from tests.commands import call, message
+from tests.task_files import read_rows
 
 STARS = ("1", "2", "3", "4")
 

@@ -64,6 +64,7 @@ OTHER_VALUES: dict[str, Any] = {
     "student.transition": False,
     "student.ema": 0.5,
     "student.processes": 2,
+    "student.graphs": False,
     "selector.spec": "all",
     "selector.trust": "all",
     "selector.demonstrations": "random",

@@ -22,7 +22,7 @@ from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 from harness_plugins.students.training import checkpoints
 from harness_plugins.students.training.training_data import TrainingData
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 from tests.exporting import SHIPPED
 from tests.test_training import labels_of, student, texts
 from tests.tiny_encoders import SIZES, WORDS, write_bert, write_roberta

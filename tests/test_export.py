@@ -14,7 +14,7 @@ import pytest
 
 from harness.data import offsets_of
 from harness.metrics import score
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 from tests.commands import call, message, succeeded
 from tests.exporting import DEMO, SHIPPED, SMALL, exported, recorded_run, recording, run
 
@@ -94,6 +94,45 @@ def test_tokens_are_exported_with_their_tags() -> None:
     assert [row["llm_tags"] for row in again][:12] == [row["tags"] for row in rows]
     for before, after in zip(result["stages"], replayed["stages"], strict=True):
         assert before["transductive"] == after["transductive"]
+
+
+BACK = """schema = 1
+name = "back"
+kind = "{kind}"
+metric = "{metric}"
+files = {{ train = "{file}" }}
+"""
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "tsv", "parquet"])
+@pytest.mark.parametrize("task", ["demo", "demo-ner"])
+def test_what_is_exported_is_read_back_as_a_task(task: str, suffix: str) -> None:
+    kind, metric = ("sequence", "accuracy") if task == "demo" else ("token", "entity_f1")
+    if task == "demo":
+        run_id = recorded_run()["run_id"]
+    else:
+        few = ("--limit", "12", "--rounds", "1", "--set", "student.epochs=1")
+        run_id = run("--task", task, "--annotator", "rules", *few)["run_id"]
+    stage = ("--stage", "R1" if task == "demo" else "R0")
+    rows = exported(run_id, "rows.jsonl", *stage)
+    succeeded(call("export", run_id, "--to", f"back.{suffix}", *stage))
+    labels = DeclaredTask(SHIPPED / f"{task}.toml").card.labels
+    declared = BACK.format(kind=kind, metric=metric, file=f"back.{suffix}")
+    declared += "".join(
+        f"[[labels]]\nname = {json.dumps(one.name)}\ndescription = {json.dumps(one.description)}\n"
+        for one in labels
+    )
+    Path("back.toml").write_text(declared, encoding="utf-8")
+    back = DeclaredTask(Path("back.toml"))
+    pool, gold = back.load("train"), back.gold("train")
+    assert pool is not None and gold is not None
+    answer = "label" if task == "demo" else "tags"
+    for row, example in enumerate(pool.examples):
+        assert example == (rows[row]["text"] if task == "demo" else tuple(rows[row]["tokens"]))
+        begin, end = pool.offsets[row : row + 2].tolist()
+        names = [back.card.classes[one] if one >= 0 else None for one in gold.labels[begin:end]]
+        expected = rows[row][answer]
+        assert names == (expected if isinstance(expected, list) else [expected])
 
 
 # --- replays -------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import pytest
 from harness.data import Kind
 from harness.errors import DataError
 from harness.identity import example_ids
-from harness_tasks.reading import Rows, read_rows
+from harness_tasks.store import Rows
+from tests.task_files import read_rows
 
 CLASSES = ("down", "up")
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

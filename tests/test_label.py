@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from harness.label.words import spans_in, words
 from harness.testing.service import ChatServer, running
 from tests.commands import Outcome, call, message
 from tests.support_messages import CATEGORIES, write_messages
+from tests.test_user_file import CASES, NAMED, SENTENCES, UNICODE, table
+from tests.tiny_encoders import write_bert
 
 LABELS = ",".join(CATEGORIES)
 pytestmark = pytest.mark.usefixtures("alone")
@@ -100,8 +103,8 @@ def test_what_a_person_reviewed_comes_back_and_measures_the_rest(tmp_path: Path)
         encoding="utf-8",
     )
     said = message(label(file, *options), 1)
-    assert "have a label that is none of billing" in said
-    assert "review.csv:2 'shipping'" in said
+    assert "1 rows have a label that cannot be read" in said
+    assert "review.csv:2 ('shipping' is none of billing" in said
 
 
 def test_labels_that_the_file_has_score_the_others(tmp_path: Path) -> None:
@@ -134,8 +137,8 @@ def test_a_chat_service_is_asked_after_a_yes(tmp_path: Path, server: ChatServer)
     assert len(server.seen.requests) == paid
 
 
-def message_of(outcome: Outcome) -> str:
-    assert outcome.code == 2
+def message_of(outcome: Outcome, code: int = 2) -> str:
+    assert outcome.code == code, outcome
     return outcome.stderr.strip().splitlines()[-1]
 
 
@@ -154,6 +157,84 @@ def test_entities_come_back_as_characters(tmp_path: Path, server: ChatServer) ->
         for span in row["label"] or ():
             assert row["text"][span["start"] : span["end"]] == span["text"]
             assert span["type"] in ("person", "place")
+
+
+NOTES = """schema = 1
+name = "notes"
+kind = "token"
+metric = "entity_f1"
+labels = [
+    { name = "person", description = "a name of a person" },
+    { name = "place", description = "a name of a place" },
+]
+rules.lists = [
+    { label = "person", words = ["Ann", "Bob", "Carla", "Dev"] },
+    { label = "place", words = ["Oslo"] },
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bert(tmp_path_factory.mktemp("encoders") / "bert")
+
+
+def write(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_entities_are_known_and_reviewed_as_marks_in_the_text(tmp_path: Path, tiny: Path) -> None:
+    names = ("Ann", "Bob", "Carla", "Dev")
+    texts = [f"we met {name} in Oslo, number {row}" for row, name in enumerate(names * 5)]
+    known = ['[{"start": 7, "end": 10, "type": "PERSON"}]', "", "[Nobody](person)", ""]
+    known[1] = "we met [Bob](person) in [Oslo](place), number 1"
+    known[3] = texts[3].replace("Dev", "[Dev](animal)")
+    file, review, out = (tmp_path / name for name in ("notes.csv", "review.csv", "out.jsonl"))
+    cells = known + [""] * 16
+    write(file, [{"text": a, "mine": b} for a, b in zip(texts, cells, strict=True)])
+    (tmp_path / "notes.toml").write_text(NOTES, encoding="utf-8")
+    parts = ("--annotator", "rules", "--student", f"transformers:{tiny}", "--rounds", "1")
+    options = ("--task", "notes.toml", *parts, "--set", "student.epochs=1", "--review", review)
+    options = ("-o", out, *options, "--check", "6", "--column", "label=mine")
+    outcome = call("label", file, *options)
+    assert "of 2 rows with a known label" in done(outcome)
+    assert "2 of 20 rows have a label that cannot be read" in outcome.stderr
+    assert "notes.csv:4 (the text without its marks is not the text of the row)" in outcome.stderr
+    assert "notes.csv:5 ('animal' is none of person, place)" in outcome.stderr
+    assert "cannot be read" in message_of(call("label", file, *options, "--strict"), 1)
+    before = [json.loads(line)["label"] for line in out.read_text("utf-8").splitlines()]
+    rows = read(review)
+    assert all(re.sub(r"\[(.*?)\]\(\w+\)", r"\1", row["label"]) == row["text"] for row in rows)
+    gold: dict[int, set[tuple[int, int, str]]] = {0: {(7, 10, "person")}}
+    gold[1] = {(7, 10, "person"), (14, 18, "place")}
+    for row in rows[:8]:
+        number = int(row["row"]) - 1
+        name = names[number % 4]
+        place = 7 + len(name) + 4
+        marked = row["text"].replace(name, f"[{name}](Person)").replace("Oslo", "[Oslo](place)")
+        row["gold"] = marked.replace(" ", "  ")
+        if row["why"] == "check":
+            gold[number] = {(7, 7 + len(name), "person"), (place, place + 4, "place")}
+    write(review, rows)
+    shown = done(call("label", file, *options))
+    said = {n: {(s["start"], s["end"], s["type"]) for s in before[n]} for n in gold}
+    both = sum(len(said[n] & gold[n]) for n in gold)
+    f1 = 200 * both / sum(len(said[n]) + len(gold[n]) for n in gold)
+    assert f"Estimated F1 of entities: {f1:.1f} % (95 %:" in shown
+    assert f"of {len(gold)} rows with a known label" in shown
+    found = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    for row in rows[:8]:
+        given = found[int(row["row"]) - 1]
+        name = names[(int(row["row"]) - 1) % 4]
+        spans = [(span["text"], span["type"]) for span in given["label"]]
+        assert (given["given_by"], spans) == ("person", [(name, "person"), ("Oslo", "place")])
+    again = tmp_path / "again.jsonl"  # what was written is read back as known labels
+    columns = ("--column", "text=text", "--column", "label=label")
+    outcome = call("label", out, "-o", again, "--task", "notes.toml", *parts, *columns)
+    assert "of 20 rows with a known label" in done(outcome)
 
 
 def test_words_and_spans_are_of_the_text_itself() -> None:
@@ -180,6 +261,9 @@ def test_the_model_loads_in_a_pipeline(tmp_path: Path) -> None:
     assert classify("my parcel is late")[0]["label"] in CATEGORIES
     assert "how good it is, is not known" in (model / "README.md").read_text()
     done(label(file, *quick))  # its model is there already
+    done(call("predict", model, file, "-o", "predicted.csv", "--column", "text=message"))
+    labels = [row["label"] for row in read(Path("predicted.csv"))]
+    assert labels == [row["label"] for row in read(tmp_path / "out.csv")]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +294,54 @@ def test_a_wrong_command_is_refused_in_one_line(
 def test_strict_refuses_rows_that_cannot_be_used(tmp_path: Path) -> None:
     file = tmp_path / "messages.csv"
     write_messages(file, 20)
-    assert "1 rows cannot be used: messages.csv:9 (no text)" in message(
-        label(Path("messages.csv"), "--strict"), 1
-    )
+    said = message_of(label(Path("messages.csv"), "--strict"), 1)
+    assert "1 of 20 rows cannot be used and stay without label: messages.csv:9 (no text)" in said
+
+
+def test_long_texts_are_labelled_by_their_beginning_and_named(tmp_path: Path, tiny: Path) -> None:
+    file = Path("texts.jsonl")
+    texts = ["house and river", "music " * 200, "stone and bread", "a light of winter"] * 3
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    options = ("--labels", "indoors,outdoors", "--student", f"transformers:{tiny}")
+    quick = ("--rounds", "1", "--set", "student.epochs=1")
+    outcome = call("label", file, "-o", "out.jsonl", *options, *quick)
+    done(outcome)
+    assert "3 of 12 rows are longer than the student reads, and are labelled by" in outcome.stderr
+    assert "texts.jsonl:2 (202 word pieces, of which 128 are read)" in outcome.stderr
+    found = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert all(row["label"] for row in found)
+    assert [row["reason"] for row in found[:2]] == ["", "202 word pieces, of which 128 are read"]
+    refused = call("label", file, "-o", "other.jsonl", *options, *quick, "--strict")
+    assert "3 of 12 rows are longer than the student reads" in message_of(refused, 1)
+    assert not Path("other.jsonl").exists()
+
+
+LABELS_IN = {
+    "zh": ("配送", "登录", "账单"),
+    "th": ("จัดส่ง", "เข้าสู่ระบบ", "ใบแจ้งหนี้"),
+    "ar": ("الشحن", "الدخول", "الفاتورة"),
+    "tr": ("kargo", "giriş", "fatura"),
+    "de": ("Lieferung", "Anmeldung", "Rechnung über €"),
+    "ru": ("доставка", "вход", "счёт"),
+    "ja": ("配送", "ログイン", "請求書"),
+    "en": ("delivery", "login", "billing"),
+}
+
+
+def test_every_encoding_is_labelled_in_its_language_or_refused(tmp_path: Path) -> None:
+    for number, (encoding, form, language) in enumerate(CASES):
+        file, out = tmp_path / f"texts-{number}.csv", tmp_path / f"out-{number}.jsonl"
+        file.write_bytes(table(form, language).encode(encoding))
+        names = LABELS_IN[language]
+        comma = "，" if language in ("zh", "ja") else ","
+        options = ("--labels", comma.join(names), "--student", "tfidf", "--rounds", "1")
+        outcome = call("label", file, "-o", out, *options)
+        if encoding not in UNICODE:
+            assert f"iconv -f {NAMED[encoding]} -t UTF-8" in message(outcome, 1)
+            assert not out.exists()
+            continue
+        done(outcome)
+        found = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        assert [row["text"] for row in found] == SENTENCES[language] * 8
+        assert [row["id"] for row in found] == [f"n{row}" for row in range(24)]
+        assert {row["label"] for row in found} <= set(names)

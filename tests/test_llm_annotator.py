@@ -337,8 +337,8 @@ def test_what_the_user_sets_wins_over_a_preset_even_where_it_is_the_default(
         keys = config.annotator.keys(LlmKeys)
         return settings_of(AnnotatorRequest(parse_spec("mine"), NAMES, keys, 0), preset)
 
-    assert (asked().samples, asked().pace.timeout) == (3, 5.0)
-    assert asked("annotator.samples=1").samples == 1
+    assert (asked().keys.samples, asked().pace.timeout) == (3, 5.0)
+    assert asked("annotator.samples=1").keys.samples == 1
     assert asked("annotator.timeout=60").pace.timeout == 60.0
 
 

@@ -25,8 +25,7 @@ from harness_plugins.llm.backends.openai import openai_keys
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.keys import keys_of
 from harness_plugins.llm.secrets import Redactor, Secret
-from harness_plugins.llm.services.litellm import LITELLM
-from harness_plugins.llm.services.openai import OPENAI
+from harness_plugins.llm.services import LITELLM, OPENAI
 from harness_plugins.llm.settings import LlmKeys, LlmSettings
 from tests.asking import call_of, settings_for, settings_of
 from tests.commands import call, message
@@ -301,7 +300,7 @@ def test_a_misplaced_key_is_neither_printed_nor_written(
 FAIL_IN_EVERY_WAY = """
 import logging, sys, traceback
 from pathlib import Path
-from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services import LITELLM
 from tests.asking import ask, calls_for, settings_for
 url, folder, kinds = sys.argv[1], Path(sys.argv[2]), sys.argv[3].split(",")
 logging.basicConfig(level=logging.DEBUG)

@@ -13,7 +13,7 @@ from harness.testing.service import ChatServer, running
 from tests.killing import IN_FLIGHT, begin, end_again_and_again, finish, group_lives, rows, until
 from tests.servers.deliveries import DeliveryServer, delivering
 
-TIMES = 3
+TIMES = 2
 ENDS = {
     signal.SIGINT: (130, "interrupted"),
     signal.SIGTERM: (143, "terminated"),

@@ -153,12 +153,14 @@ def test_a_server_that_throttles_gets_all_texts_in_the_end(tmp_path: Path) -> No
         assert len(server.seen.requests) < 6 * 60
 
 
-def test_a_date_to_retry_after_is_honoured(tmp_path: Path) -> None:
+def test_a_date_to_retry_after_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.testing.cases.AHEAD_SECONDS", 2.5)
     with running(ChatServer(faults=Faults(0.3, ("429-date",), seed=3))) as server:
-        settings = settings_for(server.url, concurrency=4)
+        settings, start = settings_for(server.url, concurrency=4), time.monotonic()
         calls = calls_for(settings, 8)
         assert texts_of(ask(settings, tmp_path / "r", calls)) == expected(calls)
         assert server.seen.faults["429-date"] >= 1
+        assert time.monotonic() - start > 1.4  # a date has no fractions
 
 
 def test_a_pause_of_a_day_is_cut_short_and_told_once(

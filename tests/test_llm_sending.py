@@ -18,7 +18,7 @@ from harness.testing.service import ChatServer, running
 from harness_plugins.llm.calls import Call, Message, Reply
 from harness_plugins.llm.failures import SendingError
 from harness_plugins.llm.send.network import NetworkSender
-from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services import LITELLM
 from harness_plugins.llm.settings import Pace
 from tests.asking import ask, call_of, calls_for, engine_for, expected, settings_for, texts_of
 

@@ -13,7 +13,7 @@ from harness.testing.service import ChatServer, running
 from harness_plugins.llm.cache import ReplyCache
 from harness_plugins.llm.cost.prices import FREE, price_of
 from harness_plugins.llm.send.breaker import KEPT
-from harness_plugins.llm.services.litellm import LITELLM
+from harness_plugins.llm.services import LITELLM
 from tests.asking import ask, calls_for, settings_for, texts_of
 from tests.billing import PRICE, asking, billing, error, good
 from tests.killing import until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import re
@@ -28,7 +29,7 @@ from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
 from harness.run.splits import load_splits
 from harness.specs import parse_spec
-from tests.commands import call, succeeded
+from tests.commands import Outcome, call, succeeded
 from tests.factories import HOOKIMPL, install, plugin_file, text_pool
 
 EVERY_HOOK = '''
@@ -170,6 +171,12 @@ def harness_register_augmenters(register):
 def harness_register_checks(register):
     note("harness_register_checks")
     register("mood", lambda progress: "good")
+
+
+@hookimpl
+def harness_register_models(register):
+    note("harness_register_models")
+    register("stone", lambda folder: None, reads="stone.txt")
 
 
 @hookimpl
@@ -355,7 +362,8 @@ def test_a_failure_keeps_what_was_recorded(tmp_path: Path) -> None:
         "harness_run_failed",
     ]
     kept = {file.name for file in (tmp_path / "run/rounds/00").iterdir()}
-    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"}
+    scored = {"outcomes.R0.parquet", "outcomes.R2.parquet"}
+    assert kept == {"annotations.parquet", "view.safetensors", "selection.json"} | scored
     assert (tmp_path / "run/config.toml").exists()
 
 
@@ -392,7 +400,8 @@ def test_an_observer_that_raises_stops_nothing(tmp_path: Path) -> None:
     assert len(mine.run().stages) == 4
     expected = ["run_started", "round_finished", "round_finished", "run_finished"]
     assert [str(problem) for problem in problems] == [
-        f"plugin {bad}: harness_{hook} failed: ValueError: harness_{hook}" for hook in expected
+        f"plugin {bad}: harness_{hook} failed: ValueError: harness_{hook} ({bad}:{line})"
+        for hook, line in zip(expected, (3, 5, 5, 7), strict=True)
     ]
     assert [event.split()[0].removeprefix("harness_") for event in mine.events()] == expected
 
@@ -408,7 +417,8 @@ def test_of_two_parts_with_one_name_the_first_is_kept(tmp_path: Path) -> None:
     ]
     plugins = Plugins(paths, third_party=False)
     assert plugins.part("student", "twin").factory(None) == "first"
-    message = f"plugin {paths[1]}: student 'twin' is already registered by {paths[0]}"
+    taken = f"student 'twin' is already registered by {paths[0]}"
+    message = f"plugin {paths[1]}: {taken} ({paths[1]}:4)"
     assert [str(problem) for problem in plugins.problems] == [message]
     plugins.parts("student")
     assert len(plugins.problems) == 1
@@ -421,7 +431,7 @@ def test_a_built_in_name_cannot_be_taken(tmp_path: Path) -> None:
     plugins = Plugins([path], third_party=False)
     assert plugins.part("annotator", "rules").plugin == BUILTINS[1]
     assert str(plugins.problems[0]) == (
-        f"plugin {path}: annotator 'rules' is already registered by {BUILTINS[1]}"
+        f"plugin {path}: annotator 'rules' is already registered by {BUILTINS[1]} ({path}:3)"
     )
     assert plugins.part("task", "mine").plugin == path
 
@@ -508,7 +518,7 @@ def test_a_registration_that_raises_is_named_and_the_others_go_on(tmp_path: Path
     plugins = Plugins([bad, plugin_file(tmp_path / "fine.py", fine)], third_party=False)
     assert {"half", "fine", "minilm", "tfidf"} <= set(plugins.parts("student"))
     assert [str(problem) for problem in plugins.problems] == [
-        f"plugin {bad}: harness_register_students failed: OSError: disk full"
+        f"plugin {bad}: harness_register_students failed: OSError: disk full ({bad}:5)"
     ]
 
 
@@ -530,6 +540,10 @@ class Wrong:
         return Annotations.of(labels, pool.offsets)
 
 
+class Nobody:
+    fit = load = None
+
+
 @hookimpl
 def harness_register_annotators(register):
     register("wrong", lambda request: Wrong(request.spec.argument))
@@ -537,7 +551,7 @@ def harness_register_annotators(register):
 
 @hookimpl
 def harness_register_students(register):
-    register("nobody", lambda request: None)
+    register("nobody", lambda request: Nobody())
 """
 
 
@@ -727,7 +741,9 @@ def test_the_keys_of_an_encoder_are_shown_by_preset() -> None:
 # --- the code that made a run --------------------------------------------------------
 
 
-def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
+def test_a_run_that_other_code_made_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "mine_package"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -737,31 +753,37 @@ def test_a_run_that_other_code_made_says_so(tmp_path: Path) -> None:
     quick = ("--student", "packaged", "--annotator", "oracle", "--rounds", "1", "--limit", "60")
     out = ("--out", str(tmp_path / "runs"))
 
-    def harness_in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return harness(tmp_path, *arguments, "--plugin", "mine_package.plugin", *out)
+    monkeypatch.syspath_prepend(tmp_path)
 
-    assert harness_in_a_process("run", *quick).returncode == 0
-    assert "was not run again" in harness_in_a_process("run", *quick).stderr
-    assert "other code" not in harness_in_a_process("table", "--format", "markdown").stdout
+    def anew(*arguments: str) -> Outcome:
+        """As a process of its own: the package is imported again."""
+        for name in [one for one in sys.modules if one.startswith("mine_package")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        return call(*arguments, "--plugin", "mine_package.plugin", *out)
+
+    assert anew("run", *quick).code == 0
+    assert "was not run again" in anew("run", *quick).stderr
+    assert "other code" not in anew("table", "--format", "markdown").stdout
     (package / "inner.py").write_text("VALUE = 2\n")
-    found = harness_in_a_process("run", *quick)
-    assert found.returncode == 0
+    found = anew("run", *quick)
+    assert found.code == 0
     assert found.stderr == (
         "harness: note: this run is finished, but was made by other code of student "
         "'packaged'; --fresh makes it anew\n"
     )
-    assert "§ other code" in harness_in_a_process("table", "--format", "markdown").stdout
-    assert "finished, other code" in harness_in_a_process("runs").stdout
-    without = harness(tmp_path, "table", "--format", "markdown", *out)  # the part is not there
+    assert "§ other code" in anew("table", "--format", "markdown").stdout
+    assert "finished, other code" in anew("runs").stdout
+    without = call("table", "--format", "markdown", *out)  # the part is not there
     assert "§ other code" in without.stdout
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
-    resumed = harness_in_a_process("run", *quick)
+    resumed = anew("run", *quick)
     assert "R2: rounds/00/view.safetensors was made from other inputs or by other code" in (
         resumed.stderr
     )
-    assert harness_in_a_process("run", *quick, "--fresh").stderr == ""
-    assert "other code" not in harness_in_a_process("runs").stdout
+    assert anew("run", *quick, "--fresh").stderr == ""
+    assert "other code" not in anew("runs").stdout
 
 
 def test_a_built_in_part_is_known_by_the_source_of_its_room(tmp_path: Path) -> None:
@@ -873,7 +895,8 @@ def test_the_program_goes_on_with_a_broken_distribution(tmp_path: Path) -> None:
     warning = (
         "plugin hp_bad-entry (hp_bad-dist 1.0): cannot be imported: RuntimeError: out of order"
     )
-    assert listed.stderr == f"harness: warning: {warning}\n"
+    (line,) = listed.stderr.splitlines()
+    assert line.startswith(f"harness: warning: {warning} ({site}") and line.endswith("py:1)")
     hello = harness(site, "hello")
     assert (hello.returncode, hello.stdout) == (0, "hello\n")
 
@@ -1055,7 +1078,7 @@ def test_every_hook_runs(tmp_path: Path) -> None:
     mine.run()
     with pytest.raises(PartError):
         mine.run("annotator.spec=broken", name="broken")
-    for kind in ("augmenter", "recipe", "table_format", "check"):
+    for kind in ("augmenter", "recipe", "model", "table_format", "check"):
         mine.plugins.parts(kind)
     called = {line.split()[0] for line in mine.log() if line.startswith("harness_")}
     assert called == set(hookspecs.HOOKS)

@@ -9,7 +9,7 @@ import pytest
 
 from harness.data import Kind
 from harness.errors import DataError
-from harness_tasks.reading import read_rows
+from tests.task_files import read_rows
 
 CLASSES: dict[Kind, tuple[str, ...]] = {
     "sequence": ("access", "billing", "delivery"),

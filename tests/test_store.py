@@ -20,10 +20,9 @@ from harness.record.codecs import read_annotations, write_annotations
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
 from harness_tasks import store as store_module
-from harness_tasks.reading import read_rows
 from harness_tasks.store import Rows, cache_folder
 from tests.factories import annotator, sequence_card
-from tests.task_files import sentence, texts, write_rows
+from tests.task_files import read_rows, sentence, texts, write_rows
 
 CLASSES = ("up", "down")
 TAGS = ("O", "B-PER", "I-PER")
@@ -227,7 +226,7 @@ def test_what_a_part_is_handed_maps_nothing_of_the_gold_labels(tmp_path: Path) -
     script = (
         "import sys; from pathlib import Path\n"
         "from harness_tasks import store; store.IN_MEMORY = 100\n"
-        "from harness_tasks.reading import read_rows\n"
+        "from tests.task_files import read_rows\n"
         "pool = read_rows(Path(sys.argv[1]), 'train', 'sequence', ('up', 'down')).pool\n"
         "import gc; gc.collect(); print(Path('/proc/self/maps').read_text())"
     )

@@ -12,7 +12,7 @@ from harness.iob2 import first_invalid
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, Student, StudentRequest, no_progress
 from harness.specs import parse_spec
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 
 SHIPPED = Path(__file__).parent.parent / "tasks" / "harness_tasks"
 TASKS = {name: DeclaredTask(SHIPPED / f"{name}.toml") for name in ("demo", "demo-ner")}
@@ -71,7 +71,7 @@ def test_a_student_learns_and_can_be_kept(
     assert np.allclose(again.log_probabilities, view.log_probabilities, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "task", "settings"), KINDS)
+@pytest.mark.parametrize(("name", "task", "settings"), [KINDS[0], KINDS[2]])
 def test_the_same_seed_gives_the_same_student(
     name: str, task: str, settings: dict[str, int]
 ) -> None:
@@ -88,19 +88,16 @@ def test_the_same_seed_gives_the_same_student(
     assert views[0].embeddings.tobytes() == views[1].embeddings.tobytes()
 
 
-@pytest.mark.parametrize("name", ["tfidf", pytest.param("minilm", marks=pytest.mark.slow)])
-def test_a_class_without_an_answer_is_not_predicted_and_does_not_fail(name: str) -> None:
+def test_a_class_without_an_answer_is_not_predicted_and_does_not_fail() -> None:
     pool, annotations = some("demo", 60)
     card = TASKS["demo"].card
     labels = np.where(annotations.labels == 2, -1, annotations.labels)
-    settings = {} if name == "tfidf" else {"epochs": 2}
-    fitted = student(name, card, **settings).fit(
+    fitted = student("tfidf", card).fit(
         pool, Annotations.of(labels, pool.offsets), 0, no_progress, Aids()
     )
     view = fitted.view(pool, no_progress)
     check(view, pool, card)
-    if name == "tfidf":  # an encoder's new head may still say anything after two epochs
-        assert (view.predictions != 2).all()
+    assert (view.predictions != 2).all()
 
 
 def test_tfidf_with_one_class_says_that_class() -> None:

@@ -56,7 +56,8 @@ def recorded(out: Path, row: int, seed: int, test: float, *, done: bool = True) 
     }  # fmt: skip
     result = RunResult(
         run_id=f"row{row}-s{seed}", task="mr", kind="sequence", metric="accuracy",
-        supervised=False, config=config, provenance={"code": code_of(config, PLUGINS)}, seconds=1.0, cost_usd=0.0,
+        supervised=False, config=config, provenance={"code": code_of(config, PLUGINS)},
+        seconds=1.0, cost_usd=0.0,
         stages=stages(test),
     )  # fmt: skip
     path = layout.run_folder(out, "mr", result.run_id)

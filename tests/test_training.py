@@ -108,9 +108,9 @@ def test_every_term_trains_and_the_numbers_stay_finite(
 def test_a_batch_without_a_clean_row_has_a_finite_loss(encoders: dict[str, Path]) -> None:
     pool = texts(8)
     one = trainer(encoders["bert"], pool, labels_of(pool), EVERYTHING)
-    one.loss.clean = np.zeros(8, dtype=np.bool_)
-    rows = np.arange(8)
-    loss = one.loss(rows, one.loss.totals(rows, 5.0, one.rng), one.rng)
+    one.clean = np.zeros(8, dtype=np.bool_)
+    one.loss.set_clean(one.clean)
+    loss = one.loss(one.batch(np.arange(8)))
     loss.backward()
     assert torch.isfinite(loss)
     assert all(np.isfinite(own).all() for own in gradients(one))
@@ -129,7 +129,7 @@ def test_abstentions_take_part_in_no_loss(encoders: dict[str, Path], kind: str) 
     rows = np.arange(1, 6)
     without = trainer(encoders["bert"], pool.take(rows), said.take(rows), settings)
     losses = [
-        one.loss(all_rows, one.loss.totals(all_rows, 5.0, one.rng), one.rng).item()
+        one.loss(one.batch(all_rows)).item()
         for one, all_rows in ((with_it, np.arange(6)), (without, np.arange(5)))
     ]
     assert losses[0] == pytest.approx(losses[1], rel=2e-3)
@@ -145,7 +145,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
     settings = replace(EVERYTHING, mixup=0.0, batch_size=24)
     rows = np.arange(24)
     whole, parts = (trainer(encoders["bert"], pool, labels_of(pool), settings) for _ in range(2))
-    whole.backward(rows)
+    whole.backward(whole.batch(rows))
     seen: list[int] = []
     features = parts.model.features
 
@@ -156,7 +156,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
         return features(ids, mask, at)
 
     monkeypatch.setattr(parts.model, "features", small)
-    parts.backward(rows)
+    parts.backward(parts.batch(rows))
     assert max(seen) == 48 and sum(size for size in seen if size <= 14) == 48
     for one, other in zip(gradients(whole), gradients(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=5e-3)
@@ -164,7 +164,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
         parts.model, "features", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError())
     )
     with pytest.raises(PartError, match="no memory to train on one text"):
-        parts.backward(rows)
+        parts.backward(parts.batch(rows))
 
 
 def test_a_killed_training_goes_on_at_its_last_epoch(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
 from harness.errors import CommandError, DataError, HarnessError
 from harness.export.rows import write_rows
+from harness.files.plain_values import plain
 from harness.files.user_file import read_rows
 
 SENTENCES = {
@@ -171,3 +172,44 @@ def test_what_is_unclear_is_asked_in_one_line(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no such file"):
         read_rows(tmp_path / "none.csv")
+
+
+def test_wrong_rows_are_named_together(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("id,text\n1,a\n" + "2,b,c\n" * 7 + "3,d\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        list(read_rows(file).rows())
+    said = str(caught.value).replace(str(file), "a.csv")
+    assert said.startswith("a.csv:3: 3 columns where the first row has 2")
+    assert "(6 more rows are wrong: a.csv:4, a.csv:5, a.csv:6, a.csv:7, ...)" in said
+
+
+def test_a_workbook_keeps_dates_and_numbers_and_names_other_sheets(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    file, book = tmp_path / "a.xlsx", openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "mail"
+    sheet.append(["id", "text", "day", "time", "price", None])
+    sheet.append([1, "first", date(2026, 1, 2), datetime(2026, 1, 2, 8, 30), 2.5])
+    sheet.append([None])
+    sheet.append([3, 404, None, None, 7])
+    sheet.cell(900, 3).number_format = "0.00"  # an empty row that only has a format
+    book.create_sheet("notes")
+    book.save(file)
+    opened = read_rows(file)
+    assert opened.columns == ("id", "text", "day", "time", "price")
+    assert f"{file}: sheet 'mail' is read; left out: 'notes'" in opened.notes
+    rows = [{name: plain(value) for name, value in row.items()} for _, row in opened.rows()]
+    assert rows[0] == {
+        "id": 1, "text": "first", "day": "2026-01-02", "time": "2026-01-02T08:30:00", "price": 2.5
+    }  # fmt: skip
+    assert list(rows[1].values()) == [None] * 5
+    assert len(rows) == 3
+    sheet["B5"] = "=A2+1"
+    book.save(file)
+    with pytest.raises(DataError, match="cell B5 holds a formula without its value; open the"):
+        read_rows(file)
+    sheet["B5"], sheet["G4"] = "x", "lost"
+    book.save(file)
+    with pytest.raises(DataError, match="row 4: holds more than the 5 columns named in row 1"):
+        list(read_rows(file).rows())

@@ -24,8 +24,8 @@ from harness_plugins.llm.calls import Call, Message, Outcome, Spent
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import listed_price, price_of
 from harness_plugins.llm.engine import Engine
-from harness_plugins.llm.services.openai import OPENAI
-from harness_plugins.llm.settings import LlmSettings, Pace
+from harness_plugins.llm.services import OPENAI
+from harness_plugins.llm.settings import LlmKeys, LlmSettings, Pace
 from tests.servers.batches import Batches
 
 MODEL = "gpt-4o-mini"
@@ -40,7 +40,8 @@ def calls(url: str, count: int, start: int = 0) -> list[Call]:
 
 
 def settings(url: str, **changes: object) -> LlmSettings:
-    plain = {"batch": True, "pace": Pace(retries=3, timeout=5.0), "price": (0.075, 0.3)}
+    keys = LlmKeys(batch=True, price_input=0.075, price_output=0.3)
+    plain = {"pace": Pace(retries=3, timeout=5.0), "keys": keys}
     return LlmSettings(OPENAI, MODEL, url, url, **{**plain, **changes})  # type: ignore[arg-type]
 
 

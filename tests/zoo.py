@@ -14,8 +14,7 @@ from harness_plugins.llm.calls import Call, Outcome, Reply
 from harness_plugins.llm.failures import TransientError
 from harness_plugins.llm.sender import Backend
 from harness_plugins.llm.service import Service
-from harness_plugins.llm.services.litellm import LITELLM
-from harness_plugins.llm.services.openai import OPENAI
+from harness_plugins.llm.services import LITELLM, OPENAI
 from harness_plugins.llm.settings import LlmSettings
 from tests.asking import ask, calls_for, settings_for
 

@@ -10,27 +10,34 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+import harness
 from harness.cli.audit import audit
+from harness.cli.grouped import GroupedCommands
+from harness.cli.inspect.cache import cache
 from harness.cli.inspect.doctor import doctor
 from harness.cli.inspect.list import list_parts
 from harness.cli.inspect.plugins import plugins
 from harness.cli.inspect.show import show
-from harness.cli.label import label
-from harness.cli.options import load_plugins, take_plugins, third_party
+from harness.cli.options import load_plugins, named_plugins, take_plugins
 from harness.cli.plan import plan
 from harness.cli.results.compare import compare
 from harness.cli.results.export import export
 from harness.cli.results.runs import runs
 from harness.cli.results.table import table
 from harness.cli.run import run
-from harness.cli.screen.output import complain
+from harness.cli.screen.output import complain, say
 from harness.cli.sweep import sweep
+from harness.cli.texts.certify import certify
+from harness.cli.texts.init import init
+from harness.cli.texts.label import label
+from harness.cli.texts.predict import predict
 from harness.errors import SIGNALS, HarnessError, describe, interrupt
 from harness.plugin_manager import installed
+from harness.plugin_manager.discovery import third_party
 
 EPILOG = (
     "A SPEC names a part: name, name:argument or name:argument,key=value. "
@@ -38,6 +45,8 @@ EPILOG = (
     "130 interrupted (Ctrl-C), 143 terminated (SIGTERM), 129 hung up (SIGHUP); after the last "
     "three the same command goes on."
 )
+COMPLETE = "_HARNESS_COMPLETE"
+"""A shell sets it to complete a command line."""
 ENDED_BY = {130: "interrupted", 143: "terminated", 129: "hung up"}
 EPILOG_PLUGINS = (
     "Also: --plugin X adds a plugin, a module or file.py; --no-plugin X leaves one out "
@@ -46,24 +55,27 @@ EPILOG_PLUGINS = (
 
 
 def build_app(*, named: bool = False) -> typer.Typer:
-    """All built-in commands, and those of plugins; ``named``: the command line names plugins."""
+    """All built-in commands, and those of plugins; ``named``: some are named."""
     app = typer.Typer(
         name="harness",
         help="LLM annotators and small student models teach each other a task "
         "without human labels.",
         epilog=EPILOG,
-        add_completion=False,
+        cls=GroupedCommands,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
+    app.callback()(_about)
     for command in (
         run,
         sweep,
         plan,
+        init,
         label,
+        predict,
+        certify,
         list_parts,
         show,
-        plugins,
         doctor,
         runs,
         table,
@@ -73,9 +85,36 @@ def build_app(*, named: bool = False) -> typer.Typer:
     ):
         name = command.__name__.partition("_")[0]
         app.command(name, epilog=EPILOG_PLUGINS)(command)
+    app.add_typer(plugins, name="plugins", epilog=EPILOG_PLUGINS)
+    app.add_typer(cache, name="cache")
     if named or (third_party() and any(True for _ in installed())):
         load_plugins().register_commands(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"harness {harness.__version__}")
+        raise typer.Exit
+
+
+def _about(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def _complete(command: Any) -> None:
+    """Answer a shell that completes a command line, and exit."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+    command._main_shell_completion({}, "harness")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -142,11 +181,15 @@ def _run(arguments: list[str]) -> int:
     try:
         others = take_plugins(arguments)
         # Not the command's own main, which makes exit code 130 of every interruption.
-        command = typer.main.get_command(build_app(named=others != arguments))
+        command = typer.main.get_command(build_app(named=named_plugins()))
+        if COMPLETE in os.environ:
+            _complete(command)
         with command.make_context("harness", others or ["--help"]) as context:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
         return ended.exit_code
+    except typer.Abort:  # Ctrl-C or the end of input, at a question
+        return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         return _fail(f"{message} (see harness --help)", 2)

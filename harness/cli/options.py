@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -15,6 +16,8 @@ import typer
 from harness.cli.screen.output import warn
 from harness.errors import CommandError
 from harness.plugin_manager import Plugins
+from harness.plugin_manager.discovery import third_party
+from harness.plugin_manager.user_config import plugins_of, user_config_file
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -41,11 +44,12 @@ _named: list[tuple[str, str]] = []
 def take_plugins(arguments: Sequence[str]) -> list[str]:
     """Read ``--plugin X`` and ``--no-plugin X``, wherever they stand; the other arguments.
 
-    Before the command line is parsed, since a plugin may add the command that it calls.
+    Before the command line is parsed, since a plugin may add the command that it calls. Before
+    them come the plugins of the user's configuration file, and of a file of ``--config``.
     """
-    _named.clear()
     load_plugins.cache_clear()
     given, others = list(arguments), list[str]()
+    _named[:] = [(PLUGIN_OPTIONS[0], name) for name in _configured(given)]
     while given:
         option, equals, value = given.pop(0).partition("=")
         if option == "--":
@@ -59,12 +63,19 @@ def take_plugins(arguments: Sequence[str]) -> list[str]:
     return others
 
 
-def third_party() -> bool:
-    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out."""
-    value = os.environ.get("HARNESS_PLUGINS", "")
-    if value not in ("", "off"):
-        raise CommandError(f"HARNESS_PLUGINS={value}: write off, or leave it unset")
-    return not value
+def named_plugins() -> bool:
+    """Whether the command line or a configuration file adds plugins, or leaves some out."""
+    return bool(_named)
+
+
+def _configured(arguments: Sequence[str]) -> list[str]:
+    """The plugins that configuration files name."""
+    files = [user_config_file()]
+    for option, value in pairwise([*arguments, ""]):
+        name, equals, after = option.partition("=")
+        if name == "--config" and (after or value):
+            files.append(Path(after if equals else value))
+    return [name for file in files for name in plugins_of(file)]
 
 
 def plugin_choice() -> dict[str, Any]:
@@ -141,6 +152,17 @@ class RunOptions:
     out: Path
     config: Path | None
     settings: tuple[str, ...]
+
+    def arguments(self) -> dict[str, Any]:
+        """The same as arguments of the functions of ``harness.api``."""
+        named = {key.removesuffix(".spec"): value for key, value in self.values.items()}
+        return named | {
+            "config": self.config,
+            "settings": self.settings,
+            "data": data_folder(self.data),
+            "out": self.out,
+            "plugins": load_plugins(),
+        }
 
     def configuration(self) -> tuple[Config, Plugins, Path | None]:
         """The configuration as given, the plugins, and the folder of data."""

@@ -30,21 +30,19 @@ def run(
     Without options: annotator embedding, student minilm, task demo. The same command
     resumes a run that was stopped, and finds one that is finished.
     """
-    from harness.run.single import run_single
+    from harness.api.running import run as do_run
 
-    config, plugins, data = options.configuration()
-    watch = partial(watching, quiet=json)
-    result, path = run_single(config, plugins, data, options.out, watch, fresh=fresh)
+    done = do_run(**options.arguments(), fresh=fresh, progress=partial(watching, quiet=json))
     if json:
-        say(result.to_json())
+        say(done.result.to_json())
         return
     from rich.text import Text
 
     from harness.cli.screen.tables import stages_table
 
     screen = console()
-    screen.print(stages_table(result))
-    screen.print(Text(str(path), style="dim"), soft_wrap=True)
+    screen.print(stages_table(done.result))
+    screen.print(Text(str(done.path), style="dim"), soft_wrap=True)
 
 
 def watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:

@@ -30,7 +30,7 @@ def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Map
     data is not that of the run.
     """
     pool = splits_of(run.config, task).train.pool
-    labels, confidence, student = _of_stage(run, task, stage, pool)
+    labels, confidence, student = labels_of_stage(run, task, stage, pool)
     trusted = np.zeros(len(pool), dtype=np.bool_)
     trusted[run.selection(stage.round).trusted] = True
     for row, (example, answer) in enumerate(_answered(labels, pool, task)):
@@ -65,10 +65,15 @@ def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Ma
             }
 
 
-def _of_stage(
+def labels_of_stage(
     run: FinishedRun, task: Task, stage: StageResult, pool: Pool
 ) -> tuple[IntArray, FloatArray, BoolArray]:
-    """Labels ``[units]``, their confidence ``[n]``, and which are the student's ``[n]``."""
+    """Labels after a stage.
+
+    Returns:
+        Class indices int32 ``[units]``, their confidence float32 ``[n]``, and which of them are
+        the student's, bool ``[n]``.
+    """
     recorded = run.annotations(stage.round, pool, task)
     if recorded is None:  # every round annotates the pool
         raise CorruptRunError(

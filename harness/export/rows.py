@@ -7,19 +7,23 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from harness.errors import CommandError, RunError
 from harness.files.delimited import SEPARATORS
 from harness.files.escaping import spreadsheet
-from harness.files.user_file import plain, spreadsheets
+from harness.files.plain_values import plain
+from harness.files.workbook import spreadsheets
 from harness.record.folder import new_file
 
 CHUNK = 8192
 """Rows of a row group."""
-TYPES = {"tokens": "list", "tags": "list", "confidence": "float",
-         "trusted": "bool", "supervised": "bool"}  # fmt: skip
-"""Types of columns; those of others are seen in their values."""
+CELL = 32_767
+"""Characters that a cell of a workbook holds."""
+Type: TypeAlias = Literal["list", "float", "bool", "spans"]
+LABELS: Mapping[str, Type] = {"tokens": "list", "tags": "list", "confidence": "float",
+                              "trusted": "bool", "supervised": "bool"}  # fmt: skip
+"""Types of the columns that ``export.labels`` gives."""
 
 
 def check_new(file: Path, option: str = "--to") -> None:
@@ -31,10 +35,20 @@ def check_new(file: Path, option: str = "--to") -> None:
         raise CommandError(f"{option} {file}: exists; delete it, or choose another name")
 
 
-def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows with the same keys atomically; returns their number. ``RunError`` if it fails.
+def write_rows(
+    file: Path, rows: Iterable[Mapping[str, Any]], types: Mapping[str, Type] | None = None
+) -> int:
+    """Write rows with the same keys atomically, as they come; returns their number.
 
     csv and tsv have a header, an empty cell for null, and JSON for lists.
+
+    Args:
+        file: its suffix says the format.
+        rows: at least one.
+        types: of columns, for Parquet; those of others are seen in their first values.
+
+    Raises:
+        RunError: if it cannot be written so.
     """
     count = 0
 
@@ -44,7 +58,11 @@ def write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
             yield row
 
     try:
-        new_file(file, lambda path: _WRITERS[file.suffix.lower()](path, counted()))
+        new_file(file, lambda path: _WRITERS[file.suffix.lower()](path, counted(), types or {}))
+    except ValueError as error:
+        raise RunError(
+            f"{file}: row {count}: {error}; write .jsonl, which holds anything"
+        ) from None
     except OSError as error:
         raise RunError(f"{file}: cannot be written ({error.strerror or error})") from None
     return count
@@ -59,19 +77,26 @@ def for_spreadsheets(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str,
         }
 
 
-def _jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+_Rows: TypeAlias = Iterable[Mapping[str, Any]]
+_Types: TypeAlias = Mapping[str, Type]
+_Writer: TypeAlias = Callable[[Path, _Rows, _Types], None]
+
+
+def _jsonl(path: Path, rows: _Rows, types: _Types) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json.dumps(plain(row), ensure_ascii=False) + "\n")
 
 
-def _json(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    text = ",\n".join(json.dumps(plain(row), ensure_ascii=False) for row in rows)
-    path.write_text(f"[\n{text}\n]\n", encoding="utf-8", newline="\n")
+def _json(path: Path, rows: _Rows, types: _Types) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for number, row in enumerate(rows):
+            file.write((",\n" if number else "[\n") + json.dumps(plain(row), ensure_ascii=False))
+        file.write("\n]\n")
 
 
-def _separated(separator: str) -> Callable[[Path, Iterable[Mapping[str, Any]]], None]:
-    def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _separated(separator: str) -> _Writer:
+    def write(path: Path, rows: _Rows, types: _Types) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=separator, lineterminator="\n")
             found = iter(rows)
@@ -90,21 +115,37 @@ def _cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)  # true, 0.5, ["O", "B-PER"]
 
 
-def _parquet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _parquet(path: Path, rows: _Rows, types: _Types) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"list": pa.list_(pa.string()), "float": pa.float32(), "bool": pa.bool_()}
     found = iter(rows)
     first = list(islice(found, CHUNK))
     seen = pa.Table.from_pylist(first).schema
-    named = {name: types[TYPES[name]] for name in seen.names if name in TYPES}
-    columns = dict(zip(seen.names, map(_known, seen.types), strict=True)) | named
+    columns = dict(zip(seen.names, map(_known, seen.types), strict=True))
+    columns |= {name: _arrow(type_) for name, type_ in types.items() if name in columns}
     schema = pa.schema(list(columns.items()))
     rest = chain(first, found)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while chunk := list(islice(rest, CHUNK)):
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            try:
+                table = pa.Table.from_pylist(chunk, schema=schema)
+            except pa.ArrowException as error:  # one of them is no ValueError
+                raise ValueError(f"other types of values than before ({error})") from None
+            writer.write_table(table)
+
+
+def _arrow(type_: Type) -> Any:
+    import pyarrow as pa
+
+    whole = pa.int32()
+    span = {"start": whole, "end": whole, "type": pa.string(), "text": pa.string()}
+    return {
+        "list": pa.list_(pa.string()),
+        "float": pa.float32(),
+        "bool": pa.bool_(),
+        "spans": pa.list_(pa.struct(list(span.items()))),
+    }[type_]
 
 
 def _known(type_: Any) -> Any:
@@ -114,7 +155,7 @@ def _known(type_: Any) -> Any:
     return pa.string() if pa.types.is_null(type_) else type_
 
 
-def _sheet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _sheet(path: Path, rows: _Rows, types: _Types) -> None:
     book = spreadsheets().Workbook(write_only=True)
     sheet = book.create_sheet("labels")
     for number, row in enumerate(rows):
@@ -125,18 +166,29 @@ def _sheet(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _kept(sheet: Any, value: Any) -> Any:
-    """A cell; text stays text, also where it begins as a formula does."""
+    """A cell; text stays text, also where it begins as a formula does.
+
+    A ``ValueError`` for what a workbook cannot hold.
+    """
     from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+    from openpyxl.utils.exceptions import IllegalCharacterError  # type: ignore[import-untyped]
 
     if isinstance(value, list | dict):
         value = json.dumps(plain(value), ensure_ascii=False)
-    cell = WriteOnlyCell(sheet, value)
+    if getattr(value, "tzinfo", None) is not None:
+        value = plain(value)
+    if isinstance(value, str) and len(value) > CELL:
+        raise ValueError(f"{len(value):,} characters, and a cell of a workbook holds {CELL:,}")
+    try:
+        cell = WriteOnlyCell(sheet, value)
+    except IllegalCharacterError:
+        raise ValueError("a control character, which no cell of a workbook holds") from None
     if isinstance(value, str):
         cell.data_type = "s"
     return cell
 
 
-_WRITERS: Mapping[str, Callable[[Path, Iterable[Mapping[str, Any]]], None]] = {
+_WRITERS: Mapping[str, _Writer] = {
     ".jsonl": _jsonl,
     ".json": _json,
     **{suffix: _separated(separator) for suffix, separator in SEPARATORS.items()},

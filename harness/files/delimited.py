@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import DataError
+from harness.files.faults import Faults
 from harness.files.lines import read_lines
 from harness.files.raw_table import Headers
 
@@ -101,6 +102,7 @@ def read_records(
         DataError: naming file and line.
     """
     columns: list[str] | None = None
+    faults = Faults()
     for line, cells in read_cells(file, headers):
         where = f"{file}:{line}"
         if columns is None:
@@ -110,11 +112,14 @@ def read_records(
                 continue
             columns = _positional(cells, positions, where)
         if len(cells) != len(columns):
-            raise DataError(
+            said = (
                 f"{where}: {_columns(len(cells))} where the first row has {len(columns)} "
                 f"({', '.join(columns)}); put a text that contains the separator in quotes"
             )
+            faults.add(DataError(said))
+            continue
         yield line, dict(zip(columns, cells, strict=True))
+    faults.check()
 
 
 def _form(file: Path, headers: Headers) -> _Form:

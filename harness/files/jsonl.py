@@ -9,14 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
+from harness.files.faults import Faults
 from harness.files.lines import read_lines
 
 
 def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """The objects of a file with their line numbers, without blank lines; else ``DataError``."""
+    """The objects of a file with their line numbers, without blank lines.
+
+    Raises:
+        DataError: at the end, naming all lines that hold no object.
+    """
+    faults = Faults()
     for line, text in read_lines(file):
-        if text.strip():
-            yield line, _object(text.rstrip("\r\n"), f"{file}:{line}")
+        if not text.strip():
+            continue
+        try:
+            row = _object(text.rstrip("\r\n"), f"{file}:{line}")
+        except DataError as error:
+            faults.add(error)
+        else:
+            yield line, row
+    faults.check()
 
 
 def read_json(text: str) -> Any:

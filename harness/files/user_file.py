@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from harness.errors import CommandError, DataError, nearest
-from harness.files.delimited import SEPARATORS, read_cells, read_records, refuse_twice
+from harness.files.delimited import SEPARATORS, read_cells, read_records
 from harness.files.json_files import open_array, open_lines
 from harness.files.lines import read_lines
 from harness.files.parquet import open_parquet
 from harness.files.raw_table import Headers, RawRow
+from harness.files.workbook import open_workbook
 
 TEXT_NAMES = frozenset(
     {"text", "texts", "title", "headline", "subject", "sentence", "sentences", "review", "body"}
@@ -162,70 +161,11 @@ def _parquet(path: Path, named: str | None) -> _Opened:
     return list(first[1]) if first else [], table.rows, []
 
 
-def _sheet(path: Path, named: str | None) -> _Opened:
-    book = _workbook(path)
-    notes = []
-    if len(book.sheetnames) > 1:
-        rest = ", ".join(book.sheetnames[1:])
-        notes = [f"{path}: sheet {book.sheetnames[0]!r} is read; left out: {rest}"]
-    first = next(book.worksheets[0].iter_rows(values_only=True), ())
-    columns = ["" if cell is None else str(cell).strip() for cell in first]
-    while columns and not columns[-1]:
-        columns.pop()
-    columns = [name or f"column {number}" for number, name in enumerate(columns, start=1)]
-    refuse_twice(columns, f"{path}: row 1")
-
-    def rows() -> Iterator[RawRow]:
-        sheet = _workbook(path).worksheets[0]
-        for number, cells in enumerate(sheet.iter_rows(min_row=2, values_only=True), start=2):
-            padded = [*cells, *[None] * len(columns)][: len(columns)]
-            yield f"{path}: row {number}", dict(zip(columns, padded, strict=True))
-
-    return columns, rows, notes
-
-
-def _workbook(path: Path) -> Any:
-    load = spreadsheets().load_workbook
-    try:
-        return load(path, read_only=True, data_only=True)
-    except Exception as error:  # openpyxl raises whatever zip and XML do
-        said = " ".join(str(error).split())[:120]
-        raise DataError(f"{path}: not a readable workbook ({said}); save it anew") from None
-
-
-def spreadsheets() -> Any:
-    """The ``openpyxl`` module.
-
-    Raises:
-        CommandError: if it is not installed.
-    """
-    try:
-        import openpyxl  # type: ignore[import-untyped]
-    except ImportError:
-        raise CommandError(
-            "a .xlsx file needs openpyxl: pip install 'freeal-harness[xlsx]'; or save it as .csv"
-        ) from None
-    return openpyxl
-
-
 _OPENERS: Mapping[str, _Opener] = {
     **dict.fromkeys(SEPARATORS, _separated),
     ".jsonl": _objects,
     ".json": _objects,
     ".parquet": _parquet,
-    ".xlsx": _sheet,
+    ".xlsx": open_workbook,
     ".txt": _lines,
 }
-
-
-def plain(value: Any) -> Any:
-    """A cell's value as JSON has it: dates and times as ISO text, bytes and others as text."""
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
-        return [plain(one) for one in value]
-    return str(value)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from harness.data import ABSTAINED, Annotations, StudentView
+from harness.export.rows import Type
+from harness.label.by_hand import Answer
 from harness.label.texts import Texts
 from harness.label.words import spans_in, words
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.run.feedback import evidence
 from harness.run.splits import splits_of
-from harness.stats.intervals import wilson
-from harness.stats.outcomes import Interval
+from harness.stats.intervals import score_interval
+from harness.stats.outcomes import Interval, Outcomes
 
 PLAUSIBLE = 0.1
 """The student's probability from which a label is a candidate."""
 COLUMNS = ("label", "confidence", "given_by", "trusted", "candidates", "reason")
 """Columns that are added to a user's own."""
+TYPES: Mapping[str, Type] = {"confidence": "float", "trusted": "bool", "candidates": "list"}
+"""Types of some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,10 @@ class Given:
         given_by: ``both`` annotator and student, ``student`` alone, or a ``person``.
         trusted: the selector believes it.
         candidates: labels that are plausible, the likeliest first.
-        reason: why there is no label, or why the annotator abstained.
+        reason: why there is no label, why the annotator abstained, or what was read of a long text.
     """
 
-    label: str | Sequence[Mapping[str, Any]] | None = None
+    label: Answer | None = None
     confidence: float | None = None
     given_by: str = ""
     trusted: bool = False
@@ -54,22 +58,21 @@ class Labelled:
         texts: the file.
         given: of each row.
         cost_usd: that the run paid.
-        right: of the rows with gold that were not chosen by the labels they got, how many are
-            labelled right, and how many there are.
-        reviewed: the labels that a person gave, by row.
+        outcomes: what is right in the rows with gold that were not chosen by the labels they
+            got; None where there are no such rows.
+        reviewed: the answers that a person gave, by row.
     """
 
     texts: Texts
     given: Sequence[Given]
     cost_usd: float
-    right: tuple[int, int] = (0, 0)
-    reviewed: Mapping[int, str] = field(default_factory=dict)
+    outcomes: Outcomes | None = None
+    reviewed: Mapping[int, Answer] = field(default_factory=dict)
 
     @property
     def interval(self) -> Interval | None:
-        """95 % interval of the accuracy; None without any gold."""
-        right, n = self.right
-        return wilson(right, n) if n else None
+        """95 % interval of accuracy, or entity F1; None without any gold."""
+        return None if self.outcomes is None else score_interval(self.outcomes)
 
     def counts(self) -> Counter[str]:
         """Rows of each label; of entity types, mentions."""
@@ -95,10 +98,20 @@ class Labelled:
             rows, key=lambda row: (self.given[row].given_by == "both", self.given[row].confidence)
         )
 
+    def types(self) -> Mapping[str, Type]:
+        """Types of the columns that are added, as ``export.rows`` takes them."""
+        names, found = self._names(), dict[str, Type](TYPES)
+        spans: dict[str, Type] = {"label": "spans"}
+        token = any(isinstance(one.label, tuple) for one in self.given)
+        return {names[name]: type_ for name, type_ in (found | (spans if token else {})).items()}
+
+    def _names(self) -> Mapping[str, str]:
+        columns = self.texts.file.columns
+        return {name: f"{name}_given" if name in columns else name for name in COLUMNS}
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """The user's rows with the columns that are added, in the file's order."""
-        columns = self.texts.file.columns
-        names = {name: f"{name}_given" if name in columns else name for name in COLUMNS}
+        columns, names = self.texts.file.columns, self._names()
         for row, one in zip(self.texts.rows, self.given, strict=True):
             own = {column: row.get(column) for column in columns}
             yield own | {
@@ -115,7 +128,7 @@ def labelled(
     run: FinishedRun,
     task: Task,
     texts: Texts,
-    reviewed: Mapping[int, str] | None = None,
+    reviewed: Mapping[int, Answer] | None = None,
     checked: Sequence[int] = (),
 ) -> Labelled:
     """The labels that a run's last stage gave, with those of a person in their place.
@@ -124,7 +137,7 @@ def labelled(
         run: of the task that was made of the texts.
         task: that one.
         texts: the file.
-        reviewed: labels that a person gave, by row.
+        reviewed: answers that a person gave, by row.
         checked: rows that were drawn at random to be reviewed: these measure how many labels
             are right, as do rows that the file has labels of.
     """
@@ -133,11 +146,36 @@ def labelled(
     for row, one in zip(texts.texts, _of_run(run, task, texts), strict=True):
         given[row] = one
     drawn = {row: reviewed[row] for row in checked if row in reviewed}
-    gold = {row: name for row, name in {**texts.gold, **drawn}.items() if row in texts.texts}
-    right = sum(given[row].label == name for row, name in gold.items())
-    for row, name in reviewed.items():
-        given[row] = Given(name, 1.0, "person", trusted=True, candidates=(name,))
-    return Labelled(texts, given, run.result.cost_usd, (right, len(gold)), reviewed)
+    outcomes = outcomes_of(
+        (given[row].label, gold) for row, gold in {**texts.gold, **drawn}.items()
+    )
+    for row, answer in reviewed.items():
+        names = (answer,) if isinstance(answer, str) else ()
+        given[row] = Given(answer, 1.0, "person", trusted=True, candidates=names)
+    return Labelled(texts, given, run.result.cost_usd, outcomes, reviewed)
+
+
+def outcomes_of(pairs: Iterable[tuple[Answer | None, Answer]]) -> Outcomes | None:
+    """What is right of answers, each with its gold; None where there are none.
+
+    A label that is missing is wrong, mentions that are missing are not found.
+    """
+    counts = [_counts(said, gold) for said, gold in pairs]
+    if not counts:
+        return None
+    return Outcomes(np.asarray([counts], dtype=np.int64))
+
+
+def _counts(said: Answer | None, gold: Answer) -> tuple[int, ...]:
+    """As ``Outcomes`` counts: 1 for right; or mentions that are right, said, true."""
+    if isinstance(gold, str):
+        return (int(said == gold),)
+    sets = [
+        {(span["start"], span["end"], span["type"]) for span in spans or ()}
+        for spans in (said, gold)
+        if not isinstance(spans, str)
+    ]
+    return len(sets[0] & sets[1]), len(sets[0]), len(sets[1])
 
 
 def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
@@ -153,7 +191,7 @@ def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
     place = {id_: row for row, id_ in enumerate(pool.ids)}  # the pool is in a drawn order
     loaded = task.load("train")
     assert loaded is not None
-    for id_, text in zip(loaded.ids, texts.texts.values(), strict=True):
+    for id_, (position, text) in zip(loaded.ids, texts.texts.items(), strict=True):
         row = place[id_]
         yield Given(
             label=_label(view, row, text, task),
@@ -161,14 +199,16 @@ def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
             given_by="both" if seen.agrees[row] else "student",
             trusted=bool(trusted[row]),
             candidates=_candidates(view, said, row, task),
-            reason=said.reasons[row],
+            reason=said.reasons[row] or texts.cut.get(position, ""),
         )
 
 
 def _label(view: StudentView, row: int, text: str, task: Task) -> Any:
     names, (begin, end) = task.card.classes, view.offsets[row : row + 2].tolist()
     found = [names[index] for index in view.predictions[begin:end].tolist()]
-    return found[0] if task.card.kind == "sequence" else spans_in(text, words(text)[1], found)
+    if task.card.kind == "sequence":
+        return found[0]
+    return tuple(spans_in(text, words(text)[1], found))
 
 
 def _candidates(view: StudentView, said: Annotations, row: int, task: Task) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from harness.config import Config, load_config
 from harness.data import Kind
 from harness.errors import CommandError
 from harness.label.task_folder import declaration_of, write_task
-from harness.label.texts import Texts, read_texts
+from harness.label.texts import Texts, read_texts, refuse_problems
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.protocols import Parts
@@ -38,7 +38,7 @@ class Request:
         columns: the columns of the text and, where some rows have one, of the label.
         options: keys of the configuration, dotted; None where not given.
         settings: more of them, as ``--set`` has them.
-        strict: refuse rows that cannot be used.
+        strict: refuse rows that cannot be taken as they are (``Texts.problems``).
         out: where runs are kept.
     """
 
@@ -91,14 +91,25 @@ def prepare(request: Request, plugins: Plugins) -> Prepared:
     """
     declared = _declared(request, plugins)
     names = [label["name"] for label in declared["labels"]]
-    if request.columns.get("label") and declared["kind"] == "token":
-        raise CommandError("--column label=...: entities in plain texts have no column of labels")
-    texts = read_texts(request.file, request.columns, names, strict=request.strict)
+    texts = read_texts(request.file, request.columns, names, declared["kind"])
+    if request.strict:
+        refuse_problems(texts)
     task = write_task(texts, declared, request.out)
     options = {**request.options, "task": str(task), "setting": "transductive"}
     config = load_config(None, request.settings, options, plugins.keys())
     config, parts = assemble(config, plugins, None)
+    texts = replace(texts, cut=_cut(texts, parts))
+    if request.strict:
+        refuse_problems(texts)
     return Prepared(texts, config, parts, splits_of(config, parts.task), request.out)
+
+
+def _cut(texts: Texts, parts: Parts) -> dict[int, str]:
+    """The rows that the student does not read to their end."""
+    pool = parts.task.load("train")
+    assert pool is not None
+    positions = list(texts.texts)
+    return {positions[row]: said for row, said in abilities.cut(parts.student, pool).items()}
 
 
 def run_of(

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from harness.data import Kind
 from harness.errors import DataError
 from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
+from harness.label.by_hand import Answer, marked
 from harness.label.labelling import Labelled
-from harness.label.texts import Texts, known_labels
+from harness.label.texts import Texts, read_answers, some_of
 
 CHECK = "check"
 DOUBTFUL = "doubtful"
-COLUMNS = ("row", "text", "label", "confidence", "candidates", "why", "gold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,16 @@ class Reviewed:
     """What a person wrote.
 
     Attributes:
-        gold: labels by row.
+        gold: answers by row.
         checked: rows that were drawn at random.
     """
 
-    gold: Mapping[int, str] = field(default_factory=dict)
+    gold: Mapping[int, Answer] = field(default_factory=dict)
     checked: Sequence[int] = ()
 
 
-def read_review(path: Path, texts: Texts, labels: Sequence[str]) -> Reviewed:
-    """The labels that a person wrote into the column ``gold``; of rows left empty, none.
+def read_review(path: Path, texts: Texts, labels: Sequence[str], kind: Kind) -> Reviewed:
+    """The answers that a person wrote into the column ``gold``; of rows left empty, none.
 
     Raises:
         DataError: if it is no review file, is of another file, or has unknown labels.
@@ -44,7 +45,7 @@ def read_review(path: Path, texts: Texts, labels: Sequence[str]) -> Reviewed:
     file = read_rows(path, "text")
     if missing := [name for name in ("row", "gold", "why") if name not in file.columns]:
         raise DataError(f"{path}: no review file, since it has no column {missing[0]!r}")
-    gold, checked, places = {}, [], {}
+    cells, checked, places = {}, [], {}
     for place, row in file.rows():
         number = str(row["row"] or "")
         position = int(number) - 1 if number.isdecimal() else -1
@@ -53,10 +54,12 @@ def read_review(path: Path, texts: Texts, labels: Sequence[str]) -> Reviewed:
         places[position] = place
         if row["why"] == CHECK:
             checked.append(position)
-        if (name := str(row["gold"] or "").strip()) != "":
-            gold[position] = name
-    wheres = [places.get(row, "") for row in range(len(texts.rows))]
-    return Reviewed(known_labels(gold, wheres, labels), checked)
+        cells[position] = row["gold"]
+    gold, wrong = read_answers(cells, texts.texts, labels, kind)
+    if wrong:
+        said = some_of([f"{places[row]} ({why})" for row, why in wrong.items()])
+        raise DataError(f"{len(wrong)} rows have a label that cannot be read: {said}")
+    return Reviewed(gold, checked)
 
 
 def _words(text: str) -> list[str]:
@@ -82,9 +85,14 @@ def _rows(found: Labelled, check: int, seed: int) -> Iterator[dict[str, Any]]:
         yield {
             "row": str(row + 1),
             "text": found.texts.texts[row],
-            "label": one.label,
+            "label": _shown(one.label, found.texts.texts[row]),
             "confidence": one.confidence,
             "candidates": list(one.candidates),
             "why": CHECK if row in checked else DOUBTFUL,
-            "gold": found.reviewed.get(row, ""),
+            "gold": _shown(found.reviewed.get(row, ""), found.texts.texts[row]),
         }
+
+
+def _shown(answer: Any, text: str) -> Any:
+    """A label as it is; mentions as marks in the text."""
+    return answer if answer is None or isinstance(answer, str) else marked(text, answer)

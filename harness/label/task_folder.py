@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import Kind
+from harness.label.by_hand import tags_of
 from harness.label.texts import Texts
 from harness.label.words import words
 from harness.record import layout
@@ -30,25 +31,30 @@ def declaration_of(kind: Kind, labels: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def write_task(texts: Texts, declared: Mapping[str, Any], out: Path) -> Path:
-    """Write the task's declaration and its examples, unless they are there; the declaration.
+def task_files(texts: Texts, declared: Mapping[str, Any]) -> dict[str, str]:
+    """The task's files by name, the declaration last.
 
     Args:
         texts: whose usable rows are the pool, in order.
         declared: the keys of a declaration; ``KEPT`` are taken of it.
-        out: where runs are kept.
     """
     import tomli_w
 
-    name = task_name(texts.file.path)
     rows = "".join(_example(texts, row, declared["kind"]) for row in texts.texts)
+    name = task_name(texts.file.path)
     values = {"schema": 1, "name": name, "files": {"train": EXAMPLES}}
     text = tomli_w.dumps(values | {key: declared[key] for key in KEPT if key in declared})
-    key = hashlib.sha256((text + rows).encode()).hexdigest()[:8]
-    folder = layout.texts_folder(out, name, key)
-    for file, content in ((folder / EXAMPLES, rows), (folder / DECLARATION, text)):
-        if not file.exists():
-            _write(file, content)
+    return {EXAMPLES: rows, DECLARATION: text}
+
+
+def write_task(texts: Texts, declared: Mapping[str, Any], out: Path) -> Path:
+    """Write the task where runs are kept, ``out``, unless it is there; the declaration's path."""
+    files = task_files(texts, declared)
+    key = hashlib.sha256((files[DECLARATION] + files[EXAMPLES]).encode()).hexdigest()[:8]
+    folder = layout.texts_folder(out, task_name(texts.file.path), key)
+    for name, content in files.items():
+        if not (folder / name).exists():
+            write_text(folder / name, content)
     return folder / DECLARATION
 
 
@@ -59,14 +65,17 @@ def task_name(path: Path) -> str:
 
 def _example(texts: Texts, row: int, kind: Kind) -> str:
     text = texts.texts[row]
-    if kind == "token":
-        example: dict[str, Any] = {"tokens": words(text)[0]}
-    else:
-        example = {"text": text} | ({"label": texts.gold.get(row)} if texts.gold else {})
+    example: dict[str, Any] = {"tokens": words(text)[0]} if kind == "token" else {"text": text}
+    if texts.gold:
+        answer = texts.gold.get(row)
+        known = tags_of(text, answer) if isinstance(answer, tuple) else answer
+        example["tags" if kind == "token" else "label"] = known
     return json.dumps(example, ensure_ascii=False) + "\n"
 
 
-def _write(file: Path, content: str) -> None:
+def write_text(file: Path, content: str) -> None:
+    """Write a file atomically."""
+
     def write(path: Path) -> None:
         path.write_text(content, encoding="utf-8", newline="\n")
 

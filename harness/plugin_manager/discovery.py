@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ class Found:
     """A plugin before it is imported, or what is wrong with it.
 
     ``origin`` is the distribution and its version, or ``BUILT_IN``; ``aliases`` are its names for
-    ``--no-plugin``; without an entry point it is the module of its name.
+    ``--no-plugin``; without an entry point it is the module of its name. ``requires`` is what the
+    distribution requires, as its metadata has it.
     """
 
     name: str
@@ -41,10 +43,19 @@ class Found:
     aliases: tuple[str, ...]
     entry: Any = None
     problem: str | None = None
+    requires: tuple[str, ...] = ()
 
     def load(self) -> object:
         """Import it."""
         return importlib.import_module(self.name) if self.entry is None else self.entry.load()
+
+
+def third_party() -> bool:
+    """Whether installed plugins are loaded: ``HARNESS_PLUGINS=off`` leaves them out."""
+    value = os.environ.get("HARNESS_PLUGINS", "")
+    if value not in ("", "off"):
+        raise CommandError(f"HARNESS_PLUGINS={value}: write off, or leave it unset")
+    return not value
 
 
 def installed() -> Iterator[Found]:
@@ -54,8 +65,11 @@ def installed() -> Iterator[Found]:
     """
     from importlib.metadata import distributions
 
+    every = list(distributions())
+    if not any(f"[{ENTRY_POINTS}]" in (one.read_text("entry_points.txt") or "") for one in every):
+        return  # their names take long to read
     seen: set[str] = set()
-    for distribution in distributions():
+    for distribution in every:
         metadata = distribution.metadata
         name = (metadata["Name"] if metadata is not None else None) or "a nameless distribution"
         key = name.lower().replace("_", "-")
@@ -72,7 +86,8 @@ def installed() -> Iterator[Found]:
         for entry in entries:
             origin = f"{name} {distribution.version}"
             full = f"{entry.name} ({origin})"
-            yield Found(full, origin, (full, entry.name, name), entry)
+            requires = tuple(distribution.requires or ())
+            yield Found(full, origin, (full, entry.name, name), entry, requires=requires)
 
 
 def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str]) -> frozenset[str]:

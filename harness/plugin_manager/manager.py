@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pluggy
 
 from harness import hookspecs
 from harness.errors import CommandError, HarnessError, UnknownNameError, describe, nearest
-from harness.plugin_manager import source
+from harness.plugin_manager import compatibility, source
 from harness.plugin_manager.discovery import (
     BUILT_IN,
     BUILTINS,
@@ -19,6 +20,7 @@ from harness.plugin_manager.discovery import (
     installed,
     left_out,
 )
+from harness.plugin_manager.places import calling_place, place_of, place_of_error
 from harness.plugin_manager.registration import ASKING, BOTH, KINDS, Part, wrong_with
 from harness.specs import Spec, parse_spec
 
@@ -40,13 +42,18 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a plugin; the program warns and goes on without it."""
+    """What is wrong with a plugin; the program warns and goes on.
+
+    ``place`` is the plugin's ``file:line``, where it is known; ``harmless``: nothing is left out.
+    """
 
     plugin: str
     message: str
+    place: str = ""
+    harmless: bool = False
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin}: {self.message}"
+        return f"plugin {self.plugin}: {self.message}" + (f" ({self.place})" if self.place else "")
 
 
 class Plugins:
@@ -83,18 +90,31 @@ class Plugins:
         found += installed() if third_party else ()
         refused = left_out(found, extra, without)
         for one in found:
-            if one.problem is not None and one.name not in refused:
-                self._problem(one.name, one.problem)
-            elif one.name not in refused:
-                try:
-                    self._add(one.load(), one.name, one.origin)
-                except (Exception, SystemExit) as error:
-                    self._problem(one.name, f"cannot be imported: {describe(error)}")
+            if one.name not in refused:
+                self._load(one)
         for name in extra:
             if name not in refused:
                 self.add(name)
 
     # -- finding plugins ---------------------------------------------------------------
+
+    def _load(self, found: Found) -> None:
+        """Import a plugin, unless it is made for another version of this program."""
+        if found.problem is not None:
+            self._problem(found.name, found.problem)
+            return
+        unmet = list(compatibility.unmet(found.requires)) if found.requires else []
+        for ours, wrong in unmet:
+            self._problem(found.name, wrong, harmless=not ours)
+        if any(ours for ours, _ in unmet):
+            return
+        try:
+            plugin = found.load()
+        except (Exception, SystemExit) as error:
+            place = place_of_error(error)
+            self._problem(found.name, f"cannot be imported: {describe(error)}", place)
+        else:
+            self._add(plugin, found.name, found.origin)
 
     def add(self, name: str) -> None:
         """Add a plugin by module name or file, unless it is there already."""
@@ -103,37 +123,63 @@ class Plugins:
         except HarnessError:
             raise
         except (Exception, SystemExit) as error:
-            raise CommandError(f"--plugin {name}: cannot be imported: {describe(error)}") from error
+            place = place_of_error(error)
+            said = f"cannot be imported: {describe(error)}" + (f" ({place})" if place else "")
+            raise CommandError(f"--plugin {name}: {said}") from error
+        self.add_object(plugin, name)
+
+    def add_object(self, plugin: object, name: str, origin: str = "--plugin") -> None:
+        """Add a plugin that is imported already, or any object with hooks."""
         if name in self._origins or self._pm.is_registered(plugin):
             return
         warn, self._warn = self._warn, None  # a problem becomes the error, and no warning
         before = len(self.problems)
-        self._add(plugin, name, "--plugin")
+        self._add(plugin, name, origin)
         self._warn = warn
-        if len(self.problems) > before:
-            raise CommandError(str(self.problems[-1]))
+        for problem in self.problems[before:]:
+            if not problem.harmless:
+                raise CommandError(str(problem))
+            if warn is not None:
+                warn(problem)
 
     def _add(self, plugin: object, name: str, origin: str) -> None:
+        if (wrong := compatibility.wrong_version(plugin)) is not None:
+            self._problem(name, wrong, str(getattr(plugin, "__file__", "")))
+            return
         try:
             self._pm.register(plugin, name)
         except Exception as error:
-            self._problem(name, describe(error))
+            self._problem(name, describe(error), _hook_place(plugin, str(error)))
             return
         self._origins[name] = origin
         for caller in self._pm.get_hookcallers(plugin) or ():
-            if not caller.has_spec():
-                hint = nearest(caller.name, hookspecs.HOOKS)
-                self._problem(name, f"there is no hook {caller.name!r}; {hint}")
-            for mark in ORDER:
-                if any(getattr(i, mark) for i in caller.get_hookimpls() if i.plugin is plugin):
-                    self._problem(
-                        name,
-                        f"{caller.name}: {mark} has no effect, since plugins are called one by one "
-                        "in the order of their registration; leave it out",
-                    )
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin:
+                    self._check_hook(name, caller, implementation)
 
-    def _problem(self, plugin: str, message: str) -> None:
-        problem = Problem(plugin, message)
+    def _check_hook(
+        self, plugin: str, caller: pluggy.HookCaller, implementation: pluggy.HookImpl
+    ) -> None:
+        place = place_of(implementation.function)
+        if (new := hookspecs.RENAMED.get(caller.name)) is not None:
+            message = f"{caller.name} is an old name, and will no longer be called; name it {new}"
+            self._problem(plugin, message, place, harmless=True)
+        elif not caller.has_spec():
+            hint = nearest(caller.name, hookspecs.HOOKS)
+            self._problem(plugin, f"there is no hook {caller.name!r}; {hint}", place)
+        for mark in ORDER:
+            if getattr(implementation, mark):
+                self._problem(
+                    plugin,
+                    f"{caller.name}: {mark} has no effect, since plugins are called one by one "
+                    "in the order of their registration; leave it out",
+                    place,
+                )
+
+    def _problem(
+        self, plugin: str, message: str, place: str = "", *, harmless: bool = False
+    ) -> None:
+        problem = Problem(plugin, message, place, harmless)
         self.problems.append(problem)
         if self._warn is not None:
             self._warn(problem)
@@ -147,6 +193,10 @@ class Plugins:
             infos.append(PluginInfo(name, self._origins[name], hooks))
         return infos
 
+    def plugin(self, name: str) -> object:
+        """The module, or other object, of a plugin that was registered."""
+        return self._pm.get_plugin(name)
+
     def fingerprint(self, part: Part) -> str:
         """A hash of the source of the package that a part comes from.
 
@@ -158,6 +208,8 @@ class Plugins:
 
     def _digest(self, name: str) -> str:
         if name not in self._digests:
+            if own := getattr(self._pm.get_plugin(name), "fingerprint", ""):
+                return str(own)
             files = source.room_files if self._origins[name] == BUILT_IN else source.package_files
             self._digests[name] = source.digest(files(self._pm.get_plugin(name)))
         return self._digests[name]
@@ -235,7 +287,7 @@ class Plugins:
             if wrong is None:
                 parts[name] = part
             else:
-                self._problem(plugin, wrong)
+                self._problem(plugin, wrong, calling_place(inspect.currentframe()))
 
         def register_service(service: Any) -> None:
             register(service.name, service, summary=service.summary)
@@ -267,15 +319,22 @@ class Plugins:
         In the order of registration, so that built-ins take their names first.
         """
         everything = [plugin for _, plugin in self._pm.list_name_plugin()]
-        implementing = {id(impl.plugin) for impl in getattr(self._pm.hook, hook).get_hookimpls()}
+        old = [one for one, new in hookspecs.RENAMED.items() if new == hook]
         for plugin in everything:
-            if id(plugin) in implementing:
-                others = [other for other in everything if other is not plugin]
-                name = self._pm.get_name(plugin) or repr(plugin)
-                yield name, self._pm.subset_hook_caller(hook, others)
+            for caller in self._pm.get_hookcallers(plugin) or ():
+                if caller.name == hook or caller.name in old:
+                    others = [other for other in everything if other is not plugin]
+                    name = self._pm.get_name(plugin) or repr(plugin)
+                    yield name, self._pm.subset_hook_caller(caller.name, others)
 
     def _guard(self, plugin: str, call: pluggy.HookCaller, **arguments: object) -> None:
         try:
             call(**arguments)
-        except Exception as error:
-            self._problem(plugin, f"{call.name} failed: {describe(error)}")
+        except (Exception, SystemExit) as error:
+            self._problem(plugin, f"{call.name} failed: {describe(error)}", place_of_error(error))
+
+
+def _hook_place(plugin: object, error: str) -> str:
+    """Where the hook is written that an error of its registration names."""
+    named = next((name for name in hookspecs.HOOKS if f"'{name}'" in error), "")
+    return place_of(getattr(plugin, named)) if hasattr(plugin, named) else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     *("task", "service", "annotator", "student", "selector", "augmenter", "recipe"),
-    *("table_format", "check"),
+    *("model", "table_format", "check"),
 )
 """Kinds of part, each with a registration hook."""
 ASKING = ("annotator", "augmenter")
@@ -40,6 +40,11 @@ class Part:
     config: type[BaseModel] | None = None
     default: bool = False
     reads: str = ""
+
+    @property
+    def role(self) -> str:
+        """Of a selector its role, such as ``trust``; else the kind."""
+        return self.name.partition("/")[0] if self.kind == "selector" else self.kind
 
 
 @runtime_checkable

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, InapplicableError, PartError, describe
-from harness.plugin_manager import Part, Plugins
+from harness.errors import CommandError, HarnessError, InapplicableError
+from harness.plugin_manager import Part, Plugins, made
 from harness.protocols import (
     ROLES,
+    Account,
     AnnotatorRequest,
     AnyAnnotator,
     Augmenter,
@@ -57,13 +60,54 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     )
 
 
+def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Exception) -> str:
+    """Everything that keeps a run from beginning, in one line, ``first`` what was met first.
+
+    Data, each part and its key, so that nobody mends one only to meet the next.
+    """
+    found = {str(first): None}
+
+    def tried(make: Callable[[], Any]) -> Any:
+        try:
+            return make()
+        except HarnessError as error:
+            found[str(error)] = None
+            return None
+
+    task = tried(lambda: load_task(config.task, plugins, data))
+    if task is None:
+        task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))
+    if task is not None:
+        named = tried(lambda: checked(config, plugins))
+        whole = named and tried(lambda: _resolve(named, task, plugins))
+        resolved = whole or named or config
+        annotator = whole and tried(lambda: _annotator(whole, task, plugins))
+        tried(lambda: _opened_once(annotator))
+        student = tried(lambda: student_of(resolved, task.card, plugins))
+        if student is not None:
+            tried(lambda: _augmenter(resolved, task, student, plugins))
+    if len(found) == 1:
+        return str(first)
+    listed = "; ".join(f"({number}) {one}" for number, one in enumerate(found, start=1))
+    return f"{len(found)} obstacles: {listed}"
+
+
+def _opened_once(annotator: object) -> None:
+    """Open an annotator that asks a service and close it: a missing key shows."""
+    if annotator is not None and abilities.asks_service(annotator):
+        with tempfile.TemporaryDirectory() as folder:
+            account = Account("", Path(folder) / "replies.sqlite", None, lambda line: None)
+            with abilities.opened(annotator, account):
+                pass
+
+
 def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     """The student that the configuration names."""
     config = checked(config, plugins)
     part, spec = _serving("student", config.student.spec, card, plugins)
     keys = None if part.config is None else config.student.keys(part.config)
     augmented = config.student.augmenter is not None
-    student: Student = _build(part, StudentRequest(spec, card, keys, augmented))
+    student: Student = made(part, StudentRequest(spec, card, keys, augmented))
     return student
 
 
@@ -123,7 +167,7 @@ def load_task(
     ``declaration_only``: the data may be missing.
     """
     part, spec = plugins.find("task", plugins.default("task") if text is None else text)
-    task: Task = _build(part, TaskRequest(spec, data, declaration_only))
+    task: Task = made(part, TaskRequest(spec, data, declaration_only))
     return task
 
 
@@ -131,7 +175,7 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> Se
     """The selector configuration with each role filled in from its preset."""
     spec = parse_spec(config.spec or "")
     part = plugins.part("selector", f"preset/{spec.name}")
-    preset: SelectorPreset = _build(part, SelectorRequest(spec, shots))
+    preset: SelectorPreset = made(part, SelectorRequest(spec, shots))
     roles = {role: getattr(config, role) or getattr(preset, role) for role in ROLES}
     return config.model_copy(update=roles)
 
@@ -159,7 +203,7 @@ def _annotator(config: Config, task: Task, plugins: Plugins) -> AnyAnnotator:
     part, spec = _serving("annotator", config.annotator.spec, task.card, plugins)
     keys = None if part.config is None else config.annotator.keys(part.config)
     request = AnnotatorRequest(spec, task.card, keys, config.seed, config.demonstrations)
-    annotator: AnyAnnotator = _build(part, request)
+    annotator: AnyAnnotator = made(part, request)
     return annotator
 
 
@@ -174,7 +218,7 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
             "variants; leave the key out or choose another --student",
         )
     part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
-    augmenter: Augmenter = _build(part, AugmenterRequest(spec, task.card))
+    augmenter: Augmenter = made(part, AugmenterRequest(spec, task.card))
     return augmenter
 
 
@@ -182,7 +226,7 @@ def _selector(role: str, config: Config, plugins: Plugins) -> Any:
     shots = config.demonstrations.shots
     assert shots is not None
     spec = parse_spec(getattr(config.selector, role) or "")
-    return _build(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
+    return made(plugins.part("selector", f"{role}/{spec.name}"), SelectorRequest(spec, shots))
 
 
 def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> tuple[Part, Spec]:
@@ -196,18 +240,3 @@ def _serving(kind: str, text: str | None, card: TaskCard, plugins: Plugins) -> t
             f"{kind} {part.name!r} does not serve {card.kind} tasks; these do: {others}",
         )
     return part, spec
-
-
-def _build(part: Part, request: object) -> Any:
-    try:
-        return part.factory(request)
-    except HarnessError:
-        raise
-    except ImportError as error:
-        raise PartError(
-            f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name}"
-        ) from error
-    except Exception as error:
-        raise PartError(
-            f"{part.kind} {part.name!r} could not be made: {describe(error)}"
-        ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from harness import iob2
 from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
 from harness.errors import HarnessError, PartError, describe
+from harness.plugin_manager.places import place_of_error
 
 
 @contextmanager
@@ -21,11 +22,28 @@ def blaming(part: str) -> Iterator[None]:
     except HarnessError:
         raise
     except (Exception, SystemExit) as error:
-        raise PartError(f"{part} failed: {describe(error)}") from error
+        place = place_of_error(error)
+        said = f"{part} failed: {describe(error)}" + (f" ({place})" if place else "")
+        raise PartError(said) from error
+
+
+def check_type(value: object, expected: type, part: str) -> None:
+    """Raise a ``PartError`` for a value of another type than the protocol's."""
+    if not isinstance(value, expected):
+        found = "None" if value is None else f"a value of type {type(value).__name__}"
+        _refuse(part, f"returned {found}; its protocol asks for {expected.__name__}")
+
+
+def check_fitted(fitted: object, part: str) -> None:
+    """Raise a ``PartError`` for what ``fit`` or ``load`` returned, if it is no fitted student."""
+    if not (hasattr(fitted, "view") and hasattr(fitted, "save")):
+        found = "None" if fitted is None else f"a value of type {type(fitted).__name__}"
+        _refuse(part, f"returned {found}; its protocol asks for a FittedStudent: view, save")
 
 
 def check_annotations(given: Annotations, pool: Pool, task: TaskCard, part: str) -> None:
     """Raise a ``PartError`` that says how annotations break the protocol, if they do."""
+    check_type(given, Annotations, part)
     wrong = None
     if not np.array_equal(given.offsets, pool.offsets):
         wrong = "answered for other units than those of the pool"
@@ -43,6 +61,7 @@ def check_annotations(given: Annotations, pool: Pool, task: TaskCard, part: str)
 
 def check_view(view: StudentView, pool: Pool, task: TaskCard, part: str) -> None:
     """Raise a ``PartError`` that says how a student's view breaks the protocol, if it does."""
+    check_type(view, StudentView, part)
     classes = len(task.classes)
     extremes = [view.embeddings.min(initial=0), view.embeddings.max(initial=0)]  # NaN is both
     wrong = None

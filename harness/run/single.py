@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.config import Config
+from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
 from harness.progress import Watcher
 from harness.record import layout
 from harness.record.failures import noting_failure
 from harness.record.folder import RunFolder
 from harness.results import RunResult
-from harness.run.assembly import assemble, run_id
+from harness.run.assembly import assemble, obstacles, run_id
 from harness.run.loop import run
 from harness.run.splits import splits_of
 from harness.run.steps import Sharing
@@ -46,8 +47,12 @@ def run_single(
     Raises:
         HarnessError: naming what is wrong. What was recorded stays.
     """
-    config, parts = assemble(config, plugins, data)
-    splits = splits_of(config, parts.task)
+    try:
+        config, parts = assemble(config, plugins, data)
+        splits = splits_of(config, parts.task)
+    except HarnessError as first:
+        first.args = (obstacles(config, plugins, data, first),)
+        raise
     name = run_id(config, parts)
     path = layout.run_folder(out, parts.task.card.name, name)
     with (

@@ -14,7 +14,7 @@ from harness.errors import PartError
 from harness.identity import digest
 from harness.protocols import Aids, Variants
 from harness.record import codecs, layout
-from harness.run.contracts import blaming, check_variants, check_view
+from harness.run.contracts import blaming, check_fitted, check_type, check_variants, check_view
 from harness.run.steps import Run, recorded
 
 
@@ -63,6 +63,7 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
     seed = int(np.random.default_rng([run.config.seed, round_, 3]).integers(2**31))
     with blaming(part):
         fitted = run.parts.student.fit(pool, annotations, seed, run.watcher.advanced, aids)
+        check_fitted(fitted, part)
         views = {}
         for split in (run.splits.train, *run.splits.scored.values()):
             name = split.pool.split
@@ -103,6 +104,7 @@ def _augment(run: Run, round_: int, labels: Annotations | None) -> Variants:
     seed = int(np.random.default_rng([run.config.seed, round_, 5]).integers(2**31))
     with blaming(part):
         made = augmenter.augment(pool, labels, seed, run.watcher.advanced)
+        check_type(made, Variants, part)
         check_variants(made.pool, pool, part)
     pairs = zip(made.pool.texts, pool.texts, strict=True)
     if 2 * (same := sum(new == old for new, old in pairs)) > len(pool):

@@ -146,21 +146,12 @@ class Dialect(BaseModel):
         return self
 
     def __getitem__(self, name: str) -> Case:
-        """The case of this name.
-
-        Raises:
-            KeyError: if there is none.
-        """
-        return next((case for case in self.case if case.name == name), None) or _missing(name)
+        return {case.name: case for case in self.case}[name]
 
     def ordinary(self, *, native: bool) -> Case:
         """An ordinary answer."""
         body = self.normal_native if native else self.normal
         return Case(name=ORDINARY, source="constructed", outcome="answer", body=body)
-
-
-def _missing(name: str) -> Case:
-    raise KeyError(name)
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -171,11 +162,7 @@ def dialect_names() -> tuple[str, ...]:
 
 @cache
 def dialect(name: str) -> Dialect:
-    """A dialect by its name; ``faults`` is what any server sends.
-
-    Raises:
-        KeyError: if there is none.
-    """
+    """A dialect by its name; ``faults`` is what any server sends; ``KeyError`` if there is none."""
     if name != "faults" and name not in dialect_names():
         raise KeyError(name)
     folder = files(__package__)

@@ -20,17 +20,12 @@ def share_of(share: float) -> Callable[[str], bool]:
 def played(
     name: str, path: str, body: Mapping[str, Any], served: int, meets: Callable[[str], bool]
 ) -> Case:
-    """The shape that a request is answered with.
+    """The shape of the dialect ``name`` that a request is answered with.
 
     Args:
-        name: of the dialect.
-        path: below it: a case's name or none, then the protocol's own path.
-        body: the request.
-        served: how often its text was asked before.
+        path: a case's name or none, then the protocol's own path.
+        served: how often the request's text was asked before.
         meets: which texts meet a case that is not met by all.
-
-    Raises:
-        KeyError: if there is no such dialect.
     """
     known, text = dialect(name), last_text(body)
     native = not path.split("?")[0].endswith(CHAT_PATH)

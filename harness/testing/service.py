@@ -64,12 +64,12 @@ class Seen:
     concurrent: int = 0
 
 
+@dataclass(kw_only=True, eq=False)
 class ChatServer:
     """The server; listens on a port of 127.0.0.1 once it is started.
 
-    Args:
+    Attributes:
         latency: seconds until an answer.
-        faults: which requests fail.
         labels: what it answers.
         rejected_keys: from which request on (from 1, by key) a key is rejected with 401.
         per_minute: requests in any second, times 60, above which it answers 429.
@@ -80,27 +80,19 @@ class ChatServer:
             request is met by all.
     """
 
-    def __init__(
-        self,
-        *,
-        latency: float = 0.0,
-        faults: Faults | None = None,
-        labels: tuple[str, ...] = LABELS,
-        rejected_keys: dict[str, int] | None = None,
-        per_minute: int | None = None,
-        known_models: Sequence[str] | None = None,
-        routes: Sequence[web.RouteDef] = (),
-        keep_bodies: bool = False,
-        meets: Callable[[str], bool] = SOME,
-    ) -> None:
-        self.latency, self.faults, self.labels = latency, faults or Faults(), labels
-        self.rejected_keys, self.known_models = rejected_keys or {}, known_models
-        self.per_minute, self.keep_bodies, self.meets = per_minute, keep_bodies, meets
-        self.seen = Seen()
-        self._open = 0
-        self._routes = routes
-        self._runner: web.AppRunner | None = None
-        self.port = 0
+    latency: float = 0.0
+    faults: Faults = field(default_factory=Faults)
+    labels: tuple[str, ...] = LABELS
+    rejected_keys: dict[str, int] = field(default_factory=dict)
+    per_minute: int | None = None
+    known_models: Sequence[str] | None = None
+    routes: Sequence[web.RouteDef] = ()
+    keep_bodies: bool = False
+    meets: Callable[[str], bool] = SOME
+    seen: Seen = field(default_factory=Seen, init=False)
+    port: int = field(default=0, init=False)
+    _open: int = field(default=0, init=False)
+    _runner: web.AppRunner | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
@@ -120,7 +112,7 @@ class ChatServer:
                 web.post("/v1/chat/completions", self._chat),
                 web.get("/stats", self._stats),
                 web.post("/reset", self._reset),
-                *self._routes,
+                *self.routes,
                 web.post(f"/{{dialect:{'|'.join(dialect_names())}}}/{{path:.*}}", self._chat),
             ]
         )
@@ -183,7 +175,6 @@ class ChatServer:
         return response
 
     def _case(self, request: web.Request, body: dict[str, Any], attempt: int) -> Case:
-        """What this request is answered with."""
         if "dialect" in request.match_info:
             name, path = request.match_info["dialect"], request.match_info["path"]
             return played(name, path, body, attempt, self.meets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import numpy as np
 
 from harness.data import FloatArray, IntArray
 from harness.protocols import Progress
+from harness_plugins.lengths import fixed_length
 
 PACKAGED = "all-MiniLM-L6-v2"
 BATCH = 32
 """Texts of a batch, always the same number: another shape of a product rounds differently."""
 STEP = 8
 """Lengths are padded to multiples of this number of word pieces."""
+FILLED = 65_536
+"""Word pieces of a batch that fill a GPU; there lengths are those of ``fixed_lengths``."""
 FINAL = -1
 """The last layer: the one that all-MiniLM-L6-v2 was trained to embed sentences with."""
 MAX_LENGTH = 256
@@ -52,13 +56,30 @@ def bf16_pays() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     cpu = torch.cpu
     return any(
         bool(getattr(cpu, probe)())
         for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         if hasattr(cpu, probe)
     )
+
+
+def quick_attention(device: Any) -> AbstractContextManager[None]:
+    """On a GPU: no attention kernels that are planned anew, for a second, at each new shape."""
+    if device.type != "cuda":
+        return nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    kept = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    return sdpa_kernel(kept)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch means that memory ran out, on a GPU or on the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
 
 
 def quiet_transformers() -> None:
@@ -77,14 +98,21 @@ def length_batches(lengths: Sequence[int] | IntArray, size: int) -> Iterator[Int
 
 
 class SentenceEncoder:
-    """Embeds texts: mean of a layer's hidden states over word pieces, length 1."""
+    """Embeds texts: mean of a layer's hidden states over word pieces, length 1.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of an encoder, as ``transformers`` loads it.
+        filled: word pieces of a batch of one of few fixed lengths; None: on a GPU ``FILLED``, on a
+            CPU batches of ``BATCH`` texts.
+    """
+
+    def __init__(self, folder: Path, filled: int | None = None) -> None:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
         quiet_transformers()
         self._device = device()
+        self._filled = FILLED if filled is None and self._device.type == "cuda" else filled
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         model = AutoModel.from_pretrained(folder, dtype=torch.float32)
         self._model = model.to(self._device).eval()
@@ -103,8 +131,9 @@ class SentenceEncoder:
             texts: each is cut at ``MAX_LENGTH`` word pieces.
             layers: 0 is the input embedding, 6 or ``FINAL`` the last layer.
 
-        An embedding does not depend on the other texts, to the bit, since a resumed run embeds
-        fewer than an undisturbed one: texts of equal padded length go into batches of one size.
+        On a CPU an embedding does not depend on the other texts, to the bit, since a resumed run
+        embeds fewer than an undisturbed one: texts of equal padded length go into batches of one
+        size.
         """
         import torch
 
@@ -112,35 +141,60 @@ class SentenceEncoder:
         if not texts:
             return out
         ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)["input_ids"]
-        padded = np.asarray([-(-len(one) // STEP) * STEP for one in ids])
         half = torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=bf16_pays())
         done = 0
-        with torch.inference_mode(), half:
-            for length in np.unique(padded)[::-1]:
-                members = np.flatnonzero(padded == length)
-                for start in range(0, len(members), BATCH):
-                    rows = members[start : start + BATCH]
-                    found = self._embed_batch([ids[row] for row in rows], int(length), layers)
-                    out[rows] = found[: len(rows)].cpu().numpy()
-                    done += len(rows)
-                    progress(done, len(texts))
+        with torch.inference_mode(), half, quick_attention(self._device):
+            for rows, found in self._batches(ids, layers):
+                out[rows] = found[: len(rows)].cpu().numpy()
+                done += len(rows)
+                progress(done, len(texts))
         return out
 
-    def _embed_batch(self, ids: list[list[int]], length: int, layers: Sequence[int]) -> Any:
-        """Embeddings of up to ``BATCH`` rows, computed as ``BATCH`` rows of one length."""
+    def _batches(
+        self, ids: Sequence[list[int]], layers: Sequence[int]
+    ) -> Iterator[tuple[IntArray, Any]]:
+        """Rows and their embeddings, the longest first; smaller batches where memory runs out."""
+        padded = np.asarray([self._padded(len(one)) for one in ids])
+        for length in np.unique(padded)[::-1].tolist():
+            members, start = np.flatnonzero(padded == length), 0
+            while start < len(members):
+                size = self._size(length)
+                rows = members[start : start + size]
+                try:
+                    found = self._embed_batch([ids[row] for row in rows], size, length, layers)
+                except RuntimeError as error:
+                    if self._filled is None or size == 1 or not out_of_memory(error):
+                        raise
+                    self._filled //= 2
+                else:
+                    yield rows, found
+                    start += len(rows)
+
+    def _padded(self, pieces: int) -> int:
+        """The length to which a text of so many word pieces is padded."""
+        return (
+            -(-pieces // STEP) * STEP if self._filled is None else fixed_length(pieces, MAX_LENGTH)
+        )
+
+    def _size(self, length: int) -> int:
+        """Rows of a batch of a length."""
+        return BATCH if self._filled is None else max(1, self._filled // length)
+
+    def _embed_batch(
+        self, ids: Sequence[list[int]], size: int, length: int, layers: Sequence[int]
+    ) -> Any:
+        """Embeddings of up to ``size`` rows, computed as ``size`` rows of one length."""
         import torch
 
-        pieces = torch.full((BATCH, length), self._tokenizer.pad_token_id)
-        mask = torch.zeros((BATCH, length), dtype=torch.long)
-        mask[:, 0] = 1
-        for row, own in enumerate(ids):
-            pieces[row, : len(own)] = torch.tensor(own)
-            mask[row, : len(own)] = 1
-        pieces, mask = pieces.to(self._device), mask.to(self._device)
+        lengths = np.asarray([len(one) for one in ids] + [1] * (size - len(ids)))
+        mask = np.arange(length) < lengths[:, None]
+        pieces = np.full(mask.shape, self._tokenizer.pad_token_id)
+        pieces[: len(ids)][mask[: len(ids)]] = np.concatenate(ids)
+        inputs = torch.from_numpy(np.stack([pieces, mask])).to(self._device)
         states = self._model(
-            input_ids=pieces, attention_mask=mask, output_hidden_states=True
+            input_ids=inputs[0], attention_mask=inputs[1], output_hidden_states=True
         ).hidden_states
-        weights = mask.unsqueeze(-1).float()
+        weights = inputs[1].unsqueeze(-1).float()
         pooled = [(states[one].float() * weights).sum(1) / weights.sum(1) for one in layers]
         return torch.cat([torch.nn.functional.normalize(one, dim=1) for one in pooled], dim=1)
 

@@ -10,6 +10,7 @@ from unicodedata import category
 
 from harness.data import ABSTAINED
 from harness.errors import DataError
+from harness.files.faults import Faults
 from harness.files.jsonl import text_field, type_name
 from harness.files.label_values import LabelValues
 from harness_tasks import tag_schemes
@@ -34,10 +35,7 @@ UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 class Row:
     """One checked example: a text with one label, or tokens with one tag each.
 
-    Attributes:
-        example: the text, or the tokens.
-        labels: class indices, one a unit; all ``ABSTAINED`` where the row has no label.
-        where: where it stands, for messages.
+    ``labels`` are all ``ABSTAINED`` where the row has none; ``where`` it stands is for messages.
     """
 
     example: str | tuple[str, ...]
@@ -51,13 +49,11 @@ def checked_rows(
     """The rows of a table, each checked when it is read.
 
     Args:
-        table: raw rows.
-        schema: what they must be.
         notes: what the user should know of the conversion is added here.
         hub: the table comes from the hub itself, so that its integers are the declared ones.
 
     Raises:
-        DataError: naming the first wrong row and what was expected.
+        DataError: naming the first wrong row, what was expected, and where others are wrong.
     """
     first = _first(table)
     roles = unlabelled_roles(first, schema) or find_roles(tuple(first), schema, prefer_hub=hub)
@@ -108,23 +104,31 @@ def _texts(
 ) -> Iterator[Row]:
     index = {name: position for position, name in enumerate(schema.classes)}
     named = schema.hub.label_text if schema.hub else None
-    for where, row in table.rows():
-        parts = [_text(_cell(row, part, where), "the text", where) for part in roles.example]
-        text = "\n".join(part for part in parts if part)
-        if not _visible(text):
-            raise DataError(f"{where}: the text is empty; remove the row or fill it")
-        value = _label(row, roles, where)
-        if named is not None and named in row:
-            value = row[named]
-        if value is None or value == "":
-            yield Row(text, (ABSTAINED,), where)
+    faults = Faults()
+    for where, row in faults.over(table.rows()):
+        try:
+            text = _text_of(row, roles, where)
+            value = _label(row, roles, where)
+            if named is not None and named in row:
+                value = row[named]
+            name = None if value is None or value == "" else values.name(value, where)
+            if name is not None and name not in index:
+                raise values.refuse(name, where)
+        except DataError as error:
+            faults.add(error)
             continue
-        name = values.name(value, where)
-        if name not in index:
-            raise values.refuse(name, where)
-        if table.values != "typed" and "\n" in text:
+        if name is not None and table.values != "typed" and "\n" in text:
             notes += _rows_within(text, schema, where)
-        yield Row(text, (index[name],), where)
+        yield Row(text, (ABSTAINED if name is None else index[name],), where)
+    faults.check()
+
+
+def _text_of(row: Mapping[str, Any], roles: Roles, where: str) -> str:
+    parts = [_text(_cell(row, part, where), "the text", where) for part in roles.example]
+    text = "\n".join(part for part in parts if part)
+    if not _visible(text):
+        raise DataError(f"{where}: the text is empty; remove the row or fill it")
+    return text
 
 
 def _label(row: Mapping[str, Any], roles: Roles, where: str) -> Any:
@@ -152,21 +156,25 @@ def _sentences(
     index = {name: position for position, name in enumerate(schema.classes)}
     fit = tag_schemes.detect(_known_tags(table, roles, values))
     scheme = fit.scheme
-    changed = 0
-    for where, row in table.rows():
-        tokens, named = _units(row, roles, values, where)
+    changed, faults = 0, Faults()
+    for where, row in faults.over(table.rows()):
+        try:
+            tokens, named = _units(row, roles, values, where)
+            for tag in named:
+                if tag_schemes.alone(tag, scheme) not in index:
+                    raise values.refuse(tag, where)
+            if (wrong := tag_schemes.fault(named, scheme)) is not None:
+                raise DataError(f"{where}: {wrong} ({fit})")
+        except DataError as error:
+            faults.add(error)
+            continue
         if not named:
             yield Row(tokens, (ABSTAINED,) * len(tokens), where)
             continue
-        wrong = tag_schemes.fault(named, scheme)
-        for tag in named:
-            if tag_schemes.alone(tag, scheme) not in index:
-                raise values.refuse(tag, where)
-        if wrong is not None:
-            raise DataError(f"{where}: {wrong} ({fit})")
         tags = tag_schemes.to_iob2(named, scheme)
         changed += sum(before != after for before, after in zip(named, tags, strict=True))
         yield Row(tokens, tuple(index[tag] for tag in tags), where)
+    faults.check()
     if scheme != "IOB2":
         notes.append(f"{table.name}: its tags are {scheme}; {changed} of them were put into IOB2")
 

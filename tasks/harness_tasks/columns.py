@@ -58,7 +58,7 @@ class ArrowColumn(Column[T]):
         order = np.argsort(batch, kind="stable")
         bounds = np.flatnonzero(np.diff(batch[order])) + 1
         for own in np.split(order, bounds):
-            items = self._batches[batch[own[0]]].take(_indices(place[own])).to_pylist()
+            items = self._batches[batch[own[0]]].take(place[own]).to_pylist()
             for position, item in zip(own.tolist(), items, strict=True):
                 found[position] = _plain(item)
         return found
@@ -68,7 +68,6 @@ class IdColumn(Column[str]):
     """Ids of examples, written when asked for (``identity.example_ids``).
 
     Args:
-        split: the name that they begin with.
         keys: uint64 ``[n]``, the texts' keys (``identity.text_key``) as numbers.
         occurrences: int32 ``[n]``, 1 where a text occurs for the first time in its file.
     """
@@ -100,9 +99,3 @@ class IdColumn(Column[str]):
 
 def _plain(item: Any) -> Any:
     return tuple(item) if isinstance(item, list) else item
-
-
-def _indices(places: IntArray) -> Any:
-    import pyarrow as pa
-
-    return pa.array(places)

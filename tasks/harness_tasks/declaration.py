@@ -199,7 +199,6 @@ def read_declaration(file: Path) -> Declaration:
 
 
 def _first_error(error: ValidationError) -> str:
-    """The first error, with the path of its key."""
     first = error.errors()[0]
     message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "an array")
     path = ["schema" if part == "schema_" else str(part) for part in first["loc"]]

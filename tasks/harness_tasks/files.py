@@ -35,12 +35,7 @@ def split_named(name: str) -> str | None:
 
 
 def find_files(folder: Path, hub: HubSource | None) -> Files:
-    """The files of each split.
-
-    Raises:
-        DataError: if two files could be the same split, if a shard is missing, or if there
-            is no train split.
-    """
+    """The files of each split; a ``DataError`` if one is ambiguous or incomplete, or no train."""
     found = _named_after_splits(folder)
     if "train" not in found:
         found = _of_repository(folder, hub) or found
@@ -89,17 +84,13 @@ def _of_repository(folder: Path, hub: HubSource | None) -> Files:
 
 
 def _split_of(below: Path) -> str | None:
-    """The split that a file is, by its whole name; a number is a part of its folder's split.
-
-    A word within the name is not enough: ``train_predictions`` is no gold data.
-    """
+    """The split that a file is, by its whole name (not ``train_predictions``), or its folder's."""
     if below.stem.isdecimal():
         return split_named(below.parent.name)
     return split_named(_SHARD.sub("", below.stem))
 
 
 def _series(stem: str) -> str:
-    """What the shards of one split have in common."""
     return "" if stem.isdecimal() else _SHARD.sub("", stem)
 
 

@@ -26,11 +26,7 @@ _COMMIT = re.compile(r"[/\\]([0-9a-f]{40})[/\\]")
 
 @dataclass(frozen=True, slots=True)
 class HubData:
-    """A repository's splits as raw tables.
-
-    Attributes:
-        commit: the commit that was loaded; None where ``datasets`` does not know it.
-    """
+    """A repository's splits, and the commit that was loaded where ``datasets`` knows it."""
 
     tables: Mapping[str, RawTable]
     commit: str | None
@@ -40,9 +36,8 @@ def load_hub(hub: HubSource, task: str, parent: Path) -> HubData:
     """Load every split of a repository that has one of our names.
 
     Args:
-        hub: the repository.
+        hub: the repository; one that is a folder is relative to ``parent``.
         task: the task's name, for messages.
-        parent: the folder to which a repository that is a folder is relative.
 
     Raises:
         DataError: with the reason, and the command that fetches it where there is network.
@@ -53,8 +48,7 @@ def load_hub(hub: HubSource, task: str, parent: Path) -> HubData:
     if folder is None and not _reachable():
         _go_offline()
     loaded = _load(hub, task, folder)
-    tables = {}
-    commit = None
+    tables, commit = {}, None
     for name, dataset in loaded.items():
         split = split_named(str(name))
         if split is None:
@@ -112,10 +106,7 @@ def _load(hub: HubSource, task: str, folder: Path | None) -> Mapping[str, Any]:
 
 @contextmanager
 def _unshadowed(repository: str) -> Iterator[None]:
-    """Leave a working directory with a folder of the repository's name.
-
-    ``datasets`` would load that folder.
-    """
+    """Leave a working directory with a folder of that name: ``datasets`` would load it."""
     if not Path(repository).exists():
         yield
         return

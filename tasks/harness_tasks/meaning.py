@@ -19,11 +19,7 @@ from harness_tasks.roles import Roles, Schema
 
 
 def label_values(table: RawTable, schema: Schema, roles: Roles) -> LabelValues:
-    """The reader of a table's labels.
-
-    Raises:
-        DataError: if the class names that the table keeps are not the declared ones.
-    """
+    """The reader of a table's labels; class names of its own must be the declared ones."""
     return LabelValues(
         _renamed(schema.hub) | {name: name for name in schema.classes},
         _numbers(table, schema, roles),

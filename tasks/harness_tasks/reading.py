@@ -7,13 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from harness.data import Kind
 from harness.errors import DataError
 from harness_tasks.checking import Row, checked_rows
-from harness_tasks.declaration import HubSource
 from harness_tasks.formats import RawTable, open_table
 from harness_tasks.roles import Schema
-from harness_tasks.store import Rows, store
 
 READING = 4
 """Version of how files are read. Raise it when the same file gives other examples."""
@@ -44,22 +41,3 @@ def rows_of_files(files: Sequence[Path], schema: Schema, notes: list[str]) -> It
     """The checked rows of the files of one split, one file after the other."""
     tables = (open_table(file, schema.kind, schema.headers) for file in files)
     return chain.from_iterable(checked_rows(table, schema, notes) for table in tables)
-
-
-def read_rows(
-    file: Path,
-    split: str,
-    kind: Kind,
-    classes: Sequence[str],
-    hub: HubSource | None = None,
-    notes: list[str] | None = None,
-) -> Rows:
-    """Read one file, in any of the formats; what was converted goes to ``notes``.
-
-    Raises:
-        DataError: naming file and row.
-    """
-    schema = Schema(kind, tuple(classes), hub)
-    notes = [] if notes is None else notes
-    rows = rows_of_files([file], schema, notes)
-    return store(rows, split, kind, key_of_files([file], schema), notes)

@@ -30,14 +30,7 @@ NO_NAMES = Columns()
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What rows must be.
-
-    Attributes:
-        kind: kind of the task.
-        classes: class names in index order.
-        hub: how the hub's columns map to ours, where the task has a hub source.
-        names: what the task calls the columns of files.
-    """
+    """What rows must be: the task's classes in index order, and what its columns are called."""
 
     kind: Kind
     classes: tuple[str, ...]
@@ -96,12 +89,7 @@ def find_roles(found: Sequence[str], schema: Schema, *, prefer_hub: bool = False
 
 
 def unlabelled_roles(first: Mapping[str, object], schema: Schema) -> Roles | None:
-    """The columns of a table without labels; None if it has a column that is, or looks like, one.
-
-    Args:
-        first: its first row.
-        schema: of the task.
-    """
+    """The columns of a table without labels; None if a column of its first row looks like them."""
     candidates = _candidates(schema)
     if schema.names.label or schema.names.tags or {one.label for one in candidates} & set(first):
         return None
@@ -136,14 +124,7 @@ def listed(names: Iterable[str]) -> str:
 def role_notes(
     table: RawTable, first: Mapping[str, object], roles: Roles, schema: Schema
 ) -> Iterator[str]:
-    """What to say of how columns were taken, where the task does not name them itself.
-
-    Args:
-        table: the file.
-        first: its first row.
-        roles: its columns.
-        schema: of the task.
-    """
+    """What to say of how columns were taken, where the task does not name them itself."""
     if roles.source != "own" or schema.names.names:
         return
     if table.values != "positional":

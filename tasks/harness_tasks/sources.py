@@ -28,8 +28,7 @@ def source_of(declaration: Declaration, file: Path, data: Path | None) -> Source
     """The source of a task's data: ``--data``, then ``[files]``, then ``[hub]``.
 
     Args:
-        declaration: of the task.
-        file: its TOML file, to which ``[files]`` are relative.
+        file: the task's TOML file, to which ``[files]`` are relative.
         data: the folder of ``--data``, or None.
 
     Raises:
@@ -67,7 +66,6 @@ def _file_source(files: dict[str, tuple[Path, ...]], *sizes: Mapping[str, int]) 
 
 
 def _notes_on_outside(source: FileSource, declared_in: Path) -> Iterator[str]:
-    """Note the files that are not below the task's own folder."""
     folder = declared_in.parent.resolve()
     for split, (path,) in source.files.items():
         if not path.resolve().is_relative_to(folder):
@@ -174,7 +172,6 @@ class RepositorySource:
     """A repository of the hub.
 
     Attributes:
-        task: the task's name, for messages.
         sizes: rows that each split must have.
         published: rows of each split of the published figures.
         parent: the folder of the TOML file, for a repository that is a folder.
@@ -223,7 +220,6 @@ class RepositorySource:
         return rows
 
     def _note_branch(self, notes: list[str]) -> None:
-        """Note the commit of a branch, which may change."""
         if _PINNED.fullmatch(self.hub.revision) or self.hub.is_folder:
             return
         notes.append(

@@ -70,12 +70,10 @@ def store(
     notes: list[str],
     folder: Path | None = None,
 ) -> Rows:
-    """Make a split of checked rows.
+    """Make a split of checked rows, which are read only where the cache does not have it.
 
     Args:
-        rows: a generator, which is read only where the cache does not have the split.
         split: the start of the examples' ids (``identity.example_ids``).
-        kind: kind of the task.
         key: hexadecimal hash of what the rows come from: files, classes, kind; None: unknown,
             so the split stays in memory.
         notes: reading the rows adds notes here; the cache keeps them, without folder names.
@@ -125,9 +123,6 @@ def _emptied(rows: list[Row]) -> Iterator[Row]:
     rows.reverse()
     while rows:
         yield rows.pop()
-
-
-# -- the cache -------------------------------------------------------------------------
 
 
 @contextmanager

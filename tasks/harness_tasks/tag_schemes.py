@@ -24,14 +24,7 @@ _FOLLOWERS = {"IOBES": "IE", "BILOU": "IL"}
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The scheme that a file's tags fit best.
-
-    Attributes:
-        scheme: the one that the fewest sentences break.
-        breaking: number of sentences that break it.
-        other: the next best one.
-        other_breaking: number of sentences that break that one.
-    """
+    """The scheme that the fewest sentences of a file break, how many do, and the next best one."""
 
     scheme: Scheme
     breaking: int
@@ -83,7 +76,6 @@ def _foreign(tag: str, scheme: Scheme) -> bool:
 
 
 def _breaks(tag: str, after: str, scheme: Scheme) -> bool:
-    """Whether a tag may not follow another one."""
     if _foreign(after, scheme):
         return True
     differs = tag[2:] != after[2:]

@@ -23,11 +23,6 @@ class DeclaredTask:
     declaration's files (relative to the TOML file), else from the hub. Files are found at once;
     the hub is asked when a split is first loaded.
 
-    Args:
-        file: the TOML file.
-        data: the folder of ``--data``, or None.
-        declaration_only: the task has no data.
-
     Raises:
         TaskError: if the declaration is wrong.
         DataError: if there is no data for the task.
@@ -77,10 +72,9 @@ class DeclaredTask:
         return self._source.origin()
 
     def declared(self) -> Mapping[str, Any]:
-        """The whole declaration as plain values, with the keys of the TOML file.
+        """The whole declaration as plain values, with the keys and defaults of the TOML file.
 
-        Defaults stand for absent keys, so that an unpinned hub source shows its ``revision``;
-        empty values are left out. ``hub.fetch`` is the command that downloads the data.
+        Empty values are left out. ``hub.fetch`` is the command that downloads the data.
         """
         dumped = self.declaration.model_dump(mode="json", by_alias=True, exclude_none=True)
         values: dict[str, Any] = _without_empty(dumped)
@@ -111,7 +105,6 @@ class DeclaredTask:
 
 
 def _without_empty(value: Any) -> Any:
-    """Without keys whose values are empty strings, lists or tables."""
     if isinstance(value, list):
         return [_without_empty(inner) for inner in value]
     if not isinstance(value, dict):

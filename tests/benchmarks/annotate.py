@@ -61,8 +61,8 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
     from harness_plugins.annotators.llm.reading.labels import LabelReader
     from harness_plugins.llm.calls import Call, Message
     from harness_plugins.llm.open_engine import open_engine
-    from harness_plugins.llm.services.openai import OPENAI
-    from harness_plugins.llm.settings import LlmSettings, Pace
+    from harness_plugins.llm.services import OPENAI
+    from harness_plugins.llm.settings import LlmKeys, LlmSettings, Pace
 
     settings = LlmSettings(
         OPENAI,
@@ -71,7 +71,7 @@ def run_engine(url: str, options: argparse.Namespace) -> None:
         url,
         {"temperature": 0.0},
         pace=Pace(concurrency=options.concurrency),
-        transport=options.transport,
+        keys=LlmKeys(transport=options.transport),
     )
     prompts = chats(options.texts, options.shots)
     parameters = settings.parameters()

@@ -39,7 +39,7 @@ Found = Counter[tuple[str, str]]
 
 def files(count: int, seed: int) -> tuple[Found, float]:
     """How so many damaged files were met, and the seconds of the longest call."""
-    from harness_tasks.reading import read_rows
+    from tests.task_files import read_rows
 
     found: Found = Counter()
     longest = 0.0

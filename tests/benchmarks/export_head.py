@@ -14,7 +14,7 @@ from transformers import AutoModel, AutoTokenizer
 from harness_plugins.encoders import packaged_folder, quiet_transformers
 from harness_plugins.students.encoder import exporting
 from harness_plugins.students.encoder.heads import MeanPooled
-from harness_tasks import DeclaredTask
+from harness_tasks.task import DeclaredTask
 from tests.exporting import SHIPPED
 
 SCALES = ((0, 17), (8, 6), (10, 6), (12, 6))

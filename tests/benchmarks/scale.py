@@ -5,10 +5,10 @@
 
 Each way runs in a process of its own: ``mapped`` writes the cache and maps it, ``mapped
 again`` finds it there, ``in memory`` keeps every row as Python objects. Printed a step:
-seconds, the process's peak so far (``ru_maxrss``), how much it rose over the peak before
-anything was loaded, the most memory of its own that the process held during the step
-(``RssAnon``, looked at every few milliseconds: without pages of mapped files, which the
-system may take back), and what of that it still holds at the end.
+seconds, those of the processor (all cores), the process's peak so far (``ru_maxrss``), how much
+it rose over the peak before anything was loaded, the most memory of its own that the process
+held during the step (``RssAnon``, looked at every few milliseconds: without pages of mapped
+files, which the system may take back), and what of that it still holds at the end.
 
 The view is synthetic (float32 embeddings of the given width, 4 classes). Whoever makes it
 has it in memory; once it is recorded, it is read back memory-mapped, as in a run.
@@ -27,7 +27,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,11 +98,12 @@ class Highest:
 
 @contextmanager
 def step(name: str, baseline: float) -> Iterator[None]:
-    began, highest = perf_counter(), Highest()
+    began, cpu, highest = perf_counter(), process_time(), Highest()
     yield
-    seconds, most = perf_counter() - began, highest.stop()
+    seconds, cpu, most = perf_counter() - began, process_time() - cpu, highest.stop()
     print(
-        f"{name:26}{seconds:8.1f}{peak():10.0f}{peak() - baseline:+10.0f}{most:10.0f}{own():10.0f}",
+        f"{name:26}{seconds:8.1f}{cpu:8.1f}{peak():10.0f}{peak() - baseline:+10.0f}"
+        f"{most:10.0f}{own():10.0f}",
         flush=True,
     )
 
@@ -140,7 +141,8 @@ def work(folder: Path, way: str, width: int) -> None:
     if way == "in memory":
         store.IN_MEMORY = sys.maxsize
     baseline = peak()
-    head = f"{'step':26}{'s':>8}{'peak MB':>10}{'over it':>10}{'own most':>10}{'own MB':>10}"
+    columns = ("peak MB", "over it", "own most", "own MB")
+    head = f"{'step':26}{'s':>8}{'cpu s':>8}" + "".join(f"{one:>10}" for one in columns)
     print(f"\n{way}\n{head}")
     with step("(imports: the baseline)", baseline):
         task = DeclaredTask(folder / "many.toml", folder / "data")

@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from harness.data import IntArray
+from harness.data import FloatArray, IntArray
 from harness.plugin_manager import Plugins
 from harness.protocols import Evidence
 from harness.run.feedback import TARGETS
@@ -47,9 +47,8 @@ def write_embeddings(path: Path, rows: int, width: int) -> None:
     mapped.flush()
 
 
-def evidence_of(path: Path) -> Evidence:
-    """Evidence around the mapped embeddings: a student that agrees with most of the labels."""
-    embeddings = np.load(path, mmap_mode="r")
+def evidence_of(embeddings: FloatArray) -> Evidence:
+    """Evidence around embeddings: a student that agrees with most of the labels."""
     rng, n = np.random.default_rng(1), len(embeddings)
     groups = rng.integers(0, CLASSES, n).astype(np.int32)
     logits = rng.standard_normal((n, CLASSES), dtype=np.float32)
@@ -92,7 +91,7 @@ def work(name: str, seen: Evidence, trusted: IntArray) -> None:
 
 def measured(name: str, path: Path) -> None:
     """One line of the table, in this process."""
-    seen = evidence_of(path)
+    seen = evidence_of(np.load(path, mmap_mode="r"))
     trusted = np.arange(0, len(seen), 5)
     selector("trust", "all")(seen, np.random.default_rng(0))  # imports
     began, cpu, highest = perf_counter(), process_time(), Highest()

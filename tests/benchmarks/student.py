@@ -47,7 +47,7 @@ from harness_plugins.students.noise.mixture import clean_by_mixture
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
-from harness_plugins.students.training import loss
+from harness_plugins.students.training.batches import upload
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import Plan, TrainingData
 
@@ -180,7 +180,7 @@ def trainer(folder: Path, made: Material, settings: Settings) -> Trainer:
     fitted = student.load(folder)
     pieces = make_pieces(made.pool, fitted.tokenizer, settings.max_length, made.variants)
     data: TrainingData = TrainingData.of(made.pool, made.said, pieces[0], pieces[1], settings)
-    return Trainer(fitted.model, Plan(data, settings, fitted.pad, seed=0))
+    return Trainer(fitted.model, Plan(data, settings, fitted.pad, seed=0), note=print)
 
 
 @contextmanager
@@ -202,7 +202,8 @@ def equal_losses(folder: Path, made: Material, settings: Settings) -> tuple[floa
     ours.model.eval()
     plain.encoder.eval()
     rows = np.arange(32)
-    plain.clean = ours.loss.clean = np.arange(len(made.pool)) % 2 == 0
+    plain.clean = clean = np.arange(len(made.pool)) % 2 == 0
+    ours.loss.set_clean(clean)
 
     class Fixed(np.random.Generator):
         """Draws the same order for both."""
@@ -210,9 +211,12 @@ def equal_losses(folder: Path, made: Material, settings: Settings) -> tuple[floa
         def permutation(self, count: Any, axis: int = 0) -> Any:
             return np.arange(count)[::-1].copy()
 
-    whole = loss.Totals(clean=16.0, consistent=1.0, ramp=0.7, share=0.8)
+    drawn = ours.drawing.batch(rows, clean, 0, 1, ours.rng)
+    whole = drawn.totals._replace(consistent=1.0, ramp=0.7, share=0.8)
+    backwards = Fixed(np.random.PCG64(0))
+    drawn = ours.drawing.partnered(replace(drawn, totals=whole), clean, 1, backwards)
     with in_float32(), torch.no_grad():
-        one = ours.loss(rows, whole, Fixed(np.random.PCG64(0)))
+        one = ours.loss(upload([drawn], ours.device)[0])
         other = plain.loss(rows, 0.7, 0.8, np.arange(16)[::-1].copy())
     return one.item(), other.item()
 

@@ -26,7 +26,7 @@ from harness.protocols import no_progress
 from harness.testing.prompted import WORDS
 from harness_plugins.annotators.llm.annotator import LlmAnnotator
 from harness_plugins.llm.calls import Call
-from harness_plugins.llm.services.openai import OPENAI
+from harness_plugins.llm.services import OPENAI
 from harness_plugins.llm.settings import LlmSettings
 from tests.factories import random_iob2, sequence_card, token_card
 from tests.models_in_process import Model, account, opener

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from harness.cli.inspect.device import device_found
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging
 from harness.errors import describe
@@ -34,7 +35,7 @@ def _checks(plugins: Plugins) -> Iterator[tuple[str, bool, str]]:
     checks: dict[str, Callable[[], object]] = {
         "python": lambda: sys.version.split()[0],
         "packages": _packages,
-        "device": _device,
+        "device": device_found,
         "working folder": _folder,
         "plugins": lambda: _plugins(plugins),
     }
@@ -55,14 +56,6 @@ def _packages() -> str:
     if missing:
         raise RuntimeError(f"not installed: pip install {' '.join(missing)}")
     return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def _device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return f"GPU {torch.cuda.get_device_name()}"
-    return f"CPU, {torch.get_num_threads()} threads (no GPU found)"
 
 
 def _folder() -> str:

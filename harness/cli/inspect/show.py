@@ -63,7 +63,7 @@ def show(
         if kind == "config":
             say(to_toml(checked(wanted, load_plugins())).rstrip())
         else:
-            _show_prompt(wanted, data_folder(data), example, as_json=json)
+            show_prompt(wanted, data_folder(data), example, as_json=json)
     elif not name:
         raise CommandError(f"harness show {kind} needs a name")
     elif kind == "run":
@@ -137,7 +137,7 @@ def _settings(settings: Mapping[str, object]) -> str:
 
 
 def _show_run(name: str, out: Path | None) -> None:
-    """A run's configuration, and its stages if it is finished."""
+    """A run's stages if it is finished, and its configuration."""
     from harness.cli.screen.tables import stages_table
     from harness.record import layout
     from harness.record.folder import RunFolder
@@ -147,14 +147,14 @@ def _show_run(name: str, out: Path | None) -> None:
     folder = RunFolder(find_run(name, out or layout.RUNS))
     config = folder.read(layout.CONFIG, lambda path: path.read_text(encoding="utf-8"))
     result = folder.read(layout.RESULT, load_result) if folder.has(layout.RESULT) else None
-    say(f"{folder.path}\n{config.rstrip()}")
     if result is None:
-        say("\nnot finished: the same command goes on from what is recorded")
+        say("not finished: the same command goes on from what is recorded\n")
     else:
         console().print(stages_table(result))
+    say(f"{folder.path}\n{config.rstrip()}")
 
 
-def _show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
+def show_prompt(config: Config, data: Path | None, number: int, *, as_json: bool) -> None:
     """Every message of one example, with its role, and how the request is made. Sends nothing.
 
     ``number``, from 1, counts the examples of the training pool as the seed draws them.

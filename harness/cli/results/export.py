@@ -43,7 +43,7 @@ def export(
     """
     from harness.export.labels import label_rows, replay_rows
     from harness.export.model_export import check_empty, export_model
-    from harness.export.rows import check_new, for_spreadsheets, write_rows
+    from harness.export.rows import LABELS, check_new, for_spreadsheets, write_rows
     from harness.files.delimited import SEPARATORS
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
@@ -70,6 +70,7 @@ def export(
         which = finished.stage(stage, "annotator" if replay else None)
         task = load_task(finished.config.task, plugins, data_folder(data))
         rows = (replay_rows if replay else label_rows)(finished, task, which)
-        count = write_rows(to, for_spreadsheets(rows) if spreadsheet else rows)
+        rows = for_spreadsheets(rows) if spreadsheet else rows
+        count = write_rows(to, rows, LABELS)
         mark = ", supervised" if result.supervised else ""
         say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")

@@ -89,7 +89,7 @@ def table(
     asked = _asked(given)
     made = _made(asked)
     if asked.format_ == "rich":
-        from harness.cli.screen.results import results_table
+        from harness.cli.results.drawing import results_table
 
         screen = console()
         screen.print(results_table(made, screen.width))

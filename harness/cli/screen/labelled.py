@@ -38,13 +38,12 @@ def labels_picture(found: Labelled, names: Sequence[str]) -> Group:
 
 def _right(found: Labelled) -> str:
     """The estimated accuracy, or why there is none."""
-    interval, (right, n) = found.interval, found.right
-    if interval is not None:
+    interval, outcomes = found.interval, found.outcomes
+    if interval is not None and outcomes is not None:
         low, high = 100 * interval.low, 100 * interval.high
-        said = (
-            f"Estimated accuracy: {100 * right / n:.1f} % (95 %: {low:.1f} to {high:.1f}), of {n}"
-        )
-        return f"{said} rows with a known label."
+        what = "accuracy" if outcomes.counts.shape[2] == 1 else "F1 of entities"
+        said = f"Estimated {what}: {100 * outcomes.score:.1f} % (95 %: {low:.1f} to {high:.1f})"
+        return f"{said}, of {outcomes.examples} rows with a known label."
     if found.reviewed:
         return (
             f"{len(found.reviewed)} rows have a person's label. They were chosen as doubtful, so "

@@ -30,15 +30,7 @@ class LiveWatcher(Watcher):
     def __init__(self, name: str, console: Console) -> None:
         self._name = name
         self._stages: list[StageResult] = []
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(compact=True),
-            console=console,
-            expand=True,
-        )
+        self._bar = rate_bar(console)
         self._live = Live(self._drawn(), console=console, refresh_per_second=4, transient=True)
         self._activity: int | None = None
 
@@ -100,6 +92,19 @@ class LiveWatcher(Watcher):
             )
             stages.add_row(Text("✓", style="green"), *row)
         return Group(Text(self._name, style="bold"), stages, self._bar)
+
+
+def rate_bar(console: Console) -> Progress:
+    """A bar with what is done, its rate and the time left."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        expand=True,
+    )
 
 
 class _Rate(ProgressColumn):

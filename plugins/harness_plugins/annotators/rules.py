@@ -55,12 +55,7 @@ class RulesAnnotator:
 
     @classmethod
     def from_request(cls, request: AnnotatorRequest) -> RulesAnnotator:
-        """The annotator of a task's own rules.
-
-        Raises:
-            CommandError: if the task has none.
-            TaskError: if one of them is wrong.
-        """
+        """The annotator of a task's own rules."""
         request.spec.no_argument()
         request.spec.check_options()
         if not request.task.rules:

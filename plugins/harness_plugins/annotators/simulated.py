@@ -47,8 +47,7 @@ class NoisyAnnotator:
     Args:
         confusion: float ``[classes, classes]``; row: gold class, column: answered
             class, each row sums to 1.
-        seed: decides each answer with the example's id, so that an example always gets the
-            same answer.
+        seed: decides each answer together with the example's id.
     """
 
     needs_gold: Literal[True] = True
@@ -139,10 +138,6 @@ def noisy_from_request(request: AnnotatorRequest) -> SupervisedAnnotator:
     RATE (default 0.2) is the share of wrong labels, evenly over the other classes, or of
     corrupted mentions. The JSON file holds ``{gold: {answered: p}}`` by label name; the rest of
     1 is the share of right answers.
-
-    Raises:
-        CommandError: if the argument is neither.
-        DataError: if the file is wrong.
     """
     request.spec.check_options()
     argument = request.spec.argument or "0.2"

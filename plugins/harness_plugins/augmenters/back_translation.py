@@ -42,7 +42,6 @@ class BackTranslation:
         """Find the models; they are loaded when texts are translated.
 
         Raises:
-            CommandError: if the spec is wrong, or names no model.
             ServiceError: if a model is missing and the hub cannot be reached.
         """
         spec = request.spec
@@ -80,18 +79,12 @@ class BackTranslation:
         there = self._translated(self._forward, texts, seed, lambda done: progress(done, 2 * n))
         again = [text or old for text, old in zip(there, texts, strict=True)]
         here = self._translated(self._back, again, seed, lambda done: progress(n + done, 2 * n))
-        kept = [
-            back if way and back else text
-            for text, way, back in zip(texts, there, here, strict=True)
-        ]
+        ways = zip(texts, there, here, strict=True)
+        kept = [back if way and back else text for text, way, back in ways]
         return Variants(replace(pool, examples=kept))
 
     def _translated(
-        self,
-        files: LocalFiles,
-        texts: Sequence[str],
-        seed: int,
-        progress: Callable[[int], None],
+        self, files: LocalFiles, texts: Sequence[str], seed: int, progress: Callable[[int], None]
     ) -> list[str]:
         """By one model, whose memory is then free for the other."""
         translator = Translator(files, self._decoding)
@@ -103,11 +96,7 @@ class BackTranslation:
 
 
 def models_of(spec: Spec) -> tuple[str, str]:
-    """The two models that a spec names.
-
-    Raises:
-        CommandError: if it names one of them, or both and a pivot, or no language.
-    """
+    """The two models that a spec names: both, or by a pivot."""
     named = [spec.options.get(key) for key in ("forward", "back")]
     if any(named):
         forward, back = named

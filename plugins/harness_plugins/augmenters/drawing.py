@@ -76,11 +76,7 @@ class Frequencies(Generic[Key, Item]):
 
 
 def rate_of(spec: Spec, default: float, option: str | None = None) -> float:
-    """A share in the argument (``name:0.2``) or in an option.
-
-    Raises:
-        CommandError: if it is not a number in [0, 1], or an argument of 0.
-    """
+    """A share in the argument (``name:0.2``), in (0, 1], or in an option, in [0, 1]."""
     text = spec.argument if option is None else spec.options.get(option)
     if text is None:
         return default

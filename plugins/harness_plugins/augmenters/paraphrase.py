@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,7 @@ class ParaphraseAugmenter:
     def from_request(
         cls, request: AugmenterRequest, services: Mapping[str, Service]
     ) -> ParaphraseAugmenter:
-        """Read the model's spec: of a service, or a preset.
-
-        Raises:
-            CommandError: if it names none, or for a token task.
-        """
+        """Read the model's spec: of a service, or a preset."""
         from harness_plugins.llm.presets import preset_named
         from harness_plugins.llm.settings import LlmKeys, settings_of
 
@@ -90,19 +86,22 @@ class ParaphraseAugmenter:
         """The model and its parameters."""
         return {**self._settings.describe(), "parameters": self._parameters}
 
-    def open(self, account: Account) -> AbstractContextManager[None]:
+    @contextmanager
+    def open(self, account: Account) -> Iterator[None]:
         """Hold the engine for the duration of a ``with`` block; see ``abilities.opened``."""
-        return self._opened(account)
+        from harness_plugins.llm.open_engine import open_engine
+
+        with open_engine(self._settings, account) as engine:
+            self._open = (engine, account)
+            try:
+                yield
+            finally:
+                self._open = None
 
     def augment(
         self, pool: Pool, annotations: Annotations | None, seed: int, progress: Progress
     ) -> Variants:
-        """A paraphrase of each text, and what the run paid for them.
-
-        Raises:
-            PartError: if it was not opened.
-            ServiceError, BudgetError: see ``abilities.opened``.
-        """
+        """A paraphrase of each text, and what the run paid for them."""
         if self._open is None:
             raise PartError("paraphrase: open it for an account before augment")
         engine, account = self._open
@@ -126,17 +125,6 @@ class ParaphraseAugmenter:
         sample, _ = stand_ins(pool, 0, self._task)
         texts = list(sample.texts)
         return rewriting([self._call(t, 0) for t in texts], texts, len(pool), self._settings)
-
-    @contextmanager
-    def _opened(self, account: Account) -> Iterator[None]:
-        from harness_plugins.llm.open_engine import open_engine
-
-        with open_engine(self._settings, account) as engine:
-            self._open = (engine, account)
-            try:
-                yield
-            finally:
-                self._open = None
 
     @property
     def _system(self) -> str:

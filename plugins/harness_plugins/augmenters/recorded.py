@@ -19,12 +19,7 @@ class RecordedAugmenter:
 
     @classmethod
     def from_request(cls, request: AugmenterRequest) -> RecordedAugmenter:
-        """Open the recording that the spec names.
-
-        Raises:
-            CommandError: if it names no file, or one that is missing.
-            DataError: if the file is wrong, naming the line.
-        """
+        """Open the recording that the spec names."""
         request.spec.check_options()
         if not request.spec.argument:
             raise CommandError("recorded needs a file: recorded:FILE.jsonl or recorded:FILE.csv")

@@ -34,12 +34,7 @@ Tokens: TypeAlias = tuple[str, ...]
 
 
 class TokenEdits:
-    """``mentions[:RATE][,words=RATE]``, or ``word-edits[:RATE]`` in a token task.
-
-    Args:
-        mentions: share of the mentions that is replaced, in [0, 1].
-        words: share of the plain words outside of mentions that is replaced, in [0, 1].
-    """
+    """Replaces shares, in [0, 1], of the mentions and of the plain words outside of them."""
 
     reads_labels = True
 
@@ -48,21 +43,13 @@ class TokenEdits:
 
     @classmethod
     def of_mentions(cls, request: AugmenterRequest) -> TokenEdits:
-        """``mentions``.
-
-        Raises:
-            CommandError: if a rate is wrong.
-        """
+        """``mentions[:RATE][,words=RATE]``."""
         request.spec.check_options("words")
         return cls(rate_of(request.spec, MENTIONS), rate_of(request.spec, 0.0, "words"))
 
     @classmethod
     def of_words(cls, request: AugmenterRequest) -> TokenEdits:
-        """``word-edits``.
-
-        Raises:
-            CommandError: if the rate is wrong, or there are options.
-        """
+        """``word-edits[:RATE]`` in a token task."""
         request.spec.check_options()
         return cls(0.0, rate_of(request.spec, WORDS))
 
@@ -114,9 +101,7 @@ def _outside_words(pool: Pool, annotations: Annotations) -> dict[str, Counter[st
         for token, label in zip(tokens, labels, strict=True):
             if label > OUTSIDE:
                 inside.add(token.lower())
-            elif (
-                label == OUTSIDE and len(token) >= SHORTEST and token.isalpha() and token.islower()
-            ):
+            elif label == OUTSIDE and _plain(token):
                 outside[token] += 1
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for token, count in outside.items():
@@ -126,7 +111,6 @@ def _outside_words(pool: Pool, annotations: Annotations) -> dict[str, Counter[st
 
 
 def _sentences(pool: Pool, annotations: Annotations) -> Iterator[tuple[Tokens, IntArray]]:
-    """Tokens and class indices of each sentence."""
     spans = zip(annotations.offsets[:-1].tolist(), annotations.offsets[1:].tolist(), strict=True)
     for tokens, (begin, end) in zip(pool.tokens, spans, strict=True):
         yield tokens, annotations.labels[begin:end]

@@ -26,12 +26,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How translations are chosen.
-
-    Attributes:
-        beams: width of the beam search; 1: greedy.
-        temperature: above 0: sampled at that temperature, without beams.
-    """
+    """The width of the beam search, or a temperature above 0 at which translations are sampled."""
 
     beams: int
     temperature: float
@@ -45,11 +40,7 @@ class Decoding:
 
 
 class Translator:
-    """A model and its tokenizer in memory.
-
-    Raises:
-        CommandError: if the folder holds no translation model.
-    """
+    """A model and its tokenizer in memory."""
 
     def __init__(self, files: LocalFiles, decoding: Decoding) -> None:
         import torch
@@ -74,12 +65,9 @@ class Translator:
     def translate(
         self, texts: Sequence[str], seed: int, progress: Callable[[int], None]
     ) -> list[str]:
-        """A translation of each text, "" where the model gives none.
+        """A translation of each text, of any length; "" where the model gives none.
 
-        Args:
-            texts: of any length.
-            seed: of the sampling.
-            progress: called with the number of texts done.
+        ``progress`` is called with the number of texts done.
         """
         import torch
 
@@ -141,10 +129,7 @@ class Translator:
 def parts_of(text: str, count: Callable[[str], int], longest: int) -> list[str]:
     """The text, or its sentences where it is too long; a sentence too long is halved.
 
-    Args:
-        text: to translate.
-        count: the number of word pieces of a text.
-        longest: most word pieces of a part; a single word is never split.
+    ``longest`` is in word pieces, as ``count`` counts them; a single word is never split.
     """
     if count(text) <= longest:
         return [text]
@@ -159,12 +144,7 @@ def parts_of(text: str, count: Callable[[str], int], longest: int) -> list[str]:
 
 
 def found(model: str) -> LocalFiles:
-    """The folder of a translation model: a folder, or an id of the hub.
-
-    Raises:
-        CommandError: if it is neither.
-        ServiceError: if it is not in the hub's cache and the hub cannot be reached.
-    """
+    """The folder of a translation model: a folder, or an id of the hub."""
     folder = Path(model).expanduser()
     if folder.is_dir() and not (folder / "config.json").exists():
         raise CommandError(

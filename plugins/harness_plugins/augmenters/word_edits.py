@@ -35,23 +35,14 @@ SHORTEST_TYPO = 4
 
 
 class WordEdits:
-    """``word-edits[:RATE]``: edits about ``RATE`` of each text's words, one at least.
-
-    Args:
-        rate: share of the words, in (0, 1].
-        edits: kinds of edit, each drawn as often as the others where it is possible.
-    """
+    """Edits a share, in (0, 1], of each text's words, one at least; kinds are drawn evenly."""
 
     def __init__(self, rate: float = RATE, edits: tuple[str, ...] = EDITS) -> None:
         self._rate, self._edits = rate, edits
 
     @classmethod
     def from_request(cls, request: AugmenterRequest) -> WordEdits:
-        """Read rate and ``edits=delete+swap+typo`` from the spec.
-
-        Raises:
-            CommandError: if either is wrong.
-        """
+        """``word-edits[:RATE][,edits=delete+swap+typo]``."""
         spec = request.spec
         spec.check_options("edits")
         edits = tuple(spec.options.get("edits", "+".join(EDITS)).split("+"))
@@ -80,14 +71,10 @@ class WordEdits:
             edit = possible[int(rng.integers(len(possible)))]
             places = _places(edit, words)
             _apply(edit, words, gaps, places[int(rng.integers(len(places)))], rng)
-        pieces = [gaps[0]]
-        for word, gap in zip(words, gaps[1:], strict=True):
-            pieces += [word, gap]
-        return "".join(pieces)
+        return gaps[0] + "".join(map(str.__add__, words, gaps[1:]))
 
 
 def _places(edit: str, words: list[str]) -> list[int]:
-    """The words that an edit can change."""
     if edit == "delete":
         return [at for at, word in enumerate(words) if not _kept(word)] if len(words) > 1 else []
     if edit == "swap":

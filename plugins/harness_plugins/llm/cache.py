@@ -12,12 +12,11 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from harness.errors import CorruptRunError, NewerRunError, RunError
 from harness_plugins.llm.calls import Call, Reply, Spent, Usage
@@ -69,7 +68,7 @@ _LOSE = "INSERT INTO losses VALUES (?, ?, ?, ?, ?, ?)"
 _FIND = f"SELECT {_COLUMNS} FROM replies WHERE key IN "
 _CHUNK = 500
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,59 +104,52 @@ class ReplyCache:
     def __enter__(self) -> ReplyCache:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
-    def find(self, keys: Iterable[str]) -> dict[str, Stored]:
+    def find(self, keys: Collection[str]) -> dict[str, Stored]:
         """Those replies that are there, by key.
 
         Raises:
             CorruptRunError: if one of them is not what was written.
         """
-        found: dict[str, Stored] = {}
+        found, every = {}, list(keys)
         with self._named_errors():
-            for chunk in _chunks(keys, _CHUNK):
+            for start in range(0, len(every), _CHUNK):
+                chunk = every[start : start + _CHUNK]
                 marks = ", ".join("?" * len(chunk))
                 for row in self._connection.execute(f"{_FIND} ({marks})", chunk):
                     found[row[0]] = self._stored(row)
         return found
 
     def put(self, key: str, call: Call, reply: Reply, run_id: str, record: str = "") -> None:
-        """Gather a reply for the next commit.
-
-        Args:
-            key: the call's.
-            call: for its endpoint and model.
-            reply: with its cost.
-            run_id: who paid.
-            record: of that run, which counts it.
-        """
+        """Gather a reply for the next commit; ``record`` of run ``run_id`` counts its cost."""
         if (text := _storable(reply.text)) != reply.text:
             reply = replace(reply, text=text)
         row = (*_row(key, call, reply, run_id), record)
         self._gathered.append((row, Stored(reply, run_id, record)))
 
     def commit(self) -> dict[str, Stored]:
-        """Write what was gathered; returns what the file holds now under each of the keys:
-        the reply, or the one that another process has stored meanwhile.
+        """Write what was gathered.
+
+        Returns:
+            What the file holds now under each key: the reply, or another process's.
 
         Raises:
             RunError: if it cannot be written; what was gathered is tried again next time.
         """
         if not self._gathered:
             return {}
-        with self._named_errors():
-            held = self._insert()
+        held = {}
+        with self._named_errors(), self._transaction():
+            for row, stored in self._gathered:
+                first = self._connection.execute(_INSERT, row).rowcount == 1
+                held[row[0]] = stored if first else self._repeat(row)
         self._gathered.clear()
         return held
 
     def claim(self, keys: Set[str]) -> tuple[dict[str, Stored], set[str]]:
-        """Look once more, and claim what has no reply and nobody else is getting.
+        """Claim what has no reply yet and nobody else has claimed.
 
         Returns:
             The replies that are there by now, and the keys that another process has claimed.
@@ -240,18 +232,10 @@ class ReplyCache:
     def _stored(self, row: Row) -> Stored:
         if row[14] != _checksum(row[:14]):
             raise CorruptRunError(
-                f"{self._path}: the reply {str(row[0])[:12]}… is damaged; move the file away, "
+                f"{self._path}: the reply {row[0][:12]}… is damaged; move the file away, "
                 "or restore it from a copy"
             )
-        return Stored(_reply(row), str(row[12]), str(row[15]))
-
-    def _insert(self) -> dict[str, Stored]:
-        connection, held = self._connection, {}
-        with self._transaction():
-            for row, stored in self._gathered:
-                first = connection.execute(_INSERT, row).rowcount == 1
-                held[str(row[0])] = stored if first else self._repeat(row)
-        return held
+        return Stored(_reply(row), row[12], row[15])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -269,8 +253,7 @@ class ReplyCache:
         """Another process was faster: its reply holds, ours is remembered as paid."""
         held: Row = self._connection.execute(f"{_FIND} (?)", (row[0],)).fetchone()
         if held != row:  # else it is ours, and a signal came right after its commit
-            tokens = int(row[3]) + int(row[4])  # type: ignore[call-overload]
-            lost = (row[0], tokens, row[7], row[12], row[15], row[13])
+            lost = (row[0], row[3] + row[4], row[7], row[12], row[15], row[13])
             self._connection.execute(_LOSE, lost)
         return self._stored(held)
 
@@ -337,24 +320,10 @@ def _storable(text: str) -> str:
 
 def _reply(row: Row) -> Reply:
     _, text, finish, prompt, completion, cached, estimated, cost, logprob, choices, *_ = row
-    return Reply(
-        text,  # type: ignore[arg-type]
-        finish,  # type: ignore[arg-type]
-        prompt,  # type: ignore[arg-type]
-        completion,  # type: ignore[arg-type]
-        cached,  # type: ignore[arg-type]
-        bool(estimated),
-        cost,  # type: ignore[arg-type]
-        logprob,  # type: ignore[arg-type]
-        tuple(json.loads(choices)) if isinstance(choices, str) else (),
-    )
+    scores = tuple(json.loads(choices)) if choices else ()
+    counts = (prompt, completion, cached, bool(estimated))
+    return Reply(text, finish, *counts, cost, logprob, scores)
 
 
 def _checksum(row: Row) -> int:
     return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
-
-
-def _chunks(keys: Iterable[str], size: int) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

@@ -36,8 +36,8 @@ class Call:
         endpoint: the server's address, or the provider's or the local model's name.
         model: as the server knows it (a local model: with a hash of its files).
         messages: the whole chat, the question last.
-        parameters: sampling parameters as canonical JSON text, keys sorted.
-        response_format: the ``response_format`` of the request as canonical JSON; "" for none.
+        parameters: sampling parameters, canonical JSON.
+        response_format: of the request, canonical JSON; "" for none.
         choices: the answers whose likelihood is asked for; () for free text.
         sample: which of several replies to the same question this is, from 0.
     """
@@ -152,7 +152,7 @@ class Outcome:
 
 
 def _bytes(fields: list[Any]) -> bytes:
-    """The same JSON by the fast encoder, or by the one that takes lone surrogates."""
+    # The slower encoder makes the same JSON and takes lone surrogates.
     try:
         return orjson.dumps(fields)
     except orjson.JSONEncodeError:
@@ -167,10 +167,9 @@ def canonical(values: Mapping[str, Any]) -> str:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Make many values without the garbage collector, whose searches for cycles find none here.
+    """Make many values without the garbage collector's searches for cycles.
 
-    With 100,000 calls they take a third of the time between texts and annotations. Values
-    without references are freed as usual.
+    With 100,000 calls these take a third of the time between texts and annotations.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -28,15 +28,11 @@ class Engine:
     """One way to ask one model, for the duration of a run.
 
     Args:
-        sender: gets replies that the cache does not have.
-        cache: every reply ever received.
-        meter: cost and budget.
         run_id: who pays.
         payers: the runs that share its budget, itself among them.
         record: what of the run counts what is bought now; see ``Account``.
         optional: features on which nobody insists: they are changed or left out, from then on,
             if the server does not take them (``temperature``, ``response_format``, ...).
-        note: says one line to the user.
         model: what calls name as their model, if not what they were made with: a local
             model's name with a hash of its files.
     """
@@ -63,6 +59,7 @@ class Engine:
         self._streak = Streak()
         self._counted: set[str] = set()
         self._lost: dict[str, Spent] = {}
+        self._waited = False
 
     def ask(self, calls: Sequence[Call], progress: Progress = no_progress) -> list[Outcome]:
         """What became of each call, in order.
@@ -103,7 +100,7 @@ class Engine:
         """Get what is not in ``answers`` yet: send for it, or wait for who does."""
         missing = {key: call for key, call in zip(keys, calls, strict=True) if key not in answers}
         progress(len(calls) - len(missing), len(calls))
-        pulse, patience = _Pulse(progress, len(calls), len(missing)), _Patience(self._note)
+        pulse = _Pulse(progress, len(calls), len(missing))
         while missing:
             begun = time.monotonic()
             found, taken = self._cache.claim(missing.keys())
@@ -113,14 +110,20 @@ class Engine:
             if mine:
                 self._send(mine, answers, pulse)
             elif taken:
-                patience.wait(len(taken), time.monotonic() - begun)
+                self._wait(len(taken), time.monotonic() - begun)
             missing = {key: call for key, call in missing.items() if key not in answers}
         progress(len(calls), len(calls))
+
+    def _wait(self, count: int, took: float) -> None:
+        """Wait for ``count`` replies that another process is getting; a look took so long (s)."""
+        if not self._waited:
+            self._waited = True
+            self._note(f"another run asks {count} of the same questions: waiting for its replies")
+        time.sleep(max(LOOK_SECONDS, 20 * took))
 
     def _send(
         self, missing: dict[str, Call], answers: dict[str, Stored | SendingError], pulse: _Pulse
     ) -> None:
-        """Send what is claimed."""
         keys, calls = list(missing), list(missing.values())
 
         def admit(index: int, *, bought: bool = False) -> None:
@@ -163,7 +166,6 @@ class Engine:
             raise ended
 
     def _bill(self, key: str, usage: Usage | None) -> None:
-        """Count an attempt that gave no reply."""
         cost = self._meter.settle(key, usage)
         if usage is not None:
             self._cache.lose(key, usage, cost, self._run_id, self._record())
@@ -208,25 +210,6 @@ class Engine:
         )
         self._counted.add(key)
         return Outcome(answer.reply, paid=paid)
-
-
-class _Patience:
-    """Waits for the replies that another process is getting."""
-
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self._note, self._said = note, False
-
-    def wait(self, count: int, took: float) -> None:
-        """Until it may be worth while to look again.
-
-        Args:
-            count: of the replies that are waited for.
-            took: seconds of the last look, which are to stay a small share of the time.
-        """
-        if not self._said:
-            self._said = True
-            self._note(f"another run asks {count} of the same questions: waiting for its replies")
-        time.sleep(max(LOOK_SECONDS, 20 * took))
 
 
 class _Pulse:

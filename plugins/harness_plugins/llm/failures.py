@@ -29,7 +29,6 @@ class TransientError(SendingError):
     """It may pass: 429, 5xx, timeout, broken connection, torn reply. Sent again later.
 
     Args:
-        reason: one line.
         retry_after: seconds that the server asked to wait, or None.
         throttled: the server said that we are too fast (429).
         unreachable: no connection could be made.
@@ -53,10 +52,8 @@ class TransientError(SendingError):
 class RejectedError(SendingError):
     """The same request would be refused again (400 for this text, content filter).
 
-    Args:
-        reason: one line.
-        enough: how many in a row mean that every text is refused, where no reply has come yet:
-            ``REFUSED``, ``DEAD_END`` or ``FLAGGED`` (about the text: none, once one has come).
+    ``enough`` in a row mean that every text is refused, where no reply has come yet:
+    ``REFUSED``, ``DEAD_END`` or ``FLAGGED`` (about the text: none, once one has come).
     """
 
     def __init__(self, reason: str, *, enough: int = REFUSED) -> None:
@@ -65,13 +62,7 @@ class RejectedError(SendingError):
 
 
 class UnsupportedError(RejectedError):
-    """The server does not know a parameter that the request uses, or not its value.
-
-    Args:
-        feature: ``response_format``, ``temperature``, ``logprobs``, ...
-        reason: one line.
-        at_most: the largest value that it takes; None: the parameter itself is refused.
-    """
+    """The server does not know a parameter (``feature``), or takes ``at_most`` this value."""
 
     def __init__(self, feature: str, reason: str, *, at_most: int | None = None) -> None:
         self.feature, self.at_most = feature, at_most
@@ -79,12 +70,7 @@ class UnsupportedError(RejectedError):
 
 
 class ClosedError(SendingError):
-    """No request with this key will succeed: it is rejected, or its quota is gone.
-
-    Args:
-        reason: one line that says what and what to do.
-        lane: the key it concerns; None: every one.
-    """
+    """No request with the key of this lane (None: any) will succeed: rejected, or quota gone."""
 
     def __init__(self, reason: str, *, lane: int | None = None) -> None:
         self.lane = lane

@@ -28,7 +28,6 @@ def keys_for(
     only if ``annotator.key_env`` names the variable.
 
     Args:
-        settings: the service and its address.
         variable: of the service's key; None: the service's ``key_env``.
         hosts: the service's own; none: the host of its ``endpoint``.
 
@@ -52,16 +51,13 @@ def keys_for(
 
 
 def named_keys(settings: LlmSettings) -> list[Secret] | None:
-    """The keys of ``annotator.key_file`` or ``annotator.key_env``; None if neither is set.
-
-    Raises:
-        CommandError: if there is no key in them.
-    """
-    check_key_sources(settings.key_env, settings.key_file)
-    if settings.key_file is None and settings.key_env is None:
+    """The keys of ``annotator.key_file`` or ``annotator.key_env``; None if neither is set."""
+    key_env, key_file = settings.keys.key_env, settings.keys.key_file
+    check_key_sources(key_env, key_file)
+    if key_file is None and key_env is None:
         return None
-    names = _variables(settings.key_env) if settings.key_env else []
-    if keys := keys_of(settings.key_file, names):
+    names = _variables(key_env) if key_env else []
+    if keys := keys_of(key_file, names):
         return keys
     shown = all(name.isupper() for name in names)  # else it may be a key
     named = f"variable {' or '.join(names)}" if shown else "the variable that it names"
@@ -85,11 +81,7 @@ def keys_of(key_file: str | None, names: Sequence[str]) -> list[Secret]:
 
 
 def check_key_sources(key_env: str | None, key_file: str | None) -> None:
-    """Refuse a key in place of the name of its variable or file.
-
-    Raises:
-        CommandError: without the value.
-    """
+    """Refuse a key, which is never shown, in place of the name of its variable or file."""
     if key_env is not None:
         _variables(key_env)
     # Path.exists raises for texts too long for a name, as a key may be.
@@ -121,7 +113,6 @@ def is_under(url: str | None, hosts: Iterable[str]) -> bool:
 
 
 def _variables(key_env: str) -> list[str]:
-    """The variables that ``annotator.key_env`` names, separated by commas."""
     names = [name.strip() for name in key_env.split(",")]
     if all(name.isascii() and name.isidentifier() and not looks_like_key(name) for name in names):
         return names

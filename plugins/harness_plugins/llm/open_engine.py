@@ -37,8 +37,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
     with ExitStack() as stack:
         stack.callback(sender.close)
         cache = stack.enter_context(ReplyCache(account.replies))
-        spent = cache.spent(*account.payers)
-        stepwise = not settings.batch
+        spent, stepwise = cache.spent(*account.payers), not settings.keys.batch
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
         if account.budget_usd is not None and (why := own_server(settings)):
             account.note(why)
@@ -62,30 +61,20 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
 
 
 class _Later:
-    """A ``Sender`` that is made when something is first to be sent.
-
-    What is recorded is read without a key and without a server.
-    """
+    """A ``Sender`` made when something is first sent: what is recorded needs no key, no server."""
 
     def __init__(self, make: Callable[[], Sender]) -> None:
         self._make = make
         self._sender: Sender | None = None
 
     def made(self) -> Sender:
-        """The sender itself.
-
-        Raises:
-            CommandError: if no key or server is set.
-        """
         if self._sender is None:
             self._sender = self._make()
         return self._sender
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
-        """Send by it."""
         self.made().send(calls, admit, done)
 
     def close(self) -> None:
-        """Close it, if it was made."""
         if self._sender is not None:
             self._sender.close()

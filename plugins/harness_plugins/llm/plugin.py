@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def harness_register_services(register: RegisterService) -> None:
     """Whom ``NAME:MODEL`` asks."""
-    from harness_plugins.llm.services.litellm import LITELLM
-    from harness_plugins.llm.services.openai import OPENAI
-    from harness_plugins.llm.services.transformers import TRANSFORMERS
+    from harness_plugins.llm.services import LITELLM, OPENAI, TRANSFORMERS
 
     for service in (OPENAI, LITELLM, TRANSFORMERS):
         register(service)

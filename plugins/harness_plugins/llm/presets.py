@@ -35,7 +35,7 @@ class Preset:
     file: Path | None = None
 
     def describe(self) -> Mapping[str, object]:
-        """Its spec, its keys, and its file."""
+        """For ``harness show annotator``."""
         file = {} if self.file is None else {"file": str(self.file)}
         keys = {f"annotator.{key}": value for key, value in self.values.items()}
         return {"spec": self.spec, **keys, **file}
@@ -97,21 +97,13 @@ def user_presets() -> dict[str, Preset]:
 
 
 def preset_named(name: str, services: Mapping[str, Service]) -> Preset | None:
-    """The user's preset or the built-in one of that name, or None.
-
-    Raises:
-        ConfigError: if a user's preset has a built-in name.
-    """
+    """The user's preset or the built-in one of that name, or None."""
     refuse_ambiguous(name, services)
     return user_presets().get(name) or PRESETS.get(name)
 
 
 def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
-    """Refuse a user's preset with the name of a built-in preset or of a service.
-
-    Raises:
-        ConfigError: naming the file.
-    """
+    """Refuse a user's preset with the name of a built-in preset or of a service."""
     if name not in PRESETS and name not in services:
         return
     try:

@@ -47,10 +47,7 @@ class Secret:
 
 
 class Redactor:
-    """Hides keys in messages, since servers echo them.
-
-    It hides the given keys and all secrets of the environment and of ``.env``.
-    """
+    """Hides in messages the given keys and all secrets of the environment and of ``.env``."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         values = {secret.reveal() for secret in (*secrets, *environment_secrets())} - {""}
@@ -95,11 +92,7 @@ def environment_secrets() -> list[Secret]:
 
 
 def check_no_secret(parameters: Mapping[str, Any]) -> None:
-    """Refuse request parameters with keys, headers or addresses at any depth.
-
-    Raises:
-        ConfigError: naming the parameter, never its value.
-    """
+    """Refuse request parameters with keys, headers or addresses at any depth, never shown."""
     secrets = {secret.reveal() for secret in environment_secrets()}
     for path, value in _leaves(parameters, ""):
         shown = "a name" if looks_like_key(path) else repr(path)

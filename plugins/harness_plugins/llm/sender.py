@@ -13,31 +13,26 @@ class Admit(Protocol):
     """Asked before a call is sent; it reserves what the call may cost."""
 
     def __call__(self, index: int, *, bought: bool = False) -> None:
-        """Let the call go.
-
-        Args:
-            index: of the call.
-            bought: an earlier process sent it, and it will be paid: its cost is reserved,
-                and nothing is raised.
+        """Let a call go; one that an earlier process has ``bought`` always may.
 
         Raises:
-            BudgetError: if it would pass the budget, also when calls in flight cost all
-                that is reserved for them; once they have their replies, it may go after all.
-            UnsupportedError: if the server is known by now to lack a feature that it uses:
+            BudgetError: if it could pass the budget; once the calls in flight have their
+                replies, it may go after all.
+            UnsupportedError: if the server is known to lack a feature that it uses:
                 the call is not sent, and ``done`` gets this error.
             ServiceError: if all texts are refused: nothing more is sent.
         """
 
 
 class Done(Protocol):
-    """Called with each reply as soon as it is read."""
+    """Called with each reply, or why there is none, as soon as it is read.
+
+    A ``Usage`` is no result: an attempt was billed and gave no reply, and ``admit`` is asked
+    again before the next one.
+    """
 
     def __call__(self, index: int, result: Reply | SendingError | Usage) -> None:
-        """Take the result of call ``index``: its reply, or why there is none.
-
-        A ``Usage`` is no result: an attempt was billed and gave no reply, and ``admit`` is
-        asked again before the next one.
-        """
+        """Take the result of a call."""
 
 
 class Sender(Protocol):

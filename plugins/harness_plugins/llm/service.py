@@ -101,12 +101,8 @@ class Service:
             raise TypeError(f"service {self.name!r}: give a backend or a sender, one of the two")
 
     def open_sender(self, settings: LlmSettings, account: Account) -> Sender:
-        """The sender that the settings ask for.
-
-        Raises:
-            CommandError: if no key or server is set.
-        """
-        special = self.batch if settings.batch else self.sender
+        """The sender that the settings ask for; ``CommandError`` if no key or server is set."""
+        special = self.batch if settings.keys.batch else self.sender
         if special is not None:
             return special(settings, account)
         from harness_plugins.llm.send.network import NetworkSender
@@ -140,7 +136,6 @@ def http_backend(
     It handles connections, keys and refusals (by status and words).
 
     Args:
-        settings: the service and the model.
         path: after the address, such as ``/chat``.
         request: the body for a call.
         reply: the reply from a response's body; after ``KeyError``, ``IndexError``,

@@ -108,11 +108,6 @@ class Pace:
 
 
 _PACE = {one.name for one in fields(Pace)}
-_SAME = {
-    *("samples", "structured", "logprobs", "repeats"),
-    *("batch", "transport", "key_env", "key_file"),
-}
-"""Keys that become settings unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ class LlmSettings:
         max_tokens: limit of an answer (writing demonstrations uses a higher one).
         optional: features that nobody asked for, left out for servers that do not know them:
             ``temperature``, ``response_format``.
-        price: the user's $ per million (prompt, reply) tokens; None: the price table's.
+        keys: the configuration, as the user and the preset set it.
     """
 
     service: Service
@@ -136,17 +131,15 @@ class LlmSettings:
     base_url: str | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int = 64
-    samples: int = 1
-    structured: bool | None = None
-    logprobs: bool = False
-    repeats: Literal["all", "first"] = "all"
     optional: frozenset[str] = frozenset()
     pace: Pace = Pace()
-    batch: bool = False
-    transport: Literal["auto", "client", "thin"] = "auto"
-    key_env: str | None = None
-    key_file: str | None = None
-    price: tuple[float, float] | None = None
+    keys: LlmKeys = field(default_factory=LlmKeys)
+
+    @property
+    def price(self) -> tuple[float, float] | None:
+        """The user's $ per million (prompt, reply) tokens; None: the price table's."""
+        prompt, reply = self.keys.price_input, self.keys.price_output
+        return None if prompt is None or reply is None else (prompt, reply)
 
     def parameters(self, *, max_tokens: int | None = None, temperature: float | None = None) -> str:
         """The ``parameters`` of a call: canonical JSON.
@@ -174,18 +167,14 @@ class LlmSettings:
 
     @property
     def versioned_model(self) -> str:
-        """The model's name; for a local model, with a hash of its files.
-
-        Raises:
-            CommandError, ServiceError: if a local model cannot be found.
-        """
+        """The model's name; for a local model, which must be there, with a hash of its files."""
         return self.service.identity(self.model)
 
     @property
     def fingerprint(self) -> str:
         """A hash of all that can change an answer."""
         parts = [self.endpoint, self.versioned_model, self.parameters()]
-        asked = [*parts, self.samples, self.structured]
+        asked = [*parts, self.keys.samples, self.keys.structured]
         return hashlib.sha256(canonical({"asked": asked}).encode()).hexdigest()[:16]
 
     def describe(self) -> dict[str, object]:
@@ -195,7 +184,7 @@ class LlmSettings:
             "endpoint": self.endpoint,
             "model": self.versioned_model,
             "parameters": self.parameters(),
-            "samples": self.samples,
+            "samples": self.keys.samples,
         }
 
 
@@ -203,11 +192,6 @@ def settings_of(
     request: AnnotatorRequest, services: Mapping[str, Service], preset: Preset | None = None
 ) -> LlmSettings:
     """The settings of a request: the run's own first, then the preset's, then defaults.
-
-    Args:
-        request: its spec names a service and a model, unless there is a preset.
-        services: the registered ones, by name.
-        preset: names the service and the model.
 
     Raises:
         ConfigError: if no model is named, keys contradict each other, or a parameter carries a
@@ -232,9 +216,8 @@ def settings_of(
         base_url=base_url,
         sampling=sampling,
         optional=optional,
+        keys=config,
         pace=replace(service.pace, **config.model_dump(include=_PACE, exclude_unset=True)),
-        price=_price(config),
-        **config.model_dump(include=_SAME),
     )
     needed = ANSWER_TOKENS[request.task.kind] + bare.thinking
     return replace(bare, max_tokens=config.max_tokens or needed)
@@ -243,8 +226,7 @@ def settings_of(
 def reasons(model: str) -> bool:
     """Whether the vendor's model thinks before it answers, and so refuses a temperature.
 
-    The name decides (o1 …, gpt-5 and later), not a table that changes with an installed
-    package: requests must be the same tomorrow.
+    Its name decides, not a table of a package: requests must be the same tomorrow.
     """
     name = model.rsplit("/", 1)[-1]
     return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
@@ -317,9 +299,3 @@ def _sampling(config: LlmKeys, reasons: bool) -> tuple[dict[str, Any], frozenset
     if config.logprobs:
         values["logprobs"] = True
     return values, frozenset(optional)
-
-
-def _price(config: LlmKeys) -> tuple[float, float] | None:
-    if config.price_input is None or config.price_output is None:
-        return None
-    return config.price_input, config.price_output

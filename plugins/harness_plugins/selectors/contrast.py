@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from harness.data import FloatArray, IntArray
 from harness.protocols import Evidence
+from harness_plugins.products import times
 from harness_plugins.selectors.diversity import in_order
 from harness_plugins.selectors.rows import known, mean_probabilities, thinned, untrusted
 
@@ -31,24 +34,28 @@ def cal(evidence: Evidence, trusted: IntArray, rng: np.random.Generator) -> IntA
     drawn, labelled = thinned(rest, CANDIDATES, rng), thinned(known(evidence, trusted), KNOWN, rng)
     if len(labelled) == 0:
         return rng.permutation(rest)
-    known_vectors, known_log = evidence.embeddings[labelled], _log(evidence, labelled)
+    near_of, known_log = _nearest(evidence.embeddings[labelled]), _log(evidence, labelled)
     divergence = np.empty(len(drawn), dtype=np.float32)
     for start in range(0, len(drawn), BLOCK):
         rows = drawn[start : start + BLOCK]
-        near = _nearest(evidence.embeddings[rows], known_vectors)
-        theirs = known_log[near]
+        theirs = known_log[near_of(evidence.embeddings[rows])]
         mine = _log(evidence, rows)[:, None, :]
         away = (np.exp(theirs) * (theirs - mine)).sum(axis=2)
         divergence[start : start + BLOCK] = away.mean(axis=1)
     return in_order(rest, drawn, np.zeros(0, dtype=np.int64), divergence, rng)
 
 
-def _nearest(vectors: FloatArray, known: FloatArray) -> IntArray:
-    """int64 ``[m, k]``: the nearest of the known, in any order."""
-    count = min(NEIGHBOURS, len(known))
-    # The square of the row itself is the same for all of its neighbours.
-    away = np.einsum("nw,nw->n", known, known) - 2 * (vectors @ known.T)
-    return np.asarray(np.argpartition(away, count - 1, axis=1)[:, :count])
+def _nearest(known: FloatArray) -> Callable[[FloatArray], IntArray]:
+    """A function of vectors ``[m, width]``: int64 ``[m, k]``, the nearest known ones, unordered."""
+    count, product = min(NEIGHBOURS, len(known)), times(known)
+    squares = np.einsum("nw,nw->n", known, known)
+
+    def nearest(vectors: FloatArray) -> IntArray:
+        # The square of the row itself is the same for all of its neighbours.
+        away = squares - 2 * product(vectors)
+        return np.asarray(np.argpartition(away, count - 1, axis=1)[:, :count])
+
+    return nearest
 
 
 def _log(evidence: Evidence, rows: IntArray) -> FloatArray:

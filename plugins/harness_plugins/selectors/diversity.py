@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.data import FloatArray, IntArray
 from harness.protocols import Evidence
+from harness_plugins.products import times
 from harness_plugins.selectors.rows import CHUNK, known, mean_probabilities, thinned, untrusted
 
 CANDIDATES = 10_000
@@ -68,13 +69,13 @@ def farthest_first(
     Returns:
         int64 picks in their order, and ``nearest`` after them (-inf at the picks).
     """
-    squares, nearest = _squares(vectors), nearest.copy()
+    squares, nearest, product = _squares(vectors), nearest.copy(), times(vectors)
     picked: list[int] = []
     count = min(count, len(vectors))
     while len(picked) < count:
         # The next picks are most likely among those that are farthest now: one product for all.
         block = np.argsort(-nearest, kind="stable")[:BLOCK]
-        away = squares[block, None] + squares - 2 * (vectors[block] @ vectors.T)
+        away = squares[block, None] + squares - 2 * product(vectors[block])
         at = dict(zip(block.tolist(), away, strict=True))
         while len(picked) < count and (row := int(nearest.argmax())) in at:
             np.minimum(nearest, at[row], out=nearest)
@@ -114,13 +115,14 @@ def _far_by_chance(
     """k-means++ on the outer products of ``error`` and ``vectors``, from the largest of them."""
     squares = _squares(error) * _squares(vectors)
     nearest, picked = squares, list[int]()
+    errors, likeness = times(error), times(vectors)
     count = min(count, len(vectors))
     while len(picked) < count:
         block = _drawn(nearest, rng) if picked else np.array([squares.argmax()])
         if len(block) == 0:  # repeats of what is picked are all that is left
             rest = np.setdiff1d(np.arange(len(vectors)), picked)
             return np.concatenate([picked, rest[: count - len(picked)]]).astype(np.int64), nearest
-        product = (error[block] @ error.T) * (vectors[block] @ vectors.T)
+        product = errors(error[block]) * likeness(vectors[block])
         away = np.maximum(squares[block, None] + squares - 2 * product, 0)
         chance = nearest[block] * rng.random(len(block))
         for row, distance, limit in zip(block.tolist(), away, chance, strict=True):
@@ -146,9 +148,10 @@ def _to_nearest(vectors: FloatArray, centres: FloatArray) -> FloatArray:
     squares = _squares(vectors)
     for start in range(0, len(centres), CHUNK):
         part = centres[start : start + CHUNK]
+        product = times(part)
         for at in range(0, len(vectors), CHUNK):
             rows = slice(at, at + CHUNK)
-            away = squares[rows, None] + _squares(part) - 2 * (vectors[rows] @ part.T)
+            away = squares[rows, None] + _squares(part) - 2 * product(vectors[rows])
             nearest[rows] = np.minimum(nearest[rows], away.min(axis=1))
     return nearest
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data import BoolArray, FloatArray, IntArray
+from harness_plugins.products import times
 
 BLOCK = 64
 """Candidates judged together; fewer make more products, more make stale judgements."""
@@ -31,7 +32,7 @@ def medoids(vectors: FloatArray, count: int, rng: np.random.Generator) -> IntArr
     Returns:
         int64 ``[count]``, different rows. Time grows with n², memory is 4 n² bytes.
     """
-    distances = vectors @ vectors.T
+    distances = times(vectors)(vectors)
     np.subtract(1, distances, out=distances)
     np.clip(distances, 0, 2, out=distances)
     np.fill_diagonal(distances, 0)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from harness.data import FloatArray, IntArray
+from harness_plugins.products import times
 from harness_plugins.selectors.rows import CHUNK, unit
 
 Likeness: TypeAlias = Callable[[FloatArray, IntArray, FloatArray, np.random.Generator], FloatArray]
@@ -26,7 +27,7 @@ class Retrieval:
 def _cosine(
     shown: FloatArray, groups: IntArray, targets: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
-    return np.asarray(unit(targets) @ shown.T)
+    return times(shown)(unit(targets))
 
 
 def _chance(

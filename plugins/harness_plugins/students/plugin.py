@@ -11,6 +11,7 @@ from harness import hookimpl
 from harness_plugins.encoders import PACKAGED
 from harness_plugins.students import presets, sources
 from harness_plugins.students.checking import check_encoder, check_length, check_used
+from harness_plugins.students.encoder.exported import open_exported
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import Source
@@ -76,3 +77,9 @@ def harness_register_students(register: Register) -> None:
         summary="logistic regression on word and character n-grams, seconds to train",
         kinds=["sequence"],
     )
+
+
+@hookimpl
+def harness_register_models(register: Register) -> None:
+    """The folders that an encoder exports; transformers is imported when one is opened."""
+    register("transformers", open_exported, reads="config.json")

@@ -75,6 +75,8 @@ class Keyed:
     processes: int = Field(default=1, ge=1, strict=True)
     """Processes that share each batch, one for each GPU, or on the CPU's cores; at most
     batch_size."""
+    graphs: bool = True
+    """On an NVIDIA GPU: launch a training step as one CUDA graph, several times as fast."""
 
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)

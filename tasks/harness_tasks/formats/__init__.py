@@ -36,16 +36,7 @@ SUFFIXES = tuple(_FORMATS)
 
 
 def open_table(file: Path, kind: Kind, headers: Headers) -> RawTable:
-    """A data file as raw rows, by its suffix; nothing is read before its rows are.
-
-    Args:
-        file: its suffix says the format.
-        kind: kind of the task.
-        headers: the column names that the task knows.
-
-    Raises:
-        DataError: if no format has the suffix, or a format does not serve the kind of task.
-    """
+    """A data file as raw rows, by its suffix; nothing is read before its rows are."""
     opener = _FORMATS.get(file.suffix.lower())
     if opener is None:
         known = ", ".join(SUFFIXES)

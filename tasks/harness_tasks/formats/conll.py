@@ -14,11 +14,7 @@ DOCUMENT = "-DOCSTART-"
 
 
 def open_conll(file: Path, kind: Kind, headers: Headers) -> RawTable:
-    """A file of columns separated by tabs or spaces; ``-DOCSTART-`` lines are left out.
-
-    Raises:
-        DataError: if the task is not a token task.
-    """
+    """A file of columns separated by tabs or spaces; ``-DOCSTART-`` lines are left out."""
     if kind != "token":
         raise DataError(
             f"{file}: CoNLL columns hold tokens and tags, but this is a sequence task; "

@@ -39,13 +39,10 @@ class LlmAnnotator:
     """Labels by asking a model; never sees gold labels.
 
     Args:
-        task: prompt, labels and kind.
-        settings: the model and how to ask it.
         shots: demonstrations per example, if the annotator retrieves them.
         written: demonstrations to write for stage R1.
         seed: draws the example texts shown in requests for demonstrations.
         encoder: folder of the sentence encoder that retrieves; None: the packaged one.
-        opener: opens an engine.
     """
 
     needs_gold: Literal[False] = False
@@ -65,8 +62,8 @@ class LlmAnnotator:
         self._shots, self._written, self._seed = shots, written, seed
         self._encoder, self._embed, self._opener = encoder, encoder_at(encoder), opener
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels, settings.repeats)
-        service, structured = settings.service, settings.structured
+        self._answers = answers_for(task.kind, labels, settings.keys.repeats)
+        service, structured = settings.service, settings.keys.structured
         if structured is None:
             structured = service.structured(settings)
         self._chat = Chat(task, structured=structured)
@@ -80,10 +77,7 @@ class LlmAnnotator:
         services: Mapping[str, Service],
         preset: Preset | None = None,
     ) -> LlmAnnotator:
-        """From ``SERVICE:MODEL`` or a preset's name.
-
-        Option: ``encoder=FOLDER``, the sentence encoder that retrieves demonstrations.
-        """
+        """From ``SERVICE:MODEL`` or a preset's name, and perhaps ``encoder=FOLDER``."""
         request.spec.check_options("encoder")
         if preset is not None:
             request.spec.no_argument()
@@ -120,11 +114,7 @@ class LlmAnnotator:
 
     @contextmanager
     def open(self, account: Account) -> Iterator[None]:
-        """Hold the engine for the duration of a ``with`` block.
-
-        Raises:
-            CommandError: if no key or server is set.
-        """
+        """Hold the engine for the duration of a ``with`` block."""
         with self._opener(self._settings, account) as engine:
             self._open = (engine, account)
             try:
@@ -151,7 +141,7 @@ class LlmAnnotator:
             return self._understood(pool, outcomes)
 
     def _understood(self, pool: Pool, outcomes: Sequence[Outcome]) -> Annotations:
-        samples = self._settings.samples
+        samples = self._settings.keys.samples
         grouped = [outcomes[row * samples : (row + 1) * samples] for row in range(len(pool))]
         lengths = np.diff(pool.offsets).tolist()
         answers = [
@@ -217,14 +207,14 @@ class LlmAnnotator:
             return [
                 Call(endpoint, model, chat, parameters, form, choices, sample)
                 for chat in chats
-                for sample in range(settings.samples)
+                for sample in range(settings.keys.samples)
             ]
 
     def _calibrated(self, calls: Sequence[Call], pool: Pool) -> list[Call]:
         """Calls that also measure what the prompt alone suggests (Zhao et al., 2021)."""
         from harness_plugins.llm.local.model import with_content_free
 
-        texts = [text for text in pool.texts for _ in range(self._settings.samples)]
+        texts = [text for text in pool.texts for _ in range(self._settings.keys.samples)]
         return [with_content_free(call, text) for call, text in zip(calls, texts, strict=True)]
 
     def _writing_calls(self, chats: Chats, first: int) -> list[Call]:

@@ -49,13 +49,7 @@ class Chat:
     def messages(
         self, pool: Pool, demonstrations: Demonstrations | None
     ) -> list[tuple[Message, ...]]:
-        """The chat for each example of a pool.
-
-        Args:
-            pool: the examples to annotate, ``[m]``.
-            demonstrations: with ``nearest`` (``[m, shots]``, rows in the order to show, -1
-                pads), or None.
-        """
+        """The chat for each example of a pool; ``demonstrations`` have ``nearest``."""
         if demonstrations is None or len(demonstrations) == 0:
             return [(self._system, self._query(text, alone=True)) for text in pool.texts]
         assert demonstrations.nearest is not None
@@ -67,10 +61,7 @@ class Chat:
         return chats
 
     def answer(self, example: str | Sequence[str], labels: Sequence[int]) -> str:
-        """The ideal answer for a text or tokens with these class indices (one per unit).
-
-        This is the label's name, or the mentions as JSON.
-        """
+        """The ideal answer for units of these classes: the label's name, or mentions as JSON."""
         if self._task.kind == "sequence":
             return self._task.labels[labels[0]].name
         mentions = [
@@ -85,7 +76,6 @@ class Chat:
         return Message("user", f"Text:\n{fenced(text)}\n\n{asked}")
 
     def _turns(self, demonstrations: Demonstrations) -> list[tuple[Message, Message]]:
-        """The user and assistant message of every demonstration."""
         examples, labels = demonstrations.examples, demonstrations.labels.tolist()
         shown = zip(
             examples.texts, examples.examples, pairwise(examples.offsets.tolist()), strict=True

@@ -60,8 +60,8 @@ def annotating(
         reply = float((longest + LABEL_MARGIN) * len(calls)) * scale
     else:
         words = sum(text_tokens(text, model) for text in sample.texts)
-        reply = TOKENS_OF_A_LIST * words * settings.samples * scale
-    requests = total * settings.samples
+        reply = TOKENS_OF_A_LIST * words * settings.keys.samples * scale
+    requests = total * settings.keys.samples
     reply = min(reply + settings.thinking * requests, float(settings.max_tokens * requests))
     return _estimate(requests, prompt, reply, settings)
 
@@ -101,7 +101,7 @@ def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings)
 
 def _seconds(requests: int, tokens: int, settings: LlmSettings) -> float | None:
     """The time at the limits of one key and the concurrency; None for a local model or a batch."""
-    if settings.service.local or settings.batch:
+    if settings.service.local or settings.keys.batch:
         return None
     pace = settings.pace
     bounds = [requests * SECONDS_PER_REPLY / pace.concurrency]

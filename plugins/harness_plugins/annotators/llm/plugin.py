@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_register_annotators(register: Register, services: Mapping[str, Service]) -> None:
-    """Register every service, the built-in presets, and those of the user's configuration file.
-
-    The user's presets come last, so that an error in the file costs no other annotator.
-    """
+    """Register every service and preset; last the user's, where an error costs no other one."""
     from harness_plugins.llm.presets import DEFAULT, PRESETS, user_presets
     from harness_plugins.llm.settings import LlmKeys
 
@@ -50,11 +47,7 @@ class LlmFactory:
     preset: Preset | None = None
 
     def __call__(self, request: AnnotatorRequest) -> Annotator:
-        """The annotator.
-
-        Raises:
-            CommandError: if the request is wrong, or the name is a user's preset as well.
-        """
+        """The annotator."""
         from harness_plugins.annotators.llm.annotator import LlmAnnotator
         from harness_plugins.llm.presets import refuse_ambiguous
 

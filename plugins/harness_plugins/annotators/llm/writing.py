@@ -35,10 +35,7 @@ ALIKE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One request for ``count`` texts in the style of the prototypes, which are unlabelled.
-
-    ``group`` is the index of a label or entity type; the number of types: without mentions.
-    """
+    """One request for ``count`` texts of a label or type (one above the last: no mentions)."""
 
     group: int
     count: int
@@ -183,7 +180,6 @@ class Author:
         kept.append(manuscript)
 
     def _fits(self, manuscript: Manuscript, group: int) -> bool:
-        """Whether the text is what the order asked for."""
         if self._task.kind == "sequence":
             return manuscript.labels == (group,)
         if group == len(self._task.labels):

@@ -42,10 +42,7 @@ class Reader:
         self._mentions = MentionReader(names)
 
     def read(self, reply: Reply, label: int | None) -> Iterator[Manuscript]:
-        """The usable texts of a reply, in order.
-
-        ``label`` is the ordered one; None: sentences without mentions.
-        """
+        """The usable texts of a reply to an order for ``label`` (None: without mentions)."""
         part = answer_text(reply.text, reply.finish)
         if isinstance(part, str):
             return
@@ -83,10 +80,7 @@ class Reader:
 
 
 def token_pattern(sentences: Sequence[Sequence[str]]) -> re.Pattern[str]:
-    """What is a token in sentences of a pool.
-
-    Words and punctuation are; hyphens split words unless the pool has words with one.
-    """
+    """What is a token: words, punctuation; hyphens split words unless the pool has such words."""
     seen = islice(sentences, SEEN)
     joins = any(re.search(r"\w-\w", token) for tokens in seen for token in tokens)
     inner = r"[-.,:/&]" if joins else r"[.,]"

@@ -49,8 +49,8 @@ def request_of(call: Call) -> dict[str, Any]:
 def reply_of(body: Any, call: Call) -> Reply:
     """The reply in a response body.
 
-    Thoughts (``reasoning_content``, ``reasoning``) are not part of it, unless there is nothing
-    else: some servers put whole answers there. Without usage, tokens are counted here.
+    Thoughts (``reasoning_content``, ``reasoning``) are no part of it, unless there is nothing
+    else: some servers put whole answers there.
 
     Raises:
         TransientError: if the body is no complete answer.
@@ -125,7 +125,6 @@ def _further(message: Mapping[str, Any], *names: str) -> str:
 
 
 def _logprob(logprobs: Any) -> float | None:
-    """Sum over the tokens of the reply."""
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     tokens: Sequence[Any] = content if isinstance(content, list) else []
     values = [token.get("logprob") for token in tokens if isinstance(token, dict)]

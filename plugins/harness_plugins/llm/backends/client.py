@@ -33,7 +33,6 @@ class ClientBackend:
     Args:
         base_url: up to ``/v1``, or the address of an Azure resource.
         keys: one a lane; none: one lane.
-        server: what refusals are told with.
         timeout: seconds; the sender's own comes first.
     """
 

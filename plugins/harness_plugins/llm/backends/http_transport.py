@@ -48,9 +48,7 @@ class HttpBackend:
     """A ``Backend`` that posts JSON.
 
     Args:
-        url: where each request goes.
         headers: those that carry a key, one set a lane; none: one lane without a key.
-        server: what refusals are told with.
         request: the body for a call.
         reply: what a response's body says.
     """

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from harness.errors import CommandError, ConfigError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
-from harness_plugins.llm.backends.responses import body_of
+from harness_plugins.llm.backends.responses import failure_in
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import (
     ClosedError,
@@ -141,19 +141,15 @@ class LitellmBackend:
 
     def _failure(self, error: Exception, lane: int) -> SendingError:
         """What an error means: by the response that it came of, where there is one."""
-        name, said = type(error).__name__, str(error)
+        name, said, response = type(error).__name__, str(error), _response(error)
         redacted = self._server.redact(said)[:300]
-        if name in ("Timeout", "APITimeoutError") and _response(error) is None:
+        if name in ("Timeout", "APITimeoutError") and response is None:
             return TransientError("no reply in time")
         if name == "UnsupportedParamsError":
             feature = unsupported_feature(said) or "a parameter"
             return UnsupportedError(feature, f"the model does not know {feature} ({redacted})")
-        if (response := _response(error)) is not None:
-            raw, headers = response.content, response.headers
-            try:
-                body_of(self._server, response.status_code, raw, headers, lane)
-            except SendingError as failure:
-                return failure
+        if response is not None and (failure := failure_in(self._server, response, lane)):
+            return failure
         status = getattr(error, "status_code", None)  # of an error that came with HTTP 200
         if name in ("APIConnectionError", "InternalServerError") or status == 200:
             return _broken(error, redacted)

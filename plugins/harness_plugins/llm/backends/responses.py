@@ -36,8 +36,6 @@ def body_of(
     """The JSON of a response that is an answer.
 
     Args:
-        server: who answered.
-        status: of HTTP.
         raw: the body, decompressed.
         headers: names in any case.
         lane: which key was used.
@@ -50,6 +48,15 @@ def body_of(
     except SendingError as error:
         error.usage = usage_in(raw[:MOST_BYTES])
         raise
+
+
+def failure_in(server: Server, response: Any, lane: int = 0) -> SendingError | None:
+    """What a response of httpx that is no answer means; None: it is one."""
+    try:
+        body_of(server, response.status_code, response.content, response.headers, lane)
+    except SendingError as error:
+        return error
+    return None
 
 
 def _body_of(server: Server, status: int, raw: bytes, headers: Mapping[str, str], lane: int) -> Any:

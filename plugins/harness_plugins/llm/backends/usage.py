@@ -23,11 +23,7 @@ _NAMED = re.compile(
 
 
 def usage_in(body: Any) -> Usage | None:
-    """The usage that a body without a reply holds; None: it says nothing.
-
-    Args:
-        body: parsed JSON, or bytes that are no JSON, of which it is found all the same.
-    """
+    """The usage that a body without a reply holds, parsed or not; None: it says nothing."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else json.dumps(body)
     prompt = completion = total = 0
     for found in _NAMED.finditer(text):
@@ -49,12 +45,7 @@ def tokens_of(body: Mapping[str, Any], call: Call, written: str) -> tuple[Usage,
 
     A body that says nothing of tokens is counted. Where it gives something else than a number
     that can be, the most that the call may use counts, or what it says, if that is more; where it
-    leaves out thoughts, they are added.
-
-    Args:
-        body: of the response.
-        call: that it answers.
-        written: what the model has written, thoughts included.
+    leaves out thoughts, they are added. ``written`` is all that the model wrote, with thoughts.
     """
     said = body.get("usage", {})
     if said == {}:

@@ -33,10 +33,7 @@ CREATE INDEX IF NOT EXISTS calls_of_batch ON calls (tag);
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A batch: our tag in its metadata, the vendor's id, keys of calls it may still answer.
-
-    Without an id, the batch may not have been created.
-    """
+    """A batch: our tag, the vendor's id (None: perhaps not created), keys it may still answer."""
 
     tag: str
     id: str | None
@@ -44,11 +41,7 @@ class Entry:
 
 
 class BatchBook:
-    """The file of the batches of one endpoint; made if it does not exist.
-
-    Raises:
-        RunError: if the file cannot be used.
-    """
+    """The file of the batches of one endpoint; a ``RunError`` if it cannot be used."""
 
     def __init__(self, path: Path, endpoint: str) -> None:
         self.path, self._endpoint = path, endpoint

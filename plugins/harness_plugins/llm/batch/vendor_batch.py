@@ -46,7 +46,6 @@ class BatchSender:
     """A ``Sender`` that uploads calls in files and waits for their batches.
 
     Args:
-        settings: server, key and model.
         account: its replies' folder also has the file of batches.
         poll: seconds between two queries, at first and at most.
         most_requests, most_bytes: limits of one file.
@@ -87,7 +86,7 @@ class BatchSender:
         _Delivery(self, calls, admit, done).run()
 
     def close(self) -> None:
-        """Close connections and the file of batches."""
+        """Close connections and files."""
         self.service.close()
         self.book.close()
 
@@ -107,7 +106,6 @@ class _Delivery:
         self._most, self._full = by.most_requests, False
 
     def run(self) -> None:
-        """Return when ``done`` has every call."""
         try:
             self._adopt()
             stopped = self._submit()
@@ -186,7 +184,6 @@ class _Delivery:
         )
 
     def _collect_finished(self) -> bool:
-        """Collect the batches that are over; return whether there were any."""
         over = False
         for entry in list(self._pending.values()):
             batch = self._by.service.look(str(entry.id))
@@ -238,7 +235,6 @@ class _Delivery:
             self._by.note(f"batch {batch.id} expired: {len(unanswered)} calls are sent again")
 
     def _results(self, entry: Entry, batch: Batch) -> list[tuple[str, Reply | SendingError]]:
-        """The reply or failure of each call of a batch, by its key."""
         rows: dict[str, dict[str, Any]] = {}
         for file_id in (batch.error_file_id, batch.output_file_id):
             content = self._by.service.content(file_id) if file_id else None
@@ -264,7 +260,6 @@ class _Delivery:
         self._waiting.append(key)
 
     def _failed(self, entry: Entry, batch: Batch) -> None:
-        """Handle a batch that the vendor refused: its queue is full, or the file is wrong."""
         self._by.book.forget(entry, entry.keys)
         first = next(iter(batch.errors.data or []), None) if batch.errors else None
         code, reason = (first.code or "", first.message or "") if first else ("", "no reason given")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import orjson
@@ -16,10 +18,10 @@ from harness.errors import ServiceError
 from harness_plugins.llm.backends.chat_protocol import reply_of, request_of
 from harness_plugins.llm.backends.client import NO_KEY
 from harness_plugins.llm.backends.openai import openai_keys, server_of
-from harness_plugins.llm.backends.responses import body_of
+from harness_plugins.llm.backends.responses import body_of, failure_in
 from harness_plugins.llm.calls import Call, Reply
 from harness_plugins.llm.failures import ClosedError, SendingError, TransientError
-from harness_plugins.llm.send.refusals import Server, failure_of
+from harness_plugins.llm.send.refusals import Server
 from harness_plugins.llm.send.retries import Attempts, backoff
 
 if TYPE_CHECKING:
@@ -42,11 +44,7 @@ T = TypeVar("T")
 
 
 def request_line(call: Call) -> bytes:
-    """One line of the input file; the call's key is its id.
-
-    Raises:
-        UnsupportedError: see ``request_of``.
-    """
+    """One line of the input file; the call's key is its id."""
     row = {"custom_id": call.key, "method": "POST", "url": URL, "body": request_of(call)}
     return orjson.dumps(row) + b"\n"
 
@@ -91,11 +89,7 @@ def result_of(row: dict[str, Any], call: Call, server: Server) -> Reply | Sendin
 
 
 class BatchService:
-    """Uploads, creates, queries and downloads with the first key of the settings.
-
-    Raises:
-        CommandError: if there is no key.
-    """
+    """Uploads, creates, queries and downloads with the first key of the settings."""
 
     def __init__(self, settings: LlmSettings) -> None:
         import openai
@@ -138,19 +132,19 @@ class BatchService:
 
     def look(self, batch_id: str) -> Batch | None:
         """The state of a batch; None: the server does not know it."""
-        return self._unless_unknown(lambda: self._client.batches.retrieve(batch_id))
+        return self._ask(lambda: self._unless_unknown(self._client.batches.retrieve, batch_id))
 
     def content(self, file_id: str) -> bytes | None:
         """The content of a file; None: the server does not have it any more."""
-        files = self._client.files
-        return self._unless_unknown(lambda: files.content(file_id, timeout=FILE_SECONDS).content)
+        get = partial(self._client.files.content, timeout=FILE_SECONDS)
+        found = self._ask(lambda: self._unless_unknown(get, file_id))
+        return None if found is None else found.content
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def _uploaded(self, calls: Sequence[Call], name: str) -> str:
-        """The id of a new file with these calls."""
         with tempfile.TemporaryFile() as stream:
             stream.writelines(map(request_line, calls))
 
@@ -169,23 +163,16 @@ class BatchService:
                 break
         return None
 
-    def _unless_unknown(self, ask: Callable[[], T]) -> T | None:
+    @staticmethod
+    def _unless_unknown(get: Callable[[str], T], name: str) -> T | None:
         import openai
 
-        def guarded() -> T | None:
-            try:
-                return ask()
-            except openai.NotFoundError:
-                return None
-
-        return self._ask(guarded)
+        with suppress(openai.NotFoundError):
+            return get(name)
+        return None
 
     def _ask(self, ask: Callable[[], T]) -> T:
-        """The answer, after retries if a failure may pass.
-
-        Raises:
-            ServiceError: if it does not pass.
-        """
+        """The answer, after retries if a failure may pass; ``ServiceError`` if it does not pass."""
         attempts = Attempts()
         while True:
             try:
@@ -210,15 +197,9 @@ class BatchService:
             where = self.server.where
             return ClosedError(f"{where}: no batch API there (HTTP 404); unset annotator.batch")
         if isinstance(error, openai.APIStatusError):
-            headers = {name.lower(): value for name, value in error.response.headers.items()}
-            return failure_of(self.server, error.status_code, _body(error), headers, 0)
+            found = failure_in(self.server, error.response)
+            assert found is not None
+            return found
         if isinstance(error, openai.APIError | OSError):
             return TransientError(self.server.redact(str(error))[:200] or type(error).__name__)
         raise error
-
-
-def _body(error: Any) -> Any:
-    try:
-        return orjson.loads(error.response.content)
-    except orjson.JSONDecodeError:
-        return str(error.response.text)

@@ -12,19 +12,14 @@ class Meter:
     """Reserves the most that each call may cost before it is sent, and settles afterwards.
 
     A server may bill more than a request allows: the largest excess seen is added to every
-    reservation, and with ``stepwise`` the number of requests in flight is at most one more than
-    the number that came back. Requests that time out or break off are not counted, though the
-    vendor may bill them.
+    reservation, and with ``stepwise`` (not for a batch, whose answers come together) the number
+    of requests in flight is at most one more than the number that came back. Requests that time
+    out or break off are not counted, though the vendor may bill them.
 
     Args:
         budget_usd: most that the run may pay; None: no limit.
         price: of the model; None: unknown.
         spent: what the run has paid already.
-        stepwise: start with few requests; not for a batch, whose answers come together.
-
-    Attributes:
-        priced: whether the model's price is known.
-        spent_usd: what the run has paid in all.
 
     Raises:
         CommandError: a budget without a price.
@@ -56,10 +51,7 @@ class Meter:
         self.spent_usd = max(self.spent_usd, spent_usd)
 
     def reserve(self, key: str, call: Call, *, bought: bool = False) -> None:
-        """Reserve the most that a call may cost; a repeated ``key`` replaces its reservation.
-
-        A call that an earlier process sent (``bought``) is never refused, but its cost must
-        not be granted to others.
+        """Reserve the most that a call may cost; one that is ``bought`` already is never refused.
 
         Raises:
             BudgetError: if the budget, less what is paid and reserved, does not suffice.

@@ -69,7 +69,9 @@ def own_server(settings: LlmSettings) -> str:
 
 def vendor_price(settings: LlmSettings, *names: str) -> Price | None:
     """The vendor's price of the first known of these models; free on the user's own server."""
-    return FREE if is_private(settings.base_url) else listed_price(*names, batch=settings.batch)
+    if is_private(settings.base_url):
+        return FREE
+    return listed_price(*names, batch=settings.keys.batch)
 
 
 def listed_price(*names: str, batch: bool = False) -> Price | None:

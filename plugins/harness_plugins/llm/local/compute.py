@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 
 from harness.data import FloatArray
+from harness_plugins.lengths import fixed_length
 
 SHORTEST_PREFIX = 8
 """Fewer common tokens are not worth a pass of their own."""
+SHORT, STEP = 256, 128
+"""Few lengths are those of ``fixed_lengths(SHORT)``, and above it multiples of ``STEP``."""
 TOLERANCE = {"float32": 1e-2, "bfloat16": 0.5}
 """Nats by which rounding may make the two ways to score differ on the probe."""
 
@@ -66,6 +69,7 @@ class Computer:
     def __init__(self, model: Any, pad: int, ends: Sequence[int]) -> None:
         from transformers import GenerationConfig
 
+        self.device = model.device
         self.network, self._pad, self.ends = model, pad, tuple(dict.fromkeys(ends))
         self._takes = frozenset(inspect.signature(model.forward).parameters)
         model.requires_grad_(False)
@@ -78,6 +82,10 @@ class Computer:
         """Most tokens of prompt and answer together; None: unknown."""
         found = getattr(self._config(), "max_position_embeddings", None)
         return found if isinstance(found, int) and found > 0 else None
+
+    def padded(self, length: int) -> int:
+        """The length to which prompts of so many tokens are padded: their own on a CPU."""
+        return length if self.device.type == "cpu" else few_lengths(length)
 
     def prefix(self, ids: Sequence[int]) -> Prefix | None:
         """Compute a common beginning once; None if that does not pay or is not possible."""
@@ -163,7 +171,8 @@ class Computer:
     ) -> FloatArray:
         import torch
 
-        rows = self._rows(prompts, len(prefix.ids) if prefix else 0)
+        skip = len(prefix.ids) if prefix else 0
+        rows = self._rows(prompts, skip, self.padded(max(map(len, prompts)) - skip))
         cache = self._copies(prefix, len(prompts)) if prefix else None
         out = self.network(
             **self._inputs(rows), past_key_values=cache, use_cache=True, **self._keep(1)
@@ -204,16 +213,20 @@ class Computer:
         )
         return out.logits
 
-    def _rows(self, prompts: Sequence[Sequence[int]], skip: int) -> _Rows:
+    def _rows(
+        self, prompts: Sequence[Sequence[int]], skip: int, length: int | None = None
+    ) -> _Rows:
+        """Prompts without their first ``skip`` tokens, padded to a length or to the longest."""
         import torch
 
-        length = max(len(prompt) for prompt in prompts) - skip
-        ids = torch.full((len(prompts), length), self._pad)
+        own = np.asarray([len(prompt) - skip for prompt in prompts])
+        length = length or int(own.max())
+        there = np.arange(length) >= length - own[:, None]
+        padded = np.full(there.shape, self._pad, dtype=np.int64)
+        padded[there] = np.concatenate([prompt[skip:] for prompt in prompts])
+        ids = torch.from_numpy(padded)
         mask = torch.ones((len(prompts), skip + length), dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            own = len(prompt) - skip
-            ids[row, length - own :] = torch.tensor(list(prompt[skip:]))
-            mask[row, skip : skip + length - own] = 0
+        mask[:, skip:] = torch.from_numpy(there)
         positions = (mask.cumsum(1) - 1).clamp(min=0)[:, skip:]
         return _Rows(*(part.to(self.network.device) for part in (ids, mask, positions)))
 
@@ -268,6 +281,11 @@ class Computer:
         one = self._score_shared(prompts, answers, self.prefix(start))
         gap = float(np.abs(one - self.score_plainly(prompts, answers)).max())
         return gap < TOLERANCE[str(self.network.dtype).removeprefix("torch.")]
+
+
+def few_lengths(length: int) -> int:
+    """A length of at least so many tokens, one of few, since a GPU plans for each shape."""
+    return fixed_length(length, SHORT) if length <= SHORT else -(-length // STEP) * STEP
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> list[int]:

@@ -9,65 +9,30 @@ from __future__ import annotations
 import gc
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from harness.data import FloatArray
-from harness.errors import ConfigError
+from harness_plugins.encoders import quick_attention
 from harness_plugins.llm.calls import Call, Reply, canonical
-from harness_plugins.llm.failures import RejectedError, SendingError, UnsupportedError
+from harness_plugins.llm.failures import RejectedError, SendingError
 from harness_plugins.llm.local.chat import Chat
-from harness_plugins.llm.local.compute import Computer, Prefix, Sampling, common_prefix
+from harness_plugins.llm.local.compute import Computer, Prefix, common_prefix
 from harness_plugins.llm.local.files import LocalFiles, locate
+from harness_plugins.llm.local.jobs import Job, jobs_of
 from harness_plugins.llm.sender import Admit, Done
 
-ROWS = 32
-"""Most prompts per batch."""
-TOKENS = 16_384
-"""Most tokens per batch, with padding; halved whenever memory runs out."""
-LENGTH = 256
-"""Most tokens of generated text if a call sets no limit."""
+ROWS = {"cpu": 32, "cuda": 2048}
+"""Most prompts per batch on each kind of device."""
+TOKENS = {"cpu": 16_384, "cuda": 131_072}
+"""Most tokens per batch, with padding and common beginning; halved whenever memory runs out."""
 MEMORY = 256
 """Prompts without content whose scores are kept: all zero-shot calls have the same ones."""
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Texts without content for calibration (Zhao et al., 2021, section 5)."""
-LIMITS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
-KNOWN = frozenset(LIMITS) | {
-    *("temperature", "top_p", "top_k", "stop", "seed", "logprobs"),
-    *("chat_template_kwargs", "calibrate", "content_free"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A tokenised call.
-
-    Attributes:
-        prompts: token ids of the call's own prompt, then of those without content.
-        answers: token ids of each choice; () for free text.
-        seed: from the call's key, so that the same call draws the same text.
-    """
-
-    index: int
-    prompts: tuple[tuple[int, ...], ...]
-    answers: tuple[tuple[int, ...], ...]
-    choices: tuple[str, ...]
-    sampling: Sampling
-    seed: int
-
-    @property
-    def length(self) -> int:
-        """Tokens of the longest row of this job."""
-        more = sum(map(len, self.answers)) if self.answers else self.sampling.length
-        return max(map(len, self.prompts)) + more
-
-    @property
-    def kind(self) -> object:
-        """Jobs of one kind may share a batch."""
-        return self.answers or self.sampling
 
 
 class LocalModel:
@@ -83,12 +48,13 @@ class LocalModel:
 
     Args:
         model: a folder, or an id of the Hugging Face hub.
-        rows: most prompts per batch.
+        rows: most prompts per batch; None: as ``ROWS`` says.
         share_prefix: compute the common beginning once; for measurements.
     """
 
-    def __init__(self, model: str, *, rows: int = ROWS, share_prefix: bool = True) -> None:
-        self._name, self._rows, self._tokens, self._share = model, rows, TOKENS, share_prefix
+    def __init__(self, model: str, *, rows: int | None = None, share_prefix: bool = True) -> None:
+        self._name, self._rows, self._share = model, rows, share_prefix
+        self._tokens: int | None = None
         self._prefix: Prefix | None = None
         self._content_free: dict[tuple[object, tuple[int, ...]], FloatArray] = {}
 
@@ -125,19 +91,19 @@ class LocalModel:
             ServiceError: if the model is not in the hub's cache and the hub cannot be reached.
             KeyboardInterrupt: the current batch is lost; those before it were reported.
         """
-        jobs: dict[object, list[_Job]] = {}
-        for index, call in enumerate(calls):
-            try:
-                job = self._job(index, call)
-            except SendingError as error:
-                done(index, error)
+        chat, computer, _ = self.loaded
+        jobs: dict[object, list[Job]] = {}
+        for index, job in jobs_of(calls, chat, computer.context):
+            if isinstance(job, SendingError):
+                done(index, job)
             else:
                 jobs.setdefault(job.kind, []).append(job)
-        for alike in jobs.values():
-            prefix = self._shared_prefix(alike)
-            for batch, replies in self._batches(alike, admit, done, prefix):
-                for job, reply in zip(batch, replies, strict=True):
-                    done(job.index, reply)
+        with quick_attention(computer.device):
+            for alike in jobs.values():
+                prefix = self._shared_prefix(alike)
+                for batch, replies in self._batches(alike, admit, done, prefix):
+                    for job, reply in zip(batch, replies, strict=True):
+                        done(job.index, reply)
 
     def close(self) -> None:
         """Free the memory."""
@@ -145,34 +111,7 @@ class LocalModel:
         self._prefix = None
         _free_memory()
 
-    def _job(self, index: int, call: Call) -> _Job:
-        values = _parameters(call)
-        if call.response_format:
-            raise UnsupportedError("response_format", "a local model writes free text")
-        chat, computer, _ = self.loaded
-        options = values.get("chat_template_kwargs", {})
-        text = chat.render(call.messages, options)
-        prompts = [chat.prompt(text)]
-        for question in values.get("content_free", ()) if call.choices else ():
-            bare = (*call.messages[:-1], replace(call.messages[-1], content=question))
-            prompts.append(chat.prompt(chat.render(bare, options)))
-        job = _Job(
-            index=index,
-            prompts=tuple(map(tuple, prompts)),
-            answers=tuple(chat.answer(text, choice) for choice in call.choices),
-            choices=call.choices,
-            sampling=_sampling(values, chat.stops),
-            seed=int(call.key[:16], 16),
-        )
-        most = max(map(len, job.answers)) if job.answers else job.sampling.length
-        if computer.context is not None and len(prompts[0]) + most > computer.context:
-            raise RejectedError(
-                f"prompt of {len(prompts[0])} tokens and answer of {most}: "
-                f"the model reads {computer.context} together"
-            )
-        return job
-
-    def _shared_prefix(self, jobs: Sequence[_Job]) -> Prefix | None:
+    def _shared_prefix(self, jobs: Sequence[Job]) -> Prefix | None:
         """The common beginning of all jobs; the previous one if it is the same."""
         if not self._share or len(jobs) < 2:
             return None
@@ -182,14 +121,18 @@ class LocalModel:
         return self._prefix
 
     def _batches(
-        self, jobs: Sequence[_Job], admit: Admit, done: Done, prefix: Prefix | None
-    ) -> Iterator[tuple[Sequence[_Job], list[Reply]]]:
+        self, jobs: Sequence[Job], admit: Admit, done: Done, prefix: Prefix | None
+    ) -> Iterator[tuple[Sequence[Job], list[Reply]]]:
         """Batches with their replies; a batch too large for the memory is halved."""
         waiting = sorted(jobs, key=lambda job: job.length, reverse=True)
         start = admitted = 0
         compute = self._scored if waiting[0].answers else self._generated
+        computer = self.loaded[1]
+        device = computer.device.type
+        self._tokens = self._tokens or TOKENS[device]
         while start < len(waiting):
-            rows = min(self._rows, self._tokens // waiting[start].length)
+            most = self._tokens // computer.padded(waiting[start].length)
+            rows = min(self._rows or ROWS[device], most)
             batch = waiting[start : start + max(1, rows // len(waiting[start].prompts))]
             for job in batch[max(0, admitted - start) :]:
                 admit(job.index)  # never refused, since nothing is paid
@@ -204,7 +147,7 @@ class LocalModel:
                 done(batch[0].index, RejectedError(f"{batch[0].length} tokens: out of memory"))
             start += len(batch)
 
-    def _scored(self, batch: Sequence[_Job], prefix: Prefix | None) -> list[Reply]:
+    def _scored(self, batch: Sequence[Job], prefix: Prefix | None) -> list[Reply]:
         answers, known = batch[0].answers, self._content_free
         if len(known) > MEMORY:
             known.clear()
@@ -216,7 +159,7 @@ class LocalModel:
         known.update({(answers, one): scores[one] for one in bare if one in scores})
         return [self._choice(job, scores[job.prompts[0]]) for job in batch]
 
-    def _choice(self, job: _Job, scores: FloatArray) -> Reply:
+    def _choice(self, job: Job, scores: FloatArray) -> Reply:
         """The likeliest choice, after calibration if the call asks for it."""
         logs = normalised(scores)
         if len(job.prompts) > 1:
@@ -231,7 +174,7 @@ class LocalModel:
             choice_logprobs=tuple(float(one) for one in logs),
         )
 
-    def _generated(self, batch: Sequence[_Job], prefix: Prefix | None) -> list[Reply]:
+    def _generated(self, batch: Sequence[Job], prefix: Prefix | None) -> list[Reply]:
         chat, computer, tokenizer = self.loaded
         sampling = batch[0].sampling
         prompts, seeds = [job.prompts[0] for job in batch], [job.seed for job in batch]
@@ -251,31 +194,9 @@ class LocalModel:
         return replies
 
 
-def _parameters(call: Call) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(call.parameters)
-    unknown = sorted(set(values) - KNOWN)
-    if unknown:
-        raise ConfigError(
-            f"annotator.parameters: a local model has no parameter {unknown[0]!r}; "
-            f"known: {', '.join(sorted(KNOWN))}"
-        )
-    return values
-
-
-def _sampling(values: dict[str, Any], stops: Sequence[str]) -> Sampling:
-    stop = values.get("stop") or ()
-    return Sampling(
-        length=next((int(values[name]) for name in LIMITS if name in values), LENGTH),
-        temperature=float(values.get("temperature") or 0.0),
-        top_p=float(values.get("top_p", 1.0)),
-        top_k=int(values.get("top_k") or 0),
-        stops=(*stops, *([stop] if isinstance(stop, str) else stop)),
-    )
-
-
 def _unless_out_of_memory(
-    compute: Callable[[Sequence[_Job], Prefix | None], list[Reply]],
-    batch: Sequence[_Job],
+    compute: Callable[[Sequence[Job], Prefix | None], list[Reply]],
+    batch: Sequence[Job],
     prefix: Prefix | None,
 ) -> list[Reply] | None:
     """The replies; None if memory ran out (the CPU's allocator says so only in its message)."""

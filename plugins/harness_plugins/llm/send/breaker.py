@@ -19,11 +19,7 @@ LOST = 20
 
 
 class Breaker:
-    """Counts what fails between successes.
-
-    Args:
-        where: the server, named in errors.
-    """
+    """Counts what fails between successes; errors name the server (``where``)."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -93,11 +89,7 @@ class Streak:
             self._hopeless = error
 
     def verdict(self, error: RejectedError | None = None) -> ServiceError | None:
-        """The error to stop with, if every text is refused.
-
-        Args:
-            error: of the last text, where no more are to be sent.
-        """
+        """The error to stop with, if every text is refused; ``error``: of the last text of all."""
         if error is not None and error.enough == DEAD_END and not self._replied:
             return ServiceError(str(error))
         if self._hopeless is None:

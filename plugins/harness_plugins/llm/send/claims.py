@@ -31,12 +31,7 @@ RELEASE = "DELETE FROM claims WHERE key = ?"
 
 
 class Claims:
-    """The claims of one user of the file.
-
-    Args:
-        path: the file.
-        connection: to it; transactions are the caller's.
-    """
+    """The claims of one user of the file; transactions are the caller's."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path, self._connection = path, connection

@@ -12,14 +12,11 @@ from harness.errors import REPEAT_SECONDS, SIGNALS, interrupt
 
 
 @contextmanager
-def deferred(stop: Callable[[], None]) -> Iterator[None]:
+def deferred(stop: Callable[[], object]) -> Iterator[None]:
     """Let the first signal that would interrupt the block call ``stop``, which is to end it soon.
 
     The signal interrupts at the block's end; a second one at once. Handlers that neither Python
     nor the command line has set are left alone, and only the main thread gets signals at all.
-
-    Args:
-        stop: called between any two instructions of the main thread.
 
     Raises:
         KeyboardInterrupt: ``Interrupted`` on the command line.

@@ -41,14 +41,7 @@ LOOK_AGAIN_SECONDS = 0.5
 
 
 class NetworkSender:
-    """A ``Sender`` over a ``Backend``.
-
-    Args:
-        backend: one request, one reply.
-        pace: limits.
-        where: the server, named in errors.
-        note: says one line to the user.
-    """
+    """A ``Sender`` over a ``Backend``; errors name the server (``where``)."""
 
     def __init__(
         self,
@@ -57,19 +50,17 @@ class NetworkSender:
         where: str = "the server",
         note: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._backend, self._pace, self._note = backend, pace, note
+        self.backend, self.pace, self.breaker, self.note = backend, pace, Breaker(where), note
         self._runner = asyncio.Runner()
         self._lanes: Lanes | None = None
-        self._breaker = Breaker(where)
 
     def send(self, calls: Sequence[Call], admit: Admit, done: Done) -> None:
         """Send every call; see ``Sender``."""
         if self._lanes is None:
-            self._lanes = Lanes(self._backend.lanes, self._pace)
-        dispatch = _Dispatch(
-            self._backend, self._pace, self._lanes, self._breaker, calls, admit, done, self._note
-        )
-        with deferred(lambda: self._from_outside(dispatch.stop)):
+            self._lanes = Lanes(self.backend.lanes, self.pace)
+        dispatch = _Dispatch(self, self._lanes, calls, admit, done)
+        # The loop is made where it runs, which may be in another thread.
+        with deferred(lambda: self._runner.get_loop().call_soon_threadsafe(dispatch.stop)):
             _run_anywhere(lambda: self._runner.run(dispatch.run()))
 
     def close(self) -> None:
@@ -79,30 +70,20 @@ class NetworkSender:
     def _close(self) -> None:
         try:
             self._runner.run(_cancel_others())  # left over by a second signal
-            self._runner.run(self._backend.close())
+            self._runner.run(self.backend.close())
         finally:
             self._runner.close()
-
-    def _from_outside(self, work: Callable[[], None]) -> None:
-        self._runner.get_loop().call_soon_threadsafe(work)
 
 
 class _Dispatch:
     """The sending of one list of calls."""
 
     def __init__(
-        self,
-        backend: Backend,
-        pace: Pace,
-        lanes: Lanes,
-        breaker: Breaker,
-        calls: Sequence[Call],
-        admit: Admit,
-        done: Done,
-        note: Callable[[str], None],
+        self, by: NetworkSender, lanes: Lanes, calls: Sequence[Call], admit: Admit, done: Done
     ) -> None:
-        self._backend, self._pace, self._lanes, self._breaker = backend, pace, lanes, breaker
-        self._calls, self._admit, self._done, self._note = calls, admit, done, note
+        self._backend, self._pace, self._breaker = by.backend, by.pace, by.breaker
+        self._lanes, self._note = lanes, by.note
+        self._calls, self._admit, self._done = calls, admit, done
         self._queue = CallQueue(len(calls))
         self._admitted: set[int] = set()
         self._sending = 0
@@ -158,7 +139,6 @@ class _Dispatch:
                 return
 
     async def _attempt(self, index: int) -> None:
-        """Send one call once, and see to what comes of it."""
         if index not in self._admitted and not await self._may_go(index):
             return
         call = self._calls[index]
@@ -175,10 +155,9 @@ class _Dispatch:
             self._settle(index, lane, await self._ask(call, lane, tokens))
 
     async def _may_go(self, index: int) -> bool:
-        """Reserve what the call may cost, once.
+        """Reserve what the call may cost, once; where the budget is short, put the call back.
 
-        Where the budget is short, requests in flight may turn out cheaper than what is
-        reserved for them: the call is put back until the last of them has its reply.
+        Requests in flight may turn out cheaper than what is reserved for them.
         """
         try:
             self._admit(index)

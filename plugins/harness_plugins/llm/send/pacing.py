@@ -25,12 +25,7 @@ RECENT = 16
 
 
 class Bucket:
-    """A token bucket that fills steadily; what is taken may be corrected afterwards.
-
-    Args:
-        per_minute: its limit; None: bottomless.
-        clock: seconds, monotonic.
-    """
+    """A token bucket that fills steadily (None: bottomless); ``clock`` in monotonic seconds."""
 
     def __init__(self, per_minute: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -63,8 +58,7 @@ class Lane:
     """One key: its limits, its pause, and how many requests it may have in flight.
 
     The window grows by one each time that it was answered in full, and shrinks by a factor
-    while the server throttles more than chance does (additive increase, multiplicative
-    decrease). What the server asks to wait is always waited.
+    while the server throttles more than chance does; what it asks to wait is always waited.
     """
 
     def __init__(self, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
@@ -113,12 +107,7 @@ class Lane:
 
 
 class Lanes:
-    """All keys of a backend; a request takes the one that may go soonest.
-
-    Args:
-        count: number of keys.
-        pace: the limits of each, and the requests in flight over all.
-    """
+    """``count`` keys of a backend; a request takes the one with the fewest in flight."""
 
     def __init__(self, count: int, pace: Pace) -> None:
         self._lanes = [Lane(pace) for _ in range(count)]

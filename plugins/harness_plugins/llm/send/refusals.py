@@ -158,7 +158,6 @@ def failure_of(
     """What a response that is no reply means.
 
     Args:
-        server: who answered.
         status: of HTTP, or the code within an error body.
         body: parsed JSON, or text.
         headers: names in lower case.

@@ -59,8 +59,6 @@ def remedy_for(
     """What to change so that the call is taken; None where nothing plain is left to try.
 
     Args:
-        failure: what the server said.
-        call: that was refused.
         optional: features that nobody insists on.
         known: changes that are made already.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data import Kind, Pool, StudentView
 from harness.protocols import Progress
 from harness_plugins.students.encoder.decoding import decode_iob2
-from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.settings import Settings
 
 
@@ -19,13 +19,24 @@ class FittedEncoder:
     """A fine-tuned encoder."""
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
-        self.model, self.tokenizer = model, tokenizer
-        self._kind, self._settings = kind, settings
+        self.model, self.tokenizer, self.kind = model, tokenizer, kind
+        self._settings = settings
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names in index order."""
+        names = self.model.config.id2label
+        return tuple(names[index] for index in range(len(names)))
 
     @property
     def pad(self) -> int:
         """Id of the padding piece."""
         return int(self.tokenizer.pad_token_id)
+
+    def cut(self, pool: Pool) -> dict[int, str]:
+        """Rows of which it reads the beginning only (``abilities.cut``)."""
+        length = self._settings.max_length
+        return said_of_cut(cut_texts(pool, self.tokenizer, length), length)
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
@@ -34,11 +45,12 @@ class FittedEncoder:
         from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
-        logits, pooled = infer(self.model, pieces, self.pad, progress)
+        longest = self._settings.max_length
+        logits, pooled = infer(self.model, pieces, self.pad, longest, progress)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()
-            if self._kind == "sequence"
+            if self.kind == "sequence"
             else decode_iob2(log_probabilities, pool.offsets)
         )
         # Windows of a sentence are summed: selectors compare by cosines, which ignore lengths.
@@ -53,7 +65,7 @@ class FittedEncoder:
         """Write the model, its tokenizer and ``harness.json``."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        about = {"kind": self._kind, **self._settings.describe()}
+        about = {"kind": self.kind, **self._settings.describe()}
         (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
 
     def export(self, folder: Path) -> None:

@@ -125,7 +125,9 @@ class Standard(nn.Module):
         inputs = self._inputs.pop()
         hidden = out.hidden_states[-1].float()
         if self.kind == "token":
-            return inputs[at], mean_pooled(hidden, mask)
+            row, place = at
+            flat = inputs.flatten(0, 1).index_select(0, row * inputs.shape[1] + place)
+            return flat, mean_pooled(hidden, mask)
         return (inputs[:, 0] if inputs.ndim == 3 else inputs), hidden[:, 0]
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +72,26 @@ def make_pieces(pool: Pool, tokenizer: Any, max_length: int, *variants: Pool) ->
     return [_token_pieces(one, windows, tokenizer) for one in split]
 
 
-def cut_texts(pool: Pool, tokenizer: Any, max_length: int) -> int:
-    """How many texts of a sequence pool are longer than ``max_length`` word pieces."""
+def cut_texts(pool: Pool, tokenizer: Any, max_length: int) -> dict[int, int]:
+    """The rows of a sequence pool with more than ``max_length`` word pieces, and how many."""
     if pool.kind == "token":
-        return 0
-    return sum(len(ids) > max_length for ids in tokenizer(list(pool.texts))["input_ids"])
+        return {}
+    # A piece of ASCII text stands for a character at least.
+    texts = {
+        row: text
+        for row, text in enumerate(pool.texts)
+        if len(text) + 2 > max_length or not text.isascii()
+    }
+    ids = tokenizer(list(texts.values()))["input_ids"] if texts else []
+    sizes = zip(texts, map(len, ids), strict=True)
+    return {row: size for row, size in sizes if size > max_length}
+
+
+def said_of_cut(rows: Mapping[int, int], max_length: int) -> dict[int, str]:
+    """The same, in words."""
+    return {
+        row: f"{size} word pieces, of which {max_length} are read" for row, size in rows.items()
+    }
 
 
 def _text_pieces(pool: Pool, tokenizer: Any, max_length: int) -> Pieces:

@@ -12,7 +12,7 @@ import numpy as np
 from harness.data import ABSTAINED, Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
-from harness_plugins.students.encoder.pieces import cut_texts, make_pieces
+from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.noise.auto_clean import resolve_auto
 from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.settings import Settings
@@ -52,6 +52,12 @@ class EncoderStudent:
             "autocast": "bfloat16" if bf16_pays() else "float32",
             **self._settings.describe(),
         }
+
+    def cut(self, pool: Pool) -> dict[int, str]:
+        """Rows of which it reads the beginning only (``abilities.cut``)."""
+        length = self._settings.max_length
+        tokenizer = self._source.tokenizer(self._source.folder, self._kind)
+        return said_of_cut(cut_texts(pool, tokenizer, length), length)
 
     def fit(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
@@ -107,7 +113,7 @@ class EncoderStudent:
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
-            train(fitted.model, plan, progress)
+            train(fitted.model, plan, progress, note=aids.note)
 
     def training_data(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -173,8 +179,8 @@ class EncoderStudent:
         length = self._settings.max_length
         if cut := cut_texts(pool, fitted.tokenizer, length):
             aids.note(
-                f"student: {cut} of {len(pool)} texts are longer than {length} word pieces and "
-                "are cut there; a higher student.max_length reads more"
+                f"student: {len(cut)} of {len(pool)} texts are longer than {length} word pieces "
+                "and are cut there; a higher student.max_length reads more"
             )
 
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from harness_plugins.students.encoder.heads import Classifier
 
 
 class Averaged:
-    """Exponential moving average of a model's weights.
+    """Exponential moving average of the weights of a model that are trained.
 
     Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017: the decay is
-    ``min(decay, (1 + t) / (10 + t))`` at step t, so that the first steps are soon forgotten.
+    ``min(decay, (1 + t) / (10 + t))`` at step t, so that the first steps are soon forgotten
+    (``batches.Totals.news`` is the rest up to 1).
     """
 
-    def __init__(self, model: Classifier, decay: float) -> None:
-        self.decay, self.steps = decay, 0
-        self.weights = [one.detach().clone() for one in model.parameters()]
+    def __init__(self, model: Classifier) -> None:
+        self._trained: list[torch.Tensor] = [one for one in model.parameters() if one.requires_grad]
+        self.weights = [one.detach().clone() for one in self._trained]
 
     @torch.no_grad()
-    def update(self, model: Classifier) -> None:
-        """Take in the model's weights after a step."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.weights, list(model.parameters()), 1 - decay)
+    def update(self, news: torch.Tensor) -> None:
+        """Take in the model's weights after a step; ``news``: their share, a scalar."""
+        shares: Any = [news] * len(self.weights)
+        torch._foreach_lerp_(self.weights, self._trained, shares)
 
     @torch.no_grad()
-    def copy_to(self, model: Classifier) -> None:
+    def copy_to_model(self) -> None:
         """Give the model the averaged weights."""
-        for own, average in zip(model.parameters(), self.weights, strict=True):
+        for own, average in zip(self._trained, self.weights, strict=True):
             own.copy_(average)

@@ -19,6 +19,8 @@ from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import TrainingData
 
 FILE = "training.safetensors"
+FORM = 2
+"""Of the file; 1 also averaged weights that are not trained."""
 SECONDS = 20.0
 """Of training between two checkpoints."""
 
@@ -44,8 +46,6 @@ class Found:
             for index, average in enumerate(trainer.average.weights if trainer.average else ()):
                 average.copy_(self._tensors[f"average.{index}"])
         self._restore_optimizer(trainer)
-        if trainer.average:
-            trainer.average.steps = int(self._about["averaged"])
         trainer.step = int(self._about["step"])
         trainer.clean = np.asarray(self._tensors["clean"].numpy())
         trainer.rng.bit_generator.state = self._about["rng"]
@@ -106,7 +106,7 @@ class Checkpoints:
 def checkpoint_key(data: TrainingData, settings: Settings, source: str, seed: int) -> str:
     """A hash of all that decides what training does, the kind of device included: a GPU cannot
     go on with a CPU's random numbers."""
-    deciding = [settings.describe(), source, seed, device().type]
+    deciding = [FORM, settings.describe(), source, seed, device().type]
     digest = hashlib.sha256(json.dumps(deciding).encode())
     for part in (data.pieces, data.variants):
         for values in (part.ids, part.starts, part.units):
@@ -135,7 +135,6 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     about = {
         "step": trainer.step,
         "wrong": trainer.noise.wrong,
-        "averaged": trainer.average.steps if trainer.average else 0,
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},
     }

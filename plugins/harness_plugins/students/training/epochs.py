@@ -6,6 +6,7 @@ then minimise ``CE(clean) + w (mixup(clean) + CE(variants of clean) + consistenc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,23 +16,33 @@ import torch
 from harness.data import BoolArray, FloatArray, IntArray
 from harness.errors import PartError
 from harness.protocols import Progress
-from harness_plugins.students.encoder.device import out_of_memory
+from harness_plugins.encoders import out_of_memory
+from harness_plugins.students.encoder.device import working_on
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.inference import infer
-from harness_plugins.students.encoder.pieces import epoch_batches
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training.averaging import Averaged
-from harness_plugins.students.training.loss import BatchLoss, Totals
+from harness_plugins.students.training.batches import Batch, Drawing, upload
+from harness_plugins.students.training.graphs import Graphs
+from harness_plugins.students.training.loss import BatchLoss
 from harness_plugins.students.training.parallel import OneProcess
 from harness_plugins.students.training.training_data import Plan
 
 LARGEST_GRADIENT = 1.0
 """Euclidean norm above which gradients are scaled down."""
+WAIT = 1.0
+"""Seconds of training after which progress waits for the device."""
 
 
 class Trainer:
     """Trains a classifier. What changes meanwhile is what a checkpoint keeps.
+
+    A step uploads nothing and reads nothing back: an epoch's batches are uploaded together.
+
+    Args:
+        fixed: batches have fixed shapes (``batches.Drawing``); None: where the model is on a GPU.
+        note: for a line to the user.
 
     Attributes:
         step: optimiser steps done.
@@ -39,40 +50,69 @@ class Trainer:
         clean: bool ``[units]``, the labels that count as clean in this epoch.
         average: the averaged weights, or None.
         processes: those that share each batch.
+        last_loss: of the last step, a scalar on the device.
+        shapes: word pieces of a row, and parts, of the batches so far.
     """
 
-    def __init__(self, model: Classifier, plan: Plan, processes: OneProcess | None = None) -> None:
+    def __init__(
+        self,
+        model: Classifier,
+        plan: Plan,
+        processes: OneProcess | None = None,
+        *,
+        fixed: bool | None = None,
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.model, self.data, self.settings = model, plan.data, plan.settings
         self.noise, self.seed, self.step = plan.noise, plan.seed, 0
         self.rng = np.random.default_rng(plan.seed)
         self.processes = processes or OneProcess()
         self.clean: BoolArray = plan.data.answered
-        self.optimizer = _adamw(model, plan.settings)
-        self.average = Averaged(model, plan.settings.ema) if plan.settings.ema else None
-        self.epochs = plan.settings.epochs_for(len(plan.data.pool))
-        self.steps_an_epoch = -(-len(plan.data.pieces) // plan.settings.batch_size)
-        self._pad, self._parts = plan.pad, self.processes.size
         self.loss = BatchLoss(model, plan)
+        self.device, self._pad, self._parts = self.loss.device, plan.pad, self.processes.size
+        on_gpu = self.device.type == "cuda"
+        self.optimizer = _adamw(model, plan.settings, capturable=on_gpu)
+        self.average = Averaged(model) if plan.settings.ema else None
+        self.drawing = Drawing(plan, fixed=on_gpu if fixed is None else fixed)
+        self.last_loss = torch.zeros((), device=self.device)
+        self.shapes: set[tuple[int, int]] = set()
+        graphs = on_gpu and plan.settings.graphs and self.processes.size == 1
+        self._graphs = Graphs(self._take, self._take_first, note) if graphs else None
+        self._waited = time.monotonic()
 
     def run(self, progress: Progress, after_epoch: Callable[[], None] = lambda: None) -> None:
         """All epochs that are left."""
-        rows_an_epoch = len(self.data.pieces)
-        for epoch in range(self.step // self.steps_an_epoch, self.epochs):
-            if self.processes.size > 1:  # each process has its own dropout, also after a restart
-                drawn = np.random.default_rng([self.seed, self.processes.rank, epoch])
-                torch.manual_seed(int(drawn.integers(2**62)))
-            self._choose_clean(epoch)
-            self.loss.clean = self.clean
-            self.model.train()
-            done = epoch * rows_an_epoch
-            for rows in epoch_batches(self.data.pieces.lengths, self.settings.batch_size, self.rng):
-                self._take_step(rows)
-                done += len(rows)
-                progress(done, self.epochs * rows_an_epoch)
-            after_epoch()
-        if self.average is not None:
-            self.average.copy_to(self.model)
+        an_epoch = self.drawing.steps_an_epoch
+        with working_on(self.device):
+            for epoch in range(self.step // an_epoch, self.drawing.steps // an_epoch):
+                if self.processes.size > 1:  # each has its own dropout, also after a restart
+                    drawn = np.random.default_rng([self.seed, self.processes.rank, epoch])
+                    torch.manual_seed(int(drawn.integers(2**62)))
+                self._choose_clean(epoch)
+                self._run_epoch(epoch, progress)
+                after_epoch()
+            if self.average is not None:
+                self.average.copy_to_model()
         self.model.eval()
+
+    def batch(self, rows: IntArray) -> Batch:
+        """The batch of given rows at this step, on the device."""
+        drawn = self.drawing.batch(rows, self.clean, self.step, self._parts, self.rng)
+        return upload([drawn], self.device)[0]
+
+    def _run_epoch(self, epoch: int, progress: Progress) -> None:
+        self.loss.set_clean(self.clean)
+        self.model.train()
+        rows = len(self.data.pieces)
+        done, total = epoch * rows, self.drawing.steps // self.drawing.steps_an_epoch * rows
+        drawn = self.drawing.epoch(self.clean, self.step, self._parts, self.rng)
+        for batch in upload(list(drawn), self.device):
+            self.take_step(batch)
+            done += batch.drawn.filled
+            if time.monotonic() - self._waited > WAIT:
+                self.last_loss.item()  # the device is behind; this much is done
+                self._waited = time.monotonic()
+            progress(done, total)
 
     # -- before an epoch ---------------------------------------------------------------
 
@@ -113,7 +153,7 @@ class Trainer:
         """Cross-entropy of each unit in evaluation mode, float32 ``[units]``; 0 unanswered."""
         pieces = self.data.pieces
         rows = np.arange(len(pieces))[self.processes.rank :: self.processes.size]
-        logits, _ = infer(self.model, pieces, self._pad, rows=rows)
+        logits, _ = infer(self.model, pieces, self._pad, self.settings.max_length, rows=rows)
         labels = torch.from_numpy(np.maximum(self.data.labels, 0)).to(logits.device)
         found = -torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
         read = np.zeros(len(self.data.labels), dtype=np.bool_)
@@ -123,63 +163,81 @@ class Trainer:
 
     # -- a step ------------------------------------------------------------------------
 
-    def _take_step(self, rows: IntArray) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * self._rate()
-        self.backward(rows)
-        self.processes.add_gradients(self.model.parameters())
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+    def take_step(self, batch: Batch) -> None:
+        """One step of the optimiser."""
+        if batch.drawn.parts != self._parts:
+            batch = self._redrawn(batch)
+        self.shapes.add(batch.shape)
+        if self._graphs is None:
+            self._take_first(batch)
+        else:
+            self._graphs(batch)
         self.step += 1
-        if self.average is not None:
-            self.average.update(self.model)
 
-    def backward(self, rows: IntArray) -> None:
-        """The gradient of a batch, in as many parts as fit into memory.
+    def _take_first(self, batch: Batch) -> None:
+        self.optimizer.zero_grad(set_to_none=True)  # of a step that could not be captured
+        self._update(self.backward(batch))
+
+    def _take(self, batch: Batch) -> None:
+        self._add_gradients(batch)
+        self._update(batch)
+
+    def backward(self, batch: Batch) -> Batch:
+        """The gradient of a batch, in as many parts as fit into memory; the batch so parted.
 
         Raises:
             PartError: if there is no memory for a single row.
         """
-        totals = self.loss.totals(rows, self.step / self.steps_an_epoch, self.rng)
-        while self.processes.any(not self._fits(rows, totals)):
-            if self._parts >= len(rows):
+        while self.processes.any(not self._fits(batch)):
+            if self._parts >= len(batch.rows):
                 raise PartError("no memory to train on one text; lower student.max_length")
-            self._parts = min(2 * self._parts, len(rows))
+            self._parts = min(2 * self._parts, len(batch.rows))
             self.optimizer.zero_grad(set_to_none=True)
+            if self._graphs is not None:
+                self._graphs.forget()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+            batch = self._redrawn(batch)
+        return batch
 
-    def _fits(self, rows: IntArray, totals: Totals) -> bool:
+    def _redrawn(self, batch: Batch) -> Batch:
+        drawn = self.drawing.partnered(batch.drawn, self.clean, self._parts)
+        return upload([drawn], self.device)[0]
+
+    def _fits(self, batch: Batch) -> bool:
         """Whether memory was enough for the gradient of this process's parts of a batch."""
-        parts = np.array_split(rows, self._parts)
         try:
-            for index in range(self.processes.rank, len(parts), self.processes.size):
-                if len(parts[index]):
-                    loss = self.loss(parts[index], totals, self._part_rng(index))
-                    loss.backward()  # type: ignore[no-untyped-call]
+            self._add_gradients(batch)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             return False
         return True
 
-    def _part_rng(self, part: int) -> np.random.Generator:
-        """The generator of a part: with several processes ``rng`` must be the same in all."""
-        if self.processes.size == 1:
-            return self.rng
-        return np.random.default_rng([self.seed, self.step, part])
+    def _add_gradients(self, batch: Batch) -> None:
+        self.last_loss.zero_()
+        for part in batch.split()[self.processes.rank :: self.processes.size]:
+            if len(part.rows):
+                loss = self.loss(part)
+                loss.backward()  # type: ignore[no-untyped-call]
+                self.last_loss.add_(loss.detach())
 
-    def _rate(self) -> float:
-        """Share of the peak rate: up over the first steps, then linearly down to zero."""
-        steps = self.epochs * self.steps_an_epoch
-        rising = int(steps * self.settings.rising)
-        if self.step < rising:
-            return (self.step + 1) / rising
-        return max(0.0, (steps - self.step) / max(1, steps - rising))
+    def _update(self, batch: Batch) -> None:
+        self.processes.add_gradients(self.model.parameters())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        totals = batch.numbers
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].copy_(totals.rate)
+            else:
+                group["lr"] = batch.drawn.totals.rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(totals.news)
 
 
-def _adamw(model: Classifier, settings: Settings) -> Any:
+def _adamw(model: Classifier, settings: Settings, *, capturable: bool) -> Any:
     """AdamW without decay of biases and layer norms; frozen weights are left out."""
     parameters = [one for one in model.parameters() if one.requires_grad]
     groups = [
@@ -189,4 +247,7 @@ def _adamw(model: Classifier, settings: Settings) -> Any:
         }
         for decayed in (False, True)
     ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    # A graph reads its rate from the device.
+    device = parameters[0].device
+    rate = torch.zeros((), device=device) if capturable else settings.learning_rate
+    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=capturable)

@@ -38,7 +38,7 @@ def forward_cross_entropy(logits: Tensor, targets: Tensor, transition: Tensor) -
 
 
 def mixed(
-    features: Tensor, targets: Tensor, partner: Tensor, share: float
+    features: Tensor, targets: Tensor, partner: Tensor, share: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """Mixup of representations before the head: ``l h + (1 - l) h'``, ``l t + (1 - l) t'``.
 
@@ -49,11 +49,11 @@ def mixed(
         features: ``h``, float ``[units, width]``.
         targets: ``t``, float ``[units, classes]``.
         partner: int64 ``[units]``, a permutation: which unit each is mixed with.
-        share: ``l`` in [0.5, 1].
+        share: ``l`` in [0.5, 1], a number or a scalar.
     """
     return (
-        torch.lerp(features[partner], features, share),
-        torch.lerp(targets[partner], targets, share),
+        torch.lerp(features.index_select(0, partner), features, share),
+        torch.lerp(targets.index_select(0, partner), targets, share),
     )
 
 

@@ -32,11 +32,15 @@ POLL = 0.1
 
 
 def train(
-    model: Classifier, plan: Plan, progress: Progress, processes: OneProcess | None = None
+    model: Classifier,
+    plan: Plan,
+    progress: Progress,
+    processes: OneProcess | None = None,
+    note: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Train from the start, or from the last checkpoint."""
+    """Train from the start, or from the last checkpoint; ``note`` is for a line to the user."""
     checkpoints = Checkpoints(plan.checkpoints, plan.key, plan.seconds)
-    trainer = Trainer(model, plan, processes)
+    trainer = Trainer(model, plan, processes, note=note)
     if found := checkpoints.find():
         found.restore(trainer)
     first = trainer.processes.rank == 0

@@ -44,13 +44,8 @@ def align(tokens: Sequence[str], mentions: Sequence[Mention], repeats: Repeats =
     place in the sentence. If all its places are taken, it replaces shorter mentions, which
     move to a free place. The search compares texts as written; then without case and the form
     of quotes, dashes and brackets; then by letters and digits alone. A short mention with
-    capitals does not match words without them ("US" in "us").
-
-    Args:
-        tokens: of the sentence.
-        mentions: in the reply's order.
-        repeats: "all": words that the reply lists once are marked at every free place
-            (annotators rarely mark only some: results/LOG.md).
+    capitals does not match words without them ("US" in "us"). With ``repeats="all"``, words that
+    the reply lists once are marked at every free place.
     """
     if not mentions:
         return Aligned((), (), 0)
@@ -76,7 +71,6 @@ class _Board:
 
     @property
     def spans(self) -> set[Span]:
-        """Mentions placed so far."""
         return {owner[0] for owner in self._owner if owner}
 
     def put(self, mention: Mention) -> None:

@@ -110,11 +110,7 @@ class MentionAnswers:
 def answers_for(
     kind: Kind, labels: Sequence[str], repeats: Repeats = "all"
 ) -> LabelAnswers | MentionAnswers:
-    """The reader of replies to a task with these labels or entity types, in class order.
-
-    Raises:
-        TaskError: if no reply could tell two of the labels apart.
-    """
+    """The reader of replies to a task with these labels or entity types, in class order."""
     return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels, repeats)
 
 
@@ -124,5 +120,4 @@ def _probability(reply: Reply, parts: int = 1) -> float:
 
 
 def _common_reason(answers: Sequence[Answer]) -> str:
-    """The most frequent reason of the samples that abstained."""
     return Counter(answer.reason for answer in answers if not answer.units).most_common(1)[0][0]

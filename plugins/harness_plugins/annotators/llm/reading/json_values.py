@@ -42,7 +42,6 @@ def _block(block: str) -> list[Any]:
 
 
 def _one(text: str) -> list[Any] | None:
-    """The text as a single value."""
     if text[:1] not in ('"', "{", "["):
         return None
     try:

@@ -77,11 +77,7 @@ class Reading(NamedTuple):
 
 
 class LabelReader:
-    """Reads labels out of replies to a task with these labels, in class order.
-
-    Raises:
-        TaskError: if no reply could tell two of them apart.
-    """
+    """Reads labels out of replies to a task with these labels, in class order."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._marker = Marker(labels)

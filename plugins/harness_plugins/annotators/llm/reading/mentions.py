@@ -57,11 +57,7 @@ class Listed:
 
 
 class MentionReader:
-    """Reads lists of mentions of these entity types, in class order.
-
-    Raises:
-        TaskError: if no reply could tell two of them apart.
-    """
+    """Reads lists of mentions of these entity types, in class order."""
 
     def __init__(self, types: Sequence[str]) -> None:
         self._types, self._names = tuple(types), Names(types)
@@ -135,7 +131,6 @@ class MentionReader:
         return text, self._type(kind)
 
     def _fields(self, item: Mapping[Any, Any]) -> tuple[Any, Any]:
-        """Words and type of an object."""
         if item.keys() == _ASKED_FOR:
             return item["text"], item["type"]
         values = {plain_key(key): value for key, value in item.items()}

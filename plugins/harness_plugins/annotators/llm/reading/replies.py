@@ -57,12 +57,7 @@ _APOLOGY = re.compile(r"\b(?:sorry|apologi[sz]e|i can(?:no|['’])t)\b", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class AnswerText:
-    """The text of a reply without its reasoning.
-
-    Attributes:
-        text: not empty, stripped.
-        cut: the reply reached the limit of tokens, so its end is missing.
-    """
+    """The text of a reply without its reasoning, stripped; ``cut``: its end is missing."""
 
     text: str
     cut: bool

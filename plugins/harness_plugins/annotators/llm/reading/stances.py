@@ -147,10 +147,8 @@ def settled(text: str, plain: Set[int]) -> str:
 def stances(text: str, plain: Set[int]) -> Stances:
     """What the sentences of a text from ``settled`` say of labels.
 
-    Args:
-        text: marked and settled.
-        plain: labels that are also words or numbers of prose ("I", "no", "4"), affirmed only
-            at the end of a clause.
+    Those in ``plain`` are also words or numbers of prose ("I", "no", "4"), affirmed only at
+    the end of a clause.
     """
     made = Stances(set(), set(), set())
     for char in _SETTLED.findall(text):
@@ -176,12 +174,7 @@ def _read(sentence: str, plain: Set[int], made: Stances) -> None:
 
 
 def _read_clause(
-    clause: str,
-    marks: list[re.Match[str]],
-    plain: Set[int],
-    made: Stances,
-    *,
-    carried: bool,
+    clause: str, marks: list[re.Match[str]], plain: Set[int], made: Stances, *, carried: bool
 ) -> None:
     first = NEGATES.search(clause)
     denied_from = 0 if carried else first.end() if first else len(clause)

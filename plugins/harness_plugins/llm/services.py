@@ -1,4 +1,4 @@
-"""The service ``openai``: the vendor, Azure, and every server that speaks chat completions."""
+"""The built-in services: what they need is imported when a model is first asked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from harness.errors import CommandError
 from harness_plugins.llm.backends.openai import openai_backend
-from harness_plugins.llm.cost.prices import Price, vendor_price
+from harness_plugins.llm.cost.prices import FREE, Price, vendor_price
 from harness_plugins.llm.keys import is_azure
 from harness_plugins.llm.service import Service
 from harness_plugins.llm.settings import reasons
 
 if TYPE_CHECKING:
     from harness.protocols import Account
-    from harness_plugins.llm.sender import Sender
+    from harness_plugins.llm.sender import Backend, Sender
     from harness_plugins.llm.settings import LlmSettings
 
 WITHOUT_SCHEMAS = ("gpt-3.5", "gpt-4-", "gpt-4o-2024-05", "o1-mini", "o1-preview", "ft:gpt-3.5")
@@ -28,7 +28,7 @@ def _batch(settings: LlmSettings, account: Account) -> Sender:
     return BatchSender(settings, account)
 
 
-def _price(settings: LlmSettings) -> Price | None:
+def _openai_price(settings: LlmSettings) -> Price | None:
     model = settings.model
     names = [f"azure/{model}"] if is_azure(settings.base_url) else []
     tuned = model.startswith("ft:")  # ft:gpt-4o-mini-2024-07-18:organisation::id
@@ -48,6 +48,30 @@ def _structured(settings: LlmSettings) -> bool:
     return settings.base_url is None and not old
 
 
+def _litellm(settings: LlmSettings) -> Backend:
+    from harness_plugins.llm.backends.litellm import LitellmBackend
+
+    return LitellmBackend(settings)
+
+
+def _litellm_price(settings: LlmSettings) -> Price | None:
+    model = settings.model
+    bare = model.removeprefix("openai/") if settings.base_url else model.partition("/")[2]
+    return vendor_price(settings, model, bare)
+
+
+def _local_model(settings: LlmSettings, account: Account) -> Sender:
+    from harness_plugins.llm.local.model import LocalModel
+
+    return LocalModel(settings.model)
+
+
+def _identity(model: str) -> str:
+    from harness_plugins.llm.local.files import locate
+
+    return locate(model).identity()
+
+
 OPENAI = Service(
     "openai",
     "openai:MODEL, from the vendor or any compatible server (annotator.base_url)",
@@ -55,8 +79,27 @@ OPENAI = Service(
     batch=_batch,
     endpoint="https://api.openai.com/v1",
     key_env="OPENAI_API_KEY",
-    price=_price,
+    price=_openai_price,
     limit_name=_limit_name,
     structured=_structured,
     logprobs=True,
+)
+LITELLM = Service(
+    "litellm",
+    "litellm:PROVIDER/MODEL, any provider that litellm knows",
+    backend=_litellm,
+    price=_litellm_price,
+    # All that its presets use; of others it is not known.
+    structured=lambda settings: settings.model.startswith(("anthropic/", "gemini/")),
+    logprobs=True,
+)
+TRANSFORMERS = Service(
+    "transformers",
+    "transformers:MODEL, a causal language model run here",
+    sender=_local_model,
+    price=lambda settings: FREE,
+    logprobs=True,
+    choices=True,
+    local=True,
+    identity=_identity,
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import console, note, say
-from harness.errors import CommandError
+from harness.cli.texts.consent import agree
+from harness.cli.texts.naming import ColumnOption, columns_of, names_of, refuse
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ def label(
         list[str] | None,
         typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="text=NAME", help="The column of texts; label=NAME: of known labels."),
-    ] = None,
+    column: ColumnOption = None,
     annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")] = None,
     student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
     budget_usd: Annotated[float | None, typer.Option(metavar="X", help="Most $ to pay.")] = None,
@@ -77,7 +75,8 @@ def label(
         bool, typer.Option("--fresh", help="Begin anew, forgetting what is recorded.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a file with rows that cannot be used.")
+        bool,
+        typer.Option("--strict", help="Refuse a file with rows that are not fully read."),
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -100,7 +99,7 @@ def label(
     from harness.label.review import read_review, write_review
 
     if check and review is None:
-        _refuse("--check N: needs --review FILE, where those rows are to be checked")
+        refuse("--check N: needs --review FILE, where those rows are to be checked")
     _check_output(output, file, review)
     options: dict[str, Any] = {
         "annotator.spec": annotator,
@@ -110,13 +109,13 @@ def label(
         "seed": seed,
         "student.save": True if model else None,
     }
-    named = _names(labels, types, task, describe or [])
+    named = names_of(labels, types, task, describe or [])
     request = Request(
         file,
         named,
         "token" if types else "sequence",
         task,
-        columns=_pairs(column or [], "--column"),
+        columns=columns_of(column),
         options=options,
         settings=tuple(set_ or ()),
         strict=strict,
@@ -126,15 +125,15 @@ def label(
     prepared = prepare(request, plugins)
     for line in prepared.texts.notes():
         note(line)
-    names = [one.name for one in prepared.parts.task.card.labels]
-    if review is not None and prepared.parts.task.card.kind == "token":
-        _refuse("--review: for labels of whole texts only, not for entities")
-    person = read_review(review, prepared.texts, names) if review else None
-    _confirm(prepared, yes=yes, fresh=fresh)
+    card = prepared.parts.task.card
+    names = [one.name for one in card.labels]
+    person = read_review(review, prepared.texts, names, card.kind) if review else None
+    asked = f"{file}: {prepared.config.annotator.spec}"
+    agree(asked, prepared.steps(fresh=fresh), prepared.config.budget_usd, yes=yes)
     run = _run(prepared, plugins, fresh=fresh)
     gold, checked = (person.gold, person.checked) if person else ({}, ())
     found = labelled(run, prepared.parts.task, prepared.texts, gold, checked)
-    write_rows(output, found.rows())
+    write_rows(output, found.rows(), found.types())
     if review is not None and not review.exists():
         write_review(review, found, check, prepared.config.seed)
     if model is not None:
@@ -142,93 +141,21 @@ def label(
     _summary(found, names, output, review, model, run)
 
 
-def _refuse(message: str) -> NoReturn:
-    raise CommandError(message)
-
-
 def _check_output(output: Path, file: Path, review: Path | None) -> None:
     """Refuse to write over anything but what this command wrote."""
     from harness.export.rows import check_new
-    from harness.files.user_file import columns_of
+    from harness.files.user_file import columns_of as columns_in
     from harness.label.labelling import COLUMNS
 
     if output.resolve() == file.resolve():
-        _refuse(f"-o {output}: is the file of texts itself; choose another name")
+        refuse(f"-o {output}: is the file of texts itself; choose another name")
     if review is not None and not review.exists():
         check_new(review, "--review")
     if output.exists():
-        ours = {name.removesuffix("_given") for name in columns_of(output)}
+        ours = {name.removesuffix("_given") for name in columns_in(output)}
         if set(COLUMNS) <= ours:
             return
     check_new(output, "-o")
-
-
-def _names(
-    labels: str | None, types: str | None, task: str | None, describe: list[str]
-) -> dict[str, str]:
-    """The labels with their descriptions."""
-    given = [one for one in (labels, types, task) if one is not None]
-    if len(given) != 1:
-        _refuse('name the labels: --labels "a,b,c" (or --types "person,place", or --task SPEC)')
-    if task is not None:
-        if describe:
-            _refuse("--describe: the task describes its labels; leave it out")
-        return {}
-    names = [name.strip() for name in given[0].replace("，", ",").split(",") if name.strip()]
-    if len(set(names)) < len(names):
-        _refuse(f"two labels have the same name: {given[0]}")
-    if labels is not None and len(names) < 2:
-        _refuse(f"--labels {labels!r}: name at least two labels, separated by commas")
-    said = _pairs(describe, "--describe")
-    if unknown := [name for name in said if name not in names]:
-        _refuse(f"--describe {unknown[0]}: no such label; the labels are {', '.join(names)}")
-    return {name: said.get(name, "") for name in names}
-
-
-def _pairs(given: list[str], option: str) -> dict[str, str]:
-    """``NAME=VALUE`` of an option that may be repeated; of ``--describe`` also from a file."""
-    import tomllib
-
-    found: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if equals:
-            found[name.strip()] = value.strip()
-        elif option == "--describe" and Path(one).is_file():
-            try:
-                read = tomllib.loads(Path(one).read_text(encoding="utf-8-sig"))
-            except (ValueError, OSError) as error:
-                _refuse(f"--describe {one}: not readable as TOML ({error})")
-            found |= {name: str(value) for name, value in read.items()}
-        else:
-            _refuse(f"{option} {one}: write NAME=VALUE")
-    if option == "--column" and (wrong := set(found) - {"text", "label"}):
-        _refuse(f"--column {wrong.pop()}=...: write text=NAME or label=NAME")
-    return found
-
-
-def _confirm(prepared: Prepared, *, yes: bool, fresh: bool) -> None:
-    """Show the plan, and wait for a yes where something is to be sent."""
-    import sys
-
-    from harness.cli.plan import remarks
-    from harness.cli.screen.tables import plan_table
-    from harness.run.planning import total
-
-    steps = prepared.steps(fresh=fresh)
-    if not steps:
-        return
-    screen = console(stderr=True)
-    title = f"{prepared.texts.file.path}: {prepared.config.annotator.spec}, about, at most"
-    every = total(steps)
-    screen.print(plan_table(title, steps, every))
-    for line in remarks(every, prepared.config.budget_usd):
-        screen.print(line, markup=False)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        _refuse("nothing was sent; say --yes to go on with this plan")
-    typer.confirm("Go on?", abort=True, err=True)
 
 
 def _run(prepared: Prepared, plugins: Plugins, *, fresh: bool) -> FinishedRun:

@@ -1,0 +1,112 @@
+"""Parts that a caller hands over as objects: each becomes a plugin of one part."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import pickle
+import re
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+from harness import hookimpl
+from harness.errors import CommandError
+from harness.plugin_manager import Plugins
+
+KEYS: Mapping[str, tuple[str, str]] = {
+    "task": ("task", ""),
+    "annotator.spec": ("annotator", ""),
+    "student.spec": ("student", ""),
+    "student.augmenter": ("augmenter", ""),
+    "selector.spec": ("selector", "preset/"),
+    **{
+        f"selector.{role}": ("selector", f"{role}/")
+        for role in ("initial", "trust", "demonstrations", "query")
+    },
+}
+"""Keys of the configuration whose value may be an object, with its kind and its role."""
+
+
+class GivenPart:
+    """A plugin that registers one object; ``fingerprint`` stands for the object in a run's id."""
+
+    def __init__(self, kind: str, name: str, part: object) -> None:
+        self.fingerprint = identity_of(part)
+
+        def harness_register(register: Any) -> None:
+            kinds = getattr(part, "kinds", ("sequence", "token"))
+            register(name, lambda request: part, kinds=kinds, summary="given as an object")
+
+        setattr(self, f"harness_register_{kind}s", hookimpl(harness_register))
+
+
+def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """The values with each object registered, and its spec in its place.
+
+    A spec has eight digits of the identity, so that no object is taken for another of its class.
+
+    Raises:
+        CommandError: if a built-in or installed part has its name, or its state cannot be hashed.
+    """
+    return {
+        key: _registered(*KEYS[key], value, plugins)
+        if key in KEYS and value is not None and not isinstance(value, str)
+        else value
+        for key, value in values.items()
+    }
+
+
+def _registered(kind: str, role: str, part: object, plugins: Plugins) -> str:
+    name = name_of(part)
+    given = GivenPart(kind, role + name, part)
+    plugins.add_object(given, f"{kind} {name}, given", "an object")
+    owner = plugins.part(kind, role + name).plugin
+    if owner != f"{kind} {name}, given":
+        raise CommandError(
+            f"{kind} {name!r} is already registered by {owner}; give the class of your object "
+            "another name"
+        )
+    return f"{name}:{given.fingerprint[:8]}"
+
+
+def name_of(part: object) -> str:
+    """``MyAnnotator()`` is ``my-annotator``; a task has the name of its card."""
+    card = getattr(part, "card", None)
+    named = getattr(card, "name", None) or getattr(part, "__name__", None) or type(part).__name__
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", str(named)).lower()
+    return re.sub(r"[^\w.+-]+", "-", words).strip("-") or "object"
+
+
+def identity_of(part: object) -> str:
+    """A hash of the source and of the state of an object, or of its own ``fingerprint``.
+
+    So a run is found again for the same object, and never for another of its class.
+
+    Raises:
+        CommandError: if its state cannot be pickled.
+    """
+    if own := getattr(part, "fingerprint", None):
+        return hashlib.sha256(str(own).encode()).hexdigest()[:16]
+    found = hashlib.sha256(_source(part).encode())
+    state = getattr(part, "__dict__", {})
+    if isinstance(part, FunctionType):
+        state = [cell.cell_contents for cell in part.__closure__ or ()]
+    try:
+        found.update(pickle.dumps(state))
+    except Exception as error:
+        raise CommandError(
+            f"{type(part).__name__}: what it holds cannot be told from that of another such "
+            f"object ({error}); give it an attribute fingerprint, a text"
+        ) from None
+    return found.hexdigest()[:16]
+
+
+def _source(part: object) -> str:
+    written = part if isinstance(part, FunctionType) else type(part)
+    try:
+        return inspect.getsource(written)
+    except (OSError, TypeError):  # typed at a prompt
+        members = (written, *vars(written).values())
+        codes = [one.__code__ for one in members if hasattr(one, "__code__")]
+        return repr([(code.co_name, code.co_code, code.co_names) for code in codes])

@@ -1,0 +1,188 @@
+"""``sweep``: a recipe, or rows named here, as a grid of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.finished_runs import Run
+from harness.api.frame import Frame
+from harness.api.wanted import Wanted, refuse_objects, wanted
+from harness.errors import CommandError
+from harness.record.layout import RUNS
+
+if TYPE_CHECKING:
+    from harness.sweep.recipes import Recipe
+    from harness.sweep.states import JobState
+
+SCORES = {"pool": "transductive", "test": "inductive"}
+
+
+@dataclass(frozen=True, slots=True)
+class SweptRun:
+    """One run of a sweep: its row, its seed, how it ended; ``run`` is None if it failed."""
+
+    label: str
+    seed: int
+    state: str
+    run: Run | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """All runs of a sweep, and what was left out, one line each."""
+
+    name: str
+    runs: tuple[SweptRun, ...]
+    notes: tuple[str, ...] = ()
+
+    def of(self, label: str) -> list[Run]:
+        """The finished runs of a row, by seed; a ``CommandError`` if there is no such row."""
+        if label not in (labels := {one.label for one in self.runs}):
+            raise CommandError(f"no row {label!r}; the rows are {', '.join(sorted(labels))}")
+        return [one.run for one in self.runs if one.label == label and one.run is not None]
+
+    @property
+    def frame(self) -> Frame:
+        """One row for each run and stage."""
+        rows = [
+            {
+                "row": one.label,
+                "seed": one.seed,
+                "state": one.state,
+                "stage": stage.stage,
+                **{name: _score(stage, field) for name, field in SCORES.items()},
+            }
+            for one in self.runs
+            for stage in (one.run.stages if one.run is not None else ())
+        ]
+        return Frame.of(rows, f"sweep {self.name}")
+
+    def to_arrow(self) -> Any:
+        """As a ``pyarrow.Table``."""
+        return self.frame.to_arrow()
+
+    def to_pandas(self) -> Any:
+        """As a ``pandas.DataFrame``."""
+        return self.frame.to_pandas()
+
+    def _repr_html_(self) -> str:
+        return self.frame.html()
+
+
+def sweep(
+    recipe: str | Path | Mapping[str, Mapping[str, Any]],
+    *,
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    task: str | None = None,
+    annotator: str | None = None,
+    student: str | None = None,
+    selector: str | None = None,
+    rounds: int | None = None,
+    setting: str | None = None,
+    limit: int | None = None,
+    budget_usd: float | None = None,
+    config: Path | str | None = None,
+    settings: Mapping[str, Any] | Sequence[str] = (),
+    data: Path | str | None = None,
+    out: Path | str = RUNS,
+    plugins: Sequence[str | Path] = (),
+) -> Sweep:
+    """Do the runs of a recipe, each row with each seed; steps that runs share are done once.
+
+    A run that fails stops no other, and is tried once more at the end. The same call goes on with
+    what is missing.
+
+    Args:
+        recipe: its name, the path of its TOML file, or rows: ``{"small": {"student.epochs": 1}}``.
+        seeds: of each row.
+        jobs: runs at a time, each in a process of its own.
+        task, annotator, student, selector: specs that all runs have; no objects, since the runs
+            are processes of their own.
+        rounds, setting, limit, budget_usd, config, settings, data, out: as of ``run``.
+        plugins: modules or files.
+
+    Raises:
+        HarnessError: if a name or a setting is wrong, before anything runs.
+    """
+    given: dict[str, Any] = {
+        "task": task,
+        "annotator": annotator,
+        "student": student,
+        "selector": selector,
+        "rounds": rounds,
+        "setting": setting,
+        "limit": limit,
+        "budget_usd": budget_usd,
+    }
+    rows = list(recipe.values()) if isinstance(recipe, Mapping) else []
+    own = [settings] if isinstance(settings, Mapping) else []
+    for values in ({f"{key}.spec": one for key, one in given.items()}, given, *rows, *own):
+        refuse_objects(values, "sweep")
+    asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
+    name, found = _recipe(recipe, asked)
+    return _done(name, found, list(seeds), jobs, asked, [str(one) for one in plugins])
+
+
+def _done(
+    name: str, recipe: Recipe, seeds: list[int], jobs: int, asked: Wanted, plugins: list[str]
+) -> Sweep:
+    from harness.plugin_manager.discovery import third_party
+    from harness.plugin_manager.user_config import plugins_of, user_config_file
+    from harness.sweep.grid import Fixed, grid_of
+    from harness.sweep.jobs import Crew, do_jobs
+
+    fixed = Fixed(asked.file, asked.settings, asked.values, asked.data, asked.out)
+    grid = grid_of(recipe, seeds, fixed, asked.plugins)
+    files = [one for one in (user_config_file(), asked.file) if one is not None]
+    extra = [*(plugin for file in files for plugin in plugins_of(file)), *plugins]
+    crew = Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
+    watcher = _Notes(list(grid.notes))
+    by_path = {state.job.path: state for state in do_jobs(grid.jobs, fixed, crew, watcher)}
+    runs = [
+        _swept(kind.row.label, job.seed, by_path[job.path])
+        for kind in grid.kinds
+        for job in kind.jobs
+    ]
+    return Sweep(name, tuple(runs), tuple(watcher.notes))
+
+
+def _swept(label: str, seed: int, state: JobState) -> SweptRun:
+    from harness.api.finished_runs import load_run
+
+    run = load_run(state.job.path) if state.finished else None
+    return SweptRun(label, seed, state.state, run, state.error)
+
+
+def _recipe(
+    recipe: str | Path | Mapping[str, Mapping[str, Any]], asked: Wanted
+) -> tuple[str, Recipe]:
+    from harness.sweep.recipes import Recipe, find_recipe
+
+    if not isinstance(recipe, Mapping):
+        return find_recipe(str(recipe), asked.plugins)
+    rows = [{"label": label, "settings": dict(values)} for label, values in recipe.items()]
+    return "rows", Recipe.model_validate({"summary": "rows of a call", "rows": rows})
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """Watches a sweep: keeps its notes."""
+
+    notes: list[str]
+
+    def changed(self, state: JobState, states: Sequence[JobState]) -> None:
+        """Nothing is shown."""
+
+    def noted(self, message: str) -> None:
+        """Kept."""
+        self.notes.append(message)
+
+
+def _score(stage: Any, field: str) -> float | None:
+    score = getattr(stage, field)
+    return None if score is None else float(score.score)

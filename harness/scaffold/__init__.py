@@ -1,0 +1,1 @@
+"""Packages of parts, written from templates: what a third party begins with."""

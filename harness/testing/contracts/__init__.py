@@ -1,0 +1,1 @@
+"""Contract suites: what every part of a kind must do, built in or not."""

@@ -1,0 +1,88 @@
+"""A part that is being checked: made as a run makes it, for the tiny task of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from harness.config import DemonstrationsConfig
+from harness.data import Kind
+from harness.errors import PartError
+from harness.plugin_manager import Part, Plugins
+from harness.plugin_manager.making import made as made_by
+from harness.plugin_manager.places import place_of
+from harness.protocols import (
+    AnnotatorRequest,
+    AugmenterRequest,
+    SelectorRequest,
+    StudentRequest,
+    TaskRequest,
+)
+from harness.specs import Spec
+from harness.testing.contracts.calling import BrokenContractError, asked
+from harness.testing.contracts.tiny import SHOTS, Tiny, tiny
+
+
+class NotCheckedError(Exception):
+    """A contract cannot be checked here; says why."""
+
+
+def skip(why: str) -> NoReturn:
+    """Leave a contract unchecked."""
+    raise NotCheckedError(why)
+
+
+@dataclass(slots=True)
+class Subject:
+    """A part with its spec, for one kind of task; it is made once unless ``remade``."""
+
+    plugins: Plugins
+    part: Part
+    spec: Spec
+    kind: Kind
+    tiny: Tiny = field(init=False)
+    _made: Any = None
+
+    def __post_init__(self) -> None:
+        self.tiny = tiny(self.kind)
+
+    def made(self) -> Any:
+        """The part, as its factory made it first."""
+        if self._made is None:
+            self._made = self.remade()
+        return self._made
+
+    def remade(self) -> Any:
+        """Another one of the same request."""
+        return asked(_Factory(self.part), "made", self._request())
+
+    def checked(self, check: Callable[..., None], value: object, *more: object) -> None:
+        """A check of ``run.contracts``, whose message says what a run would say."""
+        try:
+            check(value, *more, "it")
+        except PartError as error:
+            method = {"annotator": "annotate", "student": "fit", "augmenter": "augment"}
+            written = getattr(self.made(), method.get(self.part.kind, ""), self.made())
+            raise BrokenContractError(str(error), place_of(written)) from error
+
+    def _request(self) -> object:
+        card = self.tiny.card
+        config = None if self.part.config is None else self.part.config()
+        shown = DemonstrationsConfig(shots=SHOTS)
+        return {
+            "annotator": AnnotatorRequest(self.spec, card, config, 0, shown),
+            "student": StudentRequest(self.spec, card, config),
+            "selector": SelectorRequest(self.spec, SHOTS),
+            "augmenter": AugmenterRequest(self.spec, card),
+            "task": TaskRequest(self.spec),
+        }.get(self.part.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Factory:
+    part: Part
+
+    def made(self, request: object) -> Any:
+        """As a run makes it; what its factory says of a missing argument is passed on."""
+        return made_by(self.part, request)

@@ -1,0 +1,231 @@
+"""The Python API: what the commands do, typed, silent, and the same in a notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness
+from harness import compare, label, load_run, load_task, run, runs, sweep, table
+from harness.data import Annotations, Pool
+from harness.errors import CommandError, HarnessError, RunError
+from harness.protocols import SelectorPreset
+from tests.commands import call, succeeded
+from tests.factories import plugin_file
+
+QUICK: dict[str, Any] = {"student": "tfidf", "rounds": 1, "limit": 60}
+
+
+class ByLength:
+    """Labels texts by their length."""
+
+    needs_gold = False
+
+    def __init__(self, shift: int = 0) -> None:
+        self.shift = shift
+
+    def annotate(self, pool: Pool, demonstrations: object, progress: object) -> Annotations:
+        labels = [(len(text) + self.shift) % 6 for text in pool.texts]
+        return Annotations.of(np.asarray(labels, dtype=np.int32), pool.offsets)
+
+
+class Sure:
+    """Trusts the first labels."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __call__(self, evidence: Any, rng: object) -> Any:
+        return np.flatnonzero(evidence.groups >= 0)[: self.count]
+
+
+ORDERS = {
+    "functions first": "from harness import run, sweep, label\nimport harness.run.single",
+    "rooms first": (
+        "import harness.run.single, harness.sweep.grid, harness.label.request\n"
+        "from harness import run, sweep, label"
+    ),
+    "attributes": (
+        "import harness.sweep.jobs\nimport harness\nrun, sweep = harness.run, harness.sweep"
+    ),
+}
+
+
+def printed_by(script: str) -> set[str]:
+    """The words that a Python process of its own prints."""
+    command = [sys.executable, "-c", script]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("imports", ORDERS.values(), ids=ORDERS)
+def test_functions_and_rooms_of_one_name_are_both_found(imports: str) -> None:
+    script = (
+        f"import sys\n{imports}\nimport harness.run.loop\n"
+        "from harness.run.assembly import assemble\n"
+        "assert callable(run) and callable(sweep) and callable(assemble)\n"
+        "from harness import run as again\nassert again is run\n"
+        "print(*(name for name in sys.modules if '.' not in name))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not {"torch", "transformers", "sklearn", "pandas"} & set(done.stdout.split())
+
+
+def test_importing_the_package_imports_almost_nothing() -> None:
+    script = "import sys, harness\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not {"numpy", "pydantic", "harness.config", "harness.api.running"} & set(
+        done.stdout.split()
+    )
+    assert {"run", "sweep", "table", "compare"} <= set(dir(harness))
+    with pytest.raises(AttributeError, match="no attribute 'rnu'"):
+        harness.rnu  # noqa: B018
+
+
+def test_a_run_with_an_object_is_found_again_and_told_from_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {**QUICK, "out": tmp_path}
+    first = run("demo", ByLength(), **asked)
+    assert first.result.config["annotator"]["spec"].startswith("by-length:")
+    assert [stage.stage for stage in first.stages] == ["R1", "R2"]
+    again = run("demo", ByLength(), **asked)
+    assert (again.run_id, again.result) == (first.run_id, first.result)
+    assert any("is finished" in note for note in again.notes)
+    other = run("demo", ByLength(1), **asked)
+    assert other.run_id != first.run_id
+    assert other.stages[0].transductive != first.stages[0].transductive
+    chosen = run("demo", ByLength(), settings={"selector.trust": Sure(7)}, **asked)
+    assert chosen.stages[1].selection is not None and chosen.stages[1].selection.trusted == 7
+    preset = SelectorPreset("all", "random", "none")
+    assert run("demo", ByLength(), selector=preset, **asked).result.config["selector"]["trust"] == (
+        "all"
+    )
+    assert capsys.readouterr() == ("", "")
+    assert [one.run_id for one in runs(out=tmp_path)] == sorted(
+        path.name for path in (tmp_path / "demo").iterdir()
+    )
+    assert load_run(first.run_id, out=tmp_path).result == first.result
+    assert first.records.config.limit == 60
+
+
+def test_a_run_is_that_of_the_command(tmp_path: Path, alone: None) -> None:
+    made = run("demo", "oracle", out="runs", settings={"student.save": False}, **QUICK)
+    line = ("run", "--annotator", "oracle", "--student", "tfidf", "--rounds", "1", "--limit", "60")
+    printed = json.loads(succeeded(call(*line, "--json", "--out", "runs")))
+    assert printed == json.loads(made.result.to_json())
+
+
+def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = run("demo", "oracle", out=tmp_path, progress=True, **QUICK)
+    printed = capsys.readouterr()
+    assert printed.out == "" and "R1 annotator: pool 100.0%, test 100.0%\n" in printed.err
+    frame = made.to_pandas()
+    assert list(frame["stage"]) == ["R1", "R2"] and frame["pool"][0] == 1.0
+    assert made.to_arrow().to_pandas().equals(frame)
+    assert made._repr_html_().count("<tr>") == 3
+    assert list(table(out=tmp_path).to_pandas()["R1"]) == ["100.00"]
+    assert runs(out=tmp_path).to_arrow().num_rows == 1
+    with pytest.raises(RunError, match="holds no finished run"):
+        table(out=tmp_path / "none")
+
+
+def test_two_runs_are_compared(tmp_path: Path) -> None:
+    low, high = (run("demo", spec, out=tmp_path, **QUICK) for spec in ("noisy:0.4", "oracle"))
+    frame = compare(low, high).to_pandas().set_index(["stage", "split"])
+    first = frame.loc[("R1", "pool")]
+    assert first["B"] == 1.0 and first["difference"] == pytest.approx(1 - first["A"])
+    assert first["low"] > 0 and first["p"] < 0.001 and first["lost"] == 0
+    assert compare(low.run_id, high.run_id, out=tmp_path)._repr_html_().count("<tr>") == 5
+
+
+def test_what_others_wrote_is_escaped() -> None:
+    from harness.api.frame import Frame
+
+    shown = Frame(("<b>",), (("<script>alert(1)</script>",), ("\x1b[2J",)), "<i>").html()
+    assert "<script>" not in shown and "<i>" not in shown and "\x1b" not in shown
+
+
+def test_errors_are_exceptions_of_one_line(tmp_path: Path) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"annotator": "orcale"}, "did you mean 'oracle'"),
+        ({"settings": {"student.epoch": 3}}, "unknown key 'student.epoch'"),
+        ({"data": tmp_path / "none"}, "no such folder"),
+        ({"annotator": object()}, "returned a value of type object without needs_gold, annotate"),
+    ]
+    for given, said in wrong:
+        with pytest.raises(HarnessError, match=said) as caught:
+            run("demo", **{**QUICK, "out": tmp_path / "runs", **given})
+        assert "\n" not in str(caught.value)
+    with pytest.raises(CommandError, match="processes of their own"):
+        sweep({"a": {"selector.trust": Sure(3)}}, task="demo", out=tmp_path)
+
+
+def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
+    task = load_task("demo")
+    pool = task.load("train")
+    assert pool is not None and task.card.name == "demo"
+    file = tmp_path / "texts.txt"
+    file.write_text("\n".join(list(pool.texts)[:40]), encoding="utf-8")
+    plugin = (
+        "import numpy as np\nfrom tests.test_api import ByLength\n@hookimpl\n"
+        "def harness_register_annotators(register):\n"
+        "    register('by-length', lambda request: ByLength(), kinds=['sequence'])\n"
+    )
+    asked: dict[str, Any] = {"task": "demo", "student": "tfidf", "rounds": 1}
+    asked |= {"out": tmp_path / "runs", "plugins": [plugin_file(tmp_path / "mine.py", plugin)]}
+    with pytest.raises(HarnessError, match="no \\[rules\\]"):
+        label(file, annotator="rules", **asked)
+    done = label(file, annotator="by-length", **asked)
+    frame = done.to_pandas()
+    assert len(frame) == 40 and set(frame["label"]) <= {one.name for one in task.card.labels}
+
+
+NOTEBOOK = [
+    "from harness import compare, run, runs, sweep, table\nimport pathlib",
+    "first = run('demo-ner', 'rules', 'transformers:{encoder}', rounds=1, limit=60,\n"
+    "            settings={'student.epochs': 1, 'student.preset': 'plain'}, progress=True)\nfirst",
+    "arms = sweep({'all labels': {'selector.trust': 'all'}, 'small loss': {'selector.trust':\n"
+    "    'small-loss'}}, task='demo', annotator='embedding', student='tfidf', limit=60)\narms",
+    "compare(*arms.of('all labels'), *arms.of('small loss'))",
+    "scores = arms.to_pandas().pivot(index='stage', columns='row', values='test')\n"
+    "from IPython.display import HTML\n"
+    "bars = ''.join(f'<p>{name} <meter value=\"{value:.3f}\"></meter></p>'\n"
+    "               for name, value in scores.loc['R2'].items())\nHTML(bars)",
+    "table()",
+]
+
+
+@pytest.mark.slow
+def test_a_notebook_does_the_demo_a_sweep_a_comparison_and_a_plot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    from tests.tiny_encoders import write_bert
+
+    encoder = write_bert(tmp_path / "encoder")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    cells = [nbformat.v4.new_code_cell(one.replace("{encoder}", str(encoder))) for one in NOTEBOOK]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [
+        [output["data"]["text/html"] for output in cell.outputs if "data" in output]
+        for cell in notebook.cells
+    ]
+    assert "R2" in shown[1][-1] and "<caption>demo-ner" in shown[1][-1]
+    assert "R2 student" in shown[1][0]  # the progress, in one place
+    assert shown[2][0].count("<tr>") == 9
+    assert "all labels" in shown[4][0] and shown[4][0].count("<meter") == 2
+    assert shown[5][0].count("<tr>") >= 3
