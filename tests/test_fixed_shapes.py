@@ -23,7 +23,7 @@ from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
 from harness_plugins.students.training import terms
-from harness_plugins.students.training.batches import Batch, Drawn, upload
+from harness_plugins.students.training.batches import Batch, Drawn, Totals, upload
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.graphs import Graphs
 from harness_plugins.students.training.training_data import Plan, TrainingData
@@ -85,6 +85,11 @@ def parted(one: Trainer, drawn: Drawn) -> Batch:
     return upload([drawn], one.device)[0]
 
 
+def as_on_a_gpu(batch: Batch) -> Totals[Any]:
+    """The numbers of a step as tensors; the optimiser of a CPU takes no tensor."""
+    return Totals(*batch.totals.unbind())._replace(rate=batch.drawn.totals.rate)
+
+
 def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ramp: float) -> float:
     """The loss as the paper writes it: subsets of clean units and of the rest, padded to the
     longest; partners drawn among the clean ones."""
@@ -130,7 +135,11 @@ def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ram
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("more", [{}, {"consistency_over": "all", "consistency_reduction": "mean"}])
 def test_the_loss_of_a_fixed_batch_is_the_plain_one(
-    folders: dict[str, Path], kind: Any, preset: str, more: dict[str, Any]
+    folders: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: Any,
+    preset: str,
+    more: dict[str, Any],
 ) -> None:
     encoder, head = ("roberta", "cls") if preset == "paper" else ("bert", "mean")
     source = Source(folders[encoder], encoder, head)  # type: ignore[arg-type]
@@ -138,6 +147,8 @@ def test_the_loss_of_a_fixed_batch_is_the_plain_one(
     settings = settings_of(keys, kind, source, augmented=True)
     rng = np.random.default_rng(2)
     for fixed in (False, True):
+        if fixed:
+            monkeypatch.setattr(Batch, "numbers", property(as_on_a_gpu))
         one = made(folders[encoder], kind, settings, fixed=fixed)
         for count in (8, 5):
             rows = rng.permutation(len(one.data.pieces))[:count]
@@ -202,6 +213,7 @@ class NothingRead(TorchDispatchMode):
 def test_a_step_uploads_nothing_and_reads_nothing(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, kind: Any, encoder: str
 ) -> None:
+    monkeypatch.setattr(Batch, "numbers", property(as_on_a_gpu))
     one = made(folders[encoder], kind, EVERYTHING, fixed=True)
     batches = [one.batch(np.arange(start, start + 8)) for start in (0, 8)]
     one.take_step(batches[0])  # makes what stays

@@ -22,9 +22,9 @@ class Averaged:
         self.weights = [one.detach().clone() for one in self._trained]
 
     @torch.no_grad()
-    def update(self, news: torch.Tensor) -> None:
-        """Take in the model's weights after a step; ``news``: their share, a scalar."""
-        shares: Any = [news] * len(self.weights)
+    def update(self, news: torch.Tensor | float) -> None:
+        """Take in the model's weights after a step; ``news``: their share."""
+        shares: Any = [news] * len(self.weights) if isinstance(news, torch.Tensor) else news
         torch._foreach_lerp_(self.weights, self._trained, shares)
 
     @torch.no_grad()

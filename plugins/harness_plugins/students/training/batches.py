@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -80,9 +80,12 @@ class Batch:
         return self.drawn.length, self.drawn.parts
 
     @property
-    def numbers(self) -> Totals[torch.Tensor]:
-        """The totals, each a scalar on the device."""
-        return Totals(*self.totals.unbind())
+    def numbers(self) -> Totals[Any]:
+        """The totals: on a GPU scalars there, which a graph can read; on a CPU the numbers
+        themselves, which are not rounded to float32."""
+        if self.totals.is_cuda:
+            return Totals(*self.totals.unbind())
+        return self.drawn.totals
 
     def split(self) -> list[Batch]:
         """Parts of about equal size, whose losses add up to the batch's."""

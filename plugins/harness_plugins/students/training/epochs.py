@@ -235,7 +235,7 @@ class Trainer:
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].copy_(totals.rate)
             else:
-                group["lr"] = batch.drawn.totals.rate
+                group["lr"] = totals.rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
