@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.report.comparison import outcomes_in
 from harness.report.entries import Entry
 from harness.report.measures import SHARE_UNIT, Measure
 from harness.report.tables import LEVEL, MARKS, Table
@@ -90,14 +91,29 @@ def _sizes(
         said = f"stage {stage or 'the last'}; {said}"
     sizes: dict[str, set[int]] = {}
     for entry in entries:
-        for one in entry.stages:
-            if (score := shown.of(one)) is not None and score.n is not None:
-                sizes.setdefault(entry.task, set()).add(score.n)
+        if n := _examples(entry, shown):
+            sizes.setdefault(entry.task, set()).add(n)
     if sizes:
         said += f"; {shown.name.partition('_')[0]} examples: " + _by_task(sizes)
     yield said
     if not table.columns:
         yield f"none of these runs has a value of {shown.name}"
+
+
+def _examples(entry: Entry, shown: Measure) -> int | None:
+    """How many examples the last stage that has the score was scored on; None: not recorded."""
+    scored = [one for one in entry.stages if shown.of(one) is not None]
+    if not scored:
+        return None
+    score = shown.of(scored[-1])
+    if score is not None and score.n is not None:
+        return score.n
+    if shown.name == "pool":
+        return scored[-1].n
+    if entry.folder is None or not shown.split:
+        return None
+    found = outcomes_in(entry.folder, scored[-1].stage).get(shown.split)
+    return None if found is None else len(found.ids)
 
 
 def _range(seeds: Sequence[int]) -> str:
