@@ -29,7 +29,6 @@ import harness
 import harness_tasks
 from harness.cli.screen.tables import stages_table
 from harness.config import Config
-from harness.report.tables import ROWS
 from harness.results import load_result
 from tests.commands import FOUND, PROGRAM, call, call_process, message, succeeded
 from tests.task_files import write_rows
@@ -280,11 +279,9 @@ def test_show_run_by_id_and_by_folder(runs: Runs) -> None:
 
 def test_table_csv_has_means_and_deviations_of_seeds(runs: Runs) -> None:
     printed = succeeded(call("table", "--format", "csv", "--out", runs.out))
-    replay, oracle = sorted(
-        csv.DictReader(io.StringIO(printed)), key=lambda row: "supervised" in row["task"]
-    )
-    assert (oracle["task"], oracle["annotator"]) == ("demo (supervised)", "oracle")
-    assert (replay["task"], replay["annotator"]) == ("demo", f"replay:{runs.recording}")
+    oracle, replay = csv.DictReader(io.StringIO(printed))
+    assert (oracle["annotator"], oracle["marks"]) == ("oracle", "supervised; limited")
+    assert (replay["annotator"], replay["marks"]) == (f"replay:{runs.recording}", "limited")
     assert (oracle["R1"], oracle["R1_sd"], oracle["R1_n"]) == ("1.0", "", "1")
     for position, stage in enumerate(("R1", "R2")):
         values = [scores(result, "transductive")[position] for result in runs.replays]
@@ -293,78 +290,11 @@ def test_table_csv_has_means_and_deviations_of_seeds(runs: Runs) -> None:
         assert replay[f"{stage}_n"] == "2"
 
 
-def test_table_json_says_the_same(runs: Runs) -> None:
-    metric = ("--metric", "inductive")
-    printed = succeeded(call("table", "--format", "json", *metric, "--out", runs.out))
-    table = json.loads(printed)
-    assert "inductive" in table["title"]
-    (replay,) = [row for row in table["rows"] if row["task"] == "demo"]
-    (oracle,) = [row for row in table["rows"] if row["task"] == "demo (supervised)"]
-    assert oracle["stages"]["R2"]["mean"] == scores(json.loads(runs.oracle), "inductive")[1]
-    assert oracle["stages"]["R2"]["sd"] is None
-    values = [scores(result, "inductive")[1] for result in runs.replays]
-    assert replay["stages"]["R2"]["mean"] == pytest.approx(statistics.fmean(values))
-    assert replay["stages"]["R2"]["n"] == 2
-
-
-def test_table_markdown_prints_per_cent(runs: Runs) -> None:
-    rows = ("--rows", "task,student", "--metric", "inductive")
-    printed = succeeded(call("table", "--format", "markdown", *rows, "--out", runs.out))
-    header, line, replay, oracle = printed.splitlines()
-    assert header == "| task | student | R1 | R2 |"
-    assert line == "| --- | --- | --- | --- |"
-    student = 100 * scores(json.loads(runs.oracle), "inductive")[1]
-    assert oracle == f"| demo (supervised) | tfidf | 100.00 | {student:.2f} |"
-    values = [100 * scores(result, "inductive")[1] for result in runs.replays]
-    mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    assert replay.startswith("| demo | tfidf | ")
-    assert replay.endswith(f" | {mean:.2f} ± {deviation:.2f} |")
-
-
-def test_table_rich_is_the_default(runs: Runs) -> None:
-    printed = succeeded(call("table", "--out", runs.out))
-    assert printed == succeeded(call("table", "--format", "rich", "--out", runs.out))
-    assert "transductive by stage" in printed
-    (oracle,) = [line for line in printed.splitlines() if "oracle" in line]
-    assert "demo (supervised)" in oracle
-    assert "100.00" in oracle
-
-
-def first_column(printed: str) -> list[str]:
-    """The lines of a drawn table up to where its second column begins."""
-    lines = [line for line in printed.splitlines()[1:] if re.search(r"\w|…", line)]
-    blank = [all(line[at : at + 2].strip("│┃ ") == "" for line in lines) for at in range(40)]
-    begin = blank.index(False)
-    return [line[: blank.index(True, begin)] for line in lines]
-
-
-def test_supervised_is_readable_on_a_narrow_terminal(
-    runs: Runs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for columns, rows in ((80, ()), (50, ()), (80, ("--rows", ",".join(ROWS)))):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        printed = succeeded(call("table", "--out", runs.out, *rows))
-        # The mark is folded inside its column, the first one; nothing of it is cut.
-        first = "".join(line.strip("│┃ ") for line in first_column(printed))
-        assert "demo(supervised)" in first.replace(" ", ""), printed
-
-
-@pytest.mark.parametrize("key", ["annotator", "student", "selector", "rounds", "limit"])
-def test_supervised_runs_stand_apart_whatever_names_a_row(runs: Runs, key: str) -> None:
-    arguments = ("table", "--format", "json", "--rows", key, "--out", runs.out)
-    names = [row[key] for row in json.loads(succeeded(call(*arguments)))["rows"]]
-    assert len(names) == 2
-    assert sum(name.endswith("(supervised)") for name in names) == 1
-
-
 @pytest.mark.parametrize("metric", ["seconds", "cost_usd", "answered", "trusted_precision"])
 def test_every_metric_makes_a_table(runs: Runs, metric: str) -> None:
     arguments = ("table", "--format", "json", "--metric", metric, "--out", runs.out)
-    (oracle,) = [
-        row
-        for row in json.loads(succeeded(call(*arguments)))["rows"]
-        if row["annotator"] == "oracle"
-    ]
+    table = json.loads(succeeded(call(*arguments)))
+    (oracle,) = [row for row in table["rows"] if row["annotator"] == "oracle"]
     stages = json.loads(runs.oracle)["stages"]
     expected = {
         "seconds": [stage["seconds"] for stage in stages],
@@ -372,18 +302,15 @@ def test_every_metric_makes_a_table(runs: Runs, metric: str) -> None:
         "answered": [stage["transductive"]["answered"] for stage in stages],
         "trusted_precision": [None, 1.0],
     }[metric]
-    cells = oracle["stages"]
-    assert [cells[name] and cells[name]["mean"] for name in ("R1", "R2")] == expected
+    found = [oracle["cells"].get(name) for name in ("R1", "R2")]
+    assert [cell and cell["mean"] for cell in found] == expected
+    assert ("only what each run paid" in str(table["notes"])) == (metric == "cost_usd")
 
 
 def test_table_of_one_task(runs: Runs) -> None:
     arguments = ("table", "--format", "csv", "--out", runs.out)
     assert succeeded(call(*arguments, "--task", "demo")) == succeeded(call(*arguments))
-    said = message(call(*arguments, "--task", "mr"), 1)
-    assert "no finished run" in said
-
-
-APART = {"selector.trust", "demonstrations.shots"}
+    assert "no such run" in message(call(*arguments, "--task", "mr"), 1)
 
 
 def test_only_seeds_are_put_together(runs: Runs, tmp_path: Path) -> None:
@@ -393,66 +320,34 @@ def test_only_seeds_are_put_together(runs: Runs, tmp_path: Path) -> None:
         succeeded(call(*SMALL, "--annotator", "oracle", "--out", out, "--set", more))
     printed = succeeded(call("table", "--format", "json", "--out", out))
     rows = [row for row in json.loads(printed)["rows"] if row["annotator"] == "oracle"]
-    assert [row["stages"]["R1"]["n"] for row in rows] == [1, 1, 1]
-    # What tells them apart is said; the seeds of the other annotator are still one row.
+    assert [row["cells"]["R1"]["n"] for row in rows] == [1, 1, 1]
     settings = [set(row["settings"].split()) for row in rows]
-    assert all({part.partition("=")[0] for part in one} == APART for one in settings)
-    for setting, times in (("selector.trust=all", 1), ("demonstrations.shots=3", 1)):
+    assert all({part.partition("=")[0] for part in one} == {"trust", "shots"} for one in settings)
+    for setting, times in (("trust=all", 1), ("shots=3", 1)):
         assert sum(setting in one for one in settings) == times
     (replay,) = [row for row in json.loads(printed)["rows"] if row["annotator"] != "oracle"]
-    assert (replay["settings"], replay["stages"]["R1"]["n"]) == ("", 2)
+    assert (replay["settings"], replay["cells"]["R1"]["n"]) == ("", 2)
 
 
 @pytest.mark.parametrize("format_", ["rich", "markdown", "csv", "json"])
 def test_settings_are_a_column_only_where_runs_of_a_row_differ(runs: Runs, format_: str) -> None:
     table = ("table", "--format", format_, "--out", runs.out)
-    for rows in ((), ("--rows", "task,annotator"), ("--rows", "task")):
+    for rows in ((), ("--rows", "task,annotator")):
         assert "settings" not in succeeded(call(*table, *rows))
-
-
-def test_on_a_terminal_settings_stand_below(
-    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    out = tmp_path / "copy"
-    shutil.copytree(runs.out, out)
-    more = "demonstrations.shots=3"
-    succeeded(call(*SMALL, "--annotator", "oracle", "--out", out, "--set", more))
-    printed = succeeded(call("table", "--out", out)).splitlines()
-    assert all(len(line.rstrip()) <= 80 for line in printed)
-    assert [line.split() for line in printed[-2:]] == [
-        ["a", "demonstrations.shots=10"],
-        ["b", more],
-    ]
-    rows = [line.split() for line in printed if "oracle" in line]
-    assert [row[:5] for row in rows] == [
-        ["demo", "(supervised)", "oracle", "tfidf", letter] for letter in "ab"
-    ]
-
-
-def test_settings_tell_the_runs_of_a_row_apart(runs: Runs, tmp_path: Path) -> None:
-    out = tmp_path / "copy"
-    shutil.copytree(runs.out, out)
-    succeeded(call(*SMALL, "--annotator", "oracle", "--out", out, "--limit", "30"))
-    rows = ("--rows", "task,student")
-    printed = succeeded(call("table", "--format", "markdown", "--out", out, *rows))
-    header, _, *lines = [line.strip("| ").split(" | ") for line in printed.splitlines()]
-    assert header[:3] == ["task", "student", "settings"]
-    assert [line[:3] for line in lines] == [
-        ["demo", "tfidf", ""],
-        ["demo (supervised)", "tfidf", "limit=30"],
-        ["demo (supervised)", "tfidf", "limit=60"],
-    ]
-    named = ("--rows", "task,limit")  # the row's own name says it already
-    assert "settings" not in succeeded(call("table", "--format", "csv", "--out", out, *named))
+    # Supervised and other runs are never one row, whatever names it.
+    assert "settings" in succeeded(call(*table, "--rows", "task"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (("--rows", "tsk"), ("'tsk'", "'task'")),
-        (("--rows", "task,"), ("''", "known: annotator")),
-        (("--metric", "inductve"), ("'inductve'", "'inductive'")),
+        (("--rows", "tsk"), ("'tsk'", "selector.demonstrations, ")),
+        (("--columns", "student.nix"), ("'student.nix'", "student, ")),
+        (("--where", "nix=3"), ("--where", "'nix'", "limit, ")),
+        (("--metric", "tst"), ("'tst'", "'test'")),
+        (("--baseline", "nix"), ("'nix'", "the rows are: oracle; replay:")),
+        (("--columns", "task", "--stage", "R7"), ("R7", "R1")),
+        (("--check",), ("--update",)),
     ],
 )
 def test_unknown_row_key_or_metric(
@@ -475,7 +370,7 @@ def test_table_format_of_a_plugin(runs: Runs) -> None:
         "    register('shout', lambda table: table.title.upper(), summary='loud')\n"
     )
     arguments = ("table", "--plugin", "shout.py", "--format", "shout", "--out", runs.out)
-    assert succeeded(call(*arguments)) == "TRANSDUCTIVE BY STAGE\n"
+    assert succeeded(call(*arguments)) == "DEMO + TFIDF: ACCURACY ON THE POOL, %\n"
 
 
 def test_brackets_are_no_markup(runs: Runs, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from harness.audit.duplicates import leaked, near_key
 from harness.plugin_manager import Plugins
 from harness.protocols import TaskRequest
 from harness.record.codecs import read_views
-from harness.report.tables import make_table
+from harness.report.entries import entry_of
+from harness.report.grouping import make_table
 from harness.results import load_result
 from harness.run.splits import Splits, load_splits
 from harness.specs import Spec
@@ -133,7 +135,7 @@ def test_results_from_before_are_read_and_stand_in_one_row(folder: Path) -> None
     old = load_result(file)
     assert old.leaked is None
     new = load_result(Path("runs/prices", result["run_id"], "result.json"))
-    assert len(make_table([old, new]).rows) == 1
+    assert len(make_table([entry_of(old), entry_of(new)]).rows) == 1
 
 
 def test_the_tables_show_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,4 +152,5 @@ def test_the_tables_show_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
             *("--metric", "inductive_without_leaked", "--rows", "task"),
         )
     )
-    assert table.splitlines()[1].split(",")[:2] == ["prices", str(5 / 6)]
+    (row,) = csv.DictReader(table.splitlines())
+    assert (row["task"], row["R0"]) == ("prices", str(5 / 6))

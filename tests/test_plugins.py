@@ -22,7 +22,8 @@ from harness.plugin_manager import BUILTINS, Plugins, Problem
 from harness.progress import Watcher
 from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
-from harness.report.tables import make_table
+from harness.report.entries import entry_of
+from harness.report.grouping import Layout, make_table
 from harness.results import RunResult
 from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
@@ -288,7 +289,7 @@ def test_third_party_augmenters_and_table_formats(tmp_path: Path) -> None:
     shouting = mine.plugins.part("augmenter", "shouting").factory(request)
     made = shouting.augment(text_pool(["hi", "you"]), None, 0, no_progress)
     assert list(made.pool.texts) == ["HI", "YOU"]
-    table = make_table([mine.run()], rows=["task", "student"])
+    table = make_table([entry_of(mine.run())], Layout(rows=("task", "student")))
     loud = mine.plugins.parts("table_format")["loud"]
     assert loud.factory(table).startswith("task!student!R")
 
@@ -771,10 +772,10 @@ def test_a_run_that_other_code_made_says_so(
         "harness: note: this run is finished, but was made by other code of student "
         "'packaged'; --fresh makes it anew\n"
     )
-    assert "(other code)" in anew("table", "--format", "markdown").stdout
+    assert "§ other code" in anew("table", "--format", "markdown").stdout
     assert "finished, other code" in anew("runs").stdout
     without = call("table", "--format", "markdown", *out)  # the part is not there
-    assert "(other code)" in without.stdout
+    assert "§ other code" in without.stdout
     (folder,) = (tmp_path / "runs" / "demo").iterdir()
     (folder / "result.json").unlink()
     resumed = anew("run", *quick)

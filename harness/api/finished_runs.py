@@ -164,8 +164,10 @@ def runs(*, out: Path | str = RUNS, task: str | None = None) -> Runs:
 def table(
     runs: Sequence[Run] | None = None,
     *,
-    rows: Sequence[str] | None = None,
-    metric: str = "transductive",
+    rows: Sequence[str] = (),
+    columns: str = "stage",
+    metric: str = "pool",
+    baseline: str | None = None,
     task: str | None = None,
     out: Path | str = RUNS,
     plugins: Plugins | None = None,
@@ -174,8 +176,10 @@ def table(
 
     Args:
         runs: which; None: all that are finished below ``out``.
-        rows: configuration keys that make a row.
-        metric: ``transductive``, ``inductive``, ``answered``, ...
+        rows: configuration keys that name a row; empty: those that differ.
+        columns: ``stage``, ``task`` or another configuration key.
+        metric: ``pool``, ``test``, ``answered``, ``cost_usd``, ...
+        baseline: name of the row that the others are compared with.
         task: only this task.
         out: where runs are kept.
         plugins: whose parts made the runs; a run that other code made is marked.
@@ -184,16 +188,21 @@ def table(
         HarnessError: if there is no run, or a name is wrong.
     """
     from harness.errors import RunError
+    from harness.record.folder import RunFolder
     from harness.record.provenance import outdated
-    from harness.report.tables import make_table
+    from harness.report.entries import entry_of
+    from harness.report.grouping import Layout, make_table
 
-    chosen = _all(out) if runs is None else tuple(runs)
-    results = [one.result for one in chosen if task in (None, one.result.task)]
-    if not results:
+    chosen = [one for one in runs or _all(out) if task in (None, one.result.task)]
+    if not chosen:
         raise RunError(f"{out}: holds no finished run; make one with harness run")
     known = plugins or plugins_with(())
-    changed = {result.run_id for result in results if outdated(result, known)}
-    return RunsTable(make_table(results, rows=rows, metric=metric, outdated=changed))
+    entries = [
+        entry_of(one.result, RunFolder(one.path), other_code=bool(outdated(one.result, known)))
+        for one in chosen
+    ]
+    layout = Layout(rows=tuple(rows), columns=columns, metric=metric, baseline=baseline)
+    return RunsTable(make_table(entries, layout))
 
 
 def _all(out: Path | str) -> tuple[Run, ...]:

@@ -48,7 +48,7 @@ class ListedRun:
 
 def list_runs(out: Path) -> list[ListedRun]:
     """Every run below ``out/<task>/``, by name; a damaged one does not hide the others."""
-    return [_listed(path) for path in layout.run_folders(out)]
+    return [read_run(path) for path in layout.run_folders(out)]
 
 
 def find_run(name: str, out: Path) -> Path:
@@ -92,7 +92,8 @@ def find_method(name: str, out: Path) -> list[Path]:
     return [out / path for path in rows[row].values() if (out / path / layout.RESULT).exists()]
 
 
-def _listed(path: Path) -> ListedRun:
+def read_run(path: Path) -> ListedRun:
+    """The run of a folder; what is damaged of it is said in the value."""
     stages: Sequence[StageResult] = ()
     try:
         folder = RunFolder(path)

@@ -13,6 +13,7 @@ from harness.data import IntArray
 from harness.errors import CommandError
 from harness.record import layout
 from harness.record.finished import FinishedRun
+from harness.record.folder import RunFolder
 from harness.record.outcomes import SplitOutcomes, read_outcomes
 from harness.results import RunResult
 from harness.stats.intervals import score_interval
@@ -120,8 +121,13 @@ def compare_methods(first: Sequence[FinishedRun], second: Sequence[FinishedRun])
 
 def outcomes_of(run: FinishedRun, stage: str) -> dict[str, SplitOutcomes]:
     """What a stage got right by split; empty for runs of versions that did not keep it."""
+    return outcomes_in(run.folder, stage)
+
+
+def outcomes_in(folder: RunFolder, stage: str) -> dict[str, SplitOutcomes]:
+    """The same of a run that may be unfinished, or whose folder holds its results alone."""
     name = layout.outcomes(stage)
-    return run.folder.read(name, read_outcomes) if run.folder.recorded(name) else {}
+    return folder.read(name, read_outcomes) if folder.has(name) else {}
 
 
 def aligned(first: SplitOutcomes, second: SplitOutcomes) -> Pair | None:

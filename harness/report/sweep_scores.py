@@ -10,39 +10,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from math import isnan
 from typing import Any
 
 from harness.errors import CommandError, nearest
 from harness.record.finished import FinishedRun
-from harness.report.comparison import Pair, aligned, compare_pairs, outcomes_of
-from harness.report.tables import METRICS
-from harness.stats.holm import holm
-from harness.stats.paired import compare_seed_by_seed
-
-SPLITS = {"transductive": "train", "inductive": "test", "validation": "validation"}
-"""The split of a metric that is a score."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A row's last stage less the baseline's, over seeds that both have.
-
-    Attributes:
-        mean: in [-1, 1].
-        low, high: of the 95 % interval; None where nothing tells chance apart: seeds that all
-            differ alike, or a single one without records by example.
-        p: two-sided, corrected for the rows of the table; None likewise.
-        n: seeds.
-        examples: that both were scored on, of all seeds; 0 where only seeds are compared.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    p: float | None
-    n: int
-    examples: int = 0
+from harness.report.differences import Difference, Measured, corrected, difference
+from harness.report.measures import METRICS, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +42,7 @@ class SweepTable:
     """One metric of a sweep.
 
     Attributes:
-        metric: a name of ``tables.METRICS``.
+        metric: a name of ``measures.METRICS``.
         stages: the columns.
         baseline: the row that the others are compared with.
         seeds: how many were asked for.
@@ -108,7 +81,7 @@ def sweep_table(
 
     Args:
         runs: by label and seed, in the order of the rows; a row may have none.
-        metric: a name of ``tables.METRICS``.
+        metric: a name of ``measures.METRICS``.
         baseline: label of the row to compare with.
         columns: stages to show; empty: all.
         seeds: how many were asked for.
@@ -149,48 +122,21 @@ def _scored(
 def _compared(
     rows: Sequence[ScoredRow], base: ScoredRow, difference: Callable[[ScoredRow], Difference | None]
 ) -> list[ScoredRow]:
-    differences = [None if row is base else difference(row) for row in rows]
-    tested = [one.p for one in differences if one is not None and one.p is not None]
-    corrected = iter(holm(tested))
-    return [
-        replace(row, difference=one and (one if one.p is None else replace(one, p=next(corrected))))
-        for row, one in zip(rows, differences, strict=True)
-    ]
+    differences = corrected([None if row is base else difference(row) for row in rows])
+    return [replace(row, difference=one) for row, one in zip(rows, differences, strict=True)]
 
 
 def _difference(
     runs: Mapping[str, Mapping[int, FinishedRun]], metric: str, base: ScoredRow, row: ScoredRow
 ) -> Difference | None:
-    (mine_at, mine), (base_at, theirs) = _last(row), _last(base)
-    seeds = [seed for seed in mine if seed in theirs]
-    if not seeds:
-        return None
-    each = [mine[seed] - theirs[seed] for seed in seeds]
-    pairs = [
-        pair
-        for seed in seeds
-        if (pair := _pair(runs[base.label][seed], base_at, runs[row.label][seed], mine_at, metric))
-    ]
-    mean = statistics.fmean(each)
-    if len(pairs) == len(seeds):
-        found = compare_pairs(pairs)
-    elif len(seeds) > 1:
-        found = compare_seed_by_seed(each, 0)
-    else:
-        return Difference(mean, None, None, None, 1)
-    if isnan(found.p):
-        return Difference(mean, None, None, None, len(seeds), found.examples)
-    low, high = found.interval.low, found.interval.high
-    return Difference(mean, low, high, found.p, len(seeds), found.examples)
+    first, second = (_measured(runs[one.label], *_last(one)) for one in (base, row))
+    return difference(first, second, measure(metric).split)
 
 
-def _pair(base: FinishedRun, base_at: str, run: FinishedRun, at: str, metric: str) -> Pair | None:
-    """What two runs of a seed got right; None where the metric is no score, or it is not kept."""
-    split = SPLITS.get(metric, "")
-    both = [outcomes_of(one, stage).get(split) for one, stage in ((base, base_at), (run, at))]
-    if both[0] is None or both[1] is None:
-        return None
-    return aligned(both[0], both[1])
+def _measured(
+    runs: Mapping[int, FinishedRun], stage: str, values: Mapping[int, float]
+) -> dict[int, Measured]:
+    return {seed: Measured(value, stage, runs[seed].folder) for seed, value in values.items()}
 
 
 def _last(row: ScoredRow) -> tuple[str, Mapping[int, float]]:

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from harness.files.escaping import markdown_row
-from harness.report.sweep_scores import Difference, ScoredRow, SweepTable
+from harness.report.differences import Difference
+from harness.report.sweep_scores import ScoredRow, SweepTable
 
 COMPARED = ("Δ", "95 %", "p")
 

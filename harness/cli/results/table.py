@@ -1,21 +1,34 @@
-"""``harness table``: the results of finished runs in one table."""
+"""``harness table``: the results of runs in one table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import OutOption, SpreadsheetOption, load_plugins
+from harness.cli.options import DataOption, OutOption, SpreadsheetOption, data_folder, load_plugins
 from harness.cli.screen.output import console, say, warn
-from harness.errors import CommandError, RunError, UnknownNameError
+from harness.errors import CommandError, HarnessError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
-    from harness.results import RunResult
+    from collections.abc import Callable
+
+    from harness.report.entries import Entry, Sweep
+    from harness.report.published import Figure
+    from harness.report.tables import Table
 
 
 def table(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN|RECIPE]...",
+            help="Sweeps by their recipes, or runs by any part of their ids (all runs).",
+        ),
+    ] = None,
     format_: Annotated[
         str,
         typer.Option(
@@ -24,55 +37,211 @@ def table(
     ] = "rich",
     rows: Annotated[
         str | None,
-        typer.Option(
-            metavar="K,K",
-            help="Configuration keys that make a row; runs that differ only in the seed are "
-            "averaged.",
-        ),
+        typer.Option(metavar="K,K", help="Configuration keys that name a row (those that differ)."),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="K", help="stage, task, or another configuration key.")
+    ] = "stage",
+    stage: Annotated[
+        str | None, typer.Option(metavar="RN", help="One stage alone (all, or the last).")
     ] = None,
     metric: Annotated[
-        str, typer.Option(metavar="M", help="transductive, inductive, answered, ...")
-    ] = "transductive",
+        str, typer.Option(metavar="M", help="pool, test, answered, cost_usd, ...")
+    ] = "pool",
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="ROW", help="The row that others are compared with (the recipe's)."),
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="K=V,K=V", help="Only such runs: student=tfidf,seed=0-2.")
+    ] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Also show published figures, marked.")
+    ] = False,
+    update: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.md",
+            help="Rewrite the file's blocks between <!-- harness table ARGS --> and <!-- end -->.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="With --update: change nothing; exit 1 if it would.")
+    ] = False,
     out: OutOption = None,
+    data: DataOption = None,
     spreadsheet: SpreadsheetOption = False,
 ) -> None:
-    """Print the stages of all finished runs, seeds as mean ± standard deviation."""
-    from harness.record.layout import RUNS
-    from harness.record.provenance import outdated
-    from harness.report.tables import FORMATS, for_spreadsheets, make_table
+    """Show runs in one table: mean ± sample deviation over seeds, differences from a baseline.
 
-    if spreadsheet and format_ != "csv":
-        raise CommandError(f"--spreadsheet is for --format csv, not {format_}")
-    plugins = load_plugins()
-    formats = dict(FORMATS)
-    formats.update({n: part.factory for n, part in plugins.parts("table_format").items()})
-    if format_ != "rich" and format_ not in formats:
-        raise UnknownNameError("table format", format_, [*formats, "rich"])
-    results = _finished(out or RUNS, task)
-    if not results:
-        raise RunError(f"{out or RUNS}: holds no finished run; make one with harness run")
-    changed = {result.run_id for result in results if outdated(result, plugins)}
-    keys = rows.split(",") if rows else None
-    made = make_table(results, rows=keys, metric=metric, outdated=changed)
-    if format_ == "rich":
-        from harness.cli.screen.tables import results_table
+    Differences are paired by example and seed; bold marks those with p < 0.05 (Holm over the
+    table). A stopped run shows its recorded stages.
+    """
+    given = dict(locals())
+    if update is not None:
+        from harness.cli.results.table_blocks import update_file
 
-        console().print(results_table(made))
+        update_file(update, table, given, _block, check=check)
         return
-    text = formats[format_](for_spreadsheets(made) if spreadsheet else made)
+    if check:
+        raise CommandError("--check is for --update FILE")
+    asked = _asked(given)
+    made = _made(asked)
+    if asked.format_ == "rich":
+        from harness.cli.results.drawing import results_table
+
+        screen = console()
+        screen.print(results_table(made, screen.width))
+        return
+    say(_text(made, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options of one table."""
+
+    runs: list[str] | None
+    format_: str
+    rows: str | None
+    columns: str
+    stage: str | None
+    metric: str
+    baseline: str | None
+    where: str | None
+    task: str | None
+    reference: bool
+    out: Path | None
+    data: Path | None
+    spreadsheet: bool
+
+
+def _asked(given: Mapping[str, Any]) -> _Asked:
+    return _Asked(**{key: given[key] for key in _Asked.__annotations__})
+
+
+def _block(given: Mapping[str, Any]) -> str:
+    """A table in a Markdown file, whose format is Markdown where its command names none."""
+    asked = _asked(given)
+    if asked.format_ == "rich":
+        asked = replace(asked, format_="markdown")
+    return _text(_made(asked, lasting=True), asked)
+
+
+def _formats() -> dict[str, Callable[[Table], Any]]:
+    from harness.report.formats import FORMATS
+
+    parts = load_plugins().parts("table_format")
+    return {**FORMATS, **{name: part.factory for name, part in parts.items()}}
+
+
+def _text(made: Table, asked: _Asked) -> str:
+    from harness.report.formats import for_spreadsheets
+
+    text = _formats()[asked.format_](for_spreadsheets(made) if asked.spreadsheet else made)
     if not isinstance(text, str):
-        raise CommandError(f"--format {format_}: the plugin returned no text")
-    say(text)
+        raise CommandError(f"--format {asked.format_}: the plugin returned no text")
+    return text
 
 
-def _finished(out: Path, task: str | None) -> list[RunResult]:
-    from harness.record.listing import list_runs
+def _made(asked: _Asked, *, lasting: bool = False) -> Table:
+    """The table; a ``lasting`` one, in a file, does not say what today's code is."""
+    from harness.record.layout import RUNS
+    from harness.report.entries import where
+    from harness.report.grouping import Layout, make_table
+    from harness.report.published import with_published
 
-    results = []
-    for run in list_runs(out):
-        if run.problem:
-            warn(f"left out: {run.problem}")
-        elif run.result is not None and task in (None, run.result.task):
-            results.append(run.result)
-    return results
+    if asked.spreadsheet and asked.format_ != "csv":
+        raise CommandError(f"--spreadsheet is for --format csv, not {asked.format_}")
+    if asked.format_ != "rich" and asked.format_ not in (formats := _formats()):
+        raise UnknownNameError("table format", asked.format_, [*formats, "rich"])
+    out = asked.out or RUNS
+    entries, sweeps = _entries(asked.runs or [], out, lasting=lasting)
+    entries = [entry for entry in entries if asked.task in (None, entry.task)]
+    if entries and asked.where:
+        entries = where(entries, asked.where)
+    if not entries:
+        said = "no such run" if asked.runs or asked.where or asked.task else "no finished run"
+        raise RunError(f"{out}: holds {said}; make one with harness run")
+    layout = Layout(
+        rows=tuple(asked.rows.split(",")) if asked.rows else (),
+        columns=asked.columns,
+        stage=asked.stage.upper() if asked.stage else None,
+        metric=asked.metric,
+        baseline=asked.baseline or _baseline(sweeps, asked),
+        labels=tuple(row["label"] for sweep in sweeps for row in sweep.rows),
+    )
+    made = make_table(entries, layout)
+    if asked.reference:
+        tasks = sorted({entry.task for entry in entries})
+        return with_published(made, _figures(entries, asked.data), tasks)
+    return made
+
+
+def _baseline(sweeps: Sequence[Sweep], asked: _Asked) -> str | None:
+    """A recipe's own, where its rows are the table's."""
+    alone = len(sweeps) == 1 and not asked.rows and not asked.where
+    return sweeps[0].baseline if alone and asked.columns == "stage" else None
+
+
+def _entries(names: Sequence[str], out: Path, *, lasting: bool) -> tuple[list[Entry], list[Sweep]]:
+    """The runs that are asked for, each with its row's name where it has one, and the sweeps."""
+    from harness.record.listing import find_method, list_runs
+    from harness.report.entries import find_sweep
+
+    if not names:
+        return [one for run in list_runs(out) if (one := _entry(run, lasting=lasting))], []
+    found: dict[tuple[Path, str], Entry] = {}
+    sweeps: list[Sweep] = []
+    for name in names:
+        if (sweep := find_sweep(name, out)) is not None:
+            sweeps.append(sweep)
+            for row in sweep.rows:
+                for path in (out / one for one in row["runs"].values()):
+                    if path.is_dir() and (entry := _read(path, lasting=lasting)):
+                        labelled = replace(entry, label=row["label"], settings=row["settings"])
+                        found[path, row["label"]] = labelled
+            continue
+        for path in find_method(name, out):
+            if entry := _read(path, lasting=lasting):
+                found[path, ""] = entry
+    return list(found.values()), sweeps
+
+
+def _read(path: Path, *, lasting: bool) -> Entry | None:
+    from harness.record.listing import read_run
+
+    return _entry(read_run(path), lasting=lasting)
+
+
+def _entry(run: Any, *, lasting: bool) -> Entry | None:
+    from harness.record.provenance import outdated
+    from harness.report.entries import read_entry
+
+    if run.problem:
+        warn(f"left out: {run.problem}")
+        return None
+    other = not lasting and run.result is not None and bool(outdated(run.result, load_plugins()))
+    try:
+        return read_entry(run, other_code=other)
+    except RunError as error:
+        warn(f"left out: {error}")
+        return None
+
+
+def _figures(entries: Sequence[Entry], data: Path | None) -> list[Figure]:
+    """Published figures of the tasks, by their declarations."""
+    from harness import abilities
+    from harness.report.published import figures
+    from harness.run.assembly import load_task
+
+    specs = {entry.task: entry.spec for entry in entries}
+    found: list[Figure] = []
+    for name, spec in specs.items():
+        try:
+            task = load_task(spec, load_plugins(), data_folder(data), declaration_only=True)
+        except HarnessError as error:
+            warn(f"--reference: {name}: {error}")
+            continue
+        found += figures(name, abilities.declared(task))
+    return found

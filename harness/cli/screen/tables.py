@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
-
-from harness.report.tables import SETTINGS
 
 if TYPE_CHECKING:
     from harness.metrics import Score
     from harness.protocols import Estimate
-    from harness.report.tables import Table
     from harness.results import RunResult, StageResult
     from harness.run.planning import PlannedStep
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
-LONG = 12
-"""Letters of a key that has a column as wide as itself."""
 UNSCORED = ("sure", "agree", "noise")
 """Columns in place of the pool's score where it has no gold labels."""
 
@@ -158,36 +151,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def results_table(table: Table) -> Group:
-    """A table of results; differing settings are long, so letters stand for them."""
-    drawn = titled(table.title, padding=(0, 1, 0, 0), pad_edge=False)
-    settings = table.keys.index(SETTINGS) if SETTINGS in table.keys else None
-    letters: dict[str, str] = {}
-    rows = table.texts()
-    for row in rows:
-        if settings is not None and row[settings]:
-            row[settings] = letters.setdefault(row[settings], _letter(len(letters)))
-    # Where there is no room for all, deviations go below their means, and long keys are folded.
-    for index, name in enumerate(table.header):
-        key = name in table.keys
-        drawn.add_column(
-            "" if name == SETTINGS else name,
-            justify="left" if key else "right",
-            overflow="fold",
-            no_wrap=key and max(len(row[index]) for row in rows) <= LONG,
-        )
-    for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    return Group(drawn, *(Text(f"{letter}  {what}") for what, letter in letters.items()))
-
-
-def _letter(index: int) -> str:
-    """a, b, ..., z, a2, b2, ..."""
-    letter = ascii_lowercase[index % len(ascii_lowercase)]
-    rest = index // len(ascii_lowercase)
-    return letter if not rest else f"{letter}{rest + 1}"
 
 
 def percent_of(score: Score | None) -> str:

@@ -1,0 +1,123 @@
+"""Tables as Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness.files.escaping import latex_row, markdown, markdown_row, spreadsheet
+from harness.report.tables import Cell, Table
+
+
+def _markdown(table: Table) -> str:
+    numbers = len(table.header) - len(table.keys)
+    lines = [
+        markdown_row(table.header),
+        f"| {' | '.join([*('---' for _ in table.keys), *('---:' for _ in range(numbers))])} |",
+    ]
+    for names, values in zip(table.names(), table.values(), strict=True):
+        cells = [f"**{markdown(text)}**" if bold else markdown(text) for text, bold in values]
+        lines.append(f"| {' | '.join([*map(markdown, names), *cells])} |")
+    notes = [f"{markdown(note)}  " for note in (table.title, *table.notes)]
+    return "\n".join([notes[0].strip(), "", *lines, "", *notes[1:]]).rstrip()
+
+
+def _latex_text(text: str) -> str:
+    text = latex_row([text]).removesuffix(r" \\")
+    return text.replace("Δ", r"$\Delta$").replace("±", r"$\pm$")
+
+
+def _latex(table: Table) -> str:
+    count = len(table.header)
+    columns = "l" * len(table.keys) + "r" * (count - len(table.keys))
+    lines = [
+        r"% \usepackage{booktabs}",
+        rf"% {_latex_text(table.title)}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        rf"{' & '.join(map(_latex_text, table.header))} \\",
+        r"\midrule",
+    ]
+    for names, values in zip(table.names(), table.values(), strict=True):
+        cells = [rf"\textbf{{{_latex_text(t)}}}" if bold else _latex_text(t) for t, bold in values]
+        lines.append(rf"{' & '.join([*map(_latex_text, names), *cells])} \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    notes = [rf"\par{{\footnotesize {_latex_text(note)}\par}}" for note in table.notes]
+    return "\n".join([*lines, *notes])
+
+
+COMPARED = ("delta", "low", "high", "p")
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [name for column in table.columns for name in _columns(table, column)]
+    writer.writerow([*table.keys, "marks", *names])
+    for (keys, cells), marks in zip(table.rows, table.marks, strict=True):
+        values = [
+            value
+            for cell, column in zip(cells, table.columns, strict=True)
+            for value in _numbers(cell, column in table.compared)
+        ]
+        empty = ["" if value is None else value for value in values]
+        writer.writerow([*keys, "; ".join(marks), *empty])
+    return out.getvalue().rstrip("\n")
+
+
+def _columns(table: Table, column: str) -> list[str]:
+    more = COMPARED if column in table.compared else ()
+    return [column, *(f"{column}_{name}" for name in ("sd", "n", *more))]
+
+
+def _numbers(cell: Cell | None, compared: bool) -> Sequence[float | None]:
+    found: list[float | None] = [None, None, None]
+    more: list[float | None] = [None] * len(COMPARED)
+    if cell is not None:
+        found = [cell.mean, cell.deviation, cell.n]
+        if (of := cell.difference) is not None:
+            more = [of.mean, of.low, of.high, of.p]
+    return [*found, *(more if compared else ())]
+
+
+def _json(table: Table) -> str:
+    def cell(value: Cell | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        found: dict[str, Any] = {"mean": value.mean, "sd": value.deviation, "n": value.n}
+        if value.difference is not None:
+            found["difference"] = asdict(value.difference)
+        return found
+
+    rows = [
+        {
+            **dict(zip(table.keys, keys, strict=True)),
+            "marks": list(marks),
+            "cells": {s: cell(c) for s, c in zip(table.columns, cells, strict=True)},
+        }
+        for (keys, cells), marks in zip(table.rows, table.marks, strict=True)
+    ]
+    values = {
+        "schema": 1, "title": table.title, "metric": table.metric, "columns": table.by,
+        "shares": table.percent, "notes": list(table.notes), "rows": rows,
+    }  # fmt: skip
+    return json.dumps(values, ensure_ascii=False)
+
+
+def for_spreadsheets(table: Table) -> Table:
+    """The table with keys that a spreadsheet does not compute."""
+    rows = tuple((tuple(map(spreadsheet, keys)), cells) for keys, cells in table.rows)
+    return replace(table, rows=rows)
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}
+"""Formats other than ``rich``, which draws on the terminal."""

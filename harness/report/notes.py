@@ -1,0 +1,180 @@
+"""What a reader of a table must know of its rows: marks, sizes, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.report.comparison import outcomes_in
+from harness.report.entries import Entry
+from harness.report.measures import SHARE_UNIT, Measure
+from harness.report.tables import LEVEL, MARKS, Table
+from harness.results import StageResult
+
+LEAST = 0.05
+"""An annotator that answers less of a split was never asked about it: its score is no score."""
+NOT_RECORDED = (
+    "cost_usd: only what each run paid is recorded; replies that another run had bought count as 0"
+)
+
+
+def marks_of(entries: Sequence[Entry], shown: Measure) -> tuple[str, ...]:
+    """The marks of a row's runs, in the order of ``MARKS``."""
+    found = {
+        "supervised": any(entry.supervised for entry in entries),
+        "limited": any(_limited(entry) for entry in entries),
+        "leaked": shown.name == "test" and any(entry.leaked for entry in entries),
+        "other code": any(entry.other_code for entry in entries),
+        "stopped": any(entry.state != "finished" for entry in entries),
+    }
+    return tuple(name for name in MARKS if found.get(name))
+
+
+def _limited(entry: Entry) -> bool:
+    limit = entry.keys.get("limit", "None")
+    sizes = {one.n for one in entry.stages} | {
+        one.inductive.n for one in entry.stages if one.inductive is not None
+    }
+    return limit.isdecimal() and int(limit) in sizes
+
+
+def coverage(stage: StageResult, shown: Measure) -> float | None:
+    """The share of a split that an annotator answered, as its scores tell; None: not known."""
+    score = shown.of(stage)
+    if score is None or stage.actor != "annotator" or shown.name == "pool":
+        return None
+    if score.answered is None:
+        return 0.0
+    if score.random_label is None or not score.answered:
+        return None
+    return score.score / score.answered
+
+
+def no_answers(stage: StageResult, shown: Measure) -> bool:
+    """Whether an annotator has answers for next to nothing of the split."""
+    found = coverage(stage, shown)
+    return found is not None and found < LEAST
+
+
+def notes_of(
+    table: Table,
+    entries: Sequence[Entry],
+    shown: Measure,
+    baseline: str | None,
+    stage: str | None,
+) -> tuple[str, ...]:
+    """The lines below a table."""
+    return (
+        *_sizes(table, entries, shown, stage),
+        *legend(table),
+        *_compared(table, baseline),
+        *_mixed(entries, shown),
+        *_uncovered(entries, shown),
+        *((NOT_RECORDED,) if shown.name == "cost_usd" else ()),
+    )
+
+
+def legend(table: Table) -> Iterator[str]:
+    """What the signs of a table's rows mean."""
+    used = {mark for of in table.marks for mark in of}
+    for name, (sign, text) in MARKS.items():
+        if name in used and name != "published":
+            yield f"{sign} {text}"
+
+
+def _sizes(
+    table: Table, entries: Sequence[Entry], shown: Measure, stage: str | None
+) -> Iterator[str]:
+    seeds = sorted({entry.seed for entry in entries})
+    many = any(cell is not None and cell.n > 1 for _, cells in table.rows for cell in cells)
+    said = f"{'mean ± sample deviation of ' if many else ''}{_range(seeds)}"
+    if table.by != "stage":
+        said = f"stage {stage or 'the last'}; {said}"
+    sizes: dict[str, set[int]] = {}
+    for entry in entries:
+        if n := _examples(entry, shown):
+            sizes.setdefault(entry.task, set()).add(n)
+    if sizes:
+        said += f"; {shown.name.partition('_')[0]} examples: " + _by_task(sizes)
+    yield said
+    if not table.columns:
+        yield f"none of these runs has a value of {shown.name}"
+
+
+def _examples(entry: Entry, shown: Measure) -> int | None:
+    """How many examples the last stage that has the score was scored on; None: not recorded."""
+    scored = [one for one in entry.stages if shown.of(one) is not None]
+    if not scored:
+        return None
+    score = shown.of(scored[-1])
+    if score is not None and score.n is not None:
+        return score.n
+    if shown.name == "pool":
+        return scored[-1].n
+    if entry.folder is None or not shown.split:
+        return None
+    found = outcomes_in(entry.folder, scored[-1].stage).get(shown.split)
+    return None if found is None else len(found.ids)
+
+
+def _range(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]}–{seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds))}"
+
+
+def _by_task(sizes: dict[str, set[int]]) -> str:
+    texts = {task: " or ".join(f"{n:,}" for n in sorted(of)) for task, of in sizes.items()}
+    if len(texts) == 1:
+        return next(iter(texts.values()))
+    return ", ".join(f"{task} {text}" for task, text in sorted(texts.items()))
+
+
+def _compared(table: Table, baseline: str | None) -> Iterator[str]:
+    if baseline is None:
+        return
+    found = [cell.difference for _, cells in table.rows for cell in cells if cell]
+    by_example = any(one is not None and one.examples for one in found)
+    test = "example and seed" if by_example else "seed"
+    several = any(one is not None and one.n > 1 for one in found)
+    name = (
+        "t-test over seeds" if not by_example
+        else "t-test over seeds and examples" if several
+        else "permutation test over examples"
+    )  # fmt: skip
+    yield (
+        f"Δ: less {baseline!r}, paired by {test}, with its 95 % interval; bold: p < {LEVEL} "
+        f"({name}, Holm over the table)"
+    )
+
+
+def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
+    """Which annotator's stages have labels of the student among the pool's."""
+    if shown.name not in ("pool", "answered", "random_label"):
+        return
+    found = sorted(
+        {
+            one.stage
+            for entry in entries
+            for one in entry.stages
+            if one.actor == "annotator" and one.round and one.annotated < one.n
+        },
+        key=lambda name: int(name.removeprefix("R")),
+    )
+    if found:
+        yield (
+            f"{', '.join(found)} on the pool: labels that were trusted and not asked for again "
+            "are the student's"
+        )
+
+
+def _uncovered(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
+    found: dict[str, float] = {}
+    for entry in entries:
+        for one in entry.stages:
+            if shown.unit == SHARE_UNIT and no_answers(one, shown):
+                share = coverage(one, shown) or 0.0
+                found[one.stage] = max(share, found.get(one.stage, 0.0))
+    for stage, share in found.items():
+        yield f"{stage}: – where the annotator has answers for {100 * share:.1f} % of {shown.name}"
