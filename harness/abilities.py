@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from harness.data import Demonstrations, Pool
+from harness.data import Demonstrations, Pool, StudentView
 from harness.protocols import Account, Estimate, Progress, Written
 
 T = TypeVar("T")
@@ -111,6 +111,28 @@ def uses_variants(student: object) -> bool:
     return _own(student, "uses_variants", False)
 
 
+def has_dropout(student: object) -> bool:
+    """``has_dropout``: whether its fitted students have ``view_with_dropout``."""
+    return _own(student, "has_dropout", False)
+
+
+def view_with_dropout(fitted: Any, pool: Pool, seed: int, progress: Progress) -> StudentView:
+    """``view_with_dropout(pool, seed, progress)``: of a student with ``has_dropout``.
+
+    Its view with units dropped at random, as in training; the same seed gives the same view.
+    """
+    view: StudentView = fitted.view_with_dropout(pool, seed, progress)
+    return view
+
+
+def earlier(fitted: T) -> T | None:
+    """``earlier``: the same student after an earlier epoch, from which feedback is taken.
+
+    Without it (None) feedback is taken from the trained one.
+    """
+    return _own(fitted, "earlier", None)
+
+
 def exporter(fitted: object) -> Callable[[Path], None] | None:
     """``export(folder)``: write a model that other programs load without any code of this one.
 
@@ -131,6 +153,19 @@ def cut(student: object, pool: Pool) -> Mapping[int, str]:
 def reads_labels(augmenter: object) -> bool:
     """``reads_labels``: its variants depend on the labels, so each round makes new ones."""
     return _own(augmenter, "reads_labels", False)
+
+
+# --- selectors -------------------------------------------------------------------------
+
+
+def needs_gold(trust: object) -> bool:
+    """``needs_gold``: the selector of trust knows which labels are right; the run is supervised."""
+    return _own(trust, "needs_gold", False)
+
+
+def dropout_passes(query: object) -> int:
+    """``dropout_passes``: how often the student looks at the pool with dropout; without it: 0."""
+    return _own(query, "dropout_passes", 0)
 
 
 # --- tasks -----------------------------------------------------------------------------

@@ -296,6 +296,8 @@ class Evidence:
         asked: int64 ``[n]``, how often the annotator was asked about the example so far.
         askable: bool ``[n]``, whether it may be asked once more (``selector.asks``).
         pool: the texts or tokens; None where nobody has them at hand.
+        passes: float32 ``[units, classes]`` of each pass of the student with dropout, natural
+            logarithm; none unless the query selector wants them (``abilities.dropout_passes``).
     """
 
     groups: IntArray
@@ -311,6 +313,7 @@ class Evidence:
     asked: IntArray
     askable: BoolArray
     pool: Pool | None = None
+    passes: Sequence[FloatArray] = ()
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -340,6 +343,21 @@ class TrustSelector(Protocol):
 
     def __call__(self, evidence: Evidence, rng: np.random.Generator) -> IntArray:
         """Rows whose label is trusted, ascending, int64."""
+
+
+class SupervisedTrustSelector(Protocol):
+    """One that knows which of the student's labels are right: an upper bound."""
+
+    @property
+    def needs_gold(self) -> Literal[True]:
+        """True: the run is marked supervised."""
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator, right: BoolArray) -> IntArray:
+        """The same, with ``right``, bool ``[n]``: the student's label is the gold label on every
+        unit; False where that is unknown."""
+
+
+AnyTrustSelector: TypeAlias = TrustSelector | SupervisedTrustSelector
 
 
 class DemonstrationSelector(Protocol):
@@ -443,7 +461,7 @@ class Parts:
     task: Task
     annotator: AnyAnnotator
     student: Student
-    trust: TrustSelector
+    trust: AnyTrustSelector
     demonstrations: DemonstrationSelector
     query: QuerySelector
     identities: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -57,18 +58,24 @@ def call_process(*arguments: object, cwd: Path) -> Outcome:
 FOUND = "harness: note: this run is finished and was not run again; --fresh makes it anew\n"
 
 
+PROGRESS = re.compile(
+    r"^harness: R\d+ (?:annotator|augmenter|student)(?::| done).*\n", re.MULTILINE
+)
+"""A line of a run's progress."""
+
+
 def succeeded(outcome: Outcome) -> str:
-    """What a call that went well printed; stderr may only say that the run was found."""
+    """What a call that went well printed; stderr may say progress, and that the run was found."""
     assert outcome.code == 0, outcome
-    assert outcome.stderr in ("", FOUND), outcome
+    assert PROGRESS.sub("", outcome.stderr) in ("", FOUND), outcome
     return outcome.stdout
 
 
 def message(outcome: Outcome, code: int) -> str:
-    """The one line that a call which went wrong said on stderr, and nothing else."""
+    """The one line that a call which went wrong said on stderr, but for its progress."""
     assert outcome.code == code, outcome
     assert outcome.stdout == ""
-    lines = outcome.stderr.splitlines()
+    lines = PROGRESS.sub("", outcome.stderr).splitlines()
     assert len(lines) == 1, outcome.stderr
     assert lines[0].startswith("harness: ")
     said = lines[0].removeprefix("harness: ")

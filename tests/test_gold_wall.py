@@ -148,6 +148,27 @@ def test_the_search_does_find_gold_where_it_is(tmp_path: Path) -> None:
     assert "OracleAnnotator.annotate: GOLD" in log
 
 
+def test_trust_that_knows_what_is_right_makes_a_run_supervised(tmp_path: Path) -> None:
+    plugins = Plugins(third_party=False)
+    options = {"student.spec": "tfidf", "limit": 60, "rounds": 1, "selector.trust": "oracle"}
+    config, parts = assemble(load_config(options=options), plugins, None)
+    splits = load_splits(parts.task, inductive=True, limit=60, seed=0)
+    with RunFolder.held(tmp_path / "run") as folder:
+        result = run(
+            parts,
+            config,
+            splits,
+            folder,
+            run_id="x",
+            replies=folder.path / "replies.sqlite",
+            plugins=plugins,
+            watcher=Watcher(),
+        )
+    selection = result.stages[-1].selection
+    assert result.supervised and selection is not None
+    assert selection.trusted > 0 and selection.trusted_precision == 1.0
+
+
 class Thief:
     """An ordinary annotator that asks for gold in its signature."""
 

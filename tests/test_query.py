@@ -83,6 +83,34 @@ def test_a_certain_prediction_has_no_entropy_and_comes_last() -> None:
     assert asked("entropy", replace(seen, log_probabilities=log), NONE) == [0, 1, 3, 4, 2]
 
 
+def test_bald_agrees_with_a_loop() -> None:
+    for seen, trusted in pools():
+        draw = np.random.default_rng(3)
+        passes = []
+        for _ in range(4):
+            logits = draw.normal(size=seen.log_probabilities.shape) * 2
+            log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            passes.append(log.astype(np.float32))
+        score = {}
+        for row in (row for row in range(len(seen)) if row not in trusted.tolist()):
+            units = range(*seen.offsets[row : row + 2])
+            p = np.exp(np.array([[one[u] for one in passes] for u in units], dtype=np.float64))
+            of = [entropy(unit.mean(axis=0)) - np.mean([entropy(q) for q in unit]) for unit in p]
+            score[row] = np.mean(of)
+        found = asked("bald:4", replace(seen, passes=passes), trusted)
+        assert sorted(found) == sorted(score)
+        assert [score[row] for row in found] == pytest.approx(
+            sorted(score.values(), reverse=True), abs=1e-6
+        )
+
+
+def test_passes_that_agree_dispute_nothing_however_unsure_they_are() -> None:
+    seen = random_evidence(4, 2)
+    unsure, sure = np.log([0.5, 0.5]), np.log([0.99, 0.01])
+    passes = [np.array([unsure, sure, one, unsure], dtype=np.float32) for one in (sure, sure[::-1])]
+    assert asked("bald", replace(seen, passes=passes), NONE) == [2, 0, 1, 3]
+
+
 # --- core-set, BADGE, CAL --------------------------------------------------------------
 
 

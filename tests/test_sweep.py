@@ -131,6 +131,11 @@ def test_one_table_a_metric_with_differences_to_the_baseline(
     assert usual["stages"]["R1"] == placebo["stages"]["R1"]
     shown = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2")
     assert "usual (supervised)" in shown.stdout and "Holm" in shown.stdout
+    written = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2", "--markdown")
+    lines = [line for line in written.stdout.splitlines() if line.startswith("|")]
+    assert lines[0] == "| row | R1 | R2 | R3 | R4 | Δ | 95 % | p |"
+    assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    assert lines[2].startswith("| usual (supervised) | ") and len(lines) == 8
 
 
 def test_a_failing_run_stops_no_other_and_is_named(tmp_path: Path) -> None:
@@ -274,6 +279,34 @@ def test_what_is_wrong_with_a_recipe_is_said_on_one_line(
     path.write_text(text)
     said = message(call("sweep", path), 2)
     assert str(path) in said and wrong in said
+
+
+def test_a_plan_tells_the_time_that_like_runs_took(recipe: Path, tmp_path: Path) -> None:
+    command = ("plan", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2")
+    assert "time: not known; no run like this is finished" in succeeded(call(*command))
+    swept(recipe, tmp_path, "--seeds", "0")
+    took = [json.loads(path.read_text())["seconds"] for path in tmp_path.rglob(layout.RESULT)]
+    planned = json.loads(succeeded(call(*command, "--json")))["runs"]
+    assert planned["estimated"] == 6 and planned["unknown"] == 0
+    assert planned["seconds"] == pytest.approx(3 * sum(took))
+    three = json.loads(succeeded(call(*command, "--rounds", "3", "--json")))["runs"]
+    assert three["seconds"] == pytest.approx(6 * sum(took) / 2 / 2 * 3)
+    other = call(*command, "--limit", "30")
+    assert "time: not known" in succeeded(other)
+    assert "time: at most about 0:00:" in succeeded(call(*command))
+
+
+def test_a_query_by_dropout_needs_a_student_that_has_it(recipe: Path, tmp_path: Path) -> None:
+    bald = ("--set", "selector.query=bald", "--out", tmp_path)
+    assert "student 'tfidf' has none; choose another" in message(call("run", *SMALL, *bald), 2)
+
+
+def test_tasks_that_do_not_suit_the_annotator_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.toml"
+    path.write_text('summary = "s"\n[grid]\ntask = ["demo", "demo-ner"]\n[settings]\nrounds = 1\n')
+    found = swept(path, tmp_path / "out")
+    assert [one["label"] for one in found["runs"]] == ["task=demo"]
+    assert found["notes"][0].startswith("row 'task=demo-ner' is left out: student 'tfidf'")
 
 
 def test_wrong_commands(recipe: Path, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from harness.data import Annotations, Pool
-from harness.errors import PartError
+from harness.errors import CommandError, PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
 from harness_plugins.students.encoder.heads import Standard, load_classifier
@@ -321,6 +322,52 @@ def test_a_standard_head_is_taken_apart_exactly(encoders: dict[str, Path]) -> No
             found = model.logits(features)
             wanted = model.model(input_ids=ids, attention_mask=mask).logits
         torch.testing.assert_close(found, wanted)
+
+
+def test_feedback_is_of_the_epoch_that_is_named(
+    encoders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first of three epochs, and training goes on as without it."""
+    pool = texts(40)
+    said = labels_of(pool)
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+
+    def kill(done: int, total: int) -> None:
+        if done > len(pool):
+            raise KeyboardInterrupt
+
+    for kind, ema in (("model", 0.0), ("average", 0.9)):
+        settings = replace(EVERYTHING, epochs=3, ema=ema, feedback_epoch=1)
+        learner, aids = student(encoders["bert"], settings), Aids(checkpoints=tmp_path / kind)
+        (tmp_path / kind).mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            learner.fit(pool, said, 0, kill, aids)
+        kept = load_file(tmp_path / kind / checkpoints.FILE)
+        fitted = learner.fit(pool, said, 0, no_progress, aids)
+        assert fitted.earlier is not None
+        early, last = (list(one.model.parameters()) for one in (fitted.earlier, fitted))
+        trained = [one for one in early if kind == "model" or one.requires_grad]
+        assert all(torch.equal(one, kept[f"{kind}.{i}"]) for i, one in enumerate(trained))
+        assert not all(map(torch.equal, early, last))
+        plain = student(encoders["bert"], replace(settings, feedback_epoch=0))
+        same = plain.fit(pool, said, 0, no_progress, Aids())
+        assert same.earlier is None and all(map(torch.equal, same.model.parameters(), last))
+    late = student(encoders["bert"], replace(EVERYTHING, epochs=None, feedback_epoch=99))
+    with pytest.raises(CommandError, match=r"feedback_epoch is 99, but training has \d+ epochs"):
+        late.fit(pool, said, 0, no_progress, Aids())
+
+
+def test_looks_with_dropout_differ_by_their_seed_and_leave_the_student_alone(
+    encoders: dict[str, Path],
+) -> None:
+    pool = texts(30)
+    fitted = student(encoders["bert"], Settings(epochs=1)).load(encoders["bert"])
+    before = fitted.view(pool, no_progress).log_probabilities
+    first, again, other = (fitted.view_with_dropout(pool, seed, no_progress) for seed in (1, 1, 2))
+    assert np.array_equal(first.log_probabilities, again.log_probabilities)
+    assert not np.array_equal(first.log_probabilities, other.log_probabilities)
+    assert not np.array_equal(first.log_probabilities, before)
+    assert np.array_equal(fitted.view(pool, no_progress).log_probabilities, before)
 
 
 @pytest.mark.parametrize(

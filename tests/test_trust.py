@@ -138,6 +138,16 @@ def test_confident_learning_finds_flipped_labels() -> None:
     assert flipped[found].mean() < 0.02
 
 
+def test_oracle_trusts_as_many_and_none_that_is_wrong() -> None:
+    for seen in (random_evidence(200, 3), token_evidence(120, 2)):
+        right = np.random.default_rng(1).random(len(seen)) < 0.6
+        found = selector("trust", "oracle:0.3")(seen, np.random.default_rng(0), right)
+        assert found.tolist() == by_class(
+            replace(seen, agrees=right), 0.3, agreeing=True, of_agreeing=False
+        )
+        assert right[found].all() and len(found) > 20
+
+
 # --- the reference implementation's records of MR ---------------------------------------
 
 

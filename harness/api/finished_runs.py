@@ -165,7 +165,7 @@ def table(
     runs: Sequence[Run] | None = None,
     *,
     rows: Sequence[str] | None = None,
-    metric: str = "transductive",
+    metric: str = "pool",
     task: str | None = None,
     out: Path | str = RUNS,
     plugins: Plugins | None = None,
@@ -175,7 +175,7 @@ def table(
     Args:
         runs: which; None: all that are finished below ``out``.
         rows: configuration keys that make a row.
-        metric: ``transductive``, ``inductive``, ``answered``, ...
+        metric: ``pool``, ``test``, ``answered``, ...
         task: only this task.
         out: where runs are kept.
         plugins: whose parts made the runs; a run that other code made is marked.
@@ -184,16 +184,21 @@ def table(
         HarnessError: if there is no run, or a name is wrong.
     """
     from harness.errors import RunError
+    from harness.record.folder import RunFolder
     from harness.record.provenance import outdated
-    from harness.report.tables import make_table
+    from harness.report.rows.entries import entry_of
+    from harness.report.rows.grouping import Layout, make_table
 
     chosen = _all(out) if runs is None else tuple(runs)
-    results = [one.result for one in chosen if task in (None, one.result.task)]
-    if not results:
+    wanted = [one for one in chosen if task in (None, one.result.task)]
+    if not wanted:
         raise RunError(f"{out}: holds no finished run; make one with harness run")
     known = plugins or plugins_with(())
-    changed = {result.run_id for result in results if outdated(result, known)}
-    return RunsTable(make_table(results, rows=rows, metric=metric, outdated=changed))
+    entries = [
+        entry_of(one.result, RunFolder(one.path), other_code=bool(outdated(one.result, known)))
+        for one in wanted
+    ]
+    return RunsTable(make_table(entries, Layout(rows=tuple(rows or ()), metric=metric)))
 
 
 def _all(out: Path | str) -> tuple[Run, ...]:

@@ -26,6 +26,8 @@ from harness.cli.options import load_plugins, named_plugins, take_plugins
 from harness.cli.plan import plan
 from harness.cli.results.compare import compare
 from harness.cli.results.export import export
+from harness.cli.results.import_labels import import_labels
+from harness.cli.results.report import report
 from harness.cli.results.runs import runs
 from harness.cli.results.table import table
 from harness.cli.run import run
@@ -80,7 +82,9 @@ def build_app(*, named: bool = False) -> typer.Typer:
         runs,
         table,
         compare,
+        report,
         export,
+        import_labels,
         audit,
     ):
         name = command.__name__.partition("_")[0]

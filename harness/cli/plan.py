@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,9 @@ from harness.cli.screen.output import console, say
 if TYPE_CHECKING:
     from harness.config import Config
     from harness.protocols import Estimate
+    from harness.results import RunResult
     from harness.run.planning import PlannedStep
+    from harness.sweep.timing import Duration
 
 
 @with_run_options
@@ -40,29 +43,47 @@ def plan(
     from harness.cli.screen.tables import plan_table
     from harness.results import SCHEMA
     from harness.run import planning
+    from harness.sweep.timing import duration
 
     if recipe:
-        title, budget, steps = _of_recipe(options, recipe, seeds)
-        asker = title
+        title, configs, steps = _of_recipe(options, recipe, seeds)
+        asker, budget = title, configs[0].budget_usd
     else:
         config, _, parts, splits = options.prepare()
-        steps, budget = planning.plan(parts, config, splits), config.budget_usd
+        steps, budget, configs = planning.plan(parts, config, splits), config.budget_usd, [config]
         title = f"{parts.task.card.name}: {_asked(config)}"
         asker = f"annotator {config.annotator.spec}"
-    total = planning.total(steps)
+    total, took = planning.total(steps), duration(configs, _finished(options.out))
     if json:
         from json import dumps
 
         listed = [{"stage": one.stage, "what": one.what, **asdict(one.estimate)} for one in steps]
         values = {"schema": SCHEMA, "budget_usd": budget, "steps": listed, "total": asdict(total)}
-        say(dumps(values))
+        say(dumps({**values, "runs": asdict(took)}))
         return
     if not steps:
         say(f"{asker} asks no language model: nothing is sent, $0")
+        say(_timed(took, options.out))
         return
     console().print(plan_table(f"{title}, about, at most", steps, total))
-    for line in remarks(total, budget):
+    for line in (*remarks(total, budget), _timed(took, options.out)):
         say(line)
+
+
+def _finished(out: Path) -> list[RunResult]:
+    from harness.record.listing import list_runs
+
+    return [one.result for one in list_runs(out) if one.result is not None]
+
+
+def _timed(took: Duration, out: Path) -> str:
+    """How long the runs will take, in words."""
+    from harness.cli.screen.tables import clock
+
+    if not took.estimated:
+        return f"time: not known; no run like this is finished below {out}"
+    said = f"time: at most about {clock(took.seconds)}, one run at a time, by like runs below {out}"
+    return f"{said}; {took.unknown} runs are like no finished one" if took.unknown else said
 
 
 def remarks(total: Estimate, budget: float | None) -> list[str]:
@@ -85,16 +106,18 @@ def _asked(config: Config) -> str:
 
 def _of_recipe(
     options: RunOptions, recipe: str, seeds: str | None
-) -> tuple[str, float | None, list[PlannedStep]]:
-    """What to call it, its budget, and the steps of all runs."""
+) -> tuple[str, list[Config], list[PlannedStep]]:
+    """What to call it, the configuration of each run, and the steps of all."""
     from harness.cli.options import load_plugins
-    from harness.cli.sweep import laid_out
+    from harness.cli.sweep import fixed_of, wanted_seeds
     from harness.run import planning
     from harness.run.splits import splits_of
+    from harness.sweep.grid import grid_of
     from harness.sweep.recipes import find_recipe
 
     name, found = find_recipe(recipe, load_plugins())
-    _, wanted, grid = laid_out(options, found, seeds)
+    wanted = wanted_seeds(options, seeds)
+    grid = grid_of(found, wanted, fixed_of(options), load_plugins())
     runs = [
         (kind.parts, kind.config.model_copy(update={"seed": seed}))
         for kind in grid.kinds
@@ -103,4 +126,5 @@ def _of_recipe(
     planned = [(config, planning.plan(p, config, splits_of(config, p.task))) for p, config in runs]
     asked = " / ".join(dict.fromkeys(_asked(config) for _, config in runs))
     title = f"recipe {name}, {len(grid.jobs)} runs: {asked}"
-    return title, runs[0][1].budget_usd, planning.together(planned)
+    each = {job.path: kind.config for kind in grid.kinds for job in kind.jobs}
+    return title, list(each.values()), planning.together(planned)

@@ -46,10 +46,14 @@ def run(
 
 
 def watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:
-    """Draws the progress on a terminal; elsewhere prints notes only."""
+    """Draws the progress on a terminal, elsewhere prints lines; ``quiet``: notes only."""
     screen = console(stderr=True)
-    if quiet or not screen.is_terminal:
+    if quiet:
         return nullcontext(NotesOnly())
+    if not screen.is_terminal:
+        from harness.cli.screen.live import StageLines
+
+        return nullcontext(StageLines())
     from harness.cli.screen.live import LiveWatcher
 
     return LiveWatcher(name, screen)

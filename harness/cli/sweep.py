@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,10 +18,10 @@ from harness.cli.options import (
 from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
+    from harness.record.finished import FinishedRun
     from harness.report.sweep_scores import SweepTable
-    from harness.sweep.grid import Fixed, Grid
-    from harness.sweep.recipes import Recipe
-    from harness.sweep.states import JobState
+    from harness.sweep.grid import Fixed
+    from harness.sweep.sweeping import Sweep
 
 
 @with_run_options
@@ -33,6 +34,13 @@ def sweep(
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="Runs at a time; they share the cores.")
     ] = 1,
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="ray[:ADDRESS]", help="The runs as Ray tasks, here or on a cluster."),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as Markdown and nothing else.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the sweep as JSON and nothing else.")
     ] = False,
@@ -42,66 +50,46 @@ def sweep(
     Options say what all runs have in common; what a row itself sets comes first. Steps that runs
     share are done once. A run that fails stops no other, is tried once more at the end and named;
     then the exit code is 1. The same command goes on with what is missing. --budget-usd holds for
-    all runs together.
+    all runs together. --on ray:ADDRESS,cpus=4,gpus=1 gives each run so many CPUs and GPUs of the
+    cluster, whose nodes share the folders of --out and --data.
     """
-    from harness.sweep.jobs import Crew, do_jobs
-    from harness.sweep.recipes import find_recipe
+    from harness.sweep import sweeping
+    from harness.sweep.jobs import Crew
 
-    name, found = find_recipe(recipe, load_plugins())
-    fixed, wanted, grid = laid_out(options, found, seeds)
-    record(name, found, grid, fixed)
-    with _watching(name, quiet=json) as watcher:
-        for note in grid.notes:
-            watcher.noted(note)
-        states = do_jobs(grid.jobs, fixed, Crew(jobs, plugin_choice()), watcher)
-    tables = _tables(found, grid, len(wanted))
+    fixed, crew = fixed_of(options), Crew(jobs, plugin_choice())
+    with _watching(recipe, quiet=json or markdown) as watcher:
+        done = sweeping.sweep(
+            recipe, wanted_seeds(options, seeds), fixed, load_plugins(), crew, watcher, on
+        )
+    tables = _tables(done)
     if json:
-        say(_as_json(name, grid, states, tables))
+        say(_as_json(done, tables))
+    elif markdown:
+        from harness.report.sweep_text import markdown as as_markdown
+
+        say(as_markdown(done.name, tables).rstrip())
     else:
         from harness.cli.screen.sweep import print_sweep
 
-        print_sweep(console(), name, tables, states)
-    if unfinished := [one for one in states if not one.finished]:
-        _fail(unfinished, len(states))
+        print_sweep(console(), done.name, tables, done.each)
+    if done.unfinished:
+        _fail(done)
 
 
-def laid_out(
-    options: RunOptions, recipe: Recipe, seeds: str | None
-) -> tuple[Fixed, Sequence[int], Grid]:
-    """What all runs have in common, the seeds, and the runs."""
-    from harness.sweep.grid import Fixed, grid_of
-    from harness.sweep.recipes import seeds_of
+def fixed_of(options: RunOptions) -> Fixed:
+    """What all runs have in common."""
+    from harness.sweep.grid import Fixed
 
-    wanted = seeds_of(seeds) if seeds is not None else [options.values.get("seed") or 0]
-    fixed = Fixed(
+    return Fixed(
         options.config, options.settings, options.values, data_folder(options.data), options.out
     )
-    return fixed, wanted, grid_of(recipe, wanted, fixed, load_plugins())
 
 
-def record(name: str, recipe: Recipe, grid: Grid, fixed: Fixed) -> None:
-    """Write which runs the sweep is made of."""
-    import json
+def wanted_seeds(options: RunOptions, seeds: str | None) -> Sequence[int]:
+    """Those of ``--seeds``, or else of ``--seed``."""
+    from harness.sweep.recipes import seeds_of
 
-    from harness.record import layout
-    from harness.record.folder import new_file
-    from harness.results import SCHEMA
-
-    rows = [
-        {
-            "label": kind.row.label,
-            "settings": kind.row.settings,
-            "runs": {job.seed: f"{job.path.parent.name}/{job.path.name}" for job in kind.jobs},
-        }
-        for kind in grid.kinds
-    ]
-    values = {"schema": SCHEMA, "recipe": name, "baseline": recipe.baseline, "rows": rows}
-    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    new_file(layout.sweep_file(fixed.out, name), lambda path: _write(path, text))
-
-
-def _write(path: Any, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    return seeds_of(seeds) if seeds is not None else [options.values.get("seed") or 0]
 
 
 def _watching(name: str, *, quiet: bool) -> Any:
@@ -112,23 +100,23 @@ def _watching(name: str, *, quiet: bool) -> Any:
     return StateLines() if quiet or not screen.is_terminal else LiveStates(name, screen)
 
 
-def _tables(recipe: Recipe, grid: Grid, seeds: int) -> list[SweepTable]:
+def _tables(done: Sweep) -> list[SweepTable]:
     """One table a metric, of the runs that are finished."""
     from harness.report.sweep_scores import sweep_table
 
-    runs = {
-        kind.row.label: {
-            job.seed: found for job in kind.jobs if (found := _finished(job.path)) is not None
-        }
-        for kind in grid.kinds
-    }
+    runs: dict[str, dict[int, FinishedRun]] = {}
+    for one in done.runs:
+        of = runs.setdefault(one.label, {})
+        if (found := _finished(one.path)) is not None:
+            of[one.seed] = found
+    baseline, columns, seeds = done.recipe.baseline, done.recipe.columns, len(done.seeds)
     return [
-        sweep_table(runs, one, baseline=recipe.baseline, columns=recipe.columns, seeds=seeds)
-        for one in recipe.metrics
+        sweep_table(runs, metric, baseline=baseline, columns=columns, seeds=seeds)
+        for metric in done.recipe.metrics
     ]
 
 
-def _finished(path: Any) -> Any:
+def _finished(path: Path) -> FinishedRun | None:
     from harness.errors import RunError
     from harness.record.finished import FinishedRun
 
@@ -138,43 +126,28 @@ def _finished(path: Any) -> Any:
         return None
 
 
-def _as_json(
-    name: str, grid: Grid, states: Sequence[JobState], tables: Sequence[SweepTable]
-) -> str:
+def _as_json(done: Sweep, tables: Sequence[SweepTable]) -> str:
     import json
+    from dataclasses import asdict
 
     from harness.results import SCHEMA
 
-    by_path = {state.job.path: state for state in states}
     values: Mapping[str, Any] = {
         "schema": SCHEMA,
-        "recipe": name,
-        "runs": [
-            {
-                "label": kind.row.label,
-                "seed": job.seed,
-                "run_id": job.run_id,
-                "path": str(job.path),
-                **{
-                    key: getattr(by_path[job.path], key)
-                    for key in ("state", "error", "seconds", "did", "shared")
-                },
-            }
-            for kind in grid.kinds
-            for job in kind.jobs
-        ],
+        "recipe": done.name,
+        "runs": [{**asdict(one), "path": str(one.path)} for one in done.runs],
         "tables": [table.as_json() for table in tables],
-        "notes": grid.notes,
+        "notes": done.notes,
     }
     return json.dumps(values, ensure_ascii=False)
 
 
-def _fail(unfinished: Sequence[JobState], runs: int) -> None:
+def _fail(done: Sweep) -> None:
     """One line that names them; exit code 3 where only the budget stopped them."""
     from harness.errors import BudgetError, HarnessError
 
-    names = "; ".join(f"{one.job.name}: {one.error}" for one in unfinished)
-    said = f"{len(unfinished)} of {runs} runs are not finished: {names}"
-    if all(one.state == "stopped" for one in unfinished):
+    names = "; ".join(f"{one.label}, seed {one.seed}: {one.error}" for one in done.unfinished)
+    said = f"{len(done.unfinished)} of {len(done.each)} runs are not finished: {names}"
+    if all(one.state == "stopped" for one in done.unfinished):
         raise BudgetError(said)
     raise HarnessError(f"{said}; the same command goes on with them")

@@ -16,11 +16,11 @@ from harness.run.assembly import load_task, student_of
 from harness.run.contracts import blaming
 
 
-def check_empty(target: Path) -> None:
-    """Raise a ``CommandError`` for a folder that is not empty, or a file."""
+def check_empty(target: Path, option: str = "--model") -> None:
+    """Raise a ``CommandError`` that names the option, for a file or a folder with files."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         what = "holds files already" if target.is_dir() else "is not a folder"
-        raise CommandError(f"--model {target}: {what}; choose a new or an empty folder")
+        raise CommandError(f"{option} {target}: {what}; choose a new or an empty folder")
 
 
 def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:

@@ -21,6 +21,7 @@ from harness.plugin_manager.discovery import (
     left_out,
 )
 from harness.plugin_manager.places import calling_place, place_of, place_of_error
+from harness.plugin_manager.printing import printing_to_stderr
 from harness.plugin_manager.registration import ASKING, BOTH, KINDS, Part, wrong_with
 from harness.specs import Spec, parse_spec
 
@@ -309,9 +310,13 @@ class Plugins:
                 self._problem(name, wrong)
 
     def notify(self, hook: str, **arguments: object) -> None:
-        """Call an observer hook of every plugin, with a warning for one that fails."""
-        for name, call in self._callers(hook):
-            self._guard(name, call, **arguments)
+        """Call an observer hook of every plugin, with a warning for one that fails.
+
+        What it prints goes to stderr: stdout is for results.
+        """
+        with printing_to_stderr():
+            for name, call in self._callers(hook):
+                self._guard(name, call, **arguments)
 
     def _callers(self, hook: str) -> Iterator[tuple[str, pluggy.HookCaller]]:
         """Each plugin that implements a hook, with a caller that calls it alone.

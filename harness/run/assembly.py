@@ -10,7 +10,7 @@ from typing import Any
 from harness import abilities
 from harness.config import SECTIONS, Config, SelectorConfig, config_hash, with_keys
 from harness.data import TaskCard
-from harness.errors import CommandError, HarnessError, InapplicableError
+from harness.errors import HarnessError, InapplicableError
 from harness.plugin_manager import Part, Plugins, made
 from harness.protocols import (
     ROLES,
@@ -48,11 +48,13 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
     for role, part in (("annotator", annotator), ("student", student), ("augmenter", augmenter)):
         if (content := abilities.fingerprint(part)) is not None:
             identities[role] = content
+    selectors = {role: _selector(role, config, plugins) for role in ROLES}
+    _check_dropout(config, student, selectors["query"])
     return config, Parts(
         task=task,
         annotator=annotator,
         student=student,
-        **{role: _selector(role, config, plugins) for role in ROLES},
+        **selectors,
         identities=identities,
         code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
@@ -183,9 +185,10 @@ def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> Se
 def _resolve(config: Config, task: Task, plugins: Plugins) -> Config:
     spec = task.default_annotator if config.annotator.spec is None else config.annotator.spec
     if spec is None:
-        raise CommandError(
+        raise InapplicableError(
+            "annotator.spec",
             f"task {task.card.name!r} has no default annotator; pass --annotator SPEC "
-            "(harness list annotators prints them)"
+            "(harness list annotators prints them)",
         )
     config = _set(config, "annotator", spec=spec)
     shots = config.demonstrations.shots or task.card.prompt.shots
@@ -220,6 +223,15 @@ def _augmenter(config: Config, task: Task, student: Student, plugins: Plugins) -
     part, spec = _serving("augmenter", config.student.augmenter, task.card, plugins)
     augmenter: Augmenter = made(part, AugmenterRequest(spec, task.card))
     return augmenter
+
+
+def _check_dropout(config: Config, student: Student, query: object) -> None:
+    if abilities.dropout_passes(query) and not abilities.has_dropout(student):
+        raise InapplicableError(
+            "selector.query",
+            f"selector.query = {config.selector.query!r} needs a student with dropout, and student "
+            f"{config.student.spec!r} has none; choose another --student or selector.query",
+        )
 
 
 def _selector(role: str, config: Config, plugins: Plugins) -> Any:

@@ -151,7 +151,12 @@ def _begin(run: Run, run_id: str) -> None:
 
 
 def _refuse_without_gold(run: Run) -> None:
-    """Refuse an annotator that reads gold labels where examples have none."""
+    """Refuse parts that read gold labels where examples have none."""
+    if abilities.needs_gold(run.parts.trust) and not run.splits.train.gold.known.any():
+        raise DataError(
+            f"selector.trust = {run.config.selector.trust!r} reads gold labels, but train has "
+            "none; label some, or choose another selector of trust"
+        )
     if not run.parts.annotator.needs_gold:
         return
     for name, split in {"train": run.splits.train, **run.splits.scored}.items():
@@ -164,8 +169,9 @@ def _refuse_without_gold(run: Run) -> None:
 
 
 def _supervised(parts: Parts) -> bool:
-    """Whether the annotations depend on gold labels."""
-    return parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
+    """Whether the annotations, or which of them are trusted, depend on gold labels."""
+    given = parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
+    return given or abilities.needs_gold(parts.trust)
 
 
 def _short(value: object) -> str:

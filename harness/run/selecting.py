@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from harness import abilities
 from harness.config import count_of
-from harness.data import Annotations, IntArray, Selection
+from harness.data import Annotations, BoolArray, IntArray, Selection, StudentView
 from harness.errors import PartError
+from harness.metrics import right_examples
 from harness.protocols import ROLES, Evidence, Parts
 from harness.record import codecs, layout
 from harness.run.contracts import blaming
@@ -40,11 +44,14 @@ def select(
 
     ``times``, int64 ``[n]``: how often the annotator was asked about each example so far.
     """
-    view, limits = trained.views["train"], run.config.selector
+    view, limits = trained.feedback["train"], run.config.selector
     named = [(run.keys["selector"][role], run.part(role)) for role in ROLES]
     shots = run.keys["demonstrations"]["shots"]
-    asking = (times, limits.asks, limits.budget)
-    decided = (annotations, trained.digests["train"], named, shots, run.pools["train"], *asking)
+    asking = [times, limits.asks, limits.budget]
+    right = _right(run, view)
+    known = [] if right is None else [right]
+    pool = run.pools["train"]
+    decided = (annotations, trained.digests["train"], named, shots, pool, *asking, *known)
     stage, file = layout.student_stage(round_), layout.selection(round_)
     step = run.step("selection", round_, stage, file, *decided)
 
@@ -52,27 +59,43 @@ def select(
         with blaming(f"selector {run.config.selector.spec!r}"):
             pool = run.splits.train.pool
             seen = evidence(annotations, view, run.task, times, pool, limits.asks)
-            chosen = select_from(run.parts, seen, run.config.seed, round_, limits.budget)
+            seen = replace(seen, passes=[one.log_probabilities for one in trained.passes])
+            chosen = select_from(run.parts, seen, run.config.seed, round_, limits.budget, right)
         if (thin := thin_classes(chosen, seen, run.task)) is not None:
             run.watcher.noted(thin)
         return chosen
 
     selection, _ = recorded(run, step, made, codecs.SELECTION)
     believed = believe(annotations, view, selection.trusted)
-    return Feedback(believed, trained.views, selection, times, trained.digests)
+    return Feedback(believed, trained.feedback, selection, times, trained.digests)
+
+
+def _right(run: Run, view: StudentView) -> BoolArray | None:
+    """bool ``[n]``, whether the student's label is right, for a selector that needs to know."""
+    if not abilities.needs_gold(run.parts.trust):
+        return None
+    gold = run.splits.train.gold
+    return right_examples(view.predictions, gold) & gold.known
 
 
 def select_from(
-    parts: Parts, seen: Evidence, seed: int, round_: int, budget: int | float | None = None
+    parts: Parts,
+    seen: Evidence,
+    seed: int,
+    round_: int,
+    budget: int | float | None = None,
+    right: BoolArray | None = None,
 ) -> Selection:
     """Call the three selectors, each with its own generator, and check their answers.
 
     ``budget``: most examples to annotate next, a number or a share of the pool; None: no limit.
+    ``right``, bool ``[n]``: the student's label is right; only for a supervised selector of trust.
     A ``PartError`` for a row that is repeated, outside the pool, or shown but not trusted.
     """
     n = len(seen)
     everything = np.arange(n)
-    trusted = parts.trust(seen, np.random.default_rng([seed, round_, 0]))
+    known = () if right is None else (right,)
+    trusted = parts.trust(seen, np.random.default_rng([seed, round_, 0]), *known)
     trusted = _checked(trusted, everything, "trust")
     chosen = parts.demonstrations.choose(seen, trusted, np.random.default_rng([seed, round_, 1]))
     chosen = _checked(chosen, trusted, "demonstrations")

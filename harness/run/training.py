@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,21 +12,28 @@ from harness import abilities
 from harness.data import Annotations, StudentView
 from harness.errors import PartError
 from harness.identity import digest
-from harness.protocols import Aids, Variants
+from harness.protocols import Aids, FittedStudent, Variants
 from harness.record import codecs, layout
 from harness.run.contracts import blaming, check_fitted, check_type, check_variants, check_view
 from harness.run.steps import Run, recorded
+
+EARLIER, PASS = "earlier ", "pass "
+"""Begin the names of a student's views that are not of the trained one as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """What training leaves: by split the student's views, and a hash of each.
 
-    ``seconds`` are those of making variants in this round, training and viewing; ``variants``
-    those that this round made, None where it made none.
+    ``feedback`` are the views that selectors read: the same, or those of an earlier epoch, and
+    ``digests`` their hashes; ``passes`` those of the pool with dropout. ``seconds`` are those of
+    making variants in this round, training and viewing; ``variants`` those that this round made,
+    None where it made none.
     """
 
     views: Mapping[str, StudentView]
+    feedback: Mapping[str, StudentView]
+    passes: Sequence[StudentView]
     digests: Mapping[str, str]
     seconds: float
     variants: Variants | None
@@ -43,7 +50,10 @@ def train(run: Run, round_: int, annotations: Annotations) -> Trained:
     variants, new, took = _variants(run, round_, annotations)
     pool = None if variants is None else variants.pool
     checkpoints = layout.checkpoints(round_)
-    decided = (run.pools, annotations, pool, run.keys["student"], run.part("student"))
+    decided: list[object] = [run.pools, annotations, pool, run.keys["student"]]
+    decided.append(run.part("student"))
+    if count := abilities.dropout_passes(run.parts.query):
+        decided.append(count)
     stage, file = layout.student_stage(round_), layout.view(round_)
     step = run.step("view", round_, stage, file, *decided)
 
@@ -53,25 +63,61 @@ def train(run: Run, round_: int, annotations: Annotations) -> Trained:
 
     views, seconds = recorded(run, step, made, codecs.VIEWS)
     run.folder.discard(checkpoints)
-    digests = {name: digest(view) for name, view in views.items()}
-    return Trained(views, digests, took + seconds, variants if new else None)
+    return _trained(run, views, took + seconds, variants if new else None)
+
+
+def _trained(
+    run: Run, recorded: Mapping[str, StudentView], seconds: float, variants: Variants | None
+) -> Trained:
+    """From the recorded views, which are named by their split, and what else they are of."""
+    views = {name: recorded[name] for name in ("train", *run.splits.scored)}
+    feedback = {name: recorded.get(EARLIER + name, view) for name, view in views.items()}
+    passes = [view for name, view in recorded.items() if name.startswith(PASS)]
+    digests = {name: digest(view) for name, view in feedback.items()}
+    if passes:
+        digests["train"] = digest(digests["train"], *passes)
+    return Trained(views, feedback, passes, digests, seconds, variants)
 
 
 def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str, StudentView]:
-    """Train a round's student; keep the last round's if ``student.save`` is set."""
+    """Train a round's student; keep the last round's if ``student.save`` is set.
+
+    Returns:
+        Its view of each split, by name; with ``EARLIER`` before the name, that of an earlier
+        epoch; with ``PASS`` and a number, those of the pool with dropout, without embeddings.
+    """
     part, pool = f"student {run.config.student.spec!r}", run.splits.train.pool
     seed = int(np.random.default_rng([run.config.seed, round_, 3]).integers(2**31))
     with blaming(part):
         fitted = run.parts.student.fit(pool, annotations, seed, run.watcher.advanced, aids)
         check_fitted(fitted, part)
         views = {}
+        earlier = abilities.earlier(fitted)
         for split in (run.splits.train, *run.splits.scored.values()):
             name = split.pool.split
             run.watcher.began(layout.student_stage(round_), "student", f"viewing {name}")
             views[name] = fitted.view(split.pool, run.watcher.advanced)
             check_view(views[name], split.pool, run.task, part)
+            if earlier is not None:
+                views[EARLIER + name] = earlier.view(split.pool, run.watcher.advanced)
+                check_view(views[EARLIER + name], split.pool, run.task, part)
+        views |= _passes(run, round_, earlier or fitted)
         if run.config.student.save and round_ == run.config.rounds - 1:
             run.folder.write_folder(layout.STUDENT, fitted.save)
+    return views
+
+
+def _passes(run: Run, round_: int, fitted: FittedStudent) -> dict[str, StudentView]:
+    """As many views of the pool with dropout as the query selector wants."""
+    pool, views = run.splits.train.pool, {}
+    for number in range(count := abilities.dropout_passes(run.parts.query)):
+        stage, doing = layout.student_stage(round_), f"viewing train, {number + 1} of {count}"
+        run.watcher.began(stage, "student", doing)
+        seed = int(np.random.default_rng([run.config.seed, round_, 7, number]).integers(2**31))
+        seen = abilities.view_with_dropout(fitted, pool, seed, run.watcher.advanced)
+        check_view(seen, pool, run.task, f"student {run.config.student.spec!r}")
+        none = np.zeros((len(pool), 0), dtype=np.float32)
+        views[f"{PASS}{number:03}"] = replace(seen, embeddings=none)
     return views
 
 

@@ -94,7 +94,8 @@ def grid_of(recipe: Recipe, seeds: Sequence[int], fixed: Fixed, plugins: Plugins
     """Put the runs together.
 
     A setting of the recipe that the student or the task has no use for is left out, and so is a
-    row whose own settings are of that kind, or whose task has no data here.
+    row whose own settings are of that kind, or whose task has no data here or does not suit the
+    annotator or the student that all rows have.
 
     Raises:
         HarnessError: for what is wrong with the command, or with a row.
@@ -131,6 +132,8 @@ def _kind(
         if error.key in row.settings:
             raise _LeftOutError(str(error)) from None
         if error.key not in below:
+            if "task" in row.settings:
+                raise _LeftOutError(str(error)) from None
             raise
         notes[f"the recipe's {error.key} = {below.pop(error.key)!r} is left out: {error}"] = None
         return _kind(row, below, seeds, fixed, plugins, notes)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from harness.record import layout
 from harness.record.folder import RunFolder
@@ -43,11 +43,32 @@ class Crew:
     plugins: Mapping[str, Any]
 
 
-def do_jobs(jobs: Sequence[Job], fixed: Fixed, crew: Crew, watcher: SweepWatcher) -> list[JobState]:
+class GoThrough(Protocol):
+    """How the runs that are left are done."""
+
+    def __call__(
+        self,
+        left: Sequence[JobState],
+        states: Sequence[JobState],
+        orders: Mapping[Path, str],
+        crew: Crew,
+        watcher: SweepWatcher,
+        /,
+    ) -> None:
+        """Do them, each once, by its order: a line of JSON, by the path of the run."""
+
+
+def do_jobs(
+    jobs: Sequence[Job],
+    fixed: Fixed,
+    crew: Crew,
+    watcher: SweepWatcher,
+    go_through: GoThrough | None = None,
+) -> list[JobState]:
     """Do what is not finished; what fails is tried once more at the end.
 
-    A failing run stops no other. Where this process is killed, its workers end, too, and the same
-    call goes on with what is missing.
+    ``go_through``: how; None: in processes of this machine. A failing run stops no other. Where
+    this process is killed, its workers end, too, and the same call goes on with what is missing.
     """
     states = [JobState(job, "found" if _finished(job.path) else "waiting") for job in jobs]
     if found := sum(state.finished for state in states):
@@ -55,8 +76,8 @@ def do_jobs(jobs: Sequence[Job], fixed: Fixed, crew: Crew, watcher: SweepWatcher
     wanted = [_order(job, jobs, fixed) for job in jobs]
     orders = dict(zip((job.path for job in jobs), wanted, strict=True))
     for _ in range(2):
-        left = [one for one in states if one.state == "waiting"]
-        _go_through(left, states, orders, crew, watcher)
+        if left := [one for one in states if one.state == "waiting"]:
+            (go_through or in_processes)(left, states, orders, crew, watcher)
         for one in states:
             if one.state == "failed" and one.tries < 2:
                 watcher.noted(f"{one.job.name}: failed, and is tried once more: {one.error}")
@@ -87,15 +108,14 @@ def _order(job: Job, jobs: Sequence[Job], fixed: Fixed) -> str:
     return json.dumps(values)
 
 
-def _go_through(
+def in_processes(
     left: Sequence[JobState],
     states: Sequence[JobState],
     orders: Mapping[Path, str],
     crew: Crew,
     watcher: SweepWatcher,
 ) -> None:
-    if not left:
-        return
+    """Do runs in processes of this machine, which share its cores."""
     waiting: queue.SimpleQueue[JobState] = queue.SimpleQueue()
     for one in left:
         waiting.put(one)
@@ -111,7 +131,7 @@ def _go_through(
             if event is None:
                 open_ -= 1
             else:
-                _take(*event, states, watcher)
+                take(*event, states, watcher)
     finally:
         for worker in workers:
             worker.ask_to_end()
@@ -119,10 +139,10 @@ def _go_through(
             worker.wait()
 
 
-def _take(
+def take(
     state: JobState, event: Mapping[str, Any], states: Sequence[JobState], watcher: SweepWatcher
 ) -> None:
-    """Note what a worker says of its run."""
+    """Note what is said of a run."""
     if "noted" in event:
         watcher.noted(f"{state.job.name}: {event['noted']}")
         return
@@ -233,9 +253,13 @@ def _begun(number: int, crew: Crew, said: IO[str]) -> subprocess.Popen[str]:
 
 def _shares(number: int, processes: int) -> dict[str, str]:
     """Each process gets its share of the cores, unless the environment says otherwise."""
+    return dict.fromkeys(THREADS, str(max(1, cores() // processes)))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return dict.fromkeys(THREADS, str(max(1, cores // processes)))
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _gpu(number: int) -> dict[str, str]:

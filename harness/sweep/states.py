@@ -51,7 +51,15 @@ class SweepWatcher(Protocol):
         """Something the user should know, on one line."""
 
 
-def summary(states: Sequence[JobState]) -> str:
+class HasState(Protocol):
+    """A run of a sweep, done or not."""
+
+    @property
+    def state(self) -> State:
+        """What became of it so far."""
+
+
+def summary(states: Sequence[HasState]) -> str:
     """How many runs are in which state: ``3 running, 20 done, 1 failed``."""
     counts = Counter(state.state for state in states)
     order: tuple[State, ...] = ("running", "waiting", "found", "done", "stopped", "failed")

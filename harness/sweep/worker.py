@@ -47,7 +47,7 @@ def main() -> None:
     try:
         while (order := orders.get()) is not None:
             busy.set()
-            tell(_done(json.loads(order), plugins, tell))
+            tell(done(json.loads(order), plugins, tell))
             busy.clear()
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(143)  # what is recorded stays; nobody is there to be told
@@ -75,8 +75,8 @@ def _only_we_write() -> Tell:
     return tell
 
 
-def _done(order: Mapping[str, Any], plugins: Plugins, tell: Tell) -> dict[str, Any]:
-    """Do one run; its last state."""
+def done(order: Mapping[str, Any], plugins: Plugins, tell: Tell) -> dict[str, Any]:
+    """Do a run as an order says (``jobs``), and tell what it does; its last state."""
     ledger = Ledger()
     try:
         _do(order, plugins, tell, ledger)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,12 @@ from harness.cli.options import OutOption, SpreadsheetOption, data_folder, load_
 from harness.cli.screen.output import say
 from harness.errors import CommandError
 from harness.record.layout import RUNS
+
+if TYPE_CHECKING:
+    from harness.record.finished import FinishedRun
+
+TOOLS = ("label-studio", "argilla")
+"""For people who correct labels."""
 
 
 def export(
@@ -29,6 +36,20 @@ def export(
         str | None,
         typer.Option(metavar="R1", help="--to: the labels after this stage (the last one)."),
     ] = None,
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="TOOL",
+            help="--to FILE.json: suggestions for people, doubtful first: label-studio, argilla.",
+        ),
+    ] = None,
+    first: Annotated[
+        int, typer.Option(metavar="N", min=0, help="--for: only the N most doubtful ones.")
+    ] = 0,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="New folder: a Hugging Face data set.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="--to: the data with which the run was made.")
     ] = None,
@@ -40,37 +61,108 @@ def export(
     --model writes the last student (kept by --set student.save=true) as a folder that
     transformers loads, with a model card. --to writes the pool's labels as the last stage left
     them; with --replay what the annotator answered in its first stage, or in that of --stage.
+    --for writes them for people to correct: harness import takes back what they say. --dataset
+    writes them as a folder that datasets.load_dataset loads, with a card.
     """
-    from harness.export.labels import label_rows, replay_rows
     from harness.export.model_export import check_empty, export_model
-    from harness.export.rows import LABELS, check_new, for_spreadsheets, write_rows
-    from harness.files.delimited import SEPARATORS
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
+
+    if model is None and to is None and dataset is None:
+        raise CommandError("say what to export: --model DIR, --to FILE, or --dataset DIR")
+    if to is not None:
+        _check_file(to, for_, replay=replay, spreadsheet=spreadsheet)
+    elif replay or for_ or spreadsheet or (stage and dataset is None):
+        raise CommandError("say where to write labels or answers: name a file by --to")
+    for folder, option in ((model, "--model"), (dataset, "--dataset")):
+        if folder is not None:
+            check_empty(folder, option)
+    finished = FinishedRun.open(find_run(run, out or RUNS))
+    if model is not None:
+        export_model(finished, load_plugins(), model)
+        say(f"model of {finished.result.run_id}: {model}")
+    source = data_folder(data)
+    if to is not None and for_:
+        _suggestions(finished, source, stage, to, for_, first)
+    elif to is not None:
+        _labels(finished, source, stage, to, replay=replay, spreadsheet=spreadsheet)
+    if dataset is not None:
+        _dataset(finished, source, stage, dataset)
+
+
+def _check_file(to: Path, tool: str | None, *, replay: bool, spreadsheet: bool) -> None:
+    from harness.errors import UnknownNameError
+    from harness.export.rows import check_new
+    from harness.files.delimited import SEPARATORS
+
+    if tool is not None and tool not in TOOLS:
+        raise UnknownNameError("tool", tool, TOOLS)
+    if tool is not None and (replay or to.suffix.lower() != ".json"):
+        raise CommandError(f"--for {tool}: writes labels to a new .json file, not {to}")
+    if replay and to.suffix.lower() != ".jsonl":
+        raise CommandError(f"--to {to}: a replay is a .jsonl file")
+    check_new(to)
+    if spreadsheet and to.suffix.lower() not in SEPARATORS:
+        raise CommandError("--spreadsheet is for --to FILE.csv or FILE.tsv")
+
+
+def _labels(
+    run: FinishedRun,
+    data: Path | None,
+    stage: str | None,
+    to: Path,
+    *,
+    replay: bool,
+    spreadsheet: bool,
+) -> None:
+    from harness.export.labels import label_rows, replay_rows
+    from harness.export.rows import LABELS, for_spreadsheets, write_rows
     from harness.run.assembly import load_task
 
-    if model is None and to is None:
-        raise CommandError("say what to export: --model DIR, or --to FILE")
-    if to is None and (replay or stage):
-        raise CommandError("--replay and --stage say which labels to write; name a file by --to")
-    if replay and to is not None and to.suffix.lower() != ".jsonl":
-        raise CommandError(f"--to {to}: a replay is a .jsonl file")
-    if to is not None:
-        check_new(to)
-    if spreadsheet and (to is None or to.suffix.lower() not in SEPARATORS):
-        raise CommandError("--spreadsheet is for --to FILE.csv or FILE.tsv")
-    if model is not None:
-        check_empty(model)
-    finished = FinishedRun.open(find_run(run, out or RUNS))
-    plugins, result = load_plugins(), finished.result
-    if model is not None:
-        export_model(finished, plugins, model)
-        say(f"model of {result.run_id}: {model}")
-    if to is not None:
-        which = finished.stage(stage, "annotator" if replay else None)
-        task = load_task(finished.config.task, plugins, data_folder(data))
-        rows = (replay_rows if replay else label_rows)(finished, task, which)
-        rows = for_spreadsheets(rows) if spreadsheet else rows
-        count = write_rows(to, rows, LABELS)
-        mark = ", supervised" if result.supervised else ""
-        say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")
+    which = run.stage(stage, "annotator" if replay else None)
+    task = load_task(run.config.task, load_plugins(), data)
+    rows = (replay_rows if replay else label_rows)(run, task, which)
+    rows = for_spreadsheets(rows) if spreadsheet else rows
+    count = write_rows(to, rows, LABELS)
+    mark = ", supervised" if run.result.supervised else ""
+    say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")
+
+
+def _suggestions(
+    run: FinishedRun, data: Path | None, stage: str | None, to: Path, tool: str, most: int
+) -> None:
+    """For Label Studio also the labelling interface, beside the tasks."""
+    from harness.export.tools import argilla, label_studio
+    from harness.export.tools.suggestions import suggestions
+    from harness.record.folder import new_file
+    from harness.run.assembly import load_task
+
+    task, which = load_task(run.config.task, load_plugins(), data), run.stage(stage)
+    found = suggestions(run, task, which, most)
+    made = {"argilla": argilla.records, "label-studio": label_studio.tasks}[tool](
+        found, run.result.run_id
+    )
+    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    new_file(to, lambda path: _write(path, text))
+    say(f"{len(found)} suggestions of {which.stage}, doubtful first: {to}")
+    if tool == "label-studio":
+        labels = [label.name for label in task.card.labels]
+        xml = label_studio.interface(task.card.kind, labels)
+        new_file(to.with_suffix(".xml"), lambda path: _write(path, xml))
+        say(f"labelling interface: {to.with_suffix('.xml')}")
+
+
+def _dataset(run: FinishedRun, data: Path | None, stage: str | None, target: Path) -> None:
+    from harness.export.dataset_folder import write_dataset
+    from harness.export.reproducing import command_of
+    from harness.run.assembly import load_task
+
+    task = load_task(run.config.task, load_plugins(), data)
+    which = run.stage(stage)
+    command = command_of(run.config, task.card, load_plugins())
+    count = write_dataset(run, task, which, command, target)
+    say(f"{count} labels of {which.stage}: {target}")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
@@ -13,9 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.differences import Difference
-from harness.report.sweep_scores import ScoredRow, SweepTable
+from harness.report import sweep_text
+from harness.report.sweep_scores import SweepTable
 from harness.sweep.states import JobState, summary
+from harness.sweep.sweeping import SweptRun
 
 STYLES = {"running": "cyan", "done": "green", "found": "green", "failed": "red", "stopped": "red"}
 SHOWN = 12
@@ -94,7 +94,7 @@ class LiveStates:
 
 
 def print_sweep(
-    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[JobState]
+    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[SweptRun]
 ) -> None:
     """The tables, and what sharing steps has saved."""
     for table in tables:
@@ -110,53 +110,15 @@ def print_sweep(
 
 
 def _picture(name: str, table: SweepTable) -> Group:
-    many = f", mean ± sd of {table.seeds} seeds" if table.seeds > 1 else ""
-    title = Text(f"{name}: {table.metric} in %{many}", style="bold")
-    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    drawn.add_column("row", overflow="fold")
-    for stage in table.stages:
-        drawn.add_column(stage, justify="right", no_wrap=True)
-    compared = any(row.difference is not None for row in table.rows)
-    if compared:
-        for column in ("Δ", "95 %", "p"):
-            drawn.add_column(column, justify="right", no_wrap=True)
-    for row in table.rows:
-        label = row.label + (" (supervised)" if row.supervised else "")
-        cells = [_cell(row.values[stage]) for stage in table.stages]
-        drawn.add_row(Text(label), *cells, *(_compared(row.difference) if compared else ()))
-    notes = [_labelled(table)] if table.partial else []
-    if compared:
-        notes.append(
-            f"Δ: the last stage less that of {table.baseline!r}, paired by example and seed; "
-            "p corrected for the number of rows (Holm)"
-        )
-    return Group(drawn, *(Text(note, style="dim") for note in notes))
-
-
-def _cell(values: Mapping[int, float]) -> str:
-    if not values:
-        return ""
-    mean = f"{100 * statistics.fmean(values.values()):.1f}"
-    return f"{mean} ± {100 * statistics.stdev(values.values()):.1f}" if len(values) > 1 else mean
-
-
-def _compared(difference: Difference | None) -> tuple[str, str, str]:
-    if difference is None:
-        return "", "", ""
-    mean = f"{100 * difference.mean:+.1f}"
-    if difference.low is None or difference.high is None or difference.p is None:
-        return mean, "", ""
-    interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-    return mean, interval, f"{difference.p:.3f}"
-
-
-def _labelled(table: SweepTable) -> str:
-    """Which share of the pool has been annotated by each stage, where rows agree."""
-    shares = {stage: _shares(table.rows, stage) for stage in table.stages}
-    said = [f"{stage} {of}" for stage, of in shares.items() if of]
-    return f"share of the pool that was annotated: {', '.join(said)}"
-
-
-def _shares(rows: Sequence[ScoredRow], stage: str) -> str:
-    found = sorted({round(100 * row.labels[stage]) for row in rows if stage in row.labels})
-    return "" if not found else " / ".join(f"{share} %" for share in found)
+    drawn = Table(
+        title=Text(sweep_text.title(name, table), style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    label, *others = sweep_text.header(table)
+    drawn.add_column(label, overflow="fold")
+    for column in others:
+        drawn.add_column(column, justify="right", no_wrap=True)
+    for first, *cells in sweep_text.cells(table):
+        drawn.add_row(Text(first), *cells)
+    return Group(drawn, *(Text(note, style="dim") for note in sweep_text.notes(table)))

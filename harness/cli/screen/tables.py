@@ -142,11 +142,12 @@ def _estimate(estimate: Estimate) -> tuple[str, ...]:
         f"{estimate.prompt_tokens:,}",
         f"{estimate.completion_tokens:,}",
         "?" if cost is None else f"{cost:.2f}" if cost >= 0.01 or cost == 0 else f"{cost:.4f}",
-        "?" if seconds is None else _duration(seconds),
+        "?" if seconds is None else clock(seconds),
     )
 
 
-def _duration(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds: ``1:02:03``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

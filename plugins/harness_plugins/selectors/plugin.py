@@ -39,6 +39,8 @@ SELECTORS: tuple[tuple[str, str, Argument | None, str], ...] = (
     ("trust/all", "trust.all_answered", None, "every answered example"),
     ("trust/none", "trust.none", None, "no example: nothing to show either"),
     ("trust/random", "trust.random", "share", "a random share of each class: :SHARE"),
+    ("trust/oracle", "trust.Oracle", "share",
+     "as many of each class, all right by the gold labels (supervised): :SHARE"),
     ("demonstrations/k-medoids", "prototypes.k_medoids", "number",
      "medoids of each class in the student's space (the paper): :NUMBER,retrieval=HOW"),
     ("demonstrations/k-means", "prototypes.k_means", "number",
@@ -59,6 +61,8 @@ SELECTORS: tuple[tuple[str, str, Argument | None, str], ...] = (
      "the untrusted, least probable prediction first"),
     ("query/margin", "query.margin", None, "the untrusted, smallest lead of the first class first"),
     ("query/entropy", "query.entropy", None, "the untrusted, largest entropy first"),
+    ("query/bald", "query.Bald", "number",
+     "the untrusted, most disputed between passes with dropout first (BALD): :PASSES"),
     ("query/core-set", "diversity.core_set", None,
      "the untrusted, farthest from all before first"),
     ("query/badge", "diversity.badge", None, "the untrusted, uncertain and different (BADGE)"),
@@ -103,4 +107,5 @@ def _made(where: str, takes: Argument | None, request: SelectorRequest) -> Any:
     function = getattr(import_module(f"harness_plugins.selectors.{module}"), name)
     if module == "prototypes":
         return ClassWise.of(function, request)
-    return partial(function, **argument(request.spec, takes))
+    made = argument(request.spec, takes)
+    return function(**made) if isinstance(function, type) else partial(function, **made)

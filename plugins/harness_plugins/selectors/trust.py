@@ -6,6 +6,8 @@ A share of a class with any member is at least one example.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from harness.data import ABSTAINED, BoolArray, IntArray
@@ -85,6 +87,22 @@ def random(evidence: Evidence, rng: np.random.Generator, share: float = SHARE) -
     members = [np.flatnonzero(evidence.groups == g) for g in range(evidence.groups_count)]
     chosen = [rng.choice(rows, _count(share, len(rows)), replace=False) for rows in members]
     return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+class Oracle:
+    """Of each annotated class the share of smallest loss where the student is right (ours).
+
+    As many as ``small_loss`` and none of them wrong: an upper bound for what trust is worth.
+    """
+
+    needs_gold: Literal[True] = True
+
+    def __init__(self, share: float = SHARE) -> None:
+        self._share = share
+
+    def __call__(self, evidence: Evidence, rng: np.random.Generator, right: BoolArray) -> IntArray:
+        """Rows whose label is right; ``right``: bool ``[n]``."""
+        return _smallest(evidence, self._share, right & (evidence.groups != ABSTAINED))
 
 
 def _smallest(

@@ -72,6 +72,9 @@ class Keyed:
     """Correct for the annotator's confusions between labels, estimated from its labels."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the averaged weights that predict pools; 0: the last weights do."""
+    feedback_epoch: int = Field(default=0, ge=0, strict=True)
+    """Feedback (trust, demonstrations, queries) is taken from the student after so many epochs; 0:
+    after training (FreeAL's text; its code: 1)."""
     processes: int = Field(default=1, ge=1, strict=True)
     """Processes that share each batch, one for each GPU, or on the CPU's cores; at most
     batch_size."""

@@ -16,11 +16,12 @@ from harness_plugins.students.settings import Settings
 
 
 class FittedEncoder:
-    """A fine-tuned encoder."""
+    """A fine-tuned encoder; ``earlier`` is the same after an earlier epoch, if that was kept."""
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
         self.model, self.tokenizer, self.kind = model, tokenizer, kind
         self._settings = settings
+        self.earlier: FittedEncoder | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -40,13 +41,24 @@ class FittedEncoder:
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
+        return self._view(pool, progress)
+
+    def view_with_dropout(self, pool: Pool, seed: int, progress: Progress) -> StudentView:
+        """The same with units dropped at random (``abilities.view_with_dropout``)."""
+        import torch
+
+        with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
+            torch.manual_seed(seed)
+            return self._view(pool, progress, dropout=True)
+
+    def _view(self, pool: Pool, progress: Progress, *, dropout: bool = False) -> StudentView:
         import torch
 
         from harness_plugins.students.encoder.inference import infer
 
         (pieces,) = make_pieces(pool, self.tokenizer, self._settings.max_length)
         longest = self._settings.max_length
-        logits, pooled = infer(self.model, pieces, self.pad, longest, progress)
+        logits, pooled = infer(self.model, pieces, self.pad, longest, progress, dropout=dropout)
         log_probabilities = torch.log_softmax(logits, dim=-1).cpu().numpy()
         predictions = (
             logits.argmax(dim=-1).cpu().numpy()

@@ -30,10 +30,12 @@ def infer(
     rows: IntArray | None = None,
     *,
     fixed: bool | None = None,
+    dropout: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32 ``[units, classes]`` and embeddings float32 ``[rows, width]``.
 
-    In evaluation mode, on the model's device, which is not waited for.
+    In evaluation mode, but with ``dropout`` as in training, on the model's device, which is not
+    waited for.
 
     Args:
         model: whose predictions are wanted.
@@ -45,7 +47,7 @@ def infer(
         fixed: batches have ``FILLED`` word pieces and one of at most eight lengths; None: where
             the model is on a GPU.
     """
-    model.eval()
+    model.train(dropout)
     device = next(model.parameters()).device
     fixed = device.type == "cuda" if fixed is None else fixed
     asked = np.arange(len(pieces)) if rows is None else rows
@@ -54,7 +56,9 @@ def infer(
         batches = Batches(pieces.lengths, asked, size, max_length if fixed else None)
         try:
             with torch.inference_mode(), quick_attention(device):
-                return _infer(model, pieces, pad, batches, progress)
+                found = _infer(model, pieces, pad, batches, progress)
+            model.eval()
+            return found
         except RuntimeError as error:
             if not out_of_memory(error) or size == 1:
                 raise
@@ -129,6 +133,6 @@ def _uploaded(
     every = list(batches)
     together = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in every)])
     sizes = [len(rows) for rows, _ in every]
-    on_device = torch.from_numpy(together).to(device).split(sizes)
+    on_device = torch.from_numpy(together).to(device).split(sizes)  # type: ignore[no-untyped-call]
     for (rows, length), same in zip(every, on_device, strict=True):
         yield rows, same, length

@@ -12,6 +12,7 @@ import numpy as np
 from harness.data import ABSTAINED, Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
+from harness_plugins.students.checking import check_feedback_epoch
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.noise.auto_clean import resolve_auto
 from harness_plugins.students.noise.transition import LabelNoise
@@ -32,6 +33,7 @@ class EncoderStudent:
     """
 
     uses_variants = True
+    has_dropout = True
 
     def __init__(
         self, source: Source, kind: Kind, classes: tuple[str, ...], settings: Settings
@@ -108,12 +110,16 @@ class EncoderStudent:
         settings, note = resolve_auto(self._settings, noise.wrong, int(data.answered.sum()))
         if note:
             aids.note(note)
+        check_feedback_epoch(settings, settings.epochs_for(len(data.pool)))
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
         plan = Plan(data, settings, fitted.pad, seed, noise, *kept)
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
             train(fitted.model, plan, progress, note=aids.note)
+        if settings.feedback_epoch and aids.checkpoints is not None:
+            fitted.earlier = self.load(self._source.folder)
+            checkpoints.Checkpoints(aids.checkpoints, key).restore_earlier(fitted.earlier.model)
 
     def training_data(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids

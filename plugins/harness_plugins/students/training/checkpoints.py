@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.errors import PartError
 from harness_plugins.encoders import device
+from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import TrainingData
 
-FILE = "training.safetensors"
+FILE, EARLIER = "training.safetensors", "earlier.safetensors"
 FORM = 2
 """Of the file; 1 also averaged weights that are not trained."""
 SECONDS = 20.0
@@ -63,7 +65,7 @@ class Found:
 
 
 class Checkpoints:
-    """The checkpoint file of one training.
+    """The files of one training: its last checkpoint, and the weights of an earlier epoch.
 
     Args:
         folder: an existing one; None: nothing is kept.
@@ -72,35 +74,58 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path | None, key: str, seconds: float = 0.0) -> None:
-        self._file = None if folder is None else folder / FILE
+        self._folder = folder
         self._key, self._last, self._seconds = key, time.monotonic(), seconds
 
     def find(self) -> Found | None:
         """The earlier checkpoint; None where it is missing, damaged or of another training."""
+        return None if (found := self._read(FILE)) is None else Found(*found)
+
+    def _read(self, name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
         from safetensors import SafetensorError, safe_open
 
-        if self._file is None or not self._file.exists():
+        if self._folder is None or not (self._folder / name).exists():
             return None
         try:
-            with safe_open(self._file, framework="pt") as opened:
+            with safe_open(self._folder / name, framework="pt") as opened:
                 about = json.loads(opened.metadata()["about"])
                 if about["key"] != self._key:
                     return None
-                return Found({name: opened.get_tensor(name) for name in opened.keys()}, about)  # noqa: SIM118
+                return {key: opened.get_tensor(key) for key in opened.keys()}, about  # noqa: SIM118
         except (SafetensorError, OSError, ValueError, KeyError, TypeError):
             return None
 
     def save(self, trainer: Trainer) -> None:
         """Write the state after an epoch, unless the last checkpoint is recent."""
-        if self._file is None or time.monotonic() - self._last < self._seconds:
+        if self._folder is not None and trainer.epochs_done == trainer.settings.feedback_epoch:
+            self._write(EARLIER, _predicting(trainer), {})
+        if self._folder is None or time.monotonic() - self._last < self._seconds:
             return
+        self._write(FILE, *_state(trainer))
+        self._last = time.monotonic()
+
+    def restore_earlier(self, model: Classifier) -> None:
+        """Give a model of the same shape the weights after ``student.feedback_epoch``.
+
+        Raises:
+            PartError: if they are damaged.
+        """
+        if (found := self._read(EARLIER)) is None:
+            raise PartError("the student's earlier weights are damaged; --fresh trains it anew")
+        with torch.no_grad():
+            for index, own in enumerate(model.parameters()):
+                own.copy_(found[0][f"model.{index}"])
+
+    def _write(
+        self, name: str, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]
+    ) -> None:
         from safetensors.torch import save_file
 
-        temporary = self._file.with_suffix(".tmp")
-        tensors, about = _state(trainer)
-        save_file(tensors, temporary, metadata={"about": json.dumps({"key": self._key, **about})})
-        temporary.replace(self._file)
-        self._last = time.monotonic()
+        assert self._folder is not None
+        temporary = self._folder / f"{name}.tmp"
+        metadata = {"about": json.dumps({"key": self._key, **about})}
+        save_file({key: one.contiguous() for key, one in tensors.items()}, temporary, metadata)
+        temporary.replace(self._folder / name)
 
 
 def checkpoint_key(data: TrainingData, settings: Settings, source: str, seed: int) -> str:
@@ -138,4 +163,13 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},
     }
-    return {name: one.contiguous() for name, one in tensors.items()}, about
+    return tensors, about
+
+
+def _predicting(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """The weights that predict pools now: the averaged ones, if there are any."""
+    averaged = iter(trainer.average.weights if trainer.average else ())
+    return {
+        f"model.{index}": (next(averaged, one) if one.requires_grad else one).detach()
+        for index, one in enumerate(trainer.model.parameters())
+    }

@@ -80,6 +80,11 @@ class Trainer:
         self._graphs = Graphs(self._take, self._take_first, note) if graphs else None
         self._waited = time.monotonic()
 
+    @property
+    def epochs_done(self) -> int:
+        """Epochs that are finished."""
+        return self.step // self.drawing.steps_an_epoch
+
     def run(self, progress: Progress, after_epoch: Callable[[], None] = lambda: None) -> None:
         """All epochs that are left."""
         an_epoch = self.drawing.steps_an_epoch

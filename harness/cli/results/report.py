@@ -1,0 +1,136 @@
+"""``harness report``: runs as one HTML page."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import DataOption, OutOption, data_folder, load_plugins
+from harness.cli.screen.output import note, say, warn
+from harness.errors import CommandError, HarnessError
+from harness.record.layout import RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.plugin_manager import Plugins
+    from harness.report.page.arms import Kept
+    from harness.report.page.document import Report, TaskPart
+
+
+def report(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The page.")],
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUNS]", help="Ids or folders of runs, or sweeps; all of them."),
+    ] = None,
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="Only this task.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The method that others are compared with.")
+    ] = None,
+    examples: Annotated[
+        str | None, typer.Option(metavar="RUN", help="The run whose examples the page shows.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write each figure: .svg and .csv.")
+    ] = None,
+    data: DataOption = None,
+    out: OutOption = None,
+) -> None:
+    """Write finished runs as one HTML page, which needs no network.
+
+    Runs that differ only in the seed are one method. --data DIR is that of the runs: their
+    folders hold no texts.
+    """
+    from harness.record.folder import new_file
+    from harness.report.page.document import page
+    from harness.report.page.gather import chosen, parts_of
+
+    _check_output(output)
+    folder = out or RUNS
+    of = chosen(runs or [], task, folder, warn)
+    parts = parts_of(of, baseline)
+    command = _command(runs or [], output, task=task, baseline=baseline, examples=examples)
+    made = _report(parts, load_plugins(), data_folder(data), examples, folder, command)
+    new_file(output, lambda path: _write(path, page(made)))
+    if figures is not None:
+        for one in made.figures():
+            one.write(figures)
+    if made.inside is None:
+        note(made.note)
+    where = f", figures: {figures}" if figures is not None else ""
+    say(f"{len(made.runs)} run{'s' * (len(made.runs) > 1)}: {output}{where}")
+
+
+def _report(
+    parts: Sequence[TaskPart],
+    plugins: Plugins,
+    data: Path | None,
+    examples: str | None,
+    out: Path,
+    command: str,
+) -> Report:
+    from harness.record.listing import find_run
+    from harness.record.provenance import outdated
+    from harness.report.page.document import Report
+    from harness.report.page.gather import inside_of
+
+    shown = parts[0].baseline.runs[0]
+    if examples is not None:
+        path = find_run(examples, out)
+        found = [r for part in parts for arm in part.arms for r in arm.runs if r.path == path]
+        if not found:
+            raise CommandError(f"--examples {examples}: this run is not among those of the page")
+        shown = found[0]
+    inside, remark = inside_of(shown, plugins, data)
+    firsts = [arm.runs[0] for part in parts for arm in part.arms]
+    every = [run for part in parts for arm in part.arms for run in arm.runs]
+    return Report(
+        parts,
+        inside,
+        remark,
+        command,
+        {run.result.run_id: again for run in firsts if (again := _again(run, plugins))},
+        {run.result.run_id for run in every if outdated(run.result, plugins)},
+    )
+
+
+def _again(run: Kept, plugins: Plugins) -> str | None:
+    """The command that makes a run again; None where its parts are not known here."""
+    from harness.config import Config
+    from harness.export.reproducing import command_of
+    from harness.run.assembly import load_task
+
+    try:
+        config = Config.model_validate(run.result.config)
+        card = load_task(config.task, plugins, None, declaration_only=True).card
+        return command_of(config, card, plugins)
+    except (HarnessError, ValueError):
+        return None
+
+
+def _command(runs: Sequence[str], output: Path, **options: str | None) -> str:
+    words = ["harness", "report", *runs, "-o", output.name]
+    for name, value in options.items():
+        words += [f"--{name}", value] if value is not None else []
+    return shlex.join(words)
+
+
+def _check_output(file: Path) -> None:
+    """Refuse to write over anything but a page of this command."""
+    from harness.report.page.document import MARK
+
+    if file.suffix.lower() not in (".html", ".htm"):
+        raise CommandError(f"-o {file}: a page is a .html file")
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8", errors="replace") as page:
+        if MARK not in page.read(500):
+            raise CommandError(f"-o {file}: exists, and is no report; choose another name")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,150 @@
+"""Figures of one run about its rounds: confidence, losses, abstentions, demonstrations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.data import BoolArray, FloatArray
+from harness.report.charts.figure import Figure, table
+from harness.report.charts.row_charts import parts_chart
+from harness.report.charts.xy_charts import histogram_chart, reliability_chart
+from harness.report.page.inside import Inside, Said
+from harness.report.page.spelled import spelled
+
+BINS = 10
+"""Of confidence."""
+BARS = 24
+"""Of losses."""
+MOST = 0.99
+"""Losses above this quantile are drawn in the last bar."""
+SHOWN, REASONS = 50, 12
+"""Demonstrations, and reasons of a stage, that the page has."""
+
+
+def round_figures(inside: Inside) -> Iterator[Figure]:
+    """Those for which the run has the numbers."""
+    if inside.scored:
+        yield from _reliability(inside)
+    yield from _losses(inside)
+    yield from _abstentions(inside)
+    yield from _demonstrations(inside)
+
+
+def _reliability(inside: Inside) -> Iterator[Figure]:
+    first = inside.rounds[0].annotations
+    yield _calibration(inside, inside.last_student, inside.last.seen.student_confidence)
+    if not np.isnan(first.confidence[inside.gold.known]).all():
+        yield _calibration(inside, inside.first_annotator, first.confidence)
+
+
+def _calibration(inside: Inside, said: Said, confidence: FloatArray) -> Figure:
+    usable = inside.gold.known & ~np.isnan(confidence)
+    sure, right = confidence[usable], inside.right(said)[usable]
+    bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
+    rows = [
+        (float(sure[bins == k].mean()), float(right[bins == k].mean()), int((bins == k).sum()))
+        for k in np.unique(bins).tolist()
+    ]
+    error = sum(abs(one - good) * n for one, good, n in rows) / len(sure)
+    title = f"Confidence of the {said.actor} ({said.stage}): share right, %"
+    points = [(one, good, n / len(sure)) for one, good, n in rows]
+    return Figure(
+        f"confidence-{said.stage}",
+        title,
+        "On the line, confidence is what it says. Expected calibration error: "
+        f"{100 * error:.1f} points. Grey: how many have this confidence.",
+        reliability_chart(points, title=title, square=said.actor == "student"),
+        ("confidence", "right", "examples"),
+        rows,
+    )
+
+
+def _losses(inside: Inside) -> Iterator[Figure]:
+    """The losses by which labels are trusted, or not, in the last round."""
+    losses = inside.last.seen.losses
+    known = ~np.isnan(losses) & (inside.gold.known | (not inside.scored))
+    if not known.any():
+        return
+    kept = np.minimum(losses, np.quantile(losses[known], MOST))
+    edges = np.linspace(0, max(float(kept[known].max()), 1e-6), BARS + 1)
+    labels = inside.said[-2]
+    right = inside.right(labels) if inside.scored else np.ones(len(losses), dtype=np.bool_)
+    for name, of in (("trusted", inside.last.trusted), ("not trusted", ~inside.last.trusted)):
+        if not (known & of).any():
+            continue
+        good, bad = (_counted(kept, known & of & one, edges) for one in (right, ~right))
+        title = f"Losses of labels that are {name}"
+        yield Figure(
+            f"losses-{name.replace(' ', '-')}",
+            title,
+            f"The student’s cross-entropy of the labels of {labels.stage}. "
+            + ("Blue: right. Orange: wrong." if inside.scored else "Which are right is not known."),
+            histogram_chart(edges.tolist(), good, bad, title=title, across="loss, nats"),
+            ("from", "to", "right" if inside.scored else "labels", "wrong"),
+            list(zip(edges[:-1].tolist(), edges[1:].tolist(), good, bad, strict=True)),
+        )
+
+
+def _counted(values: FloatArray, of: BoolArray, edges: FloatArray) -> list[int]:
+    return [int(n) for n in np.histogram(values[of], edges)[0]]
+
+
+def _abstentions(inside: Inside) -> Iterator[Figure]:
+    stages = [one.stage for one in inside.said if one.actor == "annotator"]
+    rows = []
+    for stage, of in zip(stages, inside.rounds, strict=True):
+        without = np.flatnonzero(~of.annotations.answered).tolist()
+        reasons = Counter(of.annotations.reasons[row] or "no reason" for row in without)
+        rows += [(stage, reason, count) for reason, count in reasons.most_common()]
+    if not rows:
+        return
+    title = "Abstentions by reason"
+    drawn = [(f"{stage}: {reason}", {"examples": count}) for stage, reason, count in rows]
+    left = len(rows) - REASONS
+    yield Figure(
+        "abstentions",
+        title,
+        "Examples of the pool without a label after each of the annotator’s stages."
+        + (f" {left} rarer reasons are in the data." if left > 0 else ""),
+        parts_chart(drawn[:REASONS], {"examples": "rest"}, title=title),
+        ("stage", "reason", "examples"),
+        rows,
+    )
+
+
+def _demonstrations(inside: Inside) -> Iterator[Figure]:
+    """Of the last round that chose any."""
+    chosen = [(k, of) for k, of in enumerate(inside.rounds) if len(of.demonstrations)]
+    for round_, of in chosen[-1:]:
+        rows = [
+            (
+                inside.pool.ids[row],
+                _text(inside, row),
+                spelled(inside, of.view.predictions, row),
+                spelled(inside, inside.gold.labels, row),
+            )
+            for row in of.demonstrations.tolist()
+        ]
+        selection = inside.run.result.stages[2 * round_ + 1].selection
+        share = selection.demonstrations_accuracy if selection else None
+        title = f"Demonstrations chosen in round {round_ + 1}"
+        left = len(rows) - SHOWN
+        yield Figure(
+            f"demonstrations-{round_ + 1}",
+            title,
+            f"{len(rows)} examples with a trusted label."
+            + ("" if share is None else f" {100 * share:.1f} % of these labels are right.")
+            + (f" {left} more are in the data." if left > 0 else ""),
+            table(("text", "label", "gold"), [row[1:] for row in rows[:SHOWN]], name=title),
+            ("id", "text", "label", "gold"),
+            rows,
+            wide=True,
+        )
+
+
+def _text(inside: Inside, row: int) -> str:
+    example = inside.pool.examples[row]
+    return example if isinstance(example, str) else " ".join(example)

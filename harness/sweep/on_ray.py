@@ -1,0 +1,171 @@
+"""Runs of a sweep as Ray tasks, on this machine or on those of a cluster.
+
+Ray decides where each run goes, and does it elsewhere where a node dies: a run goes on from what
+it has recorded in the shared folder.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CommandError, describe
+from harness.plugin_manager import Plugins
+from harness.specs import parse_spec
+from harness.sweep.jobs import Crew, GoThrough, cores, take
+from harness.sweep.states import JobState, SweepWatcher
+from harness.sweep.worker import done
+
+RETRIES = 10
+"""Nodes that may die under one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where tasks go: the address of a cluster (None: Ray is started here) and what each gets."""
+
+    address: str | None
+    cpus: int | None
+    gpus: float
+
+
+def on_ray(text: str) -> GoThrough:
+    """What ``--on`` asks for: ``ray``, ``ray:ADDRESS``, ``ray:ADDRESS,cpus=4,gpus=1``.
+
+    Each run gets the CPUs (default: on this machine its share of the cores, in a cluster 1) and
+    the GPUs (default: 0) that are named. On this machine as many run at a time as the crew has
+    processes, in a cluster as many as fit.
+
+    Raises:
+        CommandError: for another text, or without Ray.
+    """
+    spec = parse_spec(text)
+    spec.check_options("cpus", "gpus")
+    if spec.name != "ray":
+        raise CommandError(f"--on {text}: write ray, or ray:ADDRESS")
+    _ray()
+    cpus, gpus = spec.option("cpus", None, int), spec.option("gpus", 0.0, float)
+    return partial(_go_through, Cluster(spec.argument, cpus, gpus))
+
+
+def _ray() -> Any:
+    """Ray, imported only where it is asked for."""
+    try:
+        import ray
+    except ImportError:
+        raise CommandError("--on ray needs Ray: pip install 'freeal-harness[ray]'") from None
+    return ray
+
+
+def _go_through(
+    cluster: Cluster,
+    left: Sequence[JobState],
+    states: Sequence[JobState],
+    orders: Mapping[Path, str],
+    crew: Crew,
+    watcher: SweepWatcher,
+) -> None:
+    ray = _ray()
+    local = cluster.address is None
+    cpus = cluster.cpus or (max(1, cores() // crew.processes) if local else 1)
+    waiting = deque(left)
+    running: dict[Any, tuple[JobState, float]] = {}
+    plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
+    with _connected(cluster, cpus * crew.processes):
+        wanted = {"num_cpus": cpus, "num_gpus": cluster.gpus, "max_retries": RETRIES}
+        task, nodes = ray.remote(**wanted)(_do), 0
+        while waiting or running:
+            while waiting and len(running) < _fitting(cpus, cluster.gpus):
+                state = waiting.popleft()
+                order = task.remote(orders[state.job.path], plugins, folder)
+                running[order] = state, time.monotonic()
+                begun = {"state": "running", "tries": state.tries + 1, "error": ""}
+                take(state, begun, states, watcher)
+            (ended,), _ = ray.wait(list(running), num_returns=1)
+            nodes = _note_lost(nodes, watcher)
+            state, began = running.pop(ended)
+            for event in _events(ended):
+                event = {**event, "seconds": time.monotonic() - began}
+                take(state, event, states, watcher)
+
+
+def _note_lost(before: int, watcher: SweepWatcher) -> int:
+    """How many nodes live; a note if there were more before."""
+    now = sum(1 for node in _ray().nodes() if node["Alive"])
+    if now < before:
+        watcher.noted(f"{before - now} of {before} nodes died; their runs go on elsewhere")
+    return now
+
+
+def _events(ended: Any) -> list[dict[str, Any]]:
+    """What a run said."""
+    ray = _ray()
+    try:
+        events: list[dict[str, Any]] = ray.get(ended)
+    except ray.exceptions.RayError as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
+        return [{"state": "failed", "error": f"its Ray task was lost: {said.strip()}", "doing": ""}]
+    return events
+
+
+def _do(order: str, plugins: str, folder: str) -> list[dict[str, Any]]:
+    """A run, on whichever node; its notes, and its last state."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as ``harness.cli.app``
+    events: list[dict[str, Any]] = []
+    try:
+        os.chdir(folder)  # the paths of a command are relative to it
+    except OSError as error:
+        said = f"{folder} is not on node {os.uname().nodename}: {error.strerror}"
+        return [{"state": "failed", "error": f"{said}; start Ray where it is shared", "doing": ""}]
+
+    def tell(event: Mapping[str, Any]) -> None:
+        if "noted" in event:
+            events.append(dict(event))
+
+    return [*events, done(json.loads(order), _plugins(plugins), tell)]
+
+
+@lru_cache(maxsize=1)
+def _plugins(arguments: str) -> Plugins:
+    return Plugins(**json.loads(arguments))
+
+
+def _fitting(cpus: int, gpus: float) -> int:
+    """How many runs the nodes that live now have room for, at least one."""
+    there = _ray().cluster_resources()
+    most = there.get("CPU", 0.0) // cpus
+    return max(1, int(min(most, there.get("GPU", 0.0) // gpus) if gpus else most))
+
+
+@contextmanager
+def _connected(cluster: Cluster, cpus: int) -> Iterator[None]:
+    """Ray, started here or found there; what is unfinished ends with the block."""
+    ray = _ray()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
+    ours = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    size: dict[str, Any] = {"address": cluster.address or "local"}
+    if cluster.address is None:
+        size["num_cpus"] = cpus
+    try:
+        ray.init(**size, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        where = "this machine" if cluster.address is None else cluster.address
+        raise CommandError(f"--on ray: no Ray at {where}: {describe(error)}") from None
+    for number, handler in ours.items():
+        signal.signal(number, handler)  # Ray's own would end us without a word
+    with redirect_stdout(io.StringIO()):  # Ray prints its log of a node that dies
+        try:
+            yield
+        finally:
+            ray.shutdown()  # which prints, too

@@ -1,0 +1,131 @@
+"""A sweep as a whole: from the name of a recipe to what became of each run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.plugin_manager import Plugins
+from harness.record import layout
+from harness.record.folder import new_file
+from harness.results import SCHEMA
+from harness.sweep.grid import Fixed, Grid, grid_of
+from harness.sweep.jobs import Crew, do_jobs
+from harness.sweep.recipes import Recipe, find_recipe
+from harness.sweep.states import JobState, State, SweepWatcher
+
+
+@dataclass(frozen=True, slots=True)
+class SweptRun:
+    """One run of a sweep, in its place in the table; fields as in ``JobState``."""
+
+    label: str
+    seed: int
+    run_id: str
+    path: Path
+    state: State
+    error: str
+    seconds: float
+    did: float
+    shared: float
+
+    @property
+    def finished(self) -> bool:
+        """Whether its result is there."""
+        return self.state in ("done", "found")
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What became of a sweep.
+
+    Attributes:
+        name: of the recipe.
+        seeds: of each row.
+        runs: row by row, seed by seed; a run that two rows have in common stands in both.
+        notes: what was left out, and why.
+    """
+
+    name: str
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    runs: tuple[SweptRun, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def each(self) -> tuple[SweptRun, ...]:
+        """The runs, each once."""
+        return tuple({one.path: one for one in reversed(self.runs)}.values())[::-1]
+
+    @property
+    def unfinished(self) -> tuple[SweptRun, ...]:
+        """Runs without a result, each once."""
+        return tuple(one for one in self.each if not one.finished)
+
+
+def sweep(
+    recipe: str,
+    seeds: Sequence[int],
+    fixed: Fixed,
+    plugins: Plugins,
+    crew: Crew,
+    watcher: SweepWatcher,
+    on: str | None = None,
+) -> Sweep:
+    """Do the runs of a recipe, each row with each seed; what is finished is not done again.
+
+    Args:
+        recipe: its name, or the path of a file.
+        seeds: of each row.
+        fixed: what all runs have in common.
+        plugins: whose parts they name.
+        crew: who does them.
+        watcher: sees their states, and what is left out.
+        on: ``ray``, or ``ray:ADDRESS`` (``on_ray``); None: processes of this machine.
+
+    Raises:
+        HarnessError: for what is wrong with the recipe or a setting, before anything runs. A run
+            that fails raises nothing: its state says so.
+    """
+    from harness.sweep.on_ray import on_ray
+
+    name, found = find_recipe(recipe, plugins)
+    go_through = None if on is None else on_ray(on)
+    grid = grid_of(found, seeds, fixed, plugins)
+    _record(name, found, grid, fixed)
+    for note in grid.notes:
+        watcher.noted(note)
+    states = {one.job.path: one for one in do_jobs(grid.jobs, fixed, crew, watcher, go_through)}
+    runs = tuple(
+        _swept(kind.row.label, job.seed, states[job.path])
+        for kind in grid.kinds
+        for job in kind.jobs
+    )
+    return Sweep(name, found, tuple(seeds), runs, grid.notes)
+
+
+def _swept(label: str, seed: int, state: JobState) -> SweptRun:
+    said = (state.state, state.error, state.seconds, state.did, state.shared)
+    return SweptRun(label, seed, state.job.run_id, state.job.path, *said)
+
+
+def _record(name: str, recipe: Recipe, grid: Grid, fixed: Fixed) -> None:
+    """Write which runs the sweep is made of."""
+    rows = [
+        {
+            "label": kind.row.label,
+            "settings": kind.row.settings,
+            "runs": {job.seed: f"{job.path.parent.name}/{job.path.name}" for job in kind.jobs},
+        }
+        for kind in grid.kinds
+    ]
+    values = {"schema": SCHEMA, "recipe": name, "baseline": recipe.baseline, "rows": rows}
+    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    path = layout.sweep_file(fixed.out, name)
+    new_file(path, lambda temporary: _write(temporary, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Observers that pass on what a run measures to other programs."""
