@@ -13,8 +13,8 @@ from harness.audit.duplicates import leaked, near_key
 from harness.plugin_manager import Plugins
 from harness.protocols import TaskRequest
 from harness.record.codecs import read_views
-from harness.report.entries import entry_of
-from harness.report.grouping import make_table
+from harness.report.rows.entries import entry_of
+from harness.report.rows.grouping import make_table
 from harness.results import load_result
 from harness.run.splits import Splits, load_splits
 from harness.specs import Spec

@@ -22,8 +22,8 @@ from harness.plugin_manager import BUILTINS, Plugins, Problem
 from harness.progress import Watcher
 from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
-from harness.report.entries import entry_of
-from harness.report.grouping import Layout, make_table
+from harness.report.rows.entries import entry_of
+from harness.report.rows.grouping import Layout, make_table
 from harness.results import RunResult
 from harness.run.assembly import assemble, run_id
 from harness.run.loop import run

@@ -190,10 +190,11 @@ def table(
     from harness.errors import RunError
     from harness.record.folder import RunFolder
     from harness.record.provenance import outdated
-    from harness.report.entries import entry_of
-    from harness.report.grouping import Layout, make_table
+    from harness.report.rows.entries import entry_of
+    from harness.report.rows.grouping import Layout, make_table
 
-    chosen = [one for one in runs or _all(out) if task in (None, one.result.task)]
+    every = _all(out) if runs is None else runs
+    chosen = [one for one in every if task in (None, one.result.task)]
     if not chosen:
         raise RunError(f"{out}: holds no finished run; make one with harness run")
     known = plugins or plugins_with(())

@@ -16,8 +16,8 @@ from harness.errors import CommandError, HarnessError, RunError, UnknownNameErro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.report.entries import Entry, Sweep
-    from harness.report.published import Figure
+    from harness.report.rows.entries import Entry, Sweep
+    from harness.report.rows.published import Figure
     from harness.report.tables import Table
 
 
@@ -147,9 +147,9 @@ def _text(made: Table, asked: _Asked) -> str:
 def _made(asked: _Asked, *, lasting: bool = False) -> Table:
     """The table; a ``lasting`` one, in a file, does not say what today's code is."""
     from harness.record.layout import RUNS
-    from harness.report.entries import where
-    from harness.report.grouping import Layout, make_table
-    from harness.report.published import with_published
+    from harness.report.rows.entries import where
+    from harness.report.rows.grouping import Layout, make_table
+    from harness.report.rows.published import with_published
 
     if asked.spreadsheet and asked.format_ != "csv":
         raise CommandError(f"--spreadsheet is for --format csv, not {asked.format_}")
@@ -187,7 +187,7 @@ def _baseline(sweeps: Sequence[Sweep], asked: _Asked) -> str | None:
 def _entries(names: Sequence[str], out: Path, *, lasting: bool) -> tuple[list[Entry], list[Sweep]]:
     """The runs that are asked for, each with its row's name where it has one, and the sweeps."""
     from harness.record.listing import find_method, list_runs
-    from harness.report.entries import find_sweep
+    from harness.report.rows.entries import find_sweep
 
     if not names:
         return [one for run in list_runs(out) if (one := _entry(run, lasting=lasting))], []
@@ -216,7 +216,7 @@ def _read(path: Path, *, lasting: bool) -> Entry | None:
 
 def _entry(run: Any, *, lasting: bool) -> Entry | None:
     from harness.record.provenance import outdated
-    from harness.report.entries import read_entry
+    from harness.report.rows.entries import read_entry
 
     if run.problem:
         warn(f"left out: {run.problem}")
@@ -232,7 +232,7 @@ def _entry(run: Any, *, lasting: bool) -> Entry | None:
 def _figures(entries: Sequence[Entry], data: Path | None) -> list[Figure]:
     """Published figures of the tasks, by their declarations."""
     from harness import abilities
-    from harness.report.published import figures
+    from harness.report.rows.published import figures
     from harness.run.assembly import load_task
 
     specs = {entry.task: entry.spec for entry in entries}

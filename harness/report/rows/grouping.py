@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
 from harness.report.differences import Measured, corrected, difference
-from harness.report.entries import UNSET, Entry, key_of
 from harness.report.measures import SHARE_UNIT, Measure, measure
-from harness.report.naming import NAMING, STAGE, Names, differs, named
-from harness.report.notes import marks_of, no_answers, notes_of
+from harness.report.rows.entries import UNSET, Entry, key_of
+from harness.report.rows.naming import NAMING, STAGE, Names, differs, named
+from harness.report.rows.notes import marks_of, no_answers, notes_of
 from harness.report.tables import Cell, Table
 from harness.results import StageResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.report.entries import UNSET, Entry, key_of
+from harness.report.rows.entries import UNSET, Entry, key_of
 
 STAGE = "stage"
 NAMING = ("task", "annotator", "student")

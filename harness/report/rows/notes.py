@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.report.comparison import outcomes_in
-from harness.report.entries import Entry
 from harness.report.measures import SHARE_UNIT, Measure
+from harness.report.rows.entries import Entry
 from harness.report.tables import LEVEL, MARKS, Table
 from harness.results import StageResult
 
