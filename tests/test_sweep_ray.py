@@ -1,4 +1,7 @@
-"""The same sweep as Ray tasks: the same results, also where a node dies in the middle."""
+"""The same sweep as Ray tasks: the same results, also where a node dies in the middle.
+
+Run where the extra `ray` is installed, which 240 MB and nodes of up to a minute keep out of `dev`.
+"""
 
 from __future__ import annotations
 
