@@ -163,3 +163,25 @@ def last_line(outcome: Outcome, code: int) -> str:
     notes, _, last = outcome.stderr.rstrip("\n").rpartition("\n")
     assert all(line.startswith("harness: note: ") for line in notes.splitlines())
     return message(Outcome(outcome.code, outcome.stdout, last + "\n"), code)
+
+
+def test_several_files_keep_their_names_and_are_not_labelled_again(
+    model: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a.csv", "b.jsonl")]
+    files[0].write_text("text\nwhere is my parcel\n")
+    files[1].write_text('{"text": "the bill is wrong"}\n')
+    out = tmp_path / "labelled"
+    assert call("predict", model, files[0], files[1], "-o", out).code == 0
+    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert sorted(made) == ["a.csv", "b.jsonl"] and b"label" in made["a.csv"]
+    (out / "b.jsonl").unlink()
+    again = call("predict", model, *files, "-o", out)
+    assert "1 of 2 files are in" in again.stderr and "b.jsonl" in again.stdout
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == made
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / "a.csv"
+    twin.write_text("text\nx\n")
+    assert "two files are called 'a.csv'" in message(
+        call("predict", model, files[0], twin, "-o", tmp_path / "new"), 2
+    )

@@ -135,6 +135,24 @@ def test_jobs_and_ray_give_the_same_results(recipe: Path, tmp_path: Path) -> Non
     assert results(tmp_path / "ray") == results(tmp_path / "jobs")
 
 
+def test_files_are_labelled_as_without_ray(tmp_path: Path) -> None:
+    from tests.benchmarks.predict import write_model
+
+    model = write_model(tmp_path, "tiny")
+    files = [tmp_path / f"{name}.csv" for name in "ab"]
+    for file in files:
+        file.write_text(f"text,id\nwhere is my parcel,{file.stem}\n")
+    for out, more in (("plain", ()), ("ray", ("--on", "ray"))):
+        done = call_process("predict", model, *files, "-o", out, *more, cwd=tmp_path)
+        assert done.code == 0, done.stderr
+    for file in files:
+        assert (tmp_path / "ray" / file.name).read_bytes() == (
+            tmp_path / "plain" / file.name
+        ).read_bytes()
+    never = call_process("predict", model, files[0], "-o", "n", "--on", "ray:,gpus=9", cwd=tmp_path)
+    assert "no node has 1 CPUs and 9 GPUs" in message(never, 2)
+
+
 @pytest.mark.timeout(600)  # nodes are slow to start on a busy machine
 def test_a_node_that_dies_during_a_sweep_loses_nothing(
     recipe: Path, tmp_path: Path, cluster: tuple[str, subprocess.Popen[bytes]]

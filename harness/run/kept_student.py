@@ -23,6 +23,7 @@ def keep_student(run: Run) -> None:
         return
     round_ = run.config.rounds - 1
     run.watcher.noted("the student was not kept; training it once more, to keep it")
+    run.watcher.began(layout.student_stage(round_), "student", "trains again")
     aids = Aids(_variants(run, round_), None, run.watcher.noted)
     seen = fit(run, round_, _annotations(run, round_), aids)["train"]
     recorded, _ = run.folder.read(layout.view(round_), codecs.VIEWS.read)

@@ -11,6 +11,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,13 +52,63 @@ def on_ray(text: str) -> GoThrough:
     Raises:
         CommandError: for another text, or without Ray.
     """
+    return partial(_go_through, cluster_of(text))
+
+
+def cluster_of(text: str) -> Cluster:
+    """The cluster that ``--on`` names, likewise."""
     spec = parse_spec(text)
     spec.check_options("cpus", "gpus")
     if spec.name != "ray":
         raise CommandError(f"--on {text}: write ray, or ray:ADDRESS")
     _ray()
     cpus, gpus = spec.option("cpus", None, int), spec.option("gpus", 0.0, float)
-    return partial(_go_through, Cluster(spec.argument, cpus, gpus))
+    if (cpus is not None and cpus < 1) or gpus < 0:
+        raise CommandError(f"--on {text}: cpus is 1 or more, gpus 0 or more")
+    return Cluster(spec.argument, cpus, gpus)
+
+
+def commands_on_ray(
+    cluster: Cluster, commands: Sequence[Sequence[str]]
+) -> Iterator[tuple[int, int, str]]:
+    """Do commands of this program as Ray tasks: the place, exit code and stderr of each that ends.
+
+    Args:
+        cluster: where.
+        commands: the arguments of each, with absolute paths that all nodes have.
+            As many run at a time as there are cores, in a cluster as many as fit.
+    """
+    ray, cpus = _ray(), cluster.cpus or 1
+    with _connected(cluster, max(cpus, cores())):
+        _refuse_what_fits_nowhere(cpus, cluster.gpus)
+        task = ray.remote(num_cpus=cpus, num_gpus=cluster.gpus, max_retries=RETRIES)(_call)
+        running = {task.remote(list(one)): place for place, one in enumerate(commands)}
+        while running:
+            (ended,), _ = ray.wait(list(running), num_returns=1)
+            place = running.pop(ended)
+            try:
+                yield (place, *ray.get(ended))
+            except ray.exceptions.RayError as error:
+                yield place, 1, f"its Ray task was lost: {str(error).splitlines()[0]}"
+
+
+def _call(command: Sequence[str]) -> tuple[int, str]:
+    """A command in a process of its own, on whichever node."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *command], capture_output=True, encoding="utf-8"
+    )
+    return done.returncode, done.stderr
+
+
+def _refuse_what_fits_nowhere(cpus: int, gpus: float) -> None:
+    """A ``CommandError`` where no node has what a task asks for: it would wait for ever."""
+    nodes = [one["Resources"] for one in _ray().nodes() if one["Alive"]]
+    if not any(one.get("CPU", 0) >= cpus and one.get("GPU", 0) >= gpus for one in nodes):
+        most = {key: max((one.get(key, 0) for one in nodes), default=0) for key in ("CPU", "GPU")}
+        raise CommandError(
+            f"--on ray: no node has {cpus} CPUs and {gpus:g} GPUs; the largest have "
+            f"{most['CPU']:g} CPUs and {most['GPU']:g} GPUs"
+        )
 
 
 def _ray() -> Any:
@@ -83,6 +135,7 @@ def _go_through(
     running: dict[Any, tuple[JobState, float]] = {}
     plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
     with _connected(cluster, cpus * crew.processes):
+        _refuse_what_fits_nowhere(cpus, cluster.gpus)
         wanted = {"num_cpus": cpus, "num_gpus": cluster.gpus, "max_retries": RETRIES}
         task, nodes = ray.remote(**wanted)(_do), 0
         while waiting or running:

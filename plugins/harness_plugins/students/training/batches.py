@@ -176,7 +176,7 @@ class Drawing:
                 if rng is None or parts > 1:
                     rng = np.random.default_rng([self._seed, drawn.step, part])
                 mates[chosen] = chosen[rng.permutation(len(chosen))]
-            partner[own] = mates.reshape(-1, kept.shape[1])
+            partner[own] = mates.reshape(kept[own].shape)
         return replace(drawn, partner=partner, parts=parts)
 
     def _kept(self, drawn: Drawn, clean: BoolArray) -> BoolArray:
