@@ -65,6 +65,7 @@ OTHER_VALUES: dict[str, Any] = {
     "student.ema": 0.5,
     "student.processes": 2,
     "student.graphs": False,
+    "student.feedback_epoch": 1,
     "selector.spec": "all",
     "selector.trust": "all",
     "selector.demonstrations": "random",

@@ -97,10 +97,11 @@ def read_run(path: Path) -> ListedRun:
     stages: Sequence[StageResult] = ()
     try:
         folder = RunFolder(path)
+        if folder.has(layout.RESULT):
+            result = folder.read(layout.RESULT, load_result)
+            return ListedRun(path, "finished", result.stages, result)
         if folder.has(layout.STAGES):
             stages = folder.read(layout.STAGES, load_stages)
-        if folder.has(layout.RESULT):
-            return ListedRun(path, "finished", stages, folder.read(layout.RESULT, load_result))
         if _alive(path):
             return ListedRun(path, "running", stages)
     except (RunError, OSError) as error:

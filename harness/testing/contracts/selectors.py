@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness import abilities
 from harness.data import IntArray
 from harness.errors import HarnessError
 from harness.testing.contracts.calling import asked, refuse
@@ -78,9 +79,10 @@ def _chosen(subject: Subject) -> Any:
     rng, role = np.random.default_rng(SEED), subject.part.role
     if role == "initial":
         return asked(subject.made(), "__call__", subject.tiny.pool, rng)
-    seen = subject.tiny.evidence()
+    seen = subject.tiny.evidence(abilities.dropout_passes(subject.made()))
     if role == "trust":
-        return asked(subject.made(), "__call__", seen, rng)
+        right = (seen.groups >= 0,) if abilities.needs_gold(subject.made()) else ()
+        return asked(subject.made(), "__call__", seen, rng, *right)
     method = "choose" if role == "demonstrations" else "__call__"
     return asked(subject.made(), method, seen, _trusted(subject), rng)
 

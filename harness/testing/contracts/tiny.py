@@ -46,8 +46,11 @@ class Tiny:
         nearest = replace(self.demonstrations, nearest=shown[kept])
         return Tiny(self.card, self.pool.take(kept), self.annotations.take(kept), nearest)
 
-    def evidence(self) -> Evidence:
-        """What selectors read: a student that agrees with most labels."""
+    def evidence(self, passes: int = 0) -> Evidence:
+        """What selectors read: a student that agrees with most labels.
+
+        ``passes``: with dropout, as many.
+        """
         rng = np.random.default_rng(7)
         units, classes = int(self.pool.offsets[-1]), len(self.card.classes)
         logits = rng.normal(size=(units, classes))
@@ -57,7 +60,10 @@ class Tiny:
         said = np.where(answered, self.annotations.labels, 0).astype(np.int32)
         vectors = rng.normal(size=(len(self.pool), 4)).astype(np.float32)
         view = StudentView(log.astype(np.float32), said, vectors, self.pool.offsets)
-        return evidence(self.annotations, view, self.card, pool=self.pool)
+        found = evidence(self.annotations, view, self.card, pool=self.pool)
+        disturbed = [log + rng.normal(size=log.shape) for _ in range(passes)]
+        normal = [one - np.log(np.exp(one).sum(axis=1, keepdims=True)) for one in disturbed]
+        return replace(found, passes=[one.astype(np.float32) for one in normal])
 
 
 def tiny(kind: Kind) -> Tiny:
