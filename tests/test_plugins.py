@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import os
 import re
 import shutil
@@ -773,7 +774,7 @@ def test_a_run_that_other_code_made_says_so(
         "'packaged'; --fresh makes it anew\n"
     )
     assert "§ other code" in anew("table", "--format", "markdown").stdout
-    assert "finished, other code" in anew("runs").stdout
+    assert json.loads(anew("runs", "--json").stdout)["runs"][0]["other_code"]
     without = call("table", "--format", "markdown", *out)  # the part is not there
     assert "§ other code" in without.stdout
     (folder,) = (tmp_path / "runs" / "demo").iterdir()

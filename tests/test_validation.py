@@ -160,7 +160,7 @@ def test_both_actors_are_scored_on_it(data: Path) -> None:
         succeeded(call("table", "--metric", "validation", "--format", "json", "--out", out))
     )
     (row,) = table["rows"]
-    assert row["stages"]["R2"]["mean"] == result["stages"][1]["validation"]["score"]
+    assert row["cells"]["R2"]["mean"] == result["stages"][1]["validation"]["score"]
 
 
 def test_the_stages_table_has_a_column_only_then(

@@ -27,6 +27,7 @@ from harness.protocols import (
     Task,
     TaskRequest,
 )
+from harness.record import layout
 from harness.record.provenance import code_of
 from harness.specs import Spec, parse_spec
 
@@ -98,7 +99,7 @@ def _opened_once(annotator: object) -> None:
     """Open an annotator that asks a service and close it: a missing key shows."""
     if annotator is not None and abilities.asks_service(annotator):
         with tempfile.TemporaryDirectory() as folder:
-            account = Account("", Path(folder) / "replies.sqlite", None, lambda line: None)
+            account = Account("", Path(folder) / layout.REPLIES, None, lambda line: None)
             with abilities.opened(annotator, account):
                 pass
 

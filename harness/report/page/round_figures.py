@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.data import BoolArray, FloatArray
+from harness.record import layout
 from harness.report.charts.figure import Figure, table
 from harness.report.charts.row_charts import parts_chart
 from harness.report.charts.xy_charts import histogram_chart, reliability_chart
@@ -128,7 +129,7 @@ def _demonstrations(inside: Inside) -> Iterator[Figure]:
             )
             for row in of.demonstrations.tolist()
         ]
-        selection = inside.run.result.stages[2 * round_ + 1].selection
+        selection = inside.run.stage(layout.student_stage(round_)).selection
         share = selection.demonstrations_accuracy if selection else None
         title = f"Demonstrations chosen in round {round_ + 1}"
         left = len(rows) - SHOWN
