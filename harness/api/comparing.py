@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.api.finished_runs import Run
-from harness.api.frame import Frame
+from harness.api.frame import Frame, Framed
 from harness.errors import CommandError
 from harness.record.layout import RUNS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Framed):
     """What differs, and whether the scores do by more than chance; ``found`` has all of it."""
 
     found: TwoMethods
@@ -44,17 +44,6 @@ class Comparison:
             for one in self.found.stages
         ]
         return Frame.of(rows, "B - A")
-
-    def to_arrow(self) -> Any:
-        """As a ``pyarrow.Table``."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """As a ``pandas.DataFrame``."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
 
 
 def compare(

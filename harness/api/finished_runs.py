@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.api.frame import Frame
+from harness.api.frame import Frame, Framed
 from harness.api.wanted import plugins_with
 from harness.record.layout import RUNS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Framed):
     """A finished run.
 
     Attributes:
@@ -58,20 +58,9 @@ class Run:
         title = f"{self.result.task}: {self.run_id}, {metric}"
         return Frame.of([_stage(stage) for stage in self.stages], title)
 
-    def to_arrow(self) -> Any:
-        """The stages as a ``pyarrow.Table``."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """The stages as a ``pandas.DataFrame``."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
-
 
 @dataclass(frozen=True, slots=True)
-class Runs(Sequence["Run"]):
+class Runs(Framed, Sequence["Run"]):
     """The finished runs of a folder, in the order of their names; ``listed`` has all of them."""
 
     listed: tuple[ListedRun, ...]
@@ -103,20 +92,9 @@ class Runs(Sequence["Run"]):
         ]
         return Frame.of(rows, "runs")
 
-    def to_arrow(self) -> Any:
-        """As a ``pyarrow.Table``."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """As a ``pandas.DataFrame``."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
-
 
 @dataclass(frozen=True, slots=True)
-class RunsTable:
+class RunsTable(Framed):
     """Results of several runs in one table, as ``harness table`` prints them."""
 
     table: Table
@@ -126,17 +104,6 @@ class RunsTable:
         """The cells as texts."""
         rows = tuple(tuple(row) for row in self.table.texts())
         return Frame(tuple(self.table.header), rows, self.table.title)
-
-    def to_arrow(self) -> Any:
-        """As a ``pyarrow.Table`` of texts."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """As a ``pandas.DataFrame`` of texts."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
 
 
 def load_run(run: str | Path, *, out: Path | str = RUNS) -> Run:

@@ -55,6 +55,28 @@ class Frame:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+class Framed:
+    """A result with a ``frame``, for pandas, Arrow, and a notebook."""
+
+    __slots__ = ()
+
+    @property
+    def frame(self) -> Frame:
+        """Its values as rows."""
+        raise NotImplementedError
+
+    def to_arrow(self) -> Any:
+        """The frame as a ``pyarrow.Table``."""
+        return self.frame.to_arrow()
+
+    def to_pandas(self) -> Any:
+        """The frame as a ``pandas.DataFrame``."""
+        return self.frame.to_pandas()
+
+    def _repr_html_(self) -> str:
+        return self.frame.html()
+
+
 def _text(value: object) -> str:
     if value is None:
         return ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.finished_runs import Run
-from harness.api.frame import Frame
+from harness.api.frame import Frame, Framed
 from harness.api.wanted import wanted
 from harness.api.watching import Progress, watched
 from harness.errors import CommandError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledTexts:
+class LabelledTexts(Framed):
     """Attributes: what each row was given, the run that gave it, its notes."""
 
     labelled: Labelled
@@ -30,17 +30,6 @@ class LabelledTexts:
     def frame(self) -> Frame:
         """All rows and columns of the file, and the columns that are added."""
         return Frame.of(list(self.labelled.rows()), str(self.labelled.texts.file.path))
-
-    def to_arrow(self) -> Any:
-        """As a ``pyarrow.Table``."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """As a ``pandas.DataFrame``."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
 
 
 def label(

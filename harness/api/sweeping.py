@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.finished_runs import Run
-from harness.api.frame import Frame
+from harness.api.frame import Frame, Framed
 from harness.api.wanted import Wanted, refuse_objects, wanted
 from harness.errors import CommandError
 from harness.record.layout import RUNS
@@ -32,7 +32,7 @@ class SweptRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Framed):
     """All runs of a sweep, and what was left out, one line each."""
 
     name: str
@@ -60,17 +60,6 @@ class Sweep:
             for stage in (one.run.stages if one.run is not None else ())
         ]
         return Frame.of(rows, f"sweep {self.name}")
-
-    def to_arrow(self) -> Any:
-        """As a ``pyarrow.Table``."""
-        return self.frame.to_arrow()
-
-    def to_pandas(self) -> Any:
-        """As a ``pandas.DataFrame``."""
-        return self.frame.to_pandas()
-
-    def _repr_html_(self) -> str:
-        return self.frame.html()
 
 
 def sweep(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from harness.errors import CommandError, DataError, nearest
+from harness.errors import CommandError, DataError
 from harness.files.delimited import SEPARATORS, read_cells, read_records
 from harness.files.json_files import open_array, open_lines
 from harness.files.lines import read_lines
@@ -89,10 +89,7 @@ def _text_column(path: Path, columns: Sequence[str], named: str | None) -> str:
     if named is not None:
         if named in columns:
             return named
-        raise CommandError(
-            f"{path}: there is no column {named!r}; its columns are {listed}; "
-            f"{nearest(named, columns)}"
-        )
+        raise CommandError(f"{path}: there is no column {named!r}; its columns are {listed}")
     like = [name for name in columns if TEXT_NAMES & set(_WORD.findall(name.casefold()))]
     for found in (["text"] if "text" in columns else [], columns, like):
         if len(found) == 1:
