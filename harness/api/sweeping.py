@@ -14,6 +14,7 @@ from harness.errors import CommandError
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
+    from harness.sweep import sweeping
     from harness.sweep.recipes import Recipe
     from harness.sweep.states import JobState
 
@@ -122,29 +123,24 @@ def _done(
 ) -> Sweep:
     from harness.plugin_manager.discovery import third_party
     from harness.plugin_manager.user_config import plugins_of, user_config_file
-    from harness.sweep.grid import Fixed, grid_of
-    from harness.sweep.jobs import Crew, do_jobs
+    from harness.sweep.grid import Fixed
+    from harness.sweep.jobs import Crew
+    from harness.sweep.sweeping import sweep_of
 
     fixed = Fixed(asked.file, asked.settings, asked.values, asked.data, asked.out)
-    grid = grid_of(recipe, seeds, fixed, asked.plugins)
     files = [one for one in (user_config_file(), asked.file) if one is not None]
     extra = [*(plugin for file in files for plugin in plugins_of(file)), *plugins]
     crew = Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
-    watcher = _Notes(list(grid.notes))
-    by_path = {state.job.path: state for state in do_jobs(grid.jobs, fixed, crew, watcher)}
-    runs = [
-        _swept(kind.row.label, job.seed, by_path[job.path])
-        for kind in grid.kinds
-        for job in kind.jobs
-    ]
-    return Sweep(name, tuple(runs), tuple(watcher.notes))
+    watcher = _Notes([])
+    done = sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher)
+    return Sweep(name, tuple(map(_swept, done.runs)), tuple(watcher.notes))
 
 
-def _swept(label: str, seed: int, state: JobState) -> SweptRun:
+def _swept(one: sweeping.SweptRun) -> SweptRun:
     from harness.api.finished_runs import load_run
 
-    run = load_run(state.job.path) if state.finished else None
-    return SweptRun(label, seed, state.state, run, state.error)
+    run = load_run(one.path) if one.finished else None
+    return SweptRun(one.label, one.seed, one.state, run, one.error)
 
 
 def _recipe(

@@ -89,9 +89,22 @@ def sweep(
         HarnessError: for what is wrong with the recipe or a setting, before anything runs. A run
             that fails raises nothing: its state says so.
     """
+    return sweep_of(*find_recipe(recipe, plugins), seeds, fixed, plugins, crew, watcher, on)
+
+
+def sweep_of(
+    name: str,
+    found: Recipe,
+    seeds: Sequence[int],
+    fixed: Fixed,
+    plugins: Plugins,
+    crew: Crew,
+    watcher: SweepWatcher,
+    on: str | None = None,
+) -> Sweep:
+    """The same of a recipe that is no file: ``found``, recorded as the sweep ``name``."""
     from harness.sweep.on_ray import on_ray
 
-    name, found = find_recipe(recipe, plugins)
     go_through = None if on is None else on_ray(on)
     grid = grid_of(found, seeds, fixed, plugins)
     _record(name, found, grid, fixed)
