@@ -68,8 +68,8 @@ def test_a_lost_file_of_a_finished_run_is_named(
 
 def test_a_damaged_run_does_not_hide_the_others(sound: Path, tmp_path: Path) -> None:
     copied(sound, tmp_path, "sound")
-    (copied(sound, tmp_path, "a") / "stages.jsonl").unlink()
-    (tmp_path / "demo/a/stages.jsonl").mkdir()
+    (copied(sound, tmp_path, "a") / "result.json").unlink()
+    (tmp_path / "demo/a/result.json").mkdir()
     (copied(sound, tmp_path, "b") / "checksums.json").write_text("[" * 9000)
     (copied(sound, tmp_path, "c") / "config.toml").unlink()
     stopped = copied(sound, tmp_path, "d")
