@@ -54,7 +54,7 @@ class Register(Protocol):
         *,
         summary: str = "",
         kinds: Sequence[str] = ...,
-        config: type[BaseModel] | None = None,
+        config: type[BaseModel] | str | None = None,
         default: bool = False,
         reads: str = "",
     ) -> None:
@@ -62,16 +62,18 @@ class Register(Protocol):
 
         Args:
             name: what users write; letters, digits, ``-``, ``_``, ``.`` and ``+``.
-            factory: takes one request, and is called only when the part is used. Do heavy
-                imports inside it.
+            factory: takes one request, and is called only when the part is used; or where it
+                is written, ``"my_package.module:MyStudent.from_request"``, which is imported
+                only then. Do heavy imports inside it.
             summary: one line for ``harness list``.
             kinds: kinds of task that it serves, of ``sequence`` and ``token``.
             config: of an annotator or a student: its own configuration keys, a pydantic model
-                in which each key has a default and a docstring (``use_attribute_docstrings``).
-                It checks ``annotator.KEY`` or ``student.KEY`` of a run; the factory finds an
-                instance in ``request.config``, and ``harness show KIND NAME`` lists the keys.
-                The class variable ``not_identifying`` names keys that change only how answers
-                are fetched, paid for or computed: they do not make another run.
+                in which each key has a default and a docstring (``use_attribute_docstrings``),
+                or where it is written, as for ``factory``. It checks ``annotator.KEY`` or
+                ``student.KEY`` of a run; the factory finds an instance in ``request.config``, and
+                ``harness show KIND NAME`` lists the keys. The class variable ``not_identifying``
+                names keys that change only how answers are fetched, paid for or computed: they do
+                not make another run.
             default: a run that names no such part takes this one (the first registered so). Of
                 annotators it is the one whose prompt ``harness show prompt`` shows; a run takes
                 its task's.

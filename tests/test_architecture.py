@@ -226,7 +226,7 @@ def test_rooms_of_an_encoder_student_point_one_way() -> None:
     for name in set(PARTS) - apart:
         later = rooms[rooms.index(room(name)) + 1 :] if room(name) in rooms else ()
         assert not [one for one in EDGES[name] - apart if room(one) in later], name
-        assert name.endswith(".plugin") or f"{below}.encoder.student" not in EDGES[name]
+        assert name == f"{below}.factory" or f"{below}.encoder.student" not in EDGES[name]
     assert not [one for one in EDGES[f"{below}.training.terms"] if one in PARTS]
 
 

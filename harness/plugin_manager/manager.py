@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from harness import hookspecs
-from harness.errors import CommandError, HarnessError, UnknownNameError, describe, nearest
+from harness.errors import (
+    CommandError,
+    HarnessError,
+    PartError,
+    UnknownNameError,
+    describe,
+    nearest,
+)
 from harness.plugin_manager import compatibility, source
 from harness.plugin_manager.discovery import (
     BUILT_IN,
@@ -161,26 +168,26 @@ class Plugins:
     def _check_hook(
         self, plugin: str, caller: pluggy.HookCaller, implementation: pluggy.HookImpl
     ) -> None:
-        place = place_of(implementation.function)
         if (new := hookspecs.RENAMED.get(caller.name)) is not None:
             message = f"{caller.name} is an old name, and will no longer be called; name it {new}"
-            self._problem(plugin, message, place, harmless=True)
+            self._problem(plugin, message, place_of(implementation.function), harmless=True)
         elif not caller.has_spec():
-            hint = nearest(caller.name, hookspecs.HOOKS)
-            self._problem(plugin, f"there is no hook {caller.name!r}; {hint}", place)
+            message = f"there is no hook {caller.name!r}; {nearest(caller.name, hookspecs.HOOKS)}"
+            self._problem(plugin, message, place_of(implementation.function))
         for mark in ORDER:
             if getattr(implementation, mark):
-                self._problem(
-                    plugin,
+                message = (
                     f"{caller.name}: {mark} has no effect, since plugins are called one by one "
-                    "in the order of their registration; leave it out",
-                    place,
+                    "in the order of their registration; leave it out"
                 )
+                self._problem(plugin, message, place_of(implementation.function))
 
     def _problem(
         self, plugin: str, message: str, place: str = "", *, harmless: bool = False
     ) -> None:
         problem = Problem(plugin, message, place, harmless)
+        if problem in self.problems:
+            return
         self.problems.append(problem)
         if self._warn is not None:
             self._warn(problem)
@@ -271,17 +278,28 @@ class Plugins:
 
     def keys(self) -> list[str]:
         """The configuration keys that annotators and students take, dotted."""
-        parts = [part for kind in ("annotator", "student") for part in self.parts(kind).values()]
-        models = {(part.kind, part.config) for part in parts if part.config is not None}
-        return sorted(f"{kind}.{key}" for kind, model in models for key in model.model_fields)
+        found: set[str] = set()
+        for part in [*self.parts("annotator").values(), *self.parts("student").values()]:
+            try:
+                keys = getattr(part.config, "model_fields", ())
+            except PartError as error:
+                self._problem(part.plugin, str(error))
+            else:
+                found.update(f"{part.kind}.{key}" for key in keys)
+        return sorted(found)
 
     def _register(self, kind: str, plugin: str) -> Any:
         parts = self._parts[kind]
 
         def register(
-            name: str, factory: Any, *, kinds: Sequence[str] = BOTH, **options: Any
+            name: str,
+            factory: Any,
+            *,
+            kinds: Sequence[str] = BOTH,
+            config: Any = None,
+            **options: Any,
         ) -> None:
-            part = Part(kind, name, factory, plugin, tuple(kinds), **options)
+            part = Part(kind, name, factory, plugin, tuple(kinds), keys=config, **options)
             wrong = wrong_with(part, kinds)
             if wrong is None and name in parts:
                 wrong = f"{kind} {name!r} is already registered by {parts[name].plugin}"

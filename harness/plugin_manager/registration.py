@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from harness.errors import nearest
+from harness.errors import PartError, describe, nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -25,21 +27,50 @@ ROLES = ("initial", "trust", "demonstrations", "query", "preset")
 """What a selector's name begins with."""
 
 _NAME = re.compile(r"\w[\w.+-]*")
+_PLACE = re.compile(r"\w+(\.\w+)*:\w+(\.\w+)*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
-    """One registered part: what ``hookspecs.Register`` was given, and by which plugin."""
+    """One registered part: what ``hookspecs.Register`` was given, and by which plugin.
+
+    ``given`` and ``keys`` are its factory and its configuration keys, or where they are written:
+    ``factory`` and ``config`` import them.
+    """
 
     kind: str
     name: str
-    factory: Any
+    given: Any
     plugin: str
     serves: tuple[str, ...]
     summary: str = ""
-    config: type[BaseModel] | None = None
+    keys: type[BaseModel] | str | None = None
     default: bool = False
     reads: str = ""
+
+    @cached_property
+    def factory(self) -> Any:
+        """What makes the part; a ``PartError`` if it cannot be imported, or is no factory."""
+        return self._imported(self.given, _factory)
+
+    @cached_property
+    def config(self) -> type[BaseModel] | None:
+        """The model of its own keys; a ``PartError`` if it cannot be imported, or is no model."""
+        model: type[BaseModel] | None = self._imported(self.keys, _config)
+        return model
+
+    def _imported(self, value: Any, check: Callable[[str, Any], str | None]) -> Any:
+        if not isinstance(value, str):
+            return value  # it was checked when it was registered
+        module, _, name = value.partition(":")
+        try:
+            found = reduce(getattr, name.split("."), importlib.import_module(module))
+            wrong = check(self.kind, found)
+        except (Exception, SystemExit) as error:
+            wrong = describe(error)
+        if wrong is not None:
+            raise PartError(f"{self.kind} {self.name!r}: {value}: {wrong} (plugin {self.plugin})")
+        return found
 
     @property
     def role(self) -> str:
@@ -57,7 +88,12 @@ class HasDefaults(Protocol):
 
 def wrong_with(part: Part, kinds: object) -> str | None:
     """Why a part cannot be registered, or None. ``kinds`` may be any object."""
-    checks = (_name(part), _kinds(kinds), _factory(part), _config(part))
+    checks = (
+        _name(part),
+        _kinds(kinds),
+        (_place if isinstance(part.given, str) else _factory)(part.kind, part.given),
+        (_place if isinstance(part.keys, str) else _config)(part.kind, part.keys),
+    )
     found = next((check for check in checks if check is not None), None)
     return None if found is None else f"{part.kind} {part.name!r}: {found}"
 
@@ -82,9 +118,12 @@ def _kinds(kinds: object) -> str | None:
     return None
 
 
-def _factory(part: Part) -> str | None:
-    factory = part.factory
-    if part.kind == "service":  # the value itself
+def _place(kind: str, text: str) -> str | None:
+    return None if _PLACE.fullmatch(text) else f"{text!r}: write MODULE:NAME, which is imported"
+
+
+def _factory(kind: str, factory: Any) -> str | None:
+    if kind == "service":  # the value itself
         return None
     if not callable(factory):
         name = type(factory).__name__
@@ -100,8 +139,7 @@ def _factory(part: Part) -> str | None:
     return None
 
 
-def _config(part: Part) -> str | None:
-    model = part.config
+def _config(kind: str, model: Any) -> str | None:
     if model is None:
         return None
     from pydantic import BaseModel
@@ -110,9 +148,9 @@ def _config(part: Part) -> str | None:
 
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return f"config={model!r}: a pydantic model is expected (a class)"
-    if part.kind not in SECTIONS:
+    if kind not in SECTIONS:
         return f"config has no effect: only {' and '.join(SECTIONS)} have keys of their own"
-    core = SECTIONS[part.kind]  # type: ignore[index]
+    core = SECTIONS[kind]  # type: ignore[index]
     for key, field in model.model_fields.items():
         if hasattr(core, key) or key in core.model_fields:
             return f"config: the key {key!r} is the core's own; choose another name"

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import hookimpl
-from harness_plugins.augmenters.back_translation import BackTranslation
-from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
-from harness_plugins.augmenters.recorded import RecordedAugmenter
-from harness_plugins.augmenters.token_edits import TokenEdits
-from harness_plugins.augmenters.word_edits import WordEdits
 
 if TYPE_CHECKING:
     from harness.hookspecs import Register
@@ -82,25 +78,25 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Servi
     """All built-in ones."""
     register(
         "back-translation",
-        Offer(BackTranslation.from_request, BACK_TRANSLATION),
+        Offer(_back_translation, BACK_TRANSLATION),
         summary="into another language and back, by opus-mt: back-translation:PIVOT (fr)",
         kinds=["sequence"],
     )
     register(
         "mentions",
-        Offer(TokenEdits.of_mentions, MENTIONS),
+        Offer(_mentions, MENTIONS),
         summary="replaces mentions by others of their type and length: mentions:0.5",
         kinds=["token"],
     )
     register(
         "paraphrase",
-        Offer(lambda request: ParaphraseAugmenter.from_request(request, services), PARAPHRASE),
+        Offer(partial(_paraphrase, services), PARAPHRASE),
         summary="a language model writes each text in other words: paraphrase:openai:MODEL",
         kinds=["sequence"],
     )
     register(
         "recorded",
-        Offer(RecordedAugmenter.from_request, RECORDED),
+        Offer(_recorded, RECORDED),
         summary="variants from a file: recorded:FILE.jsonl or .csv with the key 'augmented'",
         kinds=["sequence"],
     )
@@ -111,6 +107,33 @@ def harness_register_augmenters(register: Register, services: Mapping[str, Servi
     )
 
 
+def _back_translation(request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.back_translation import BackTranslation
+
+    return BackTranslation.from_request(request)
+
+
+def _mentions(request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.token_edits import TokenEdits
+
+    return TokenEdits.of_mentions(request)
+
+
+def _paraphrase(services: Mapping[str, Service], request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.paraphrase import ParaphraseAugmenter
+
+    return ParaphraseAugmenter.from_request(request, services)
+
+
+def _recorded(request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.recorded import RecordedAugmenter
+
+    return RecordedAugmenter.from_request(request)
+
+
 def _word_edits(request: AugmenterRequest) -> Augmenter:
+    from harness_plugins.augmenters.token_edits import TokenEdits
+    from harness_plugins.augmenters.word_edits import WordEdits
+
     tokens = request.task.kind == "token"
     return TokenEdits.of_words(request) if tokens else WordEdits.from_request(request)

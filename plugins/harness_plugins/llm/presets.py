@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from harness.errors import ConfigError
-from harness_plugins.llm.settings import LlmKeys
 
 if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
@@ -118,6 +115,10 @@ def refuse_ambiguous(name: str, services: Mapping[str, Service]) -> None:
 
 
 def _read(name: str, values: Any, file: Path) -> Preset:
+    from pydantic import ValidationError
+
+    from harness_plugins.llm.settings import LlmKeys
+
     where = f"{file}: [presets.{name}]"
     if not isinstance(values, dict) or not isinstance(values.get("spec"), str):
         raise ConfigError(f'{where}: a preset needs spec = "openai:MODEL" (or another service)')

@@ -1,57 +1,86 @@
 """A service turns messages into replies; a plugin registers it as a value.
 
-This module exports what one needs to write a service and imports nothing heavy. After
-registration by the hook ``harness_register_services``, ``--annotator NAME:MODEL`` asks it, with
-the cache, limits, retries, prices and budget that all services share.
+This module has all that one needs to write a service; what others define is imported when it is
+first asked for here. After registration by the hook ``harness_register_services``,
+``--annotator NAME:MODEL`` asks it, with the cache, limits, retries, prices and budget that all
+services share.
 """
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness_plugins.llm.calls import Call, Message, Reply
-from harness_plugins.llm.cost.prices import Price, listed_price, vendor_price
-from harness_plugins.llm.failures import (
-    ClosedError,
-    RejectedError,
-    SendingError,
-    TransientError,
-    UnsupportedError,
-)
-from harness_plugins.llm.keys import keys_for
-from harness_plugins.llm.secrets import Redactor, Secret
-from harness_plugins.llm.send.refusals import Server, failure_of
-from harness_plugins.llm.sender import Backend, Sender
-from harness_plugins.llm.settings import LlmSettings, Pace, reasons
-
 if TYPE_CHECKING:
     from harness.protocols import Account
+    from harness_plugins.llm.calls import Call as Call
+    from harness_plugins.llm.calls import Message as Message
+    from harness_plugins.llm.calls import Reply as Reply
+    from harness_plugins.llm.cost.prices import Price as Price
+    from harness_plugins.llm.cost.prices import listed_price as listed_price
+    from harness_plugins.llm.failures import ClosedError as ClosedError
+    from harness_plugins.llm.failures import RejectedError as RejectedError
+    from harness_plugins.llm.failures import SendingError as SendingError
+    from harness_plugins.llm.failures import TransientError as TransientError
+    from harness_plugins.llm.failures import UnsupportedError as UnsupportedError
+    from harness_plugins.llm.keys import keys_for as keys_for
+    from harness_plugins.llm.secrets import Redactor as Redactor
+    from harness_plugins.llm.secrets import Secret as Secret
+    from harness_plugins.llm.send.refusals import Server as Server
+    from harness_plugins.llm.send.refusals import failure_of as failure_of
+    from harness_plugins.llm.sender import Backend as Backend
+    from harness_plugins.llm.sender import Sender as Sender
+    from harness_plugins.llm.settings import LlmSettings as LlmSettings
 
-__all__ = [
-    "Backend",
-    "Call",
-    "ClosedError",
-    "LlmSettings",
-    "Message",
-    "Pace",
-    "Price",
-    "Redactor",
-    "RejectedError",
-    "Reply",
-    "Secret",
-    "Sender",
-    "SendingError",
-    "Server",
-    "Service",
-    "TransientError",
-    "UnsupportedError",
-    "failure_of",
-    "http_backend",
-    "keys_for",
-    "listed_price",
-]
+_EXPORTS = {
+    "calls": ("Call", "Message", "Reply"),
+    "cost.prices": ("Price", "listed_price"),
+    "failures": (
+        *("ClosedError", "RejectedError", "SendingError", "TransientError", "UnsupportedError"),
+    ),
+    "keys": ("keys_for",),
+    "secrets": ("Redactor", "Secret"),
+    "send.refusals": ("Server", "failure_of"),
+    "sender": ("Backend", "Sender"),
+    "settings": ("LlmSettings",),
+}
+"""Modules of ``harness_plugins.llm`` with what they export here."""
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _EXPORTS.items():
+        if name in names:
+            return getattr(importlib.import_module(f"harness_plugins.llm.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Limits and patience of sending, as in ``LlmKeys``; rates per key, concurrency over all."""
+
+    concurrency: int = 32
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    timeout: float = 60.0
+    retries: int = 8
+
+
+def reasons(model: str) -> bool:
+    """Whether the vendor's model thinks before it answers, and so refuses a temperature.
+
+    Its name decides, not a table of a package: requests must be the same tomorrow.
+    """
+    name = model.rsplit("/", 1)[-1]
+    return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
+
+
+def _vendor_price(settings: LlmSettings) -> Price | None:
+    from harness_plugins.llm.cost.prices import vendor_price
+
+    return vendor_price(settings, settings.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,7 @@ class Service:
     batch: Callable[[LlmSettings, Account], Sender] | None = None
     endpoint: str = ""
     key_env: str = ""
-    price: Callable[[LlmSettings], Price | None] = lambda asked: vendor_price(asked, asked.model)
+    price: Callable[[LlmSettings], Price | None] = _vendor_price
     pace: Pace = field(default_factory=Pace)
     limit_name: Callable[[LlmSettings], str] = lambda settings: "max_tokens"
     reasons: Callable[[str], bool] = reasons
@@ -146,6 +175,9 @@ def http_backend(
         CommandError: if a key is needed and there is none.
     """
     from harness_plugins.llm.backends.http_transport import HttpBackend
+    from harness_plugins.llm.keys import keys_for
+    from harness_plugins.llm.secrets import Redactor
+    from harness_plugins.llm.send.refusals import Server
 
     keys = keys_for(settings)
     where = settings.base_url or settings.service.name

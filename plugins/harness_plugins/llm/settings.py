@@ -17,6 +17,7 @@ from harness_plugins.llm.calls import canonical
 from harness_plugins.llm.keys import check_key_sources
 from harness_plugins.llm.secrets import check_no_secret
 from harness_plugins.llm.send.remedies import LIMITS
+from harness_plugins.llm.service import Pace
 
 if TYPE_CHECKING:
     from harness.protocols import AnnotatorRequest
@@ -96,17 +97,6 @@ class LlmKeys(BaseModel):
     """$ per million completion tokens; unset: from the service's price list."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Limits and patience of sending, as in ``LlmKeys``; rates per key, concurrency over all."""
-
-    concurrency: int = 32
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    timeout: float = 60.0
-    retries: int = 8
-
-
 _PACE = {one.name for one in fields(Pace)}
 
 
@@ -132,7 +122,7 @@ class LlmSettings:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     max_tokens: int = 64
     optional: frozenset[str] = frozenset()
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     keys: LlmKeys = field(default_factory=LlmKeys)
 
     @property
@@ -221,15 +211,6 @@ def settings_of(
     )
     needed = ANSWER_TOKENS[request.task.kind] + bare.thinking
     return replace(bare, max_tokens=config.max_tokens or needed)
-
-
-def reasons(model: str) -> bool:
-    """Whether the vendor's model thinks before it answers, and so refuses a temperature.
-
-    Its name decides, not a table of a package: requests must be the same tomorrow.
-    """
-    name = model.rsplit("/", 1)[-1]
-    return bool(re.match(r"(o\d|gpt-([5-9]|\d\d))(?!.*chat)", name))
 
 
 def _with_preset(keys: BaseModel | None, preset: Preset | None) -> LlmKeys:

@@ -83,19 +83,19 @@ PRESETS = (
 @hookimpl
 def harness_register_selectors(register: Register) -> None:
     """Trust, demonstrations, query; and presets of one each."""
-    from harness.protocols import SelectorPreset
-
     for name, where, takes, summary in SELECTORS:
         register(name, partial(_made, where, takes), summary=summary)
     for name, trust, demonstrations, summary in PRESETS:
-        make = partial(_preset, SelectorPreset(trust, demonstrations, "untrusted"))
+        make = partial(_preset, trust, demonstrations)
         register(f"preset/{name}", make, summary=summary, default=name == PRESETS[0][0])
 
 
-def _preset(preset: SelectorPreset, request: SelectorRequest) -> SelectorPreset:
+def _preset(trust: str, demonstrations: str, request: SelectorRequest) -> SelectorPreset:
+    from harness.protocols import SelectorPreset
+
     request.spec.no_argument()
     request.spec.check_options()
-    return preset
+    return SelectorPreset(trust, demonstrations, "untrusted")
 
 
 def _made(where: str, takes: Argument | None, request: SelectorRequest) -> Any:

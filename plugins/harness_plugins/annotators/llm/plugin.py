@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 def harness_register_annotators(register: Register, services: Mapping[str, Service]) -> None:
     """Register every service and preset; last the user's, where an error costs no other one."""
     from harness_plugins.llm.presets import DEFAULT, PRESETS, user_presets
-    from harness_plugins.llm.settings import LlmKeys
 
     def offer(name: str, summary: str, preset: Preset | None = None) -> None:
         register(
             name,
             LlmFactory(services, preset),
             summary=summary,
-            config=LlmKeys,
+            config="harness_plugins.llm.settings:LlmKeys",
             default=name == DEFAULT,
         )
 

@@ -7,7 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BudgetError, ServiceError
 from harness_plugins.llm.calls import Call, Reply
@@ -25,7 +25,9 @@ from harness_plugins.llm.send.interruption import deferred
 from harness_plugins.llm.send.pacing import Lanes
 from harness_plugins.llm.send.retries import CallQueue, asked_pause, backoff
 from harness_plugins.llm.sender import Admit, Backend, Done
-from harness_plugins.llm.settings import Pace
+
+if TYPE_CHECKING:
+    from harness_plugins.llm.service import Pace
 
 GRACE_SECONDS = 9.0
 """How long replies in flight are waited for after a signal or a fatal error: ``docker stop``

@@ -7,8 +7,11 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from harness_plugins.llm.settings import Pace
+if TYPE_CHECKING:
+    from harness_plugins.llm.service import Pace
+
 
 MINUTE = 60.0
 BURST_SECONDS = 1.0
