@@ -110,7 +110,14 @@ def test_a_run_is_shown_result_first(tmp_path: Path) -> None:
     assert said.index("R2") < said.index(str(run)) < said.index("[annotator]")
 
 
-def test_what_is_kept_is_measured_pruned_and_copied(tmp_path: Path) -> None:
+def test_what_is_kept_is_measured_pruned_and_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "mine"))
+    copy, other = tmp_path / "mine/train-0a/examples.arrow", tmp_path / "mine/letters/read.me"
+    for file in (copy, other):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x" * 2**21)
     steps = tmp_path / "steps"
     steps.mkdir()
     (steps / "record").write_bytes(b"x" * 2**20)
@@ -119,8 +126,10 @@ def test_what_is_kept_is_measured_pruned_and_copied(tmp_path: Path) -> None:
         replies.execute("INSERT INTO replies VALUES ('paid')")
     out = ("--out", tmp_path)
     assert re.search(r"^steps +1\.0 MB +1 files", succeeded(call("cache", *out)), re.MULTILINE)
-    assert succeeded(call("cache", "prune", "--yes", *out)) == "removed 1.0 MB\n"
-    assert not steps.exists()
+    data = rf"^data +2\.0 MB +1 files +{tmp_path}/mine$"
+    assert re.search(data, succeeded(call("cache", *out)), re.MULTILINE)
+    assert succeeded(call("cache", "prune", "--yes", *out)) == "removed 3.0 MB\n"
+    assert not steps.exists() and not copy.parent.exists() and other.exists()
     copy = tmp_path / "copy.sqlite"
     succeeded(call("cache", "export", copy, *out))
     assert sqlite3.connect(copy).execute("SELECT * FROM replies").fetchall() == [("paid",)]

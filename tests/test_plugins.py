@@ -601,6 +601,31 @@ def test_an_annotator_is_held_to_its_protocol(
 
 # --- registrations that cannot be used -----------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("'no_such_module:one'", "no_such_module:one: ModuleNotFoundError: No module named 'no_su"),
+        ("'json:absent'", "json:absent: AttributeError: module 'json' has no attribute 'absent'"),
+        ("'sys:version'", "sys:version: a factory is expected"),
+        ("print, config='json:JSONDecoder'", "json:JSONDecoder: config=<class 'json.decoder.JSO"),
+    ],
+)
+def test_a_part_that_is_not_where_it_says_is_named_when_it_is_used(
+    tmp_path: Path, arguments: str, message: str
+) -> None:
+    body = f"@hookimpl\ndef harness_register_students(register): register('far', {arguments})\n"
+    path = plugin_file(tmp_path / "far.py", body)
+    plugins = Plugins([path], third_party=False)
+    assert "far" in plugins.parts("student") and plugins.problems == []
+    with pytest.raises(PartError, match=re.escape(f"student 'far': {message}")) as caught:
+        assemble(load_config(None, ["student.spec=far"]), plugins, None)
+    assert f"(plugin {path})" in str(caught.value)
+    # Nobody else's keys are lost with it; the problem is told once.
+    assert {"student.epochs", "annotator.samples"} <= set(plugins.keys()) == set(plugins.keys())
+    assert len(plugins.problems) <= 1
+
+
 WRONG_PARTS = {
     "argument in the name": ("student", "'my part:x', one", "'my part:x': no spec can name it"),
     "no name": ("student", "'', one", "'': no spec can name it"),
@@ -616,9 +641,11 @@ WRONG_PARTS = {
     ),
     "role": ("selector", "'trusts/x', one", "the name must say the role"),
     "value": ("augmenter", "'x', 3", "a factory is expected, a callable that takes one request"),
+    "no place": ("augmenter", "'x', 'a module'", "'a module': write MODULE:NAME"),
     "two arguments": ("annotator", "'x', lambda a, b: 0", "one argument, the request; it takes (a"),
     "no argument": ("annotator", "'x', lambda: 0", "one argument, the request; it takes ()"),
     "config": ("annotator", "'x', one, config=dict", "a pydantic model is expected"),
+    "no place of keys": ("student", "'x', one, config='Keys'", "'Keys': write MODULE:NAME"),
     "an instance": ("student", "'x', one, config=Keys()", "a pydantic model is expected"),
     "config of a task": ("task", "'x', one, config=Keys", "only annotator and student have keys"),
     "key of the core": ("student", "'x', one, config=Core", "the key 'save' is the core's own"),

@@ -17,10 +17,11 @@ from harness.data import Column, Gold, Pool
 from harness.errors import DataError
 from harness.plugin_manager import Plugins
 from harness.record.codecs import read_annotations, write_annotations
+from harness.record.layout import data_cache
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
 from harness_tasks import store as store_module
-from harness_tasks.store import Rows, cache_folder
+from harness_tasks.store import Rows
 from tests.factories import annotator, sequence_card
 from tests.task_files import read_rows, sentence, texts, write_rows
 
@@ -216,10 +217,10 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert cache_folder() == tmp_path / "cache"
+    assert data_cache() == tmp_path / "cache"
     monkeypatch.delenv("HARNESS_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache/freeal-harness/tasks"
+    assert data_cache() == tmp_path / ".cache/freeal-harness/tasks"
 
 
 def test_what_a_part_is_handed_maps_nothing_of_the_gold_labels(tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ def test_a_part_works_on_a_mapped_pool(tmp_path: Path, monkeypatch: pytest.Monke
 def test_gold_and_pool_are_values_of_the_core(tmp_path: Path) -> None:
     rows = read_rows(text_file(tmp_path), "train", "sequence", CLASSES)
     assert (type(rows.pool), type(rows.gold)) == (Pool, Gold)
-    manifest = json.loads((entries(cache_folder())[0] / "manifest.json").read_text())
+    manifest = json.loads((entries(data_cache())[0] / "manifest.json").read_text())
     assert manifest["rows"] == 300
     with pytest.raises(ValueError, match="read-only"):
         rows.gold.labels[0] = 1

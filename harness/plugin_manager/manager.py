@@ -93,6 +93,7 @@ class Plugins:
         self._origins: dict[str, str] = {}
         self._parts: dict[str, dict[str, Part]] = {}
         self._digests: dict[str, str] = {}
+        self._keys: set[str] = set()
         self.problems: list[Problem] = []
         found = [Found(module, BUILT_IN, (module,)) for module in BUILTINS]
         found += installed() if third_party else ()
@@ -186,8 +187,6 @@ class Plugins:
         self, plugin: str, message: str, place: str = "", *, harmless: bool = False
     ) -> None:
         problem = Problem(plugin, message, place, harmless)
-        if problem in self.problems:
-            return
         self.problems.append(problem)
         if self._warn is not None:
             self._warn(problem)
@@ -278,15 +277,16 @@ class Plugins:
 
     def keys(self) -> list[str]:
         """The configuration keys that annotators and students take, dotted."""
-        found: set[str] = set()
-        for part in [*self.parts("annotator").values(), *self.parts("student").values()]:
-            try:
-                keys = getattr(part.config, "model_fields", ())
-            except PartError as error:
-                self._problem(part.plugin, str(error))
-            else:
-                found.update(f"{part.kind}.{key}" for key in keys)
-        return sorted(found)
+        parts = [*self.parts("annotator").values(), *self.parts("student").values()]
+        if not self._keys:
+            for part in parts:
+                try:
+                    keys = getattr(part.config, "model_fields", ())
+                except PartError as error:  # costs no other part its keys
+                    self._problem(part.plugin, str(error))
+                else:
+                    self._keys.update(f"{part.kind}.{key}" for key in keys)
+        return sorted(self._keys)
 
     def _register(self, kind: str, plugin: str) -> Any:
         parts = self._parts[kind]

@@ -19,12 +19,16 @@ Paths of files are relative to the run's folder.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 RUNS = Path("results/runs")
 """The default of ``--out``."""
 REPLIES = "replies.sqlite"
 STEPS = "steps"
+CACHED_EXAMPLES = "examples.arrow"
+"""In the folder of each split of ``data_cache``."""
 CONFIG = "config.toml"
 MANIFEST = "manifest.json"
 CHECKSUMS = "checksums.json"
@@ -39,6 +43,24 @@ HOLDER = ".holder.json"
 """Names the process that writes the folder now."""
 FAILURE = ".failure.json"
 """Why the last process that wrote the folder failed."""
+
+
+def data_cache() -> Path:
+    """Where large splits are kept, each in a folder, mapped from there and written anew if missing.
+
+    ``HARNESS_CACHE``, else ``~/.cache/freeal-harness/tasks``; temporary without a home.
+    """
+    if named := os.environ.get("HARNESS_CACHE"):
+        return Path(named)
+    try:
+        return Path.home() / ".cache/freeal-harness/tasks"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "freeal-harness/tasks"
+
+
+def cached_splits(cache: Path) -> list[Path]:
+    """The folders of large splits; whatever else lies in the cache's folder is not ours."""
+    return sorted(path.parent for path in cache.glob(f"*/{CACHED_EXAMPLES}"))
 
 
 def run_folder(out: Path, task: str, run_id: str) -> Path:

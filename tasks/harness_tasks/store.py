@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ import numpy as np
 from harness.data import Gold, IntArray, Kind, Pool
 from harness.errors import DataError
 from harness.identity import example_ids, text_key
+from harness.record.layout import CACHED_EXAMPLES, data_cache
 from harness_tasks.checking import Row
 from harness_tasks.columns import ArrowColumn, IdColumn
 
@@ -40,7 +40,7 @@ IN_MEMORY = 50_000
 BATCH = 16_384
 """Rows in memory at a time while a split is written."""
 SCHEMA = 2
-FILES = ("examples.arrow", "keys.npy", "occurrences.npy", "gold.npy")
+FILES = (CACHED_EXAMPLES, "keys.npy", "occurrences.npy", "gold.npy")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,17 +49,6 @@ class Rows:
 
     pool: Pool
     gold: Gold
-
-
-def cache_folder() -> Path:
-    """``HARNESS_CACHE``, else ``~/.cache/freeal-harness/tasks``; temporary without a home."""
-    named = os.environ.get("HARNESS_CACHE")
-    if named:
-        return Path(named)
-    try:
-        return Path.home() / ".cache/freeal-harness/tasks"
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / "freeal-harness/tasks"
 
 
 def store(
@@ -77,14 +66,14 @@ def store(
         key: hexadecimal hash of what the rows come from: files, classes, kind; None: unknown,
             so the split stays in memory.
         notes: reading the rows adds notes here; the cache keeps them, without folder names.
-        folder: of the cache; None: ``cache_folder()``.
+        folder: of the cache; None: ``layout.data_cache()``.
 
     Raises:
         DataError: if the cache cannot be written; and the errors of ``rows``.
     """
     if key is None:
         return _in_memory(list(rows), split, kind)
-    target = (folder or cache_folder()) / f"{split}-{key}"
+    target = (folder or data_cache()) / f"{split}-{key}"
     if target.is_dir():
         found = _mapped(target, split, kind, notes)
         if found is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ import typer
 from harness.cli.options import OutOption
 from harness.cli.screen.output import say
 from harness.errors import CommandError
-from harness.record.layout import REPLIES, RUNS, STEPS
+from harness.record.layout import REPLIES, RUNS, STEPS, cached_splits, data_cache
 
 cache = typer.Typer(
     help="What is kept for later runs: sizes; prune it; export paid replies.",
@@ -26,10 +26,8 @@ def sizes(context: typer.Context, out: OutOption = None) -> None:
     """Print what is kept for later runs, and how large it is."""
     if context.invoked_subcommand is not None:
         return
-    for name, path in _kept(out or RUNS).items():
-        files = list(_files(path))
-        size = sum(file.stat().st_size for file in files)
-        say(f"{name:<8}  {size / 2**20:9.1f} MB  {len(files):6} files  {path}")
+    for name, (path, files) in _kept(out or RUNS).items():
+        say(f"{name:<8}  {_megabytes(files):9.1f} MB  {len(files):6} files  {path}")
 
 
 @cache.command()
@@ -37,19 +35,20 @@ def prune(
     out: OutOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove the steps that runs share; runs and paid replies stay.
+    """Remove the steps that runs share, and copies of large data; runs and paid replies stay.
 
-    What is missing is done again when a sweep needs it. Not while a sweep runs.
+    What is missing is done again when it is needed. Not while a run or a sweep works.
     """
-    folder = _kept(out or RUNS)["steps"]
-    size = sum(file.stat().st_size for file in _files(folder))
+    (steps, made), (cached, copies) = (_kept(out or RUNS)[name] for name in ("steps", "data"))
+    size = _megabytes([*made, *copies])
     if not size:
-        say(f"nothing to remove in {folder}")
+        say(f"nothing to remove in {steps} and {cached}")
         return
     if not yes:
-        typer.confirm(f"Remove {size / 2**20:.1f} MB in {folder}?", abort=True, err=True)
-    shutil.rmtree(folder)
-    say(f"removed {size / 2**20:.1f} MB")
+        typer.confirm(f"Remove {size:.1f} MB in {steps} and {cached}?", abort=True, err=True)
+    for folder in [*([steps] if made else []), *cached_splits(cached)]:
+        shutil.rmtree(folder)
+    say(f"removed {size:.1f} MB")
 
 
 @cache.command()
@@ -61,7 +60,7 @@ def export(
 
     Put it as replies.sqlite into another --out: what it holds is not paid for again.
     """
-    replies = _kept(out or RUNS)["replies"]
+    replies = (out or RUNS) / REPLIES
     if not replies.is_file():
         raise CommandError(f"{replies}: there are no replies")
     if target.exists():
@@ -75,11 +74,22 @@ def export(
     say(str(target))
 
 
-def _kept(out: Path) -> dict[str, Path]:
-    return {"replies": out / REPLIES, "steps": out / STEPS}
+def _kept(out: Path) -> dict[str, tuple[Path, list[Path]]]:
+    """Where each is kept, and its files."""
+    cached = data_cache()
+    copies = [file for folder in cached_splits(cached) for file in _files(folder)]
+    return {
+        "replies": (out / REPLIES, _files(out / REPLIES)),
+        "steps": (out / STEPS, _files(out / STEPS)),
+        "data": (cached, copies),
+    }
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path) -> list[Path]:
     """A file with what SQLite keeps next to it, or all files of a folder."""
     found = path.rglob("*") if path.is_dir() else path.parent.glob(f"{path.name}*")
-    return (file for file in found if file.is_file())
+    return [file for file in found if file.is_file()]
+
+
+def _megabytes(files: Sequence[Path]) -> float:
+    return sum(file.stat().st_size for file in files) / 2**20
