@@ -36,6 +36,15 @@ def test_shells_complete_commands_and_options(shell: str) -> None:
     assert {"plan", "plugins"} <= set(re.findall(r"\w+", completed("harness pl")))
     assert "--annotator" in completed("harness run --anno")
 
+    def words(line: str) -> set[str]:
+        return set(re.findall(r"[\w/-]+", completed(line)))
+
+    assert {"oracle", "openai"} <= words("harness label texts.csv --annotator o")
+    assert "tfidf" in words("harness run --student tf")
+    assert {"freeal", "freeal-paper"} <= words("harness run --selector fr")
+    assert "ablations" in words("harness sweep abl")
+    assert "trust/agreement" in words("harness show selector trust/a")
+
 
 def test_help_lists_commands_in_groups_and_those_of_plugins(tmp_path: Path) -> None:
     body = "@hookimpl\ndef harness_register_commands(app):\n    app.command('wave')(lambda: None)\n"

@@ -10,12 +10,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 import harness
 from harness.cli.audit import audit
+from harness.cli.completing import complete
 from harness.cli.grouped import GroupedCommands
 from harness.cli.inspect.cache import cache
 from harness.cli.inspect.doctor import doctor
@@ -113,14 +114,6 @@ def _about(
     """Take the options that stand before a command."""
 
 
-def _complete(command: Any) -> None:
-    """Answer a shell that completes a command line, and exit."""
-    from typer.completion import completion_init  # type: ignore[attr-defined]
-
-    completion_init()
-    command._main_shell_completion({}, "harness")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
     # By default OpenMP's threads spin while they wait for each other: with one core busy the demo
@@ -187,7 +180,7 @@ def _run(arguments: list[str]) -> int:
         # Not the command's own main, which makes exit code 130 of every interruption.
         command = typer.main.get_command(build_app(named=named_plugins()))
         if COMPLETE in os.environ:
-            _complete(command)
+            complete(command)
         with command.make_context("harness", others or ["--help"]) as context:
             return int(command.invoke(context) or 0)
     except typer.Exit as ended:  # of --help
