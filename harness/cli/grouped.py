@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Benchmark": ("run", "sweep", "plan"),
     "Own texts": ("label", "predict", "init", "certify"),
-    "Results": ("runs", "table", "compare", "report", "export"),
+    "Results": ("runs", "table", "compare", "report", "export", "import"),
     "What there is": ("list", "show", "audit", "plugins", "cache", "doctor"),
 }
 """Built-in commands; those of plugins follow."""
