@@ -306,7 +306,12 @@ def _inherit_mode(file: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """Let a file, or the names in a folder, reach the disk; Windows has no such call for folders,
+    and wants a file that may be written."""
+    windows = os.name == "nt"
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -114,8 +114,8 @@ def read_run(path: Path) -> ListedRun:
 def _alive(path: Path) -> bool:
     try:
         values = json.loads((path / layout.HOLDER).read_text(encoding="utf-8"))
-        if values["host"] != socket.gethostname():
-            return True
+        if values["host"] != socket.gethostname() or os.name == "nt":
+            return True  # nobody tells from here; on Windows signal 0 would end the process
         os.kill(int(values["pid"]), 0)
     except PermissionError:
         return True  # another user's process

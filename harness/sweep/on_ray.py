@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,7 +180,7 @@ def _do(order: str, plugins: str, folder: str) -> list[dict[str, Any]]:
     try:
         os.chdir(folder)  # the paths of a command are relative to it
     except OSError as error:
-        said = f"{folder} is not on node {os.uname().nodename}: {error.strerror}"
+        said = f"{folder} is not on node {socket.gethostname()}: {error.strerror}"
         return [{"state": "failed", "error": f"{said}; start Ray where it is shared", "doing": ""}]
 
     def tell(event: Mapping[str, Any]) -> None:
