@@ -1,9 +1,9 @@
-# Two commands set everything up on a fresh machine: make demo, make test.
+# Two commands set everything up on a fresh machine: make demo, make test. make docs writes build/site.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/harness run --rounds 2
@@ -13,6 +13,9 @@ test: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile
+
+docs: $(VENV)/.development
+	$(BIN)/mkdocs build --strict
 
 # Constraints pin the versions with which the suite passes: of what a user installs, and of what
 # development adds to the same environment.

@@ -6,6 +6,7 @@ each one that leads nowhere.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,15 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "plugins"), str(ROOT / "tasks")
 
 import references  # noqa: E402
 
+QUICK = ("Label my own texts", "Run a benchmark", "Add a part", "Reproduce the paper")
+"""Sections of README.md that are the quick start."""
 ROOMS = ("harness/", "plugins/", "tasks/", "tests/")
-FOLDERS = {"Rooms": ROOMS, "Results": ("results/",)}
+FOLDERS = {"Tutorials": ("docs/tutorials/",), "Rooms": ROOMS, "Results": ("results/",)}
 """Titles of the navigation with the folders whose pages stand there."""
-REFERENCES = {
-    "docs/reference/hooks.md": references.hooks,
-    "docs/reference/configuration.md": references.configuration,
-    "docs/reference/commands.md": references.commands,
-}
 
 
 def on_config(config: Any) -> Any:
-    """Put a page for each room and for each file of results into the navigation."""
+    """Put the pages of tutorials, rooms and results into the navigation."""
     for entry in config["nav"]:
         if isinstance(entry, dict) and (folders := FOLDERS.get(next(iter(entry)))):
             (title,) = entry
@@ -44,7 +42,7 @@ def on_files(files: Files, config: Any) -> Files:
         File.generated(config, path, abs_src_path=str(ROOT / path))
         for path in (*_written(), *_paths("docs/**/*.svg"))
     ]
-    made = [File.generated(config, path, content=make()) for path, make in REFERENCES.items()]
+    made = [File.generated(config, path, content=make()) for path, make in MADE.items()]
     return Files([*theme, *written, *made])
 
 
@@ -73,3 +71,16 @@ def _written() -> list[str]:
 
 def _paths(pattern: str) -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(pattern))
+
+
+def _quick_start() -> str:
+    sections = re.split(r"^(?=## )", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M)
+    return "# Quick start\n\n" + "".join(one for one in sections if one[3:].startswith(QUICK))
+
+
+MADE = {
+    "quick-start.md": _quick_start,
+    "docs/reference/hooks.md": references.hooks,
+    "docs/reference/configuration.md": references.configuration,
+    "docs/reference/commands.md": references.commands,
+}

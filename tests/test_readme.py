@@ -17,7 +17,7 @@ from tests.commands import Outcome, call
 from tests.support_messages import messages
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```\n(.*?)^```", README.replace("\\\n", " "), re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^```\w*\n(.*?)^```", README.replace("\\\n", " "), re.DOTALL | re.MULTILINE)
 COMMANDS = [
     re.sub(r"\s+#.*", "", found)
     for block in BLOCKS
