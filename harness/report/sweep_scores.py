@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import CommandError, nearest
 from harness.record.finished import FinishedRun
-from harness.report.differences import Difference, Measured, corrected, difference
+from harness.report.differences import Difference, Measured, Records, corrected, difference
 from harness.report.measures import METRICS, measure
 
 
@@ -130,7 +130,7 @@ def _difference(
     runs: Mapping[str, Mapping[int, FinishedRun]], metric: str, base: ScoredRow, row: ScoredRow
 ) -> Difference | None:
     first, second = (_measured(runs[one.label], *_last(one)) for one in (base, row))
-    return difference(first, second, measure(metric).split)
+    return difference(first, second, measure(metric).split, Records())
 
 
 def _measured(

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
-from harness.report.differences import Measured, corrected, difference
+from harness.report.differences import Measured, Records, corrected, difference
 from harness.report.measures import SHARE_UNIT, Measure, measure
 from harness.report.rows.entries import UNSET, Entry, key_of
-from harness.report.rows.naming import NAMING, STAGE, Names, differs, named
+from harness.report.rows.naming import NAMING, STAGE, Names, differs, named, natural
 from harness.report.rows.notes import marks_of, no_answers, notes_of
 from harness.report.tables import Cell, Table
 from harness.results import StageResult
@@ -124,7 +124,7 @@ def _columns(values: Values, column: str) -> list[str]:
 def _ordered(names: Sequence[Names], layout: Layout, column: str) -> list[Names]:
     """The rows: by the recipe where there is one, else by name."""
     if not layout.labels or layout.rows:
-        return sorted(dict.fromkeys(names))
+        return sorted(dict.fromkeys(names), key=natural)
     known = [(label,) for label in layout.labels] if column == STAGE else []
     return list(dict.fromkeys([*known, *names]))
 
@@ -150,8 +150,10 @@ def _compare(
     base = _baseline(rows, layout.baseline)
     wanted = columns if column != STAGE else columns[-1:]
     places = [(row, one) for row in rows for one in wanted if row != base and (row, one) in cells]
+    records = Records()
     found = [
-        difference(values.get((base, at), {}), values[row, at], shown.split) for row, at in places
+        difference(values.get((base, at), {}), values[row, at], shown.split, records)
+        for row, at in places
     ]
     for place, one in zip(places, corrected(found), strict=True):
         cells[place] = replace(cells[place], difference=one)
