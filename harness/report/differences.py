@@ -70,7 +70,7 @@ class Records:
 
     def ids(self, split: str, rows: Sequence[int]) -> tuple[str, ...]:
         """The ids of examples by their numbers."""
-        return tuple(self._ids[split].take(rows).to_pylist())
+        return tuple(self._ids[split].take(np.asarray(rows, dtype=np.int64)).to_pylist())
 
     def _numbers(self, split: str, ids: Any) -> IntArray:
         import pyarrow as pa

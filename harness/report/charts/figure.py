@@ -72,6 +72,12 @@ class Figure:
             )
 
 
+def beyond(rows: Sequence[object], shown: int, what: str) -> str:
+    """A note on rows that a picture has no room for; empty if there are none."""
+    left = len(rows) - shown
+    return f" {left} {what} are in the data." if left > 0 else ""
+
+
 def standalone(picture: Html) -> str:
     """An SVG on white, for programs that know no style of a page."""
     ground = element("rect", width="100%", height="100%", fill=LIGHT["paper"])
@@ -79,12 +85,26 @@ def standalone(picture: Html) -> str:
     return f"{begin}{end}{ground}{rest}\n"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, name: str) -> Html:
-    """Rows below their headings; one that is wider than the page scrolls by itself."""
-    head = element("tr", *(element("th", column, scope="col") for column in columns))
-    body = [element("tr", *(_cell(value) for value in row)) for row in rows]
-    whole = element("table", element("thead", head), element("tbody", *body))
+def table(
+    columns: Sequence[object],
+    rows: Sequence[Sequence[object]],
+    *,
+    name: str,
+    kind: str | None = None,
+) -> Html:
+    """Rows below their headings; one that is wider than the page scrolls by itself.
+
+    What is ``Html`` already is a whole cell; ``kind`` is a class of the page's style.
+    """
+    heads = (_whole(column) or element("th", str(column), scope="col") for column in columns)
+    body = [element("tr", *(_whole(value) or _cell(value) for value in row)) for row in rows]
+    head = element("thead", element("tr", *heads))
+    whole = element("table", head, element("tbody", *body), class_=kind)
     return element("div", whole, class_="scroll", role="region", aria_label=name, tabindex=0)
+
+
+def _whole(value: object) -> Html | None:
+    return value if isinstance(value, Html) else None
 
 
 def _cell(value: object) -> Html:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from harness.data import ABSTAINED, BoolArray, IntArray
-from harness.report.charts.figure import Figure
+from harness.report.charts.figure import Figure, beyond, table
 from harness.report.charts.markup import Html, element
 from harness.report.charts.row_charts import pairs_chart, parts_chart
 from harness.report.page.inside import Inside, Said
@@ -49,7 +49,7 @@ def _per_label(inside: Inside) -> Figure:
         "labels",
         title,
         f"Circles: annotator, {first.stage}. Squares: student, {last.stage}."
-        + _left(rows, "rarer labels"),
+        + beyond(rows, LABELS, "rarer labels"),
         pairs_chart(drawn, title=title, across="F1, %"),
         ("label", f"F1 {first.stage}", f"F1 {last.stage}", unit),
         rows,
@@ -68,7 +68,7 @@ def _who_is_right(inside: Inside) -> Figure:
     return Figure(
         "who-is-right",
         title,
-        f"Examples of the pool by gold {gold}." + _left(rows, "rarer ones"),
+        f"Examples of the pool by gold {gold}." + beyond(rows, LABELS, "rarer ones"),
         parts_chart(rows[:LABELS], AGREEMENT, title=title),
         ("gold", *AGREEMENT),
         [(name, *of.values()) for name, of in rows],
@@ -140,7 +140,7 @@ def _confusion(inside: Inside, said: Said) -> Figure:
         f"confusion-{said.stage}",
         title,
         "Rows: gold. Columns: what it said. Colour: the share of the row."
-        + _left(names, "rarer labels"),
+        + beyond(names, LABELS, "rarer labels"),
         _matrix(counts, columns, shown, title),
         ("gold", "said", unit),
         [(names[i], columns[j], int(counts[i, j])) for i, j in np.argwhere(counts).tolist()],
@@ -151,24 +151,19 @@ def _matrix(counts: IntArray, columns: Sequence[str], shown: Sequence[int], titl
     last = len(columns) - 1
     places = [*shown, *([last] if counts[:, last].any() else [])]
     heads = [element("th", element("span", columns[j]), scope="col") for j in places]
-    body = []
-    for i in shown:
-        every = max(1, int(counts[i].sum()))
-        cells = [
-            element(
-                "td",
-                f"{int(counts[i, j]):,}" if counts[i, j] else "·",
-                class_="right" if i == j else "wrong",
-                style=f"--share:{counts[i, j] / every:.2f}",
-            )
-            for j in places
+    body = [
+        [
+            element("th", columns[i], scope="row"),
+            *(
+                element(
+                    "td",
+                    f"{int(counts[i, j]):,}" if counts[i, j] else "·",
+                    class_="right" if i == j else "wrong",
+                    style=f"--share:{counts[i, j] / max(1, int(counts[i].sum())):.2f}",
+                )
+                for j in places
+            ),
         ]
-        body.append(element("tr", element("th", columns[i], scope="row"), *cells))
-    head = element("thead", element("tr", element("td", "gold"), *heads))
-    matrix = element("table", head, element("tbody", *body), class_="matrix")
-    return element("div", matrix, class_="scroll", role="region", aria_label=title, tabindex=0)
-
-
-def _left(rows: Sequence[object], what: str) -> str:
-    left = len(rows) - LABELS
-    return f" {left} {what} are in the data." if left > 0 else ""
+        for i in shown
+    ]
+    return table([element("td", "gold"), *heads], body, name=title, kind="matrix")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from harness.report.charts.figure import Figure
+from harness.report.charts.figure import Figure, beyond
 from harness.report.charts.markup import Html
 from harness.report.charts.row_charts import Change, changes_chart
 from harness.report.charts.xy_charts import Point, Series, curves_chart, stages_chart
@@ -103,13 +103,12 @@ class Overview:
         ]
         title = f"Difference from “{self.baseline.name}”, points"
         over = "examples and seeds" if any(d.examples for d in differences.values()) else "seeds"
-        left = len(rows) - SHOWN
         return Figure(
             "differences",
             title,
             f"Last stage, on the {SPLITS[self.scores.split or 'pool']}. Lines: 95 % intervals. "
             f"Coloured: a paired test over {over} finds a difference (p < {LEVEL}, Holm’s "
-            "correction)." + (f" {left} more methods are in the data." if left > 0 else ""),
+            "correction)." + beyond(rows, SHOWN, "more methods"),
             changes_chart(rows[:SHOWN], title=title, across="points"),
             ("method", "difference", "low", "high", "p", "seeds", "examples"),
             [(k, d.mean, d.low, d.high, d.p, d.n, d.examples) for k, d in differences.items()],

@@ -9,11 +9,10 @@ import numpy as np
 
 from harness.data import BoolArray, FloatArray
 from harness.record import layout
-from harness.report.charts.figure import Figure, table
+from harness.report.charts.figure import Figure, beyond, table
 from harness.report.charts.row_charts import parts_chart
 from harness.report.charts.xy_charts import histogram_chart, reliability_chart
 from harness.report.page.inside import Inside, Said
-from harness.report.page.spelled import spelled
 
 BINS = 10
 """Of confidence."""
@@ -104,12 +103,11 @@ def _abstentions(inside: Inside) -> Iterator[Figure]:
         return
     title = "Abstentions by reason"
     drawn = [(f"{stage}: {reason}", {"examples": count}) for stage, reason, count in rows]
-    left = len(rows) - REASONS
     yield Figure(
         "abstentions",
         title,
         "Examples of the pool without a label after each of the annotator’s stages."
-        + (f" {left} rarer reasons are in the data." if left > 0 else ""),
+        + beyond(rows, REASONS, "rarer reasons"),
         parts_chart(drawn[:REASONS], {"examples": "rest"}, title=title),
         ("stage", "reason", "examples"),
         rows,
@@ -123,29 +121,23 @@ def _demonstrations(inside: Inside) -> Iterator[Figure]:
         rows = [
             (
                 inside.pool.ids[row],
-                _text(inside, row),
-                spelled(inside, of.view.predictions, row),
-                spelled(inside, inside.gold.labels, row),
+                inside.text(row),
+                inside.spelled(of.view.predictions, row),
+                inside.spelled(inside.gold.labels, row),
             )
             for row in of.demonstrations.tolist()
         ]
         selection = inside.run.stage(layout.student_stage(round_)).selection
         share = selection.demonstrations_accuracy if selection else None
         title = f"Demonstrations chosen in round {round_ + 1}"
-        left = len(rows) - SHOWN
         yield Figure(
             f"demonstrations-{round_ + 1}",
             title,
             f"{len(rows)} examples with a trusted label."
             + ("" if share is None else f" {100 * share:.1f} % of these labels are right.")
-            + (f" {left} more are in the data." if left > 0 else ""),
+            + beyond(rows, SHOWN, "more"),
             table(("text", "label", "gold"), [row[1:] for row in rows[:SHOWN]], name=title),
             ("id", "text", "label", "gold"),
             rows,
             wide=True,
         )
-
-
-def _text(inside: Inside, row: int) -> str:
-    example = inside.pool.examples[row]
-    return example if isinstance(example, str) else " ".join(example)
