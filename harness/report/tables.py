@@ -10,7 +10,7 @@ from harness.report.differences import Difference
 LEVEL = 0.05
 """A difference with a smaller p is in bold."""
 MARKS = {
-    "supervised": ("†", "supervised: the annotator reads gold labels"),
+    "supervised": ("†", "supervised: the annotator, or the selector of trust, reads gold labels"),
     "limited": ("‡", "limited: a part of the examples, drawn by the seed (limit)"),
     "leaked": ("°", "leaked: some texts of the test set occur in the pool"),
     "other code": ("§", "other code: made by another version of a part's code than today's"),

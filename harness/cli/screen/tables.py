@@ -47,7 +47,7 @@ def stages_table(result: RunResult) -> RichTable:
         student = f"{student} on variants by {augmenter}"
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
-        title.append("\nsupervised: the annotator reads gold labels", style="yellow")
+        title.append(f"\nsupervised: {_who_reads(result)} gold labels", style="yellow")
     columns = _columns(result)
     if result.leaked is not None:
         title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
@@ -69,6 +69,14 @@ def stages_table(result: RunResult) -> RichTable:
         cells = stage_cells(stage)
         table.add_row(*(cells[column] for column in columns))
     return table
+
+
+def _who_reads(result: RunResult) -> str:
+    """Which parts read gold labels; results of earlier versions do not say."""
+    found = result.provenance.get("reads_gold") or ["annotator"]
+    trust = f"the selector of trust ({result.config['selector']['trust']})"
+    named = {"annotator": "the annotator", "selector.trust": trust}
+    return " and ".join(named[one] for one in found) + (" reads" if len(found) == 1 else " read")
 
 
 def _columns(result: RunResult) -> list[str]:
