@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from harness.files.escaping import markdown_row
 from harness.report.differences import Difference
 from harness.report.sweep_scores import ScoredRow, SweepTable
-
-COMPARED = ("Δ", "95 %", "p")
+from harness.report.tables import COMPARED, p_text
 
 
 def title(name: str, table: SweepTable) -> str:
@@ -76,7 +75,7 @@ def _compared(difference: Difference | None) -> tuple[str, str, str]:
     if difference.low is None or difference.high is None or difference.p is None:
         return mean, "", ""
     interval = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
-    return mean, interval, f"{difference.p:.3f}"
+    return mean, interval, p_text(difference.p)
 
 
 def _labelled(table: SweepTable) -> str:

@@ -55,7 +55,12 @@ class Cell:
         if found.low is None or found.high is None or found.p is None:
             return mean, NONE, NONE
         bounds = f"{_number(found.low, percent, '+')} to {_number(found.high, percent, '+')}"
-        return mean, bounds, "<0.001" if found.p < 0.001 else f"{found.p:.3f}"
+        return mean, bounds, p_text(found.p)
+
+
+def p_text(p: float) -> str:
+    """A p-value as printed; a dash where there is none (NaN)."""
+    return NONE if p != p else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _number(value: float, percent: bool, sign: str = "") -> str:

@@ -16,13 +16,12 @@ from harness import abilities
 from harness.config import Config, to_toml
 from harness.errors import DataError
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.record.outcomes import write_outcomes
 from harness.record.provenance import outdated, provenance, reads_gold
-from harness.results import SCHEMA, RunResult, StageResult, load_result
+from harness.results import SCHEMA, RunResult, StageResult, Watcher, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
 from harness.run.scoring import Scored, Scorer

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.options import OutOption
 from harness.cli.screen.output import say
+from harness.cli.screen.runs import size
 from harness.errors import CommandError
 from harness.record.layout import REPLIES, RUNS, STEPS
 
@@ -28,8 +29,8 @@ def sizes(context: typer.Context, out: OutOption = None) -> None:
         return
     for name, path in _kept(out or RUNS).items():
         files = list(_files(path))
-        size = sum(file.stat().st_size for file in files)
-        say(f"{name:<8}  {size / 2**20:9.1f} MB  {len(files):6} files  {path}")
+        held = sum(file.stat().st_size for file in files)
+        say(f"{name:<8}  {size(held):>9}  {len(files):6} files  {path}")
 
 
 @cache.command()
@@ -42,14 +43,14 @@ def prune(
     What is missing is done again when a sweep needs it. Not while a sweep runs.
     """
     folder = _kept(out or RUNS)["steps"]
-    size = sum(file.stat().st_size for file in _files(folder))
-    if not size:
+    held = sum(file.stat().st_size for file in _files(folder))
+    if not held:
         say(f"nothing to remove in {folder}")
         return
     if not yes:
-        typer.confirm(f"Remove {size / 2**20:.1f} MB in {folder}?", abort=True, err=True)
+        typer.confirm(f"Remove {size(held)} in {folder}?", abort=True, err=True)
     shutil.rmtree(folder)
-    say(f"removed {size / 2**20:.1f} MB")
+    say(f"removed {size(held)}")
 
 
 @cache.command()

@@ -10,7 +10,18 @@ import typer
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import console, note, say
 from harness.cli.texts.consent import agree
-from harness.cli.texts.naming import ColumnOption, columns_of, names_of, refuse
+from harness.cli.texts.naming import (
+    AnnotatorOption,
+    ColumnOption,
+    DescribeOption,
+    LabelsOption,
+    StudentOption,
+    Text,
+    TypesOption,
+    columns_of,
+    names_of,
+    refuse,
+)
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -18,8 +29,6 @@ if TYPE_CHECKING:
     from harness.label.request import Prepared
     from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
-
-Text = str | None
 
 
 def label(
@@ -32,22 +41,15 @@ def label(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The same rows with labels.")
     ],
-    labels: Annotated[
-        Text, typer.Option(metavar="A,B,C", help="The labels, separated by commas.")
-    ] = None,
-    types: Annotated[
-        Text, typer.Option(metavar="A,B", help="Entity types to find in the texts, instead.")
-    ] = None,
+    labels: LabelsOption = None,
+    types: TypesOption = None,
     task: Annotated[
         Text, typer.Option(metavar="SPEC", help="A task whose labels and prompt to use, instead.")
     ] = None,
-    describe: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
-    ] = None,
+    describe: DescribeOption = None,
     column: ColumnOption = None,
-    annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")] = None,
-    student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
+    annotator: AnnotatorOption = None,
+    student: StudentOption = None,
     budget_usd: Annotated[float | None, typer.Option(metavar="X", help="Most $ to pay.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of annotate, train, select.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,

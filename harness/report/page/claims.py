@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.metrics import SCORE_NAMES
 from harness.report.charts.axes import signed
 from harness.report.differences import Difference
-from harness.report.measures import SCORE_NAMES
 from harness.report.page.arms import Arm
 from harness.report.page.overview import Overview
 from harness.report.page.scores import SPLITS, Mean, Scores, Stage

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
+from harness.metrics import SCORE_NAMES
 from harness.report.charts.figure import Figure, beyond
 from harness.report.charts.markup import Html
 from harness.report.charts.row_charts import Change, changes_chart
 from harness.report.charts.xy_charts import Point, Series, curves_chart, stages_chart
 from harness.report.differences import Difference
-from harness.report.measures import SCORE_NAMES
 from harness.report.page.arms import Arm
 from harness.report.page.scores import SPLITS, Mean, Scores, Stage
 from harness.report.tables import LEVEL
