@@ -168,7 +168,7 @@ class StageLines(Watcher):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._doing = clock, ""
-        self._paced = PaceLines("", clock)
+        self._paced: PaceLines | None = None
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """One line."""
@@ -178,7 +178,8 @@ class StageLines(Watcher):
 
     def advanced(self, done: int, total: int) -> None:
         """One line with rate and time left, unless the last one is fresh."""
-        self._paced(done, total)
+        if self._paced is not None:
+            self._paced(done, total)
 
     def finished(self, stage: StageResult) -> None:
         """One line with what it scored; none of a stage that an earlier process did."""
