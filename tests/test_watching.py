@@ -119,7 +119,7 @@ def test_mlflow_gets_the_configuration_and_the_numbers(tmp_path: Path) -> None:
         parameters = dict(kept.execute("SELECT key, value FROM params").fetchall())
         metrics = dict(kept.execute("SELECT key, value FROM latest_metrics").fetchall())
         ((experiment,),) = kept.execute(
-            "SELECT name FROM experiments JOIN runs USING (experiment_id)"
+            "SELECT experiments.name FROM experiments JOIN runs USING (experiment_id)"
         ).fetchall()
     assert experiment == "freeal-harness"
     assert (name, status) == (result["run_id"], "FINISHED")
