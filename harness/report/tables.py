@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ class Cell:
     deviation: float | None
     n: int
     difference: Difference | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Cell:
+        """Of one value a seed."""
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return cls(statistics.fmean(values), deviation, len(values))
 
     @property
     def supported(self) -> bool:

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import sweep_text
-from harness.report.sweep_scores import SweepTable
+from harness.cli.screen.tables import titled
+from harness.report.sweep_table import SweepTable
 from harness.sweep.states import JobState, summary
 from harness.sweep.sweeping import SweptRun
 
@@ -110,15 +109,10 @@ def print_sweep(
 
 
 def _picture(name: str, table: SweepTable) -> Group:
-    drawn = Table(
-        title=Text(sweep_text.title(name, table), style="bold"),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-    )
-    label, *others = sweep_text.header(table)
-    drawn.add_column(label, overflow="fold")
+    label, *others = table.header()
+    drawn = titled(table.title(name), [label])
     for column in others:
         drawn.add_column(column, justify="right", no_wrap=True)
-    for first, *cells in sweep_text.cells(table):
+    for first, *cells in table.texts():
         drawn.add_row(Text(first), *cells)
-    return Group(drawn, *(Text(note, style="dim") for note in sweep_text.notes(table)))
+    return Group(drawn, *(Text(note, style="dim") for note in table.notes()))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
@@ -58,7 +57,7 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
         )
     columns = _columns(values, column)
     rows = _ordered(names, layout, column)
-    cells = {at: _cell(of) for at, of in values.items()}
+    cells = {at: Cell.of([one.value for one in of.values()]) for at, of in values.items()}
     compared = _compare(cells, values, rows, columns, layout, shown, column)
     table = Table(
         title=_title(entries, shown, keys),
@@ -127,12 +126,6 @@ def _ordered(names: Sequence[Names], layout: Layout, column: str) -> list[Names]
         return sorted(dict.fromkeys(names), key=natural)
     known = [(label,) for label in layout.labels] if column == STAGE else []
     return list(dict.fromkeys([*known, *names]))
-
-
-def _cell(seeds: Mapping[int, Measured]) -> Cell:
-    values = [one.value for one in seeds.values()]
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), deviation, len(values))
 
 
 def _compare(
