@@ -208,13 +208,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _near(message: str) -> str:
-    """What a choice that does not exist may mean, in place of all that do."""
+    """What a choice that does not exist may mean, where one is near, in place of all that do."""
     found = re.fullmatch(r"(.*'(.*)') is not one of ('.*')", message)
     if found is None:
         return message
     said, name, known = found.groups()
-    names = re.findall("'([^']*)'", known)
-    return f"{said}: {nearest(name, names)}"
+    hint = nearest(name, re.findall("'([^']*)'", known))
+    return f"{said}: {hint}" if hint.startswith("did") else message
 
 
 def _fail(message: str, code: int) -> int:

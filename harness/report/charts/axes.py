@@ -155,11 +155,10 @@ def bottom_axis(axis: Axis, y: float, title: str, scale: float = 1.0) -> Html:
     )
 
 
-def chart(height: float, *drawn: Html, title: str) -> Html:
-    """The picture; ``title`` says to those who cannot see it what it shows."""
+def chart(height: float, *drawn: Html) -> Html:
+    """The picture; its figure says what it shows."""
     return element(
         "svg",
-        element("title", title),
         *drawn,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH:g} {height:g}",

@@ -39,6 +39,14 @@ class Figure:
     rows: Sequence[Sequence[object]]
     wide: bool = False
 
+    @property
+    def drawn(self) -> Html:
+        """The picture; of a chart with its title, for those who cannot see it."""
+        if not self.picture.startswith("<svg"):
+            return self.picture
+        begin, end, rest = self.picture.partition(">")
+        return Html(f"{begin}{end}{element('title', self.title)}{rest}")
+
     def html(self, command: str) -> Html:
         """The figure in the page; ``command`` makes its files."""
         data = element(
@@ -51,7 +59,7 @@ class Figure:
         return element(
             "figure",
             element("figcaption", element("h3", self.title), element("p", self.note)),
-            self.picture,
+            self.drawn,
             data,
             id=self.name,
             class_="wide" if self.wide else None,
@@ -63,8 +71,8 @@ class Figure:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([self.columns, *(["" if v is None else v for v in r] for r in self.rows)])
         files = {"csv": out.getvalue()}
-        if self.picture.startswith("<svg"):
-            files["svg"] = standalone(self.picture)
+        if self.drawn.startswith("<svg"):
+            files["svg"] = standalone(self.drawn)
         for suffix, text in files.items():
             new_file(
                 folder / f"{self.name}.{suffix}",

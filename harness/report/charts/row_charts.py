@@ -40,7 +40,7 @@ class Change:
     sure: bool
 
 
-def changes_chart(rows: Sequence[Change], *, title: str, across: str) -> Html:
+def changes_chart(rows: Sequence[Change], *, across: str) -> Html:
     """Bars from zero, with intervals; those that a test supports are full."""
     bounds = [v for one in rows for v in (one.mean, one.low, one.high, 0.0) if v is not None]
     x, bottom = Axis.around(bounds, LEFT, RIGHT), _bottom(rows)
@@ -56,14 +56,14 @@ def changes_chart(rows: Sequence[Change], *, title: str, across: str) -> Html:
     zero = line(x.at(0), 2, x.at(0), bottom, stroke("soft"))
     named = [(one.name, signed(100 * one.mean)) for one in rows]
     below = bottom_axis(x, bottom + 14, across, 100)
-    return chart(bottom + 40, zero, *_rows(rows, named, drawn), below, title=title)
+    return chart(bottom + 40, zero, *_rows(rows, named, drawn), below)
 
 
 Pair: TypeAlias = tuple[str, str, float | None, float | None]
 """Name, remark, and a share of the annotator and of the student."""
 
 
-def pairs_chart(rows: Sequence[Pair], *, title: str, across: str) -> Html:
+def pairs_chart(rows: Sequence[Pair], *, across: str) -> Html:
     """Two shares of each name: a circle (annotator) and a square (student)."""
     values = [v for _, _, *both in rows for v in both if v is not None]
     x, bottom = Axis.around(values, LEFT, RIGHT, within=(0.0, 1.0)), _bottom(rows)
@@ -79,14 +79,14 @@ def pairs_chart(rows: Sequence[Pair], *, title: str, across: str) -> Html:
 
     below = bottom_axis(x, bottom + 14, across, 100)
     named = [row[:2] for row in rows]
-    return chart(bottom + 40, *_rows(rows, named, drawn), below, title=title)
+    return chart(bottom + 40, *_rows(rows, named, drawn), below)
 
 
 Parts: TypeAlias = tuple[str, Mapping[str, int]]
 """Name, and the number of each part."""
 
 
-def parts_chart(rows: Sequence[Parts], parts: Mapping[str, str], *, title: str) -> Html:
+def parts_chart(rows: Sequence[Parts], parts: Mapping[str, str]) -> Html:
     """Numbers of each name, side by side in one bar; ``parts`` have their colours, in order."""
     x = Axis(0, max([1, *(sum(of.values()) for _, of in rows)]), LEFT, RIGHT)
 
@@ -105,8 +105,8 @@ def parts_chart(rows: Sequence[Parts], parts: Mapping[str, str], *, title: str) 
     named = [(name, f"{sum(of.values()):,}") for name, of in rows]
     bottom, bars = _bottom(rows), _rows(rows, named, drawn)
     if len(parts) == 1:
-        return chart(bottom + 4, *bars, title=title)
-    return chart(bottom + 24, *bars, _key(parts, bottom + 12), title=title)
+        return chart(bottom + 4, *bars)
+    return chart(bottom + 24, *bars, _key(parts, bottom + 12))
 
 
 def _key(parts: Mapping[str, str], y: float) -> Html:

@@ -50,7 +50,7 @@ class Series:
     stands_out: bool = True
 
 
-def stages_chart(series: Sequence[Series], stages: Sequence[str], *, title: str) -> Html:
+def stages_chart(series: Sequence[Series], stages: Sequence[str]) -> Html:
     """Shares by stage, with intervals; a line joins the stages of a method.
 
     One method is coloured by who acts: annotator (circle) or student (square).
@@ -59,27 +59,25 @@ def stages_chart(series: Sequence[Series], stages: Sequence[str], *, title: str)
     x = Axis(-0.4, len(stages) - 0.6, LEFT, right)
     below = [label(x.at(k), BOTTOM + 20, name, anchor="middle") for k, name in enumerate(stages)]
     if len(series) > 1:
-        return _lines(series, x, right, 28.0, below, title=title, aside=3.0)
+        return _lines(series, x, right, 28.0, below, aside=3.0)
     y, (one,) = _shares(series), series
     values = [
         label(x.at(p.x) + 8, y.at(p.y) + 4, f"{100 * p.y:.1f}", colour="ink") for p in one.points
     ]
     drawn = _drawn(one, x, y, "", stroke("rest", 1.5))
-    return chart(BOTTOM + 28, left_axis(y, right), *below, drawn, *values, title=title)
+    return chart(BOTTOM + 28, left_axis(y, right), *below, drawn, *values)
 
 
-def curves_chart(series: Sequence[Series], *, title: str, across: str, log: bool = False) -> Html:
+def curves_chart(series: Sequence[Series], *, across: str, log: bool = False) -> Html:
     """Shares against a number, such as labels asked for or dollars."""
     right = _right(series)
     values = [p.x for one in series for p in one.points]
     x = Axis.around(values, LEFT + 6, right - 6, within=(0, float("inf")), log=log)
     below = [bottom_axis(x, BOTTOM + 20, across)]
-    return _lines(series, x, right, 46.0, below, title=title)
+    return _lines(series, x, right, 46.0, below)
 
 
-def reliability_chart(
-    points: Sequence[tuple[float, float, float]], *, title: str, square: bool
-) -> Html:
+def reliability_chart(points: Sequence[tuple[float, float, float]], *, square: bool) -> Html:
     """Share right against confidence, each with its share of the examples as a bar below."""
     low = min([0.5, *(min(x, y) for x, y, _ in points)]) // 0.1 / 10
     x, y = Axis(low, 1.0, LEFT + 6, RIGHT - 6), Axis(low, 1.0, BOTTOM, TOP)
@@ -88,11 +86,11 @@ def reliability_chart(
     drawn += [box(x.at(sure) - 6, BOTTOM - 60 * n, 12, 60 * n, "rest") for sure, _, n in points]
     drawn.append(line(x.at(low), BOTTOM, x.at(1), TOP, stroke("rest")))
     drawn += [sign(x.at(sure), y.at(good), colour, square=square) for sure, good, _ in points]
-    return chart(BOTTOM + 46, *drawn, title=title)
+    return chart(BOTTOM + 46, *drawn)
 
 
 def histogram_chart(
-    edges: Sequence[float], right: Sequence[int], wrong: Sequence[int], *, title: str, across: str
+    edges: Sequence[float], right: Sequence[int], wrong: Sequence[int], *, across: str
 ) -> Html:
     """Numbers of right (below) and wrong (above) examples by a value."""
     tallest = max([1, *(a + b for a, b in zip(right, wrong, strict=True))])
@@ -103,7 +101,7 @@ def histogram_chart(
         for colour, low, high in (("blue", 0, good), ("orange", good, good + bad)):
             if high > low:
                 drawn.append(box(at, y.at(high), width, y.at(low) - y.at(high), colour))
-    return chart(BOTTOM + 46, *drawn, title=title)
+    return chart(BOTTOM + 46, *drawn)
 
 
 def _lines(
@@ -113,7 +111,6 @@ def _lines(
     below: float,
     axis: Sequence[Html],
     *,
-    title: str,
     aside: float = 0.0,
 ) -> Html:
     """Several methods; ``aside`` is how far their intervals stand apart."""
@@ -128,7 +125,7 @@ def _lines(
         below += 18.0 * (len(front) > 1) * len(front)
     else:
         drawn.append(_names_aside(front, y, right + 8))
-    return chart(BOTTOM + below, *drawn, title=title)
+    return chart(BOTTOM + below, *drawn)
 
 
 def _drawn(one: Series, x: Axis, y: Axis, colour: str, style: str, moved: float = 0.0) -> Html:

@@ -42,15 +42,14 @@ def _per_label(inside: Inside) -> Figure:
         (name, before[name].f1 if name in before else None, one.f1, one.support)
         for name, one in sorted(after.items(), key=lambda pair: -pair[1].support)
     ]
-    title = "F1 of each label in the pool, %"
     unit = "examples" if inside.card.kind == "sequence" else "entities"
     drawn = [(name, f"{n:,} {unit}", a, b) for name, a, b, n in rows[:LABELS]]
     return Figure(
         "labels",
-        title,
+        "F1 of each label in the pool, %",
         f"Circles: annotator, {first.stage}. Squares: student, {last.stage}."
         + beyond(rows, LABELS, "rarer labels"),
-        pairs_chart(drawn, title=title, across="F1, %"),
+        pairs_chart(drawn, across="F1, %"),
         ("label", f"F1 {first.stage}", f"F1 {last.stage}", unit),
         rows,
     )
@@ -63,13 +62,12 @@ def _who_is_right(inside: Inside) -> Figure:
         for name, of in _gold_groups(inside)
     ]
     rows.sort(key=lambda row: -sum(row[1].values()))
-    title = f"Who is right: annotator ({first.stage}), student ({last.stage})"
     gold = "label" if inside.card.kind == "sequence" else "entity type"
     return Figure(
         "who-is-right",
-        title,
+        f"Who is right: annotator ({first.stage}), student ({last.stage})",
         f"Examples of the pool by gold {gold}." + beyond(rows, LABELS, "rarer ones"),
-        parts_chart(rows[:LABELS], AGREEMENT, title=title),
+        parts_chart(rows[:LABELS], AGREEMENT),
         ("gold", *AGREEMENT),
         [(name, *of.values()) for name, of in rows],
     )
@@ -82,12 +80,11 @@ def _moves(inside: Inside) -> Figure:
         for a, b in pairwise(inside.said)
     ]
     changed = [int(_changed(inside, a, b).sum()) for a, b in pairwise(inside.said)]
-    title = "How labels moved from stage to stage"
     return Figure(
         "moves",
-        title,
+        "How labels moved from stage to stage",
         "Examples of the pool with gold. Orange: what a stage spoilt.",
-        parts_chart(rows, MOVES, title=title),
+        parts_chart(rows, MOVES),
         ("stages", *MOVES, "changed label"),
         [(name, *of.values(), n) for (name, of), n in zip(rows, changed, strict=True)],
     )

@@ -89,7 +89,7 @@ class Overview:
             + "Vertical lines: 95 % intervals."
             + (f" Grey: the other {others} methods." if others else ""),
             found,
-            lambda series, title: stages_chart(series, stages, title=f"{title}, by stage"),
+            lambda series: stages_chart(series, stages),
             place=lambda one: stages.index(one.stage),
         )
 
@@ -101,15 +101,14 @@ class Overview:
             Change(name, one.mean, one.low, one.high, one.p is not None and one.p < LEVEL)
             for name, one in differences.items()
         ]
-        title = f"Difference from “{self.baseline.name}”, points"
         over = "examples and seeds" if any(d.examples for d in differences.values()) else "seeds"
         return Figure(
             "differences",
-            title,
+            f"Difference from “{self.baseline.name}”, points",
             f"Last stage, on the {SPLITS[self.scores.split or 'pool']}. Lines: 95 % intervals. "
             f"Coloured: a paired test over {over} finds a difference (p < {LEVEL}, Holm’s "
             "correction)." + beyond(rows, SHOWN, "more methods"),
-            changes_chart(rows[:SHOWN], title=title, across="points"),
+            changes_chart(rows[:SHOWN], across="points"),
             ("method", "difference", "low", "high", "p", "seeds", "examples"),
             [(k, d.mean, d.low, d.high, d.p, d.n, d.examples) for k, d in differences.items()],
         )
@@ -124,7 +123,7 @@ class Overview:
             f"student’s {self.metric} by labels asked for, %",
             f"On the {SPLITS[split]}. Each square is a round.",
             [one for arm in arms for one in self._spots(arm, split, ("student",))],
-            lambda series, title: curves_chart(series, title=title, across="labels asked for"),
+            lambda series: curves_chart(series, across="labels asked for"),
             unit="labels",
         )
 
@@ -148,7 +147,7 @@ class Overview:
             f"The last stage on the {SPLITS[split]}, against {unit}."
             + ("" if paid else " No run paid for answers."),
             found,
-            lambda series, title: curves_chart(series, title=title, across=unit, log=log),
+            lambda series: curves_chart(series, across=unit, log=log),
             unit=unit,
         )
 
@@ -168,7 +167,7 @@ class Overview:
         title: str,
         note: str,
         spots: Sequence[_Spot],
-        draw: Callable[[Sequence[Series], str], Html],
+        draw: Callable[[Sequence[Series]], Html],
         *,
         unit: str | None = None,
         place: Callable[[_Spot], float] = lambda one: one.across,
@@ -197,7 +196,7 @@ class Overview:
              one.score.value, *one.score.ends, one.score.seeds)
             for one in spots
         ]  # fmt: skip
-        return Figure(name, title, note, draw(series, title), columns, rows)
+        return Figure(name, title, note, draw(series), columns, rows)
 
     def _place(self, method: str) -> bool:
         return method != self.baseline.name

@@ -49,14 +49,13 @@ def _calibration(inside: Inside, said: Said, confidence: FloatArray) -> Figure:
         for k in np.unique(bins).tolist()
     ]
     error = sum(abs(one - good) * n for one, good, n in rows) / len(sure)
-    title = f"Confidence of the {said.actor} ({said.stage}): share right, %"
     points = [(one, good, n / len(sure)) for one, good, n in rows]
     return Figure(
         f"confidence-{said.stage}",
-        title,
+        f"Confidence of the {said.actor} ({said.stage}): share right, %",
         "On the line, confidence is what it says. Expected calibration error: "
         f"{100 * error:.1f} points. Grey: how many have this confidence.",
-        reliability_chart(points, title=title, square=said.actor == "student"),
+        reliability_chart(points, square=said.actor == "student"),
         ("confidence", "right", "examples"),
         rows,
     )
@@ -76,13 +75,12 @@ def _losses(inside: Inside) -> Iterator[Figure]:
         if not (known & of).any():
             continue
         good, bad = (_counted(kept, known & of & one, edges) for one in (right, ~right))
-        title = f"Losses of labels that are {name}"
         yield Figure(
             f"losses-{name.replace(' ', '-')}",
-            title,
+            f"Losses of labels that are {name}",
             f"The student’s cross-entropy of the labels of {labels.stage}. "
             + ("Blue: right. Orange: wrong." if inside.scored else "Which are right is not known."),
-            histogram_chart(edges.tolist(), good, bad, title=title, across="loss, nats"),
+            histogram_chart(edges.tolist(), good, bad, across="loss, nats"),
             ("from", "to", "right" if inside.scored else "labels", "wrong"),
             list(zip(edges[:-1].tolist(), edges[1:].tolist(), good, bad, strict=True)),
         )
@@ -101,14 +99,13 @@ def _abstentions(inside: Inside) -> Iterator[Figure]:
         rows += [(stage, reason, count) for reason, count in reasons.most_common()]
     if not rows:
         return
-    title = "Abstentions by reason"
     drawn = [(f"{stage}: {reason}", {"examples": count}) for stage, reason, count in rows]
     yield Figure(
         "abstentions",
-        title,
+        "Abstentions by reason",
         "Examples of the pool without a label after each of the annotator’s stages."
         + beyond(rows, REASONS, "rarer reasons"),
-        parts_chart(drawn[:REASONS], {"examples": "rest"}, title=title),
+        parts_chart(drawn[:REASONS], {"examples": "rest"}),
         ("stage", "reason", "examples"),
         rows,
     )

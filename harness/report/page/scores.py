@@ -125,7 +125,8 @@ class Scores:
         base = self.last(baseline)
         others = [arm for arm in self.arms if arm is not baseline]
         lasts = [self.last(arm) for arm in others]
-        found = corrected([base and one and self.difference(one, base) for one in lasts])
+        changes = [self.difference(one, base) if base and one else None for one in lasts]
+        found = corrected(changes)
         return {arm.name: one for arm, one in zip(others, found, strict=True) if one is not None}
 
 
