@@ -17,7 +17,7 @@ import numpy as np
 from harness.data import IntArray
 from harness.record import layout
 from harness.record.folder import RunFolder
-from harness.record.outcomes import read_outcomes
+from harness.record.outcomes import SplitOutcomes, read_outcomes
 from harness.stats.holm import holm
 from harness.stats.outcomes import Outcomes
 from harness.stats.paired import Comparison, compare
@@ -32,7 +32,7 @@ class Right:
     """What one run got right on a split.
 
     Attributes:
-        rows: int64 ``[n]``, the numbers that ``Records`` gives the examples.
+        rows: int64 ``[n]``, ascending: the numbers that ``Records`` gives the examples.
         counts: int16 ``[n, k]``, as in ``stats.outcomes``.
     """
 
@@ -49,6 +49,7 @@ class Records:
 
     def __init__(self) -> None:
         self._ids: dict[str, Any] = {}
+        self._rows: dict[str, IntArray] = {}
         self._read: dict[tuple[Path, str], Mapping[str, Right]] = {}
 
     def of(self, folder: RunFolder | None, stage: str) -> Mapping[str, Right]:
@@ -62,24 +63,26 @@ class Records:
         key, name = (folder.path, stage), layout.outcomes(stage)
         if key not in self._read:
             found = folder.read(name, read_outcomes) if folder.has(name) else {}
-            self._read[key] = {
-                split: Right(self._numbers(split, one.ids), one.outcomes.counts[0].astype(np.int16))
-                for split, one in found.items()
-            }
+            self._read[key] = {split: self._right(split, one) for split, one in found.items()}
         return self._read[key]
 
     def ids(self, split: str, rows: Sequence[int]) -> tuple[str, ...]:
         """The ids of examples by their numbers."""
         return tuple(self._ids[split].take(np.asarray(rows, dtype=np.int64)).to_pylist())
 
-    def _numbers(self, split: str, ids: Any) -> IntArray:
+    def _right(self, split: str, one: SplitOutcomes) -> Right:
+        """With ascending numbers; runs of the same examples share one array of them."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        known = self._ids.setdefault(split, ids)
-        if len(new := ids.filter(pc.is_null(pc.index_in(ids, value_set=known)))):
+        known = self._ids.setdefault(split, one.ids)
+        if len(new := one.ids.filter(pc.is_null(pc.index_in(one.ids, value_set=known)))):
             known = self._ids[split] = pa.concat_arrays([known, new])
-        return np.asarray(pc.index_in(ids, value_set=known), dtype=np.int64)
+        numbers = np.asarray(pc.index_in(one.ids, value_set=known), dtype=np.int64)
+        order = np.argsort(numbers, kind="stable")
+        rows, counts = numbers[order], one.outcomes.counts[0, order].astype(np.int16)
+        same = self._rows.setdefault(split, rows)
+        return Right(same if np.array_equal(same, rows) else rows, counts)
 
 
 def together(seeds: Sequence[Right]) -> Outcomes:
