@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.plugin_manager import Plugins
-    from harness.report.page.document import Report, TaskPart
+    from harness.report.page.document import Report
+    from harness.report.page.overview import Overview
     from harness.report.rows.entries import Entry
     from harness.results import RunResult
 
@@ -65,28 +66,30 @@ def report(
     say(f"{len(made.runs)} run{'s' * (len(made.runs) > 1)}: {output}{where}")
 
 
-def _shown(parts: Sequence[TaskPart], examples: str | None, out: Path) -> Entry:
+def _shown(parts: Sequence[Overview], examples: str | None, out: Path) -> Entry:
     """The run whose examples the page shows."""
     from harness.record.listing import find_run
     from harness.report.page.gather import path_of
 
     if examples is None:
-        return parts[0].overview.baseline.runs[0]
+        return parts[0].baseline.runs[0]
     path = find_run(examples, out)
-    found = [r for part in parts for arm in part.arms for r in arm.runs if path_of(r) == path]
+    found = [
+        r for part in parts for arm in part.scores.arms for r in arm.runs if path_of(r) == path
+    ]
     if not found:
         raise CommandError(f"--examples {examples}: this run is not among those of the page")
     return found[0]
 
 
 def _report(
-    parts: Sequence[TaskPart], plugins: Plugins, data: Path | None, shown: Entry, command: str
+    parts: Sequence[Overview], plugins: Plugins, data: Path | None, shown: Entry, command: str
 ) -> Report:
     from harness.report.page.document import Report
     from harness.report.page.gather import inside_of
 
     inside, remark = inside_of(shown, plugins, data)
-    firsts = [arm.first for part in parts for arm in part.arms]
+    firsts = [arm.first for part in parts for arm in part.scores.arms]
     commands = [again for run in firsts if (again := _again(run, plugins))]
     return Report(parts, inside, remark, command, commands)
 

@@ -13,7 +13,6 @@ from importlib.resources import files
 from harness.report.charts.figure import Figure, table
 from harness.report.charts.markup import Html, element
 from harness.report.measures import measure
-from harness.report.page.arms import Arm
 from harness.report.page.claims import claims
 from harness.report.page.example_rows import examples_section
 from harness.report.page.inside import Inside
@@ -32,32 +31,19 @@ RUNS = 400
 """Rows of the list of runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPart:
-    """What the page says of one task: its methods, one of them the baseline of the others."""
-
-    name: str
-    overview: Overview
-
-    @property
-    def arms(self) -> Sequence[Arm]:
-        """The methods."""
-        return self.overview.scores.arms
-
-
 @dataclass(frozen=True)
 class Report:
     """What a page is made of.
 
     Attributes:
-        parts: one a task.
+        parts: the methods of each task.
         inside: the run that is shown example by example; None where none can be.
         note: on that run: which it is, or why there is none.
         command: makes the page again.
         commands: make the first run of each method again.
     """
 
-    parts: Sequence[TaskPart]
+    parts: Sequence[Overview]
     inside: Inside | None
     note: str
     command: str
@@ -73,24 +59,26 @@ class Report:
     def outer(self) -> list[Figure]:
         """The figures of methods, under names that differ."""
         if len(self.parts) == 1:
-            return self.parts[0].overview.figures
+            return self.parts[0].figures
         return [
-            replace(one, name=f"{part.name}-{one.name}", title=f"{part.name}: {one.title}")
+            replace(one, name=f"{part.task}-{one.name}", title=f"{part.task}: {one.title}")
             for part in self.parts
-            for one in part.overview.figures
+            for one in part.figures
         ]
 
     @property
     def runs(self) -> list[tuple[str, Entry]]:
         """All runs, each with its method's name."""
-        return [(arm.name, run) for part in self.parts for arm in part.arms for run in arm.runs]
+        return [
+            (arm.name, run) for part in self.parts for arm in part.scores.arms for run in arm.runs
+        ]
 
 
 def page(report: Report) -> str:
     """The whole file."""
     room = files("harness.report.page")
     style, script = (room.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    names = ", ".join(part.name for part in report.parts)
+    names = ", ".join(part.task for part in report.parts)
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -116,7 +104,7 @@ def _policy(script: str) -> str:
 
 
 def _body(report: Report, names: str) -> Iterator[Html]:
-    lead = [line for part in report.parts for line in claims(part.overview)]
+    lead = [line for part in report.parts for line in claims(part)]
     yield element("a", "To the results", href="#main", class_="skip")
     yield element(
         "header",

@@ -13,7 +13,6 @@ from harness.protocols import Task
 from harness.record import layout
 from harness.record.finished import FinishedRun
 from harness.report.page.arms import Arm, arms_of
-from harness.report.page.document import TaskPart
 from harness.report.page.inside import Inside, look_inside
 from harness.report.page.overview import Overview
 from harness.report.page.scores import Scores
@@ -31,7 +30,7 @@ def parts_of(
     *,
     task: str | None,
     baseline: str | None,
-) -> list[TaskPart]:
+) -> list[Overview]:
     """The methods of each task among the runs of ``chosen``, with the baseline of each.
 
     Args:
@@ -56,19 +55,14 @@ def parts_of(
     if not tasks:
         of = f" of task {task!r}" if task else ""
         raise RunError(f"{out}: holds no finished run{of} to report; make one with harness run")
-    made = {task: arms_of(runs) for task, runs in tasks.items()}
-    known = [arm.name for arms in made.values() for arm in arms]
+    made = [arms_of(runs) for runs in tasks.values()]
+    known = [arm.name for arms in made for arm in arms]
     if baseline is not None and baseline not in known:
         raise CommandError(f"--baseline {baseline!r}: {nearest(baseline, known)}")
     wanted = baseline or next((one.baseline for one in sweeps if one.baseline), None)
     return [
-        TaskPart(
-            task,
-            Overview(
-                Scores(arms), next((a for a in arms if a.name == wanted), None) or _usual(arms)
-            ),
-        )
-        for task, arms in made.items()
+        Overview(Scores(arms), next((a for a in arms if a.name == wanted), None) or _usual(arms))
+        for arms in made
     ]
 
 

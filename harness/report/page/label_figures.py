@@ -57,47 +57,42 @@ def _per_label(inside: Inside) -> Figure:
 
 def _who_is_right(inside: Inside) -> Figure:
     first, last = inside.first_annotator, inside.last_student
-    rows = [
-        (name, _right_or_wrong(inside, first, last, AGREEMENT, of))
-        for name, of in _gold_groups(inside)
-    ]
-    rows.sort(key=lambda row: -sum(row[1].values()))
+    rows = [(name, _parts(inside, first, last, of)) for name, of in _gold_groups(inside)]
+    rows.sort(key=lambda row: -sum(row[1]))
     gold = "label" if inside.card.kind == "sequence" else "entity type"
     return Figure(
         "who-is-right",
         f"Who is right: annotator ({first.stage}), student ({last.stage})",
         f"Examples of the pool by gold {gold}." + beyond(rows, LABELS, "rarer ones"),
-        parts_chart(rows[:LABELS], AGREEMENT),
+        _drawn(rows[:LABELS], AGREEMENT),
         ("gold", *AGREEMENT),
-        [(name, *of.values()) for name, of in rows],
+        [(name, *of) for name, of in rows],
     )
 
 
 def _moves(inside: Inside) -> Figure:
-    everything = inside.gold.known
-    rows = [
-        (f"{a.stage} to {b.stage}", _right_or_wrong(inside, a, b, MOVES, everything))
-        for a, b in pairwise(inside.said)
-    ]
-    changed = [int(_changed(inside, a, b).sum()) for a, b in pairwise(inside.said)]
+    steps = list(pairwise(inside.said))
+    rows = [(f"{a.stage} to {b.stage}", _parts(inside, a, b, inside.gold.known)) for a, b in steps]
+    changed = [int(_changed(inside, a, b).sum()) for a, b in steps]
     return Figure(
         "moves",
         "How labels moved from stage to stage",
         "Examples of the pool with gold. Orange: what a stage spoilt.",
-        parts_chart(rows, MOVES),
+        _drawn(rows, MOVES),
         ("stages", *MOVES, "changed label"),
-        [(name, *of.values(), n) for (name, of), n in zip(rows, changed, strict=True)],
+        [(name, *of, n) for (name, of), n in zip(rows, changed, strict=True)],
     )
 
 
-def _right_or_wrong(
-    inside: Inside, first: Said, last: Said, names: Mapping[str, str], of: BoolArray
-) -> dict[str, int]:
-    """How many are right in both, in the last, in the first, in none, by such names."""
-    a, b = inside.right(first), inside.right(last)
-    counts = (a & b, ~a & b, a & ~b, ~a & ~b)
-    of = of & inside.gold.known
-    return {name: int((one & of).sum()) for name, one in zip(names, counts, strict=True)}
+def _parts(inside: Inside, first: Said, last: Said, of: BoolArray) -> list[int]:
+    """How many are right in both, in the last, in the first, in none."""
+    a, b, of = inside.right(first), inside.right(last), of & inside.gold.known
+    return [int((one & of).sum()) for one in (a & b, ~a & b, a & ~b, ~a & ~b)]
+
+
+def _drawn(rows: Sequence[tuple[str, Sequence[int]]], parts: Mapping[str, str]) -> Html:
+    named = [(name, dict(zip(parts, of, strict=True))) for name, of in rows]
+    return parts_chart(named, parts)
 
 
 def _changed(inside: Inside, before: Said, after: Said) -> BoolArray:

@@ -51,6 +51,11 @@ class Overview:
         return self.scores.differences(self.baseline)
 
     @property
+    def task(self) -> str:
+        """Its name."""
+        return self.baseline.first.task
+
+    @property
     def metric(self) -> str:
         """In words."""
         return SCORE_NAMES[self.baseline.first.metric]
