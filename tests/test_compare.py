@@ -90,7 +90,12 @@ def test_rows_of_a_sweep(tmp_path: Path) -> None:
     # The query of the last round asks nobody, so all is the same.
     assert {one["paired"]["p"] for one in found["stages"]} == {1.0}
     unknown = call("compare", "mine:a", "mine:c", "--out", tmp_path)
+    damaged = layout.sweep_file(tmp_path, "mine")
     assert message(unknown, 2) == "sweep 'mine' has no row 'c': known: a, b"
+    damaged.write_text(damaged.read_text()[:-9])
+    page = ("report", "mine", "-o", tmp_path / "page.html")
+    for command in (("compare", "mine:a", "mine:b"), ("table", "mine"), page):
+        assert "mine.json: damaged (" in message(call(*command, "--out", tmp_path), 1)
 
 
 def test_changed_examples_are_printed_with_their_texts(out: Path) -> None:

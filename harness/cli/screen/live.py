@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -33,27 +33,34 @@ SCORES = {"pool": "pool", "test": "test", "valid": "validation"}
 UNSCORED = {"sure": "confidence", "agree": "agreement", "noise": "estimated noise"}
 
 
-class LiveWatcher(Watcher):
-    """Draws finished stages with their scores, and a bar for the current activity."""
+class LiveScreen:
+    """What a terminal shows while a command works: drawn anew, and gone at its end."""
 
-    def __init__(self, name: str, console: Console) -> None:
-        self._name = name
-        self._stages: list[StageResult] = []
-        self._bar = rate_bar(console)
-        self._live = Live(self._drawn(), console=console, refresh_per_second=4, transient=True)
-        self._activity: int | None = None
+    def __init__(self, console: Console) -> None:
+        self._live = Live("", console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> LiveWatcher:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         self._live.stop()
+
+    def noted(self, message: str) -> None:
+        """Print the message above what is drawn."""
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {one_line(message)}"))
+
+
+class LiveWatcher(LiveScreen, Watcher):
+    """Draws finished stages with their scores, and a bar for the current activity."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        super().__init__(console)
+        self._name = name
+        self._stages: list[StageResult] = []
+        self._bar = rate_bar(console)
+        self._activity: int | None = None
+        self._live.update(self._drawn())
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """A bar of its own for each activity."""
@@ -70,10 +77,6 @@ class LiveWatcher(Watcher):
         self._end_activity()
         self._stages.append(stage)
         self._live.update(self._drawn())
-
-    def noted(self, message: str) -> None:
-        """Print the message above the stages."""
-        self._live.console.print(Text.assemble(("note:", "yellow"), f" {one_line(message)}"))
 
     def _end_activity(self) -> None:
         if self._activity is not None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.screen.live import LiveScreen
 from harness.cli.screen.tables import titled
 from harness.report.sweep_table import SweepTable
 from harness.sweep.states import JobState, summary
@@ -53,24 +52,12 @@ def _line(text: str) -> None:
     print(f"harness: {text}", file=sys.stderr)  # noqa: T201
 
 
-class LiveStates:
+class LiveStates(LiveScreen):
     """Draws the runs that are being done, and how many are in which state."""
 
     def __init__(self, name: str, console: Console) -> None:
+        super().__init__(console)
         self._name, self._noted = name, set[str]()
-        self._live = Live("", console=console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> LiveStates:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
 
     def changed(self, state: JobState, states: Sequence[JobState]) -> None:
         """Draw the table anew."""
@@ -86,10 +73,9 @@ class LiveStates:
 
     def noted(self, message: str) -> None:
         """Print the message above the table, once for all runs that have to say it."""
-        if (said := message.rpartition(": ")[2]) in self._noted:
-            return
-        self._noted.add(said)
-        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
+        if (said := message.rpartition(": ")[2]) not in self._noted:
+            self._noted.add(said)
+            super().noted(message)
 
 
 def print_sweep(
