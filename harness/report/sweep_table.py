@@ -45,7 +45,7 @@ class ScoredRow:
     @property
     def difference(self) -> Difference | None:
         """None for the baseline, without one, or without a run of a common seed."""
-        return self.last and self.last.difference
+        return None if self.last is None else self.last.difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +202,4 @@ def _labelled(runs: Mapping[int, FinishedRun], stages: Sequence[str]) -> dict[st
 
 
 def _cell_json(cell: Cell | None) -> dict[str, Any] | None:
-    return cell and {"mean": cell.mean, "sd": cell.deviation, "n": cell.n}
+    return None if cell is None else {"mean": cell.mean, "sd": cell.deviation, "n": cell.n}
