@@ -133,6 +133,11 @@ def earlier(fitted: T) -> T | None:
     return _own(fitted, "earlier", None)
 
 
+def exports(student: object) -> bool:
+    """``exports``: False where its fitted students have no ``export``. Without it: not known."""
+    return _own(student, "exports", True)
+
+
 def exporter(fitted: object) -> Callable[[Path], None] | None:
     """``export(folder)``: write a model that other programs load without any code of this one.
 

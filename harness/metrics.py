@@ -15,6 +15,9 @@ import numpy as np
 
 from harness.data import ABSTAINED, OUTSIDE, BoolArray, Gold, IntArray, TaskCard
 
+SCORE_NAMES = {"accuracy": "accuracy", "entity_f1": "entity F1"}
+"""Metrics as people call them."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:

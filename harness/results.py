@@ -183,3 +183,19 @@ def check_schema(values: object, file: Path) -> None:
             f"{file}: written by a newer harness (schema {schema}; this one reads {SCHEMA}); "
             "upgrade freeal-harness, or use another --out"
         )
+
+
+class Watcher:
+    """Watches a run. This one ignores everything; others override what they show."""
+
+    def began(self, stage: str, actor: str, activity: str) -> None:
+        """A stage begins an activity (``annotating train``, ``training``, ...)."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """The activity has done some of its work."""
+
+    def finished(self, stage: StageResult) -> None:
+        """A stage has its result (also one that an earlier process recorded)."""
+
+    def noted(self, message: str) -> None:
+        """Something the user should know, on one line."""

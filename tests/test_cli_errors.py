@@ -99,6 +99,8 @@ WRONG_COMMANDS = {
     "command": (("rum",), ("'rum'",)),
     "kind to list": (("list", "teachers"), ("'teachers'", "'annotators'")),
     "kind to show": (("show", "teacher", "x"), ("'teacher'", "'annotator'")),
+    "near a kind": (("show", "annotatr"), ("'annotatr': did you mean 'annotator'?",)),
+    "task of a configuration": (("show", "config", "dmo"), ("unknown task 'dmo'", "'demo'")),
     "nothing to show": (("show", "annotator"), ("show annotator needs a name",)),
     "annotator to show": (("show", "annotator", "orcale"), ("'orcale'", "'oracle'")),
     "selector to show": (("show", "selector", "smal-loss"), ("'smal-loss'", "'small-loss'")),

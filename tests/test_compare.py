@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from harness.record import layout
+from harness.record.finished import FinishedRun
 from harness.record.outcomes import read_outcomes
+from harness.report.comparison import compare_methods
 from tests.commands import call, message, succeeded
 from tests.test_sweep import SMALL
 
@@ -88,7 +90,12 @@ def test_rows_of_a_sweep(tmp_path: Path) -> None:
     # The query of the last round asks nobody, so all is the same.
     assert {one["paired"]["p"] for one in found["stages"]} == {1.0}
     unknown = call("compare", "mine:a", "mine:c", "--out", tmp_path)
+    damaged = layout.sweep_file(tmp_path, "mine")
     assert message(unknown, 2) == "sweep 'mine' has no row 'c': known: a, b"
+    damaged.write_text(damaged.read_text()[:-9])
+    page = ("report", "mine", "-o", tmp_path / "page.html")
+    for command in (("compare", "mine:a", "mine:b"), ("table", "mine"), page):
+        assert "mine.json: damaged (" in message(call(*command, "--out", tmp_path), 1)
 
 
 def test_changed_examples_are_printed_with_their_texts(out: Path) -> None:
@@ -113,3 +120,34 @@ def test_what_cannot_be_compared(out: Path, tmp_path: Path) -> None:
         assert "damaged" in message(call("compare", good1, bad1, "--out", out), 1)
     finally:
         name.write_bytes(whole)
+
+
+def test_seeds_that_draw_other_examples_are_aligned_by_their_ids(tmp_path: Path) -> None:
+    """``--limit`` draws 40 of the pool by the seed: table, page and compare say the same."""
+    for annotator in ("noisy:0.1", "noisy:0.5"):
+        for seed in (0, 1, 2):
+            succeeded(
+                call("run", *FEW, "--annotator", annotator, "--seed", seed, "--out", tmp_path)
+            )
+    runs = [FinishedRun.open(path) for path in layout.run_folders(tmp_path)]
+    pools = [set(read_outcomes(run.folder.path / layout.outcomes("R2"))["train"].ids.to_pylist())
+             for run in runs]  # fmt: skip
+    assert len(set.union(*pools)) > len(pools[0]) == 40
+    good, bad = ([run for run in runs if run.config.annotator.spec == f"noisy:{rate}"]
+                 for rate in (0.5, 0.1))  # fmt: skip
+    paired = next(one.paired for one in compare_methods(good, bad).stages
+                  if (one.stage, one.split) == ("R2", "train"))  # fmt: skip
+    assert paired.examples == len(set.union(*pools)) and paired.seeds == 3
+    table = ("table", "--out", tmp_path, "--metric", "pool", "--baseline", "noisy:0.5")
+    cells = json.loads(succeeded(call(*table, "--format", "json")))["rows"][0]["cells"]["R2"]
+    of_table = cells["difference"]
+    assert of_table["examples"] == paired.examples
+    numbers = ("mean", "low", "high", "p")
+    wanted = (paired.difference, paired.interval.low, paired.interval.high, paired.p)
+    assert [of_table[key] for key in numbers] == pytest.approx(wanted)
+    page = ("report", "--out", tmp_path, "-o", tmp_path / "page.html", "--figures", tmp_path / "f")
+    succeeded(call(*page, "--baseline", "noisy:0.5"))
+    shown = (tmp_path / "f" / "stages-pool-student.csv").read_text(encoding="utf-8")
+    assert shown.count("noisy:0.1,R2,") == 1
+    last = (tmp_path / "f" / "differences.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert last.split(",")[-2] == "3" and int(last.split(",")[-1]) > 40

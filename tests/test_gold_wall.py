@@ -17,9 +17,9 @@ from harness import protocols
 from harness.config import load_config
 from harness.data import Annotations, Demonstrations, Gold, Pool
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.protocols import Progress
 from harness.record.folder import RunFolder
+from harness.results import Watcher
 from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
 from harness.run.splits import load_splits

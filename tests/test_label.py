@@ -280,6 +280,8 @@ def test_the_model_loads_in_a_pipeline(tmp_path: Path) -> None:
         (("-o", "messages.csv"), "is the file of texts itself"),
         (("-o", "other.csv"), "other.csv: exists"),
         (("-o", "out.doc"), "its suffix says how to write it"),
+        (("--model", "model"), "student 'tfidf' cannot be exported"),
+        (("--model", ".", "--student", "minilm"), "--model .: holds files already"),
     ],
 )
 def test_a_wrong_command_is_refused_in_one_line(

@@ -14,11 +14,10 @@ from harness.config import count_of, load_config
 from harness.data import IntArray
 from harness.errors import ConfigError
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.protocols import SelectorRequest
 from harness.record import layout
 from harness.record.finished import FinishedRun
-from harness.results import StageResult
+from harness.results import StageResult, Watcher
 from harness.run.single import run_single
 from harness.specs import parse_spec
 from tests.factories import text_pool

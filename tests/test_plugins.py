@@ -20,12 +20,11 @@ from harness import abilities, hookspecs
 from harness.config import Config, load_config
 from harness.errors import CommandError, PartError, UnknownNameError
 from harness.plugin_manager import BUILTINS, Plugins, Problem
-from harness.progress import Watcher
 from harness.protocols import AugmenterRequest, Parts, no_progress
 from harness.record.folder import RunFolder
 from harness.report.rows.entries import entry_of
 from harness.report.rows.grouping import Layout, make_table
-from harness.results import RunResult
+from harness.results import RunResult, Watcher
 from harness.run.assembly import assemble, run_id
 from harness.run.loop import run
 from harness.run.splits import load_splits

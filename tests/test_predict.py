@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli.texts import pace
+from harness.cli.screen import live
 from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
 from harness.label import predicting
@@ -93,14 +93,14 @@ def test_a_text_file_and_rows_in_small_pieces(
     file = tmp_path / "texts.txt"
     file.write_text("".join(f"{text}\n" for text, _ in kept), encoding="utf-8")
     monkeypatch.setattr(predicting, "CHUNK", 7)
-    monkeypatch.setattr(pace, "EVERY", 0.0)
+    monkeypatch.setattr(live, "EVERY", 0.0)
     outcome = call("predict", model, file, "-o", tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["label"] for line in lines] == [label for _, label in kept]
-    paces = [line for line in outcome.stderr.splitlines() if "rows/s" in line]
+    paces = [line for line in outcome.stderr.splitlines() if line.endswith(" left")]
     assert len(paces) == 6
-    assert "texts.txt: 39 of 39 rows" in paces[-1]
-    assert "0:00:00 left" in paces[-1]
+    assert "texts.txt: 39 of 39, " in paces[-1]
+    assert paces[-1].endswith("/s, 0 s left")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

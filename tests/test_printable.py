@@ -18,7 +18,7 @@ from aiohttp import web
 from harness.data import Label
 from harness.export.model_card import model_card
 from harness.files.escaping import code_span, latex_row, markdown_row
-from harness.printable import one_line, printable
+from harness.files.printable import one_line, printable
 from harness.results import load_result
 from harness.testing.service import ChatServer, running
 from tests.commands import PROGRAM, call, message, succeeded

@@ -50,8 +50,10 @@ def done(*command: str | Path, cwd: Path, **environment: str) -> str:
 def test_a_package_passes_its_own_tests_and_checks(tmp_path: Path) -> None:
     package = written(tmp_path, "all-parts", *EVERY_PART)
     path = os.pathsep.join([str(package / "src"), *filter(None, sys.path)])
+    # mypy reads the harness, too: from the cache of this clone, where it has one.
+    given = {"PYTHONPATH": path, "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
     for tool in ("ruff check .", "ruff format --check .", "mypy", "pytest -q"):
-        done(sys.executable, "-m", *tool.split(), cwd=package, PYTHONPATH=path)
+        done(sys.executable, "-m", *tool.split(), cwd=package, **given)
 
 
 def test_each_part_alone_and_the_longest_name_are_formatted(tmp_path: Path) -> None:
@@ -93,10 +95,9 @@ def test_an_installed_package_appears_runs_and_enters_tables(tmp_path: Path) -> 
         command = (place / "bin/python", "-m", "harness", *arguments)
         return done(*command, cwd=tmp_path, PYTHONPATH="", COLUMNS="200")
 
-    where = done(place / "bin/python", "-c", "import harness; print(harness.__file__)",
-                 cwd=tmp_path, PYTHONPATH="")  # fmt: skip
-    assert str(site) in where
-    listed = program("list")
+    script = "import harness; print(harness.__file__)\nfrom harness.cli import main; main(['list'])"
+    listed = done(place / "bin/python", "-c", script, cwd=tmp_path, PYTHONPATH="")
+    assert str(site) in listed
     assert len(re.findall(r"^  (?:trust/)?my-parts(?:-llm)? ", listed, re.MULTILINE)) == 5
     assert "my-parts (my-parts 0.1.0)" in program("plugins")
     quick = ("--student", "tfidf", "--rounds", "1")
@@ -107,5 +108,3 @@ def test_an_installed_package_appears_runs_and_enters_tables(tmp_path: Path) -> 
     table = program("table", "--format", "markdown")
     assert {"my-parts", "oracle"} <= set(re.findall(r"[\w-]+", table))
     assert "| my-parts |" in table and "| oracle† |" in table
-    checked = program("plugins", "check", "my-parts")
-    assert " 0 broken" in checked

@@ -16,7 +16,7 @@ from harness.stats.intervals import score_interval, wilson
 from harness.stats.outcomes import Interval, Outcomes, mention_counts
 from harness.stats.paired import compare
 from harness.stats.permutation import permutation_p
-from harness.stats.seeds import over_seeds, paired_over_seeds
+from harness.stats.seeds import LEAST, over_seeds, paired_over_seeds
 from tests.factories import random_iob2, token_card
 
 
@@ -252,3 +252,51 @@ def test_intervals_hold_the_truth_and_stars_are_rare(metric: str) -> None:
     assert 0.90 < single <= 0.99
     assert 0.90 < paired <= 0.99
     assert stars < 0.10
+
+
+# --- seeds that draw other examples ------------------------------------------------------
+
+
+def drawn(pool: int, n: int, seeds: int, gain: float, draw: np.random.Generator) -> list[Outcomes]:
+    """Two methods on ``n`` of a pool's examples, other ones in each seed."""
+    hard, better = 0.15 * draw.choice([-1, 1], pool), draw.normal(gain, 0.02, seeds)
+    counts = np.zeros((2, seeds, pool, 1), dtype=np.int64)
+    seen = np.zeros((seeds, pool), dtype=bool)
+    for seed in range(seeds):
+        rows = draw.choice(pool, n, replace=False)
+        seen[seed, rows] = True
+        luck = draw.random(n)  # in part alike for both
+        for method, chance in enumerate((0.75, 0.75 + better[seed])):
+            own = np.where(draw.random(n) < 0.7, luck, draw.random(n))
+            counts[method, seed, rows, 0] = own < chance + hard[rows]
+    kept = seen.any(axis=0)
+    return [Outcomes(one[:, kept], seen[:, kept]) for one in counts]
+
+
+@pytest.mark.parametrize("pool", [100_000, 500, 210])
+def test_seeds_that_draw_other_examples_are_compared_over_all_of_them(pool: int) -> None:
+    """Disjoint, overlapping and nearly equal draws: intervals hold the truth, stars are rare."""
+    holds, stars, runs = 0, 0, 400
+    for k in range(runs):
+        first, second = drawn(pool, 200, 3, 0.04, rng(k))
+        found = compare(second, first)
+        assert found.examples == first.examples and found.difference == pytest.approx(
+            np.mean(second.scores - first.scores)
+        )
+        holds += found.interval.low <= 0.04 <= found.interval.high
+        stars += compare(*drawn(pool, 200, 3, 0.0, rng(runs + k))).p < 0.05
+    assert holds / runs > 0.92 and stars / runs < 0.08
+
+
+def test_examples_that_all_seeds_share_make_the_interval_of_the_analysis_of_variance() -> None:
+    first, second = accuracy(80, 0.6, 1, 3), accuracy(80, 0.7, 2, 3)
+    usual = paired_over_seeds(second, first)
+    everything = np.ones((3, 80), dtype=bool)
+    again = paired_over_seeds(*(Outcomes(one.counts, everything) for one in (second, first)))
+    assert (again.error, again.freedom) == pytest.approx((usual.error, usual.freedom))
+    values = (second.counts - first.counts)[:, :, 0].astype(float)
+    rest = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
+    squares = np.array([80 * values.mean(1).var(ddof=1), 3 * values.mean(0).var(ddof=1)])
+    of_rest = (rest**2).sum() / (2 * 79)
+    wanted = max(squares.sum() - of_rest, LEAST * squares[1]) / 240
+    assert usual.error == pytest.approx(np.sqrt(wanted))

@@ -19,10 +19,9 @@ from harness.config import load_config
 from harness.data import Annotations
 from harness.identity import digest
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.record import layout
 from harness.record.folder import RunFolder
-from harness.results import RunResult
+from harness.results import RunResult, Watcher
 from harness.run.assembly import assemble
 from harness.run.loop import run
 from harness.run.splits import splits_of

@@ -56,7 +56,7 @@ KINDS = [
 def test_a_student_learns_and_can_be_kept(
     tmp_path: Path, name: str, task: str, settings: dict[str, int]
 ) -> None:
-    pool, annotations = some(task, 120)
+    pool, annotations = some(task, 60)
     card = TASKS[task].card
     untrained = student(name, card, **settings)
     fitted = untrained.fit(pool, annotations, 0, no_progress, Aids())

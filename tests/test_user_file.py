@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import CommandError, DataError, HarnessError
 from harness.export.rows import write_rows
-from harness.files.plain_values import plain
+from harness.files.raw_table import plain
 from harness.files.user_file import read_rows
 
 SENTENCES = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from harness.cli.screen.live import StageLines
 from harness.results import StageResult
-from tests.commands import PROGRAM
+from tests.commands import PROGRAM, call
 
 SMALL = ("--task", "demo", "--student", "tfidf", "--annotator", "oracle", "--limit", "40")
 CHATTY = """
@@ -102,30 +104,24 @@ def test_tensorboard_gets_each_stage_once_also_after_a_kill(tmp_path: Path) -> N
     got = [(one.step, one.value) for one in events.Scalars("student/test")]
     wanted = {s["stage"]: s["inductive"]["score"] for s in result["stages"]}
     assert got == [(2, pytest.approx(wanted["R2"])), (4, pytest.approx(wanted["R4"]))]
-    assert "runs" not in program(tmp_path, "runs")[1]
+    assert call("runs", "--out", tmp_path / "results/runs").stderr == ""
 
 
 @pytest.mark.timeout(300)
 def test_mlflow_gets_the_configuration_and_the_numbers(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    shown, _ = program(tmp_path, "run", *SMALL, "--rounds", "1", "--json", "--plugin",
-                       "harness_plugins.observers.mlflow", MLFLOW_TRACKING_URI=uri)  # fmt: skip
+    file = tmp_path / "mlflow.db"
+    observed = ("run", *SMALL, "--rounds", "1", "--json",
+                "--plugin", "harness_plugins.observers.mlflow")  # fmt: skip
+    shown, _ = program(tmp_path, *observed, MLFLOW_TRACKING_URI=f"sqlite:///{file}")
     result = json.loads(shown)
-    script = (
-        "import json; from mlflow import MlflowClient; c = MlflowClient();"
-        "e = c.get_experiment_by_name('freeal-harness');"
-        "(r,) = c.search_runs([e.experiment_id]);"
-        "print(json.dumps([r.info.run_name, r.info.status, r.data.params, r.data.metrics]))"
-    )
-    python = PROGRAM.with_name("python")
-    read = subprocess.run(
-        [str(python), "-c", script],
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    name, status, parameters, metrics = json.loads(read.stdout.splitlines()[-1])
+    with closing(sqlite3.connect(file)) as kept:
+        ((name, status),) = kept.execute("SELECT name, status FROM runs").fetchall()
+        parameters = dict(kept.execute("SELECT key, value FROM params").fetchall())
+        metrics = dict(kept.execute("SELECT key, value FROM latest_metrics").fetchall())
+        ((experiment,),) = kept.execute(
+            "SELECT experiments.name FROM experiments JOIN runs USING (experiment_id)"
+        ).fetchall()
+    assert experiment == "freeal-harness"
     assert (name, status) == (result["run_id"], "FINISHED")
     assert parameters["student.spec"] == "tfidf" and parameters["limit"] == "40"
     assert metrics["student/pool"] == result["stages"][1]["transductive"]["score"]

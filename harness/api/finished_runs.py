@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.frame import Frame, Framed
 from harness.api.wanted import plugins_with
+from harness.metrics import SCORE_NAMES
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Run(Framed):
     @property
     def frame(self) -> Frame:
         """One row a stage; scores in [0, 1], None where there is none."""
-        metric = "accuracy" if self.result.metric == "accuracy" else "entity F1"
+        metric = SCORE_NAMES[self.result.metric]
         title = f"{self.result.task}: {self.run_id}, {metric}"
         return Frame.of([_stage(stage) for stage in self.stages], title)
 

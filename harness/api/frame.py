@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import CommandError
-from harness.printable import printable
+from harness.files.printable import printable
 
 
 @dataclass(frozen=True, slots=True)

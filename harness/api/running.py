@@ -57,19 +57,9 @@ def run(
     Raises:
         HarnessError: one line on what is wrong; what was recorded stays.
     """
+    given = dict(locals())
     from harness.run.single import run_single
 
-    given: dict[str, Any] = {
-        "task": task,
-        "annotator": annotator,
-        "student": student,
-        "selector": selector,
-        "rounds": rounds,
-        "seed": seed,
-        "setting": setting,
-        "limit": limit,
-        "budget_usd": budget_usd,
-    }
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
     notes = [str(problem) for problem in asked.plugins.problems]
     result, path = run_single(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.finished_runs import Run
 from harness.api.frame import Frame, Framed
-from harness.api.wanted import Wanted, refuse_objects, wanted
+from harness.api.wanted import SPECS, Wanted, refuse_objects, wanted
 from harness.errors import CommandError
 from harness.record.layout import RUNS
 
@@ -99,19 +99,10 @@ def sweep(
     Raises:
         HarnessError: if a name or a setting is wrong, before anything runs.
     """
-    given: dict[str, Any] = {
-        "task": task,
-        "annotator": annotator,
-        "student": student,
-        "selector": selector,
-        "rounds": rounds,
-        "setting": setting,
-        "limit": limit,
-        "budget_usd": budget_usd,
-    }
+    given = dict(locals())
     rows = list(recipe.values()) if isinstance(recipe, Mapping) else []
     own = [settings] if isinstance(settings, Mapping) else []
-    for values in ({f"{key}.spec": one for key, one in given.items()}, given, *rows, *own):
+    for values in ({f"{key}.spec": given[key] for key in SPECS}, given, *rows, *own):
         refuse_objects(values, "sweep")
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
     name, found = _recipe(recipe, asked)
@@ -121,15 +112,14 @@ def sweep(
 def _done(
     name: str, recipe: Recipe, seeds: list[int], jobs: int, asked: Wanted, plugins: list[str]
 ) -> Sweep:
+    from harness.files.user_config import configured_plugins
     from harness.plugin_manager.discovery import third_party
-    from harness.plugin_manager.user_config import plugins_of, user_config_file
     from harness.sweep.grid import Fixed
     from harness.sweep.jobs import Crew
     from harness.sweep.sweeping import sweep_of
 
     fixed = Fixed(asked.file, asked.settings, asked.values, asked.data, asked.out)
-    files = [one for one in (user_config_file(), asked.file) if one is not None]
-    extra = [*(plugin for file in files for plugin in plugins_of(file)), *plugins]
+    extra = [*configured_plugins(asked.file), *plugins]
     crew = Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
     watcher = _Notes([])
     done = sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher)

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.given_parts import KEYS, with_given
 from harness.errors import CommandError
+from harness.files.user_config import configured_plugins
 from harness.plugin_manager import Plugins
 from harness.plugin_manager.discovery import third_party
-from harness.plugin_manager.user_config import plugins_of, user_config_file
 
 if TYPE_CHECKING:
     from harness.config import Config
 
 SPECS = ("annotator", "student", "selector")
 """Arguments that are keys ``NAME.spec``."""
+GIVEN = ("task", *SPECS, "rounds", "seed", "setting", "limit", "budget_usd")
+"""Arguments that are keys of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def wanted(
     """Put the arguments of a call together.
 
     Args:
-        given: arguments by their names; None where not given.
+        given: arguments by their names, of which those of ``GIVEN`` count; None: not given.
         config: a TOML file.
         settings: dotted keys with values, or ``KEY=VALUE`` as the command line has them.
         data: folder of data; None: ``HARNESS_DATA``, else the hub is asked.
@@ -61,7 +63,11 @@ def wanted(
     file = None if config is None else Path(config)
     found = plugins if isinstance(plugins, Plugins) else plugins_with(plugins, file)
     texts = () if isinstance(settings, Mapping) else tuple(settings)
-    keyed = {f"{name}.spec" if name in SPECS else name: value for name, value in given.items()}
+    keyed = {
+        f"{name}.spec" if name in SPECS else name: value
+        for name, value in given.items()
+        if name in GIVEN
+    }
     if isinstance(settings, Mapping):
         keyed |= settings
     return Wanted(found, with_given(keyed, found), texts, file, data_folder(data), Path(out))
@@ -69,8 +75,7 @@ def wanted(
 
 def plugins_with(more: Sequence[object], config: Path | None = None) -> Plugins:
     """The built-in, the installed and the named plugins; what is wrong is in ``problems``."""
-    files = [one for one in (user_config_file(), config) if one is not None]
-    named = [name for file in files for name in plugins_of(file)]
+    named = configured_plugins(config)
     found = Plugins([*named, *(str(one) for one in more if _named(one))], third_party=third_party())
     for one in more:
         if not _named(one):

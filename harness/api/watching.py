@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeAlias
 
-from harness.printable import one_line
-from harness.progress import Watcher
-from harness.results import StageResult
+from harness.files.printable import one_line
+from harness.results import StageResult, Watcher
 
 Progress: TypeAlias = bool | Callable[[str], AbstractContextManager[Watcher]]
 """False: show nothing. True: a line a stage. A callable: whoever watches the run of that id."""

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -38,7 +39,7 @@ from harness.cli.texts.certify import certify
 from harness.cli.texts.init import init
 from harness.cli.texts.label import label
 from harness.cli.texts.predict import predict
-from harness.errors import SIGNALS, HarnessError, describe, interrupt
+from harness.errors import SIGNALS, HarnessError, describe, interrupt, nearest
 from harness.plugin_manager import installed
 from harness.plugin_manager.discovery import third_party
 
@@ -188,7 +189,7 @@ def _run(arguments: list[str]) -> int:
     except typer.Abort:  # Ctrl-C or the end of input, at a question
         return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
-        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        message = _near(error.format_message().replace("Value error, ", "").rstrip("."))
         return _fail(f"{message} (see harness --help)", 2)
     except Exception as error:
         passed_on = isinstance(error, BrokenPipeError) or _interruption(error)
@@ -197,6 +198,16 @@ def _run(arguments: list[str]) -> int:
         if isinstance(error, HarnessError):
             return _fail(str(error), error.exit_code)
         return _fail(f"unexpected error: {describe(error)} (HARNESS_TRACEBACK=1 shows where)", 1)
+
+
+def _near(message: str) -> str:
+    """What a choice that does not exist may mean, where one is near, in place of all that do."""
+    found = re.fullmatch(r"(.*'(.*)') is not one of ('.*')", message)
+    if found is None:
+        return message
+    said, name, known = found.groups()
+    hint = nearest(name, re.findall("'([^']*)'", known))
+    return f"{said}: {hint}" if hint.startswith("did") else message
 
 
 def _fail(message: str, code: int) -> int:

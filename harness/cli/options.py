@@ -15,9 +15,9 @@ import typer
 
 from harness.cli.screen.output import warn
 from harness.errors import CommandError
+from harness.files.user_config import plugins_of, user_config_file
 from harness.plugin_manager import Plugins
 from harness.plugin_manager.discovery import third_party
-from harness.plugin_manager.user_config import plugins_of, user_config_file
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import NotesOnly, console, say
 
 if TYPE_CHECKING:
-    from harness.progress import Watcher
+    from harness.results import Watcher
 
 
 @with_run_options

@@ -19,7 +19,7 @@ from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
     from harness.record.finished import FinishedRun
-    from harness.report.sweep_scores import SweepTable
+    from harness.report.sweep_table import SweepTable
     from harness.sweep.grid import Fixed
     from harness.sweep.sweeping import Sweep
 
@@ -65,7 +65,7 @@ def sweep(
     if json:
         say(_as_json(done, tables))
     elif markdown:
-        from harness.report.sweep_text import markdown as as_markdown
+        from harness.report.sweep_table import markdown as as_markdown
 
         say(as_markdown(done.name, tables).rstrip())
     else:
@@ -102,7 +102,7 @@ def _watching(name: str, *, quiet: bool) -> Any:
 
 def _tables(done: Sweep) -> list[SweepTable]:
     """One table a metric, of the runs that are finished."""
-    from harness.report.sweep_scores import sweep_table
+    from harness.report.sweep_table import sweep_table
 
     runs: dict[str, dict[int, FinishedRun]] = {}
     for one in done.runs:

@@ -23,6 +23,15 @@ def check_empty(target: Path, option: str = "--model") -> None:
         raise CommandError(f"{option} {target}: {what}; choose a new or an empty folder")
 
 
+def check_exports(student: object, spec: str) -> None:
+    """Raise a ``CommandError`` for a student that is known to make no model to export."""
+    if not abilities.exports(student):
+        raise CommandError(
+            f"student {spec!r} cannot be exported: it is no model of transformers, as minilm "
+            "and other encoders are"
+        )
+
+
 def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     """Write the run's kept student (``student.save``) to a new or empty folder, atomically.
 
@@ -35,21 +44,18 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     last = run.result.stages[-1].transductive
     if labels != list(run.result.labels or (last.per_label if last else labels)):
         raise RunError(f"{path}: task {card.name!r} had other labels when this run was made")
-    student = student_of(run.config, card, plugins)
+    student, spec = student_of(run.config, card, plugins), run.config.student.spec or ""
+    check_exports(student, spec)
     if not run.folder.has(layout.STUDENT):
         raise RunError(
             f"{path}: its student was not kept; the same harness run command with --set "
             "student.save=true trains it once more, without any annotation, and keeps it"
         )
-    spec = run.config.student.spec or ""
     with blaming(f"student {spec!r}"):
         fitted = run.folder.read_folder(layout.STUDENT, student.load)
     export = abilities.exporter(fitted)
     if export is None:
-        raise CommandError(
-            f"student {spec!r} cannot be exported: it is no model of transformers, as minilm "
-            "and other encoders are; --to FILE exports its labels"
-        )
+        raise CommandError(f"student {spec!r} cannot be exported: it offers no export")
     text = model_card(run.result, card, command_of(run.config, card, plugins))
 
     def write(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from harness.errors import CommandError, RunError
 from harness.files.delimited import SEPARATORS
 from harness.files.escaping import spreadsheet
-from harness.files.plain_values import plain
+from harness.files.raw_table import plain
 from harness.files.workbook import spreadsheets
 from harness.record.folder import new_file
 

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import DataError
-from harness.files.faults import Faults
 from harness.files.lines import read_lines
-from harness.files.raw_table import Headers
+from harness.files.raw_table import Faults, Headers
 
 SEPARATORS: Mapping[str, str] = {".csv": ",", ".tsv": "\t"}
 """The separator of a file, by its suffix."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
-from harness.files.faults import Faults
 from harness.files.lines import read_lines
+from harness.files.raw_table import Faults
 
 
 def read_jsonl(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

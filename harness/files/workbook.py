@@ -11,8 +11,7 @@ from typing import Any
 
 from harness.errors import CommandError, DataError
 from harness.files.delimited import refuse_twice
-from harness.files.faults import Faults
-from harness.files.raw_table import RawRow
+from harness.files.raw_table import Faults, RawRow
 
 LOOKED_AT = 1000
 """Rows of a sheet in which formulas without a value are looked for."""

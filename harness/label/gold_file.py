@@ -14,7 +14,7 @@ import numpy as np
 from harness import iob2
 from harness.data import IntArray, Pool, TaskCard
 from harness.errors import CommandError, DataError
-from harness.files.plain_values import plain
+from harness.files.raw_table import plain
 from harness.files.user_file import UserFile, columns_of, read_rows
 from harness.label.by_hand import answer_of, dense, places_of, tags_of
 from harness.label.review import DOUBTFUL

@@ -14,11 +14,11 @@ from harness.errors import CommandError
 from harness.label.task_folder import declaration_of, write_task
 from harness.label.texts import Texts, read_texts, refuse_problems
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.protocols import Parts
 from harness.record import layout
 from harness.record.finished import FinishedRun
 from harness.record.folder import RunFolder
+from harness.results import Watcher
 from harness.run.assembly import assemble, load_task, run_id
 from harness.run.loop import run as run_loop
 from harness.run.planning import PlannedStep, plan

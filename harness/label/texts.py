@@ -10,7 +10,7 @@ from unicodedata import category
 
 from harness.data import Kind
 from harness.errors import CommandError, DataError, nearest
-from harness.files.plain_values import plain
+from harness.files.raw_table import plain
 from harness.files.user_file import UserFile, read_rows
 from harness.label.by_hand import Answer, answer_of
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.errors import BudgetError, HarnessError, describe
-from harness.printable import one_line
+from harness.files.printable import one_line
 from harness.record import layout
 
 

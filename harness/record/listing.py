@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from harness.errors import CommandError, RunError, nearest
+from harness.errors import CommandError, CorruptRunError, RunError, nearest
 from harness.record import layout
 from harness.record.failures import Failure, read_failure
 from harness.record.folder import RunFolder
@@ -83,13 +84,42 @@ def find_method(name: str, out: Path) -> list[Path]:
         CommandError: if there is no such sweep, row or run.
     """
     recipe, colon, row = name.partition(":")
-    file = layout.sweep_file(out, recipe)
-    if not colon or not file.exists():
+    if not colon or (sweep := find_sweep(recipe, out)) is None:
         return [find_run(one.strip(), out) for one in name.split(",")]
-    rows = {one["label"]: one["runs"] for one in json.loads(file.read_text("utf-8"))["rows"]}
+    rows = {one["label"]: one["runs"] for one in sweep.rows}
     if row not in rows:
         raise CommandError(f"sweep {recipe!r} has no row {row!r}: {nearest(row, rows)}")
     return [out / path for path in rows[row].values() if (out / path / layout.RESULT).exists()]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRows:
+    """What a sweep's file says: its rows' labels, settings and runs by seed, and its baseline."""
+
+    rows: Sequence[Mapping[str, Any]]
+    baseline: str | None
+
+
+def find_sweep(name: str, out: Path) -> SweepRows | None:
+    """A sweep below a folder by its recipe's name or file; None if there is none.
+
+    Raises:
+        CorruptRunError: if its file is damaged.
+    """
+    file = layout.sweep_file(out, Path(name).stem if name.endswith(".toml") else name)
+    if not file.is_file():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        rows = [
+            {"label": str(row["label"]), "settings": dict(row["settings"]),
+             "runs": {str(seed): str(path) for seed, path in row["runs"].items()}}
+            for row in values["rows"]
+        ]  # fmt: skip
+        return SweepRows(rows, values["baseline"])
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        again = "the same harness sweep command writes it anew; nothing is done twice"
+        raise CorruptRunError(f"{file}: damaged ({error}); {again}") from None
 
 
 def read_run(path: Path) -> ListedRun:

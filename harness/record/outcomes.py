@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,18 +21,13 @@ class SplitOutcomes:
     """What one run got right on the examples of a split that have gold.
 
     Attributes:
-        ids: of these examples, in the order of ``outcomes``.
+        ids: of these examples, in the order of ``outcomes``; an Arrow array where it was read:
+            there may be hundreds of files.
         outcomes: of one seed.
     """
 
-    ids: tuple[str, ...]
+    ids: Any
     outcomes: Outcomes
-
-    def of(self, ids: tuple[str, ...]) -> SplitOutcomes:
-        """The same for some of the examples, in another order."""
-        place = {one: row for row, one in enumerate(self.ids)}
-        rows = [place[one] for one in ids]
-        return SplitOutcomes(ids, Outcomes(self.outcomes.counts[:, rows]))
 
 
 def write_outcomes(path: Path, splits: Mapping[str, SplitOutcomes]) -> None:
@@ -43,7 +39,7 @@ def write_outcomes(path: Path, splits: Mapping[str, SplitOutcomes]) -> None:
     table = pa.table(
         {
             "split": pa.array([name for name, one in splits.items() for _ in one.ids]),
-            "id": pa.array([id_ for one in splits.values() for id_ in one.ids]),
+            "id": pa.concat_arrays([pa.array(one.ids, pa.string()) for one in splits.values()]),
             **{
                 name: pa.array(counts[:, column].astype(np.int32))
                 for column, name in enumerate(COLUMNS[counts.shape[1]])
@@ -55,16 +51,13 @@ def write_outcomes(path: Path, splits: Mapping[str, SplitOutcomes]) -> None:
 
 def read_outcomes(path: Path) -> dict[str, SplitOutcomes]:
     """The outcomes of each split."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    splits = np.asarray(table["split"].to_pylist(), dtype=object)
-    ids = np.asarray(table["id"].to_pylist(), dtype=object)
-    names = [name for name in COLUMNS[3] if name in table.column_names]
-    counts = np.stack([table[name].to_numpy() for name in names], axis=1)
-    return {
-        str(split): SplitOutcomes(
-            tuple(ids[splits == split]), Outcomes(counts[None, splits == split].astype(np.int64))
-        )
-        for split in dict.fromkeys(splits)
-    }
+    names, found = [name for name in COLUMNS[3] if name in table.column_names], {}
+    for split in pc.unique(table["split"]).to_pylist():
+        part = table.filter(pc.equal(table["split"], split))
+        counts = np.stack([part[name].to_numpy() for name in names], axis=1).astype(np.int64)
+        found[split] = SplitOutcomes(part["id"].combine_chunks(), Outcomes(counts[None]))
+    return found

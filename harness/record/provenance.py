@@ -42,6 +42,15 @@ def versions() -> dict[str, str | None]:
     return found
 
 
+def reads_gold(parts: Parts) -> list[str]:
+    """The parts by which annotations, or which of them are trusted, depend on gold labels."""
+    found = {
+        "annotator": parts.annotator.needs_gold or abilities.from_gold(parts.annotator),
+        "selector.trust": abilities.needs_gold(parts.trust),
+    }
+    return [part for part, reads in found.items() if reads]
+
+
 def provenance(parts: Parts) -> dict[str, Any]:
     """What a reader of the result may need to know of this program and machine."""
     return {
@@ -50,6 +59,7 @@ def provenance(parts: Parts) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": versions(),
+        "reads_gold": reads_gold(parts),
         "identities": dict(parts.identities),
         "code": dict(parts.code),
         "resolved": {

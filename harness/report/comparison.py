@@ -11,22 +11,17 @@ import numpy as np
 from harness.config import flat
 from harness.data import IntArray
 from harness.errors import CommandError
-from harness.record import layout
 from harness.record.finished import FinishedRun
-from harness.record.folder import RunFolder
-from harness.record.outcomes import SplitOutcomes, read_outcomes
+from harness.report.differences import Pair, Records, Right, common, compared, together
 from harness.results import RunResult
 from harness.stats.intervals import score_interval
-from harness.stats.outcomes import Interval, Outcomes
-from harness.stats.paired import Comparison, compare, compare_seed_by_seed
-from harness.stats.seeds import mean_of_seeds
+from harness.stats.outcomes import Interval
+from harness.stats.paired import Comparison
 
 SPLITS: Mapping[str, str] = {"train": "pool", "test": "test", "validation": "validation"}
 """Names of splits, and what they are called where people read them."""
-
-
-Pair: TypeAlias = tuple[SplitOutcomes, SplitOutcomes]
-"""Two methods on the same examples, run by the same seed."""
+_Both: TypeAlias = tuple[Mapping[str, Right], Mapping[str, Right]]
+"""By split, of two runs of a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +97,11 @@ def compare_methods(first: Sequence[FinishedRun], second: Sequence[FinishedRun])
     if not pairs:
         raise CommandError("the two have no seed in common, so no runs that can be paired")
     stages, missing = list[Compared](), list[str]()
+    records = Records()
     for stage in _common_stages(pairs):
-        found = [(outcomes_of(a, stage), outcomes_of(b, stage)) for a, b in pairs]
+        found = [(records.of(a.folder, stage), records.of(b.folder, stage)) for a, b in pairs]
         for split in SPLITS:
-            made = _compared(stage, split, found)
+            made = _compared(stage, split, found, records)
             if isinstance(made, Compared):
                 stages.append(made)
             elif made:
@@ -117,41 +113,6 @@ def compare_methods(first: Sequence[FinishedRun], second: Sequence[FinishedRun])
         stages=tuple(stages),
         missing=tuple(missing),
     )
-
-
-def outcomes_of(run: FinishedRun, stage: str) -> dict[str, SplitOutcomes]:
-    """What a stage got right by split; empty for runs of versions that did not keep it."""
-    return outcomes_in(run.folder, stage)
-
-
-def outcomes_in(folder: RunFolder, stage: str) -> dict[str, SplitOutcomes]:
-    """The same of a run that may be unfinished, or whose folder holds its results alone."""
-    name = layout.outcomes(stage)
-    return folder.read(name, read_outcomes) if folder.has(name) else {}
-
-
-def aligned(first: SplitOutcomes, second: SplitOutcomes) -> Pair | None:
-    """Both on the examples that both have; None if there are none."""
-    here = set(second.ids)
-    ids = tuple(one for one in first.ids if one in here)
-    return (first.of(ids), second.of(ids)) if ids else None
-
-
-def compare_pairs(pairs: Sequence[Pair]) -> Comparison:
-    """Second less first, from a pair a seed.
-
-    Where all seeds have the same examples, by examples and seeds (``stats.paired``); else, as runs
-    of other seeds draw other examples, by seeds alone.
-    """
-    if len({pair[0].ids for pair in pairs}) == 1:
-        first, second = (_stacked([pair[side] for pair in pairs]) for side in (0, 1))
-        return compare(second, first)
-    each = [second.outcomes.score - first.outcomes.score for first, second in pairs]
-    return compare_seed_by_seed(each, sum(len(first.ids) for first, _ in pairs))
-
-
-def _stacked(seeds: Sequence[SplitOutcomes]) -> Outcomes:
-    return Outcomes(np.concatenate([one.outcomes.counts for one in seeds]))
 
 
 def differences(first: RunResult, second: RunResult) -> list[Difference]:
@@ -177,57 +138,39 @@ def _common_stages(pairs: Sequence[tuple[FinishedRun, FinishedRun]]) -> list[str
     return sorted(set.intersection(*every), key=lambda name: int(name.removeprefix("R")))
 
 
-def _compared(
-    stage: str,
-    split: str,
-    found: Sequence[tuple[Mapping[str, SplitOutcomes], Mapping[str, SplitOutcomes]]],
-) -> Compared | str:
+def _compared(stage: str, split: str, found: Sequence[_Both], records: Records) -> Compared | str:
     """Both on a split; or why not, empty where neither has it."""
     have = [split in one for pair in found for one in pair]
     if not all(have):
         return "one of the two has no score there" if any(have) else ""
-    pairs = [pair for a, b in found if (pair := aligned(a[split], b[split])) is not None]
-    if len(pairs) < len(found):
-        return "the two have no example in common"
-    gained, lost = _changed(pairs)
-    return Compared(
-        stage,
-        split,
-        _side([first for first, _ in pairs]),
-        _side([second for _, second in pairs]),
-        compare_pairs(pairs),
-        gained,
-        lost,
-    )
+    pairs = [common(a[split], b[split]) for a, b in found]
+    paired = compared(pairs)
+    if paired is None:
+        return "the two share too few examples"
+    first, second = (_side([pair[side] for pair in pairs]) for side in (0, 1))
+    gained, lost = (records.ids(split, rows) for rows in _changed(pairs))
+    return Compared(stage, split, first, second, paired, gained, lost)
 
 
-def _changed(pairs: Sequence[Pair]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ids that the second, and that the first, has right in more of the seeds."""
-    change: dict[str, int] = {}
-    for first, second in pairs:
-        more = _right(second.outcomes) - _right(first.outcomes)
-        for id_, one in zip(first.ids, more.tolist(), strict=True):
-            change[id_] = change.get(id_, 0) + one
-    return (
-        tuple(id_ for id_, one in change.items() if one > 0),
-        tuple(id_ for id_, one in change.items() if one < 0),
-    )
+def _changed(pairs: Sequence[Pair]) -> tuple[list[int], list[int]]:
+    """Numbers of examples that the second, and that the first, has right in more of the seeds."""
+    rows = np.concatenate([first.rows for first, _ in pairs])
+    more = np.concatenate([_right(second) - _right(first) for first, second in pairs])
+    every, places = np.unique(rows, return_inverse=True)
+    change = np.bincount(places, more)
+    return every[change > 0].tolist(), every[change < 0].tolist()
 
 
-def _right(outcomes: Outcomes) -> IntArray:
+def _right(of: Right) -> IntArray:
     """int64 ``[n]``: 1 where the example is right; of a sentence all mentions, and no other."""
-    counts = outcomes.counts[0]
-    if counts.shape[1] == 1:
-        return np.asarray(counts[:, 0], dtype=np.int64)
-    return np.asarray((counts == counts[:, :1]).all(axis=1), dtype=np.int64)
+    if of.counts.shape[1] == 1:
+        return np.asarray(of.counts[:, 0], dtype=np.int64)
+    return np.asarray((of.counts == of.counts[:, :1]).all(axis=1), dtype=np.int64)
 
 
-def _side(seeds: Sequence[SplitOutcomes]) -> Side:
-    if len({one.ids for one in seeds}) == 1:
-        outcomes = _stacked(seeds)
-        return Side(outcomes.score, score_interval(outcomes))
-    found = mean_of_seeds([one.outcomes.score for one in seeds])
-    return Side(found.mean, found.interval)
+def _side(seeds: Sequence[Right]) -> Side:
+    outcomes = together(seeds)
+    return Side(outcomes.score, score_interval(outcomes))
 
 
 def _settings(run: RunResult) -> dict[str, str]:

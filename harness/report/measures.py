@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.errors import CommandError, nearest
-from harness.metrics import Score
+from harness.metrics import SCORE_NAMES, Score
 from harness.results import StageResult
 
 Reader = Callable[[StageResult], float | None]
@@ -72,7 +72,6 @@ TITLES = {
 }
 UNITS = {"cost_usd": "US$", "paid_usd": "US$", "seconds": "s"}
 """Of metrics that are not shares."""
-SCORE_NAMES = {"accuracy": "accuracy", "entity_f1": "entity F1"}
 SHARE_UNIT = "%"
 
 

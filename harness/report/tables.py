@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from harness.report.differences import Difference
 LEVEL = 0.05
 """A difference with a smaller p is in bold."""
 MARKS = {
-    "supervised": ("†", "supervised: the annotator reads gold labels"),
+    "supervised": ("†", "supervised: the annotator, or the selector of trust, reads gold labels"),
     "limited": ("‡", "limited: a part of the examples, drawn by the seed (limit)"),
     "leaked": ("°", "leaked: some texts of the test set occur in the pool"),
     "other code": ("§", "other code: made by another version of a part's code than today's"),
@@ -35,6 +36,12 @@ class Cell:
     n: int
     difference: Difference | None = None
 
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Cell:
+        """Of one value a seed."""
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return cls(statistics.fmean(values), deviation, len(values))
+
     @property
     def supported(self) -> bool:
         """Whether a test says that the difference is no chance."""
@@ -55,7 +62,12 @@ class Cell:
         if found.low is None or found.high is None or found.p is None:
             return mean, NONE, NONE
         bounds = f"{_number(found.low, percent, '+')} to {_number(found.high, percent, '+')}"
-        return mean, bounds, "<0.001" if found.p < 0.001 else f"{found.p:.3f}"
+        return mean, bounds, p_text(found.p)
+
+
+def p_text(p: float) -> str:
+    """A p-value as printed; a dash where there is none (NaN)."""
+    return NONE if p != p else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _number(value: float, percent: bool, sign: str = "") -> str:

@@ -16,13 +16,12 @@ from harness import abilities
 from harness.config import Config, to_toml
 from harness.errors import DataError
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.protocols import Account, Parts
 from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.record.outcomes import write_outcomes
-from harness.record.provenance import outdated, provenance
-from harness.results import SCHEMA, RunResult, StageResult, load_result
+from harness.record.provenance import outdated, provenance, reads_gold
+from harness.results import SCHEMA, RunResult, StageResult, Watcher, load_result
 from harness.run.annotating import annotate, start_of
 from harness.run.kept_student import keep_student
 from harness.run.scoring import Scored, Scorer
@@ -136,7 +135,7 @@ def _begin(run: Run, run_id: str) -> None:
             "schema": SCHEMA,
             "run_id": run_id,
             "begun": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "supervised": _supervised(run.parts),
+            "supervised": bool(reads_gold(run.parts)),
             "provenance": current,
         }
         folder.write_text(layout.MANIFEST, json.dumps(manifest, indent=1) + "\n")
@@ -168,12 +167,6 @@ def _refuse_without_gold(run: Run) -> None:
             )
 
 
-def _supervised(parts: Parts) -> bool:
-    """Whether the annotations, or which of them are trusted, depend on gold labels."""
-    given = parts.annotator.needs_gold or abilities.from_gold(parts.annotator)
-    return given or abilities.needs_gold(parts.trust)
-
-
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else "..."
@@ -198,7 +191,7 @@ def _result(run: Run, run_id: str, stages: Sequence[StageResult], leaked: int | 
         task=card.name,
         kind=card.kind,
         metric=card.metric,
-        supervised=_supervised(run.parts),
+        supervised=bool(reads_gold(run.parts)),
         config=run.config.model_dump(mode="json"),
         provenance=provenance(run.parts) | {"data": run.splits.described()},
         seconds=sum(stage.seconds for stage in stages),

@@ -9,11 +9,10 @@ from pathlib import Path
 from harness.config import Config
 from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.record import layout
 from harness.record.failures import noting_failure
 from harness.record.folder import RunFolder
-from harness.results import RunResult
+from harness.results import RunResult, Watcher
 from harness.run.assembly import assemble, obstacles, run_id
 from harness.run.loop import run
 from harness.run.splits import splits_of

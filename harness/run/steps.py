@@ -14,11 +14,11 @@ from harness import abilities
 from harness.config import Config, identifying
 from harness.data import TaskCard
 from harness.identity import digest
-from harness.progress import Watcher
 from harness.protocols import Parts
 from harness.record.codecs import Codec
 from harness.record.folder import RunFolder
 from harness.record.step_store import StepStore, link
+from harness.results import Watcher
 from harness.run.splits import Splits
 
 T = TypeVar("T")

@@ -17,39 +17,57 @@ from harness.errors import CommandError, nearest
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+LONGEST = 30
+"""Letters of a name: no line of a template becomes too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """How a part is registered: its hook, its factory, and the arguments of ``register``."""
+    """How a part is registered and tried.
+
+    Attributes:
+        hook: that registers it, and ``factory``, what is registered.
+        how: the arguments of ``register``; ``NAME`` and ``FACTORY`` are filled in.
+        attempt: a command that uses it; empty where there is none.
+        files: more files of the part.
+    """
 
     hook: str
     factory: str
-    arguments: str
+    how: str
+    attempt: str = ""
     files: tuple[str, ...] = ()
 
 
-_MAKE, _TEXTS = ".from_request", ', kinds=["sequence"]'
-LONGEST = 30
-"""Letters of a name: no line of a template becomes too long."""
+_MADE = '"NAME", FACTORY.from_request'
+_OF_TEXTS = f'{_MADE}, kinds=["sequence"]'
+_SERVED = "harness run --annotator NAME-llm:MODEL --set annotator.base_url=http://localhost:8000"
+_DATA = ("data/train.jsonl", "data/test.jsonl")
+
+
+def _selector(role: str, factory: str) -> Offer:
+    how, attempt = f'"{role}/NAME", FACTORY.from_request', f"--set selector.{role}=NAME"
+    return Offer("selectors", factory, how, f"harness run {attempt}")
+
+
 PARTS: Mapping[str, Offer] = {
-    "annotator": Offer(
-        "annotators",
-        "KeywordAnnotator",
-        '"$name", KeywordAnnotator.from_request, kinds=["sequence"]',
+    "annotator": Offer("annotators", "KeywordAnnotator", _OF_TEXTS, "harness run --annotator NAME"),
+    "service": Offer("services", "SERVICE", "FACTORY", _SERVED),
+    "student": Offer("students", "CountingStudent", _OF_TEXTS, "harness run --student NAME"),
+    "selector_trust": _selector("trust", "AgreeingTrust"),
+    "selector_demonstrations": _selector("demonstrations", "LikelyDemonstrations"),
+    "selector_query": _selector("query", "UnsureQuery"),
+    "augmenter": Offer(
+        "augmenters", "RepeatingAugmenter", _MADE, "harness run --set student.augmenter=NAME"
     ),
-    "service": Offer("services", "SERVICE", "SERVICE"),
-    "student": Offer("students", "CountingStudent", f'"$name", CountingStudent{_MAKE}{_TEXTS}'),
-    "selector_trust": Offer("selectors", "AgreeingTrust", f'"trust/$name", AgreeingTrust{_MAKE}'),
-    "selector_demonstrations": Offer(
-        "selectors",
-        "LikelyDemonstrations",
-        f'"demonstrations/$name", LikelyDemonstrations{_MAKE}',
+    "task": Offer("tasks", "task_of", '"NAME", FACTORY', "harness run --task NAME", _DATA),
+    "recipe": Offer(
+        "recipes", "recipe_file", '"NAME", FACTORY', "harness sweep NAME", ("recipe.toml",)
     ),
-    "selector_query": Offer("selectors", "UnsureQuery", f'"query/$name", UnsureQuery{_MAKE}'),
-    "augmenter": Offer("augmenters", "RepeatingAugmenter", f'"$name", RepeatingAugmenter{_MAKE}'),
-    "task": Offer("tasks", "task_of", '"$name", task_of', ("data/train.jsonl", "data/test.jsonl")),
-    "recipe": Offer("recipes", "recipe_file", '"$name", recipe_file', ("recipe.toml",)),
     "observer": Offer("", "", ""),
-    "table_format": Offer("table_formats", "as_lines", '"$name", as_lines'),
+    "table_format": Offer(
+        "table_formats", "as_lines", '"NAME", FACTORY', "harness table --format NAME"
+    ),
 }
 """Parts that can be asked for, each with its template ``parts/KIND.py.tmpl``."""
 
@@ -87,16 +105,17 @@ def write_package(name: str, parts: Sequence[str], target: Path) -> list[Path]:
 
 def _files(name: str, parts: Sequence[str]) -> dict[str, str]:
     package = name.replace("-", "_")
+    tried = [PARTS[part].attempt.replace("NAME", name) for part in parts]
     words = {
         "name": name,
         "package": package,
         "version": harness.__version__,
         "hooks": str(hookspecs.VERSION),
-        "registrations": _registrations(name, package, parts),
+        "registrations": _registrations(name, parts),
         "imports": _imports(package, parts),
         "types": _types(parts),
         "parts": ", ".join(part.replace("_", " ") for part in parts),
-        "try": _first_try(name, parts),
+        "try": "\n".join(filter(None, tried)),
     }
     source = f"src/{package}"
     found = {
@@ -142,40 +161,22 @@ def _types(parts: Sequence[str]) -> str:
     return "".join(lines)
 
 
-def _registrations(name: str, package: str, parts: Sequence[str]) -> str:
+def _registrations(name: str, parts: Sequence[str]) -> str:
     """One hook for all parts of a kind."""
-    by_hook: dict[str, list[str]] = {}
+    by_hook: dict[str, list[Offer]] = {}
     for part in parts:
-        by_hook.setdefault(PARTS[part].hook, []).append(part)
+        by_hook.setdefault(PARTS[part].hook, []).append(PARTS[part])
     return "".join(
-        _filled("observer.py", {"name": name})
-        if not hook
-        else _hook(name, hook, [PARTS[part].arguments for part in own])
+        _hook(name, hook, own) if hook else _filled("observer.py", {"name": name})
         for hook, own in by_hook.items()
     )
 
 
-def _hook(name: str, hook: str, arguments: Sequence[str]) -> str:
+def _hook(name: str, hook: str, offers: Sequence[Offer]) -> str:
     takes = "RegisterService" if hook == "services" else "Register"
-    lines = [f"    register({Template(one).substitute(name=name)})" for one in arguments]
+    calls = [one.how.replace("NAME", name).replace("FACTORY", one.factory) for one in offers]
     return (
         f"\n\n@hookimpl\ndef harness_register_{hook}(register: {takes}) -> None:\n"
-        f'    """Offer {hook.replace("_", " ")}."""\n' + "\n".join(lines) + "\n"
+        f'    """Offer {hook.replace("_", " ")}."""\n'
+        + "".join(f"    register({call})\n" for call in calls)
     )
-
-
-def _first_try(name: str, parts: Sequence[str]) -> str:
-    options = {
-        "annotator": f"--annotator {name}",
-        "service": f"--annotator {name}-llm:MODEL --set annotator.base_url=http://localhost:8000",
-        "student": f"--student {name}",
-        "augmenter": f"--set student.augmenter={name}",
-        "task": f"--task {name}",
-        **{
-            f"selector_{role}": f"--set selector.{role}={name}"
-            for role in ("trust", "demonstrations", "query")
-        },
-    }
-    lines = [f"harness run {options[part]}" for part in parts if part in options]
-    more = {"recipe": f"harness sweep {name}", "table_format": f"harness table --format {name}"}
-    return "\n".join([*lines, *(more[part] for part in parts if part in more)])

@@ -21,14 +21,17 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
-    """What runs of one method, one a seed, got right on the same examples.
+    """What runs of one method, one a seed, got right.
 
     Attributes:
         counts: int64 ``[seeds, n, k]``. Accuracy, k = 1: 1 where the example is right.
             Entity F1, k = 3: of each sentence the mentions that are right, said and true.
+        seen: bool ``[seeds, n]``: which examples each run was scored on, where seeds draw others
+            (the counts of the rest are 0); None: all.
     """
 
     counts: IntArray
+    seen: BoolArray | None = None
 
     def __post_init__(self) -> None:
         if self.counts.ndim != 3 or 0 in self.counts.shape or self.counts.shape[2] not in (1, 3):
@@ -52,13 +55,14 @@ class Outcomes:
 
     @property
     def examples(self) -> int:
-        """How many examples each run was scored on."""
+        """How many examples the runs were scored on, together."""
         return int(self.counts.shape[1])
 
     @property
     def scores(self) -> FloatArray:
         """float64 ``[seeds]``: accuracy, or micro-F1, of each run, in [0, 1]."""
-        return score_of(self.counts.sum(axis=1), self.examples)
+        each = self.examples if self.seen is None else self.seen.sum(axis=1)
+        return score_of(self.counts.sum(axis=1), each)
 
     @property
     def score(self) -> float:
@@ -66,8 +70,8 @@ class Outcomes:
         return float(self.scores.mean())
 
 
-def score_of(totals: npt.NDArray[Any], examples: int) -> FloatArray:
-    """Scores of sums over examples, ``[..., k]`` to float64 ``[...]``.
+def score_of(totals: npt.NDArray[Any], examples: int | IntArray) -> FloatArray:
+    """Scores of sums over so many examples, ``[..., k]`` to float64 ``[...]``.
 
     k = 1: accuracy. k = 3: micro-F1, 2 right / (said + true); 0 where nothing is said or true.
     """

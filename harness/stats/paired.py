@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.stats.bootstrap import paired_bootstrap_interval
 from harness.stats.outcomes import Interval, Outcomes
 from harness.stats.permutation import permutation_p
-from harness.stats.seeds import mean_of_seeds, paired_over_seeds
+from harness.stats.seeds import paired_over_seeds
 
 LEVEL = 0.95
 
@@ -21,7 +20,7 @@ class Comparison:
         difference: in [-1, 1].
         interval: of the difference.
         p: two-sided, of no difference.
-        examples: how many both were scored on.
+        examples: how many both were scored on, by all seeds together.
         seeds: how many runs of each.
     """
 
@@ -56,17 +55,3 @@ def compare(
         interval = paired_bootstrap_interval(first, second, seed=seed, level=level)
         p = permutation_p(first, second, seed=seed)
     return Comparison(difference, interval, p, first.examples, first.seeds)
-
-
-def compare_seed_by_seed(
-    differences: Sequence[float], examples: int, *, level: float = LEVEL
-) -> Comparison:
-    """Compare two methods by their difference in each seed: ``seeds.mean_of_seeds``.
-
-    Args:
-        differences: one a seed.
-        examples: of all seeds together.
-        level: of the interval.
-    """
-    found = mean_of_seeds(differences, level=level)
-    return Comparison(found.mean, found.interval, found.p, examples, len(differences))

@@ -46,8 +46,9 @@ def over_seeds(outcomes: Outcomes, *, level: float = LEVEL) -> OverSeeds:
 
     Seeds and examples are crossed random effects: Y = mean + seed + example + rest, and the
     variance of the mean is (MS_seed + MS_example - MS_rest) / (seeds * examples) (Searle, Casella
-    & McCulloch 1992, section 4.3). F1 is no mean over sentences; its linear part is (Efron 1982,
-    chapter 6, the infinitesimal jackknife).
+    & McCulloch 1992, section 4.3); ``_error`` has that of seeds that draw other examples. F1 is
+    no mean over sentences; its linear part is (Efron 1982, chapter 6, the infinitesimal
+    jackknife).
 
     Raises:
         ValueError: if there is only one seed, or only one example.
@@ -94,39 +95,54 @@ def mean_of_seeds(values: Sequence[float], *, level: float = LEVEL) -> OverSeeds
 
 
 def _linear(outcomes: Outcomes) -> FloatArray:
-    """float64 ``[seeds, n]``: what each example adds to the score; each row's mean is the score."""
+    """float64 ``[seeds, n]``: what each example adds to the score; each row's mean is the score.
+
+    NaN where a seed lacks the example.
+    """
     counts = outcomes.counts.astype(np.float64)
+    if outcomes.seen is not None:
+        counts[~outcomes.seen] = np.nan
     if counts.shape[2] == 1:
         return counts[:, :, 0]
     score = outcomes.scores[:, None]
     size = counts[:, :, 1] + counts[:, :, 2]
     change = 2 * counts[:, :, 0] - score * size
-    return np.asarray(score + change / np.maximum(size.mean(axis=1, keepdims=True), 1e-12))
+    return np.asarray(score + change / np.maximum(np.nanmean(size, axis=1)[:, None], 1e-12))
 
 
 def _analysed(values: FloatArray, level: float) -> OverSeeds:
-    seeds, examples = values.shape
-    if seeds < 2 or examples < 2:
+    if min(values.shape) < 2:
         raise ValueError("an interval over seeds needs two seeds and two examples at least")
     from scipy.stats import t
 
-    mean = float(values.mean())
-    error, freedom = _error(values - mean)
+    means = np.nanmean(values, axis=1)
+    mean = float(means.mean())
+    error, freedom = _error(values - means[:, None], means - mean)
     reach = float(t.ppf((1 + level) / 2, freedom)) * error
     p = float(2 * t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
     return OverSeeds(mean, error, freedom, Interval(mean - reach, mean + reach), p)
 
 
-def _error(deviations: FloatArray) -> tuple[float, float]:
-    """Standard error of the mean and its degrees of freedom, from deviations around it."""
-    seeds, examples = deviations.shape
-    by_seed, by_example = deviations.mean(axis=1), deviations.mean(axis=0)
-    rest = deviations - by_seed[:, None] - by_example
-    freedom = np.array([seeds - 1, examples - 1, (seeds - 1) * (examples - 1)], dtype=np.float64)
-    sums = [examples * (by_seed**2).sum(), seeds * (by_example**2).sum(), (rest**2).sum()]
-    squares = np.array(sums) / freedom
-    total = max(squares[0] + squares[1] - squares[2], LEAST * squares[1])
+def _error(deviations: FloatArray, by_seed: FloatArray) -> tuple[float, float]:
+    """Standard error of the mean of seeds' means, and its degrees of freedom.
+
+    Where seeds draw other examples, the mean's variance is the seeds' mean square plus the
+    covariances of their means by the examples that they share; of the same examples that is the
+    analysis of variance, of disjoint ones the variance between seeds alone.
+
+    Args:
+        deviations: ``[seeds, n]``, of each example from its seed's mean; NaN: not drawn.
+        by_seed: of these means from theirs.
+    """
+    (seeds, examples), own = deviations.shape, np.sum(~np.isnan(deviations), axis=1)
+    adds = np.nan_to_num(deviations / (seeds * np.sqrt(own * np.maximum(own - 1, 1)))[:, None])
+    of_examples, of_all = (adds.sum(axis=0) ** 2).sum(), (adds**2).sum()
+    of_seeds = (by_seed**2).sum() / (seeds - 1) / seeds
+    rest = (seeds * of_all - of_examples) / (seeds - 1)
+    squares = np.array([of_seeds, of_examples, rest])
+    left = max(int(own.sum()) - seeds - examples + 1, examples - 1)
+    total = max(of_seeds + of_examples - rest, LEAST * of_examples)
     if total == 0:
-        return 0.0, float(freedom[1])
-    effective = total**2 / (squares**2 / freedom).sum()
-    return float(np.sqrt(total / (seeds * examples))), float(effective)
+        return 0.0, float(examples - 1)
+    effective = total**2 / (squares**2 / np.array([seeds - 1, examples - 1, left])).sum()
+    return float(np.sqrt(total)), float(effective)

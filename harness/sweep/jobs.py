@@ -10,11 +10,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, TypeAlias
 
 from harness.record import layout
 from harness.record.folder import RunFolder
@@ -36,26 +36,41 @@ class Crew:
     Attributes:
         processes: how many at a time.
         plugins: arguments of ``Plugins``: extra, without, third_party.
-        budget: whether a budget is shared by all runs.
     """
 
     processes: int
     plugins: Mapping[str, Any]
 
 
-class GoThrough(Protocol):
-    """How the runs that are left are done."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The runs that are left.
 
-    def __call__(
-        self,
-        left: Sequence[JobState],
-        states: Sequence[JobState],
-        orders: Mapping[Path, str],
-        crew: Crew,
-        watcher: SweepWatcher,
-        /,
-    ) -> None:
-        """Do them, each once, by its order: a line of JSON, by the path of the run."""
+    Attributes:
+        left, states: those to do, each once, and all of the sweep.
+        orders: a line of JSON for each, by the path of the run.
+        crew: who does them.
+        watcher: sees their states.
+    """
+
+    left: Sequence[JobState]
+    states: Sequence[JobState]
+    orders: Mapping[Path, str]
+    crew: Crew
+    watcher: SweepWatcher
+
+    def take(self, state: JobState, event: Mapping[str, Any]) -> None:
+        """Note what is said of a run."""
+        if "noted" in event:
+            self.watcher.noted(f"{state.job.name}: {event['noted']}")
+            return
+        for key, value in event.items():
+            setattr(state, key, value)
+        self.watcher.changed(state, self.states)
+
+
+GoThrough: TypeAlias = Callable[[Work], None]
+"""How they are done."""
 
 
 def do_jobs(
@@ -77,7 +92,7 @@ def do_jobs(
     orders = dict(zip((job.path for job in jobs), wanted, strict=True))
     for _ in range(2):
         if left := [one for one in states if one.state == "waiting"]:
-            (go_through or in_processes)(left, states, orders, crew, watcher)
+            (go_through or in_processes)(Work(left, states, orders, crew, watcher))
         for one in states:
             if one.state == "failed" and one.tries < 2:
                 watcher.noted(f"{one.job.name}: failed, and is tried once more: {one.error}")
@@ -108,20 +123,15 @@ def _order(job: Job, jobs: Sequence[Job], fixed: Fixed) -> str:
     return json.dumps(values)
 
 
-def in_processes(
-    left: Sequence[JobState],
-    states: Sequence[JobState],
-    orders: Mapping[Path, str],
-    crew: Crew,
-    watcher: SweepWatcher,
-) -> None:
+def in_processes(work: Work) -> None:
     """Do runs in processes of this machine, which share its cores."""
     waiting: queue.SimpleQueue[JobState] = queue.SimpleQueue()
-    for one in left:
+    for one in work.left:
         waiting.put(one)
     events: queue.SimpleQueue[tuple[JobState, dict[str, Any]] | None] = queue.SimpleQueue()
+    crew, orders = work.crew, work.orders
     workers = [_Worker(number, crew, waiting, events, orders) for number in range(crew.processes)]
-    workers = workers[: len(left)]
+    workers = workers[: len(work.left)]
     try:
         for worker in workers:
             worker.thread.start()
@@ -131,24 +141,12 @@ def in_processes(
             if event is None:
                 open_ -= 1
             else:
-                take(*event, states, watcher)
+                work.take(*event)
     finally:
         for worker in workers:
             worker.ask_to_end()
         for worker in workers:
             worker.wait()
-
-
-def take(
-    state: JobState, event: Mapping[str, Any], states: Sequence[JobState], watcher: SweepWatcher
-) -> None:
-    """Note what is said of a run."""
-    if "noted" in event:
-        watcher.noted(f"{state.job.name}: {event['noted']}")
-        return
-    for key, value in event.items():
-        setattr(state, key, value)
-    watcher.changed(state, states)
 
 
 class _Worker:

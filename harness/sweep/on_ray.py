@@ -26,7 +26,7 @@ from typing import Any
 from harness.errors import CommandError, describe
 from harness.plugin_manager import Plugins
 from harness.specs import parse_spec
-from harness.sweep.jobs import Crew, GoThrough, cores, take
+from harness.sweep.jobs import GoThrough, Work, cores
 from harness.sweep.states import JobState, SweepWatcher
 from harness.sweep.worker import done
 
@@ -121,18 +121,12 @@ def _ray() -> Any:
     return ray
 
 
-def _go_through(
-    cluster: Cluster,
-    left: Sequence[JobState],
-    states: Sequence[JobState],
-    orders: Mapping[Path, str],
-    crew: Crew,
-    watcher: SweepWatcher,
-) -> None:
+def _go_through(cluster: Cluster, work: Work) -> None:
+    crew, watcher = work.crew, work.watcher
     ray = _ray()
     local = cluster.address is None
     cpus = cluster.cpus or (max(1, cores() // crew.processes) if local else 1)
-    waiting = deque(left)
+    waiting = deque(work.left)
     running: dict[Any, tuple[JobState, float]] = {}
     plugins, folder = json.dumps(crew.plugins), str(Path.cwd())
     with _connected(cluster, cpus * crew.processes):
@@ -142,16 +136,16 @@ def _go_through(
         while waiting or running:
             while waiting and len(running) < _fitting(cpus, cluster.gpus):
                 state = waiting.popleft()
-                order = task.remote(orders[state.job.path], plugins, folder)
+                order = task.remote(work.orders[state.job.path], plugins, folder)
                 running[order] = state, time.monotonic()
                 begun = {"state": "running", "tries": state.tries + 1, "error": ""}
-                take(state, begun, states, watcher)
+                work.take(state, begun)
             (ended,), _ = ray.wait(list(running), num_returns=1)
             nodes = _note_lost(nodes, watcher)
             state, began = running.pop(ended)
             for event in _events(ended):
                 event = {**event, "seconds": time.monotonic() - began}
-                take(state, event, states, watcher)
+                work.take(state, event)
 
 
 def _note_lost(before: int, watcher: SweepWatcher) -> int:

@@ -20,9 +20,9 @@ from typing import Any
 
 from harness.errors import SIGNALS, BudgetError, HarnessError, interrupt
 from harness.plugin_manager import Plugins
-from harness.progress import Watcher
 from harness.record import layout
 from harness.record.step_store import StepStore
+from harness.results import Watcher
 from harness.run.single import run_single
 from harness.run.steps import Ledger, Sharing
 from harness.sweep.grid import Fixed

@@ -10,9 +10,9 @@ from unicodedata import category
 
 from harness.data import ABSTAINED
 from harness.errors import DataError
-from harness.files.faults import Faults
 from harness.files.jsonl import text_field, type_name
 from harness.files.label_values import LabelValues
+from harness.files.raw_table import Faults
 from harness_tasks import tag_schemes
 from harness_tasks.formats import RawTable
 from harness_tasks.meaning import label_values

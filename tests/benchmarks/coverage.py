@@ -1,6 +1,7 @@
 """How often intervals hold the truth, and how often p < 5 % where there is no difference.
 
     python -m tests.benchmarks.coverage [--simulations 1000] [--seed 0] [--metric accuracy|f1]
+                                        [--pool 600]
 
 Simulated runs on simulated examples: each method gets an example right (finds a mention of a
 sentence) with a chance that depends on the example and the seed; the truth is known. In %:
@@ -10,6 +11,8 @@ sentence) with a chance that depends on the example and the seed; the truth is k
     paired       the same of the difference between two methods that differ
     stars        p < 5 % for two methods that do not differ
     given seeds  several seeds: as ``paired``, by the bootstrap over examples alone
+
+With --pool, each of several seeds draws its 300 examples from a pool of so many.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from harness.stats.seeds import paired_over_seeds
 
 METRICS = ("accuracy", "f1")
 SIZES, SEEDS = (200, 500, 2000), (1, 3, 5)
-RESAMPLES = 1000
+RESAMPLES, DRAWN = 1000, 300
 CHANCE, BETTER = 0.82, 0.85
 """Of being right, of the worse and the better method, over all examples and seeds."""
 OF_EXAMPLES, OF_SEEDS = 0.12, 0.01
@@ -45,6 +48,7 @@ class World:
     metric: str
     examples: int
     seeds: int
+    drawn: int | None = None
 
     def truth(self, chance: float) -> float:
         """The score in the population of examples and seeds."""
@@ -57,7 +61,12 @@ class World:
         """Outcomes of a method for each chance, on the same examples."""
         hard = OF_EXAMPLES * rng.choice([-1, 1], self.examples)
         mentions = rng.poisson(TRUE, self.examples)
-        return [self._method(chance + hard, mentions, rng) for chance in chances]
+        made = [self._method(chance + hard, mentions, rng) for chance in chances]
+        if self.drawn is None:
+            return made
+        seen = rng.random((self.seeds, self.examples)).argsort(axis=1) < self.drawn
+        kept = seen.any(axis=0)
+        return [Outcomes((one.counts * seen[:, :, None])[:, kept], seen[:, kept]) for one in made]
 
     def _method(
         self,
@@ -83,7 +92,11 @@ def simulated(world: World, rng: np.random.Generator) -> tuple[bool, bool, bool,
     seed = int(rng.integers(2**31))
     better, worse, alike = world.runs((BETTER, CHANCE, CHANCE), rng)
     difference = world.truth(BETTER) - world.truth(CHANCE)
-    given = paired_bootstrap_interval(better, worse, seed=seed, resamples=RESAMPLES)
+    given = (
+        Interval(0, 0)  # of seeds that draw other examples there is none
+        if world.drawn
+        else paired_bootstrap_interval(better, worse, seed=seed, resamples=RESAMPLES)
+    )
     if world.seeds > 1:
         single = score_interval(better)
         paired = paired_over_seeds(better, worse).interval
@@ -109,13 +122,16 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--metric", choices=METRICS, nargs="*", default=METRICS)
+    parser.add_argument("--pool", type=int)
     options = parser.parse_args()
+    sizes, counts = ((options.pool,), SEEDS[1:]) if options.pool else (SIZES, SEEDS)
     head = f"{'metric':10}{'n':>6}{'seeds':>7}{'single':>9}{'paired':>9}{'stars':>8}"
     print(f"{options.simulations} simulations\n{head}{'given seeds':>13}{'s':>7}")
     for metric in options.metric:
-        for examples in SIZES:
-            for seeds in SEEDS:
-                began, world = perf_counter(), World(metric, examples, seeds)
+        for examples in sizes:
+            for seeds in counts:
+                drawn = DRAWN if options.pool else None
+                began, world = perf_counter(), World(metric, examples, seeds, drawn)
                 rng = np.random.default_rng([options.seed, examples, seeds, len(metric)])
                 found = [simulated(world, rng) for _ in range(options.simulations)]
                 single, paired, stars, given = 100 * np.mean(found, axis=0)

@@ -119,8 +119,8 @@ def _copy(first: Path, other: Path, number: int, rng: np.random.Generator) -> No
 def _changed(one: SplitOutcomes, rng: np.random.Generator) -> SplitOutcomes:
     """Other examples right and wrong, up to a tenth, in another order."""
     counts = one.outcomes.counts ^ (rng.random(one.outcomes.counts.shape) < rng.random() / 10)
-    ids = tuple(rng.permutation(np.asarray(one.ids, dtype=object)))
-    return SplitOutcomes(one.ids, Outcomes(counts)).of(ids)
+    order = rng.permutation(len(one.ids))
+    return SplitOutcomes(one.ids.take(order), Outcomes(counts[:, order]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.options import OutOption
 from harness.cli.screen.output import say
+from harness.cli.screen.runs import size
 from harness.errors import CommandError
 from harness.record.layout import REPLIES, RUNS, STEPS, cached_splits, data_cache
 
@@ -27,7 +28,7 @@ def sizes(context: typer.Context, out: OutOption = None) -> None:
     if context.invoked_subcommand is not None:
         return
     for name, (path, files) in _kept(out or RUNS).items():
-        say(f"{name:<8}  {_megabytes(files):9.1f} MB  {len(files):6} files  {path}")
+        say(f"{name:<8}  {size(_held(files)):>9}  {len(files):6} files  {path}")
 
 
 @cache.command()
@@ -40,15 +41,15 @@ def prune(
     What is missing is done again when it is needed. Not while a run or a sweep works.
     """
     (steps, made), (cached, copies) = (_kept(out or RUNS)[name] for name in ("steps", "data"))
-    size = _megabytes([*made, *copies])
-    if not size:
+    held = _held([*made, *copies])
+    if not held:
         say(f"nothing to remove in {steps} and {cached}")
         return
     if not yes:
-        typer.confirm(f"Remove {size:.1f} MB in {steps} and {cached}?", abort=True, err=True)
+        typer.confirm(f"Remove {size(held)} in {steps} and {cached}?", abort=True, err=True)
     for folder in [*([steps] if made else []), *cached_splits(cached)]:
         shutil.rmtree(folder)
-    say(f"removed {size:.1f} MB")
+    say(f"removed {size(held)}")
 
 
 @cache.command()
@@ -91,5 +92,5 @@ def _files(path: Path) -> list[Path]:
     return [file for file in found if file.is_file()]
 
 
-def _megabytes(files: Sequence[Path]) -> float:
-    return sum(file.stat().st_size for file in files) / 2**20
+def _held(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files)

@@ -14,8 +14,8 @@ from harness.cli.inspect.device import device_found
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import hanging
 from harness.errors import describe
+from harness.files.printable import one_line
 from harness.plugin_manager import Plugins
-from harness.printable import one_line
 
 
 def doctor() -> None:

@@ -10,7 +10,7 @@ import typer
 from harness.cli.options import load_plugins, plugin_choice
 from harness.cli.screen.output import hanging, say
 from harness.errors import CommandError
-from harness.printable import one_line
+from harness.files.printable import one_line
 
 plugins = typer.Typer(
     help="List plugins with what is wrong with any; check one; write a new one.",

@@ -56,11 +56,12 @@ def show(
     """Show one part, task or run, the configuration with its defaults, or a prompt."""
     if kind in ("config", "prompt"):
         from harness.config import load_config, to_toml
-        from harness.run.assembly import checked
+        from harness.run.assembly import checked, load_task
 
         options = {"task": task or name or None, "annotator.spec": annotator}
         wanted = load_config(config, set_ or (), options, load_plugins().keys())
         if kind == "config":
+            load_task(wanted.task, load_plugins(), None, declaration_only=True)  # is there one?
             say(to_toml(checked(wanted, load_plugins())).rstrip())
         else:
             show_prompt(wanted, data_folder(data), example, as_json=json)

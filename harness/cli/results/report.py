@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.plugin_manager import Plugins
-    from harness.report.page.arms import Kept
-    from harness.report.page.document import Report, TaskPart
+    from harness.report.page.document import Report
+    from harness.report.page.overview import Overview
+    from harness.report.rows.entries import Entry
+    from harness.results import RunResult
 
 
 def report(
@@ -47,17 +49,16 @@ def report(
     """
     from harness.record.folder import new_file
     from harness.report.page.document import page
-    from harness.report.page.gather import chosen, parts_of
+    from harness.report.page.gather import parts_of
 
     _check_output(output)
-    folder = out or RUNS
-    of = chosen(runs or [], task, folder, warn)
-    parts = parts_of(of, baseline)
-    command = _command(runs or [], output, task=task, baseline=baseline, examples=examples)
-    made = _report(parts, load_plugins(), data_folder(data), examples, folder, command)
+    names, folder, plugins = runs or [], out or RUNS, load_plugins()
+    parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
+    command = _command(names, output, task=task, baseline=baseline, examples=examples)
+    made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))
     if figures is not None:
-        for one in made.figures():
+        for one in (*made.outer, *made.inner):
             one.write(figures)
     if made.inside is None:
         note(made.note)
@@ -65,47 +66,42 @@ def report(
     say(f"{len(made.runs)} run{'s' * (len(made.runs) > 1)}: {output}{where}")
 
 
-def _report(
-    parts: Sequence[TaskPart],
-    plugins: Plugins,
-    data: Path | None,
-    examples: str | None,
-    out: Path,
-    command: str,
-) -> Report:
+def _shown(parts: Sequence[Overview], examples: str | None, out: Path) -> Entry:
+    """The run whose examples the page shows."""
     from harness.record.listing import find_run
-    from harness.record.provenance import outdated
+    from harness.report.page.gather import path_of
+
+    if examples is None:
+        return parts[0].baseline.runs[0]
+    path = find_run(examples, out)
+    found = [
+        r for part in parts for arm in part.scores.arms for r in arm.runs if path_of(r) == path
+    ]
+    if not found:
+        raise CommandError(f"--examples {examples}: this run is not among those of the page")
+    return found[0]
+
+
+def _report(
+    parts: Sequence[Overview], plugins: Plugins, data: Path | None, shown: Entry, command: str
+) -> Report:
     from harness.report.page.document import Report
     from harness.report.page.gather import inside_of
 
-    shown = parts[0].baseline.runs[0]
-    if examples is not None:
-        path = find_run(examples, out)
-        found = [r for part in parts for arm in part.arms for r in arm.runs if r.path == path]
-        if not found:
-            raise CommandError(f"--examples {examples}: this run is not among those of the page")
-        shown = found[0]
     inside, remark = inside_of(shown, plugins, data)
-    firsts = [arm.runs[0] for part in parts for arm in part.arms]
-    every = [run for part in parts for arm in part.arms for run in arm.runs]
-    return Report(
-        parts,
-        inside,
-        remark,
-        command,
-        {run.result.run_id: again for run in firsts if (again := _again(run, plugins))},
-        {run.result.run_id for run in every if outdated(run.result, plugins)},
-    )
+    firsts = [arm.first for part in parts for arm in part.scores.arms]
+    commands = [again for run in firsts if (again := _again(run, plugins))]
+    return Report(parts, inside, remark, command, commands)
 
 
-def _again(run: Kept, plugins: Plugins) -> str | None:
+def _again(run: RunResult, plugins: Plugins) -> str | None:
     """The command that makes a run again; None where its parts are not known here."""
     from harness.config import Config
     from harness.export.reproducing import command_of
     from harness.run.assembly import load_task
 
     try:
-        config = Config.model_validate(run.result.config)
+        config = Config.model_validate(run.config)
         card = load_task(config.task, plugins, None, declaration_only=True).card
         return command_of(config, card, plugins)
     except (HarnessError, ValueError):

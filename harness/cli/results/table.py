@@ -16,7 +16,8 @@ from harness.errors import CommandError, HarnessError, RunError, UnknownNameErro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.report.rows.entries import Entry, Sweep
+    from harness.record.listing import SweepRows
+    from harness.report.rows.entries import Entry
     from harness.report.rows.published import Figure
     from harness.report.tables import Table
 
@@ -147,6 +148,7 @@ def _text(made: Table, asked: _Asked) -> str:
 def _made(asked: _Asked, *, lasting: bool = False) -> Table:
     """The table; a ``lasting`` one, in a file, does not say what today's code is."""
     from harness.record.layout import RUNS
+    from harness.report.rows.chosen import chosen
     from harness.report.rows.entries import where
     from harness.report.rows.grouping import Layout, make_table
     from harness.report.rows.published import with_published
@@ -156,7 +158,7 @@ def _made(asked: _Asked, *, lasting: bool = False) -> Table:
     if asked.format_ != "rich" and asked.format_ not in (formats := _formats()):
         raise UnknownNameError("table format", asked.format_, [*formats, "rich"])
     out = asked.out or RUNS
-    entries, sweeps = _entries(asked.runs or [], out, lasting=lasting)
+    entries, sweeps = chosen(asked.runs or [], out, None if lasting else load_plugins(), warn)
     entries = [entry for entry in entries if asked.task in (None, entry.task)]
     if entries and asked.where:
         entries = where(entries, asked.where)
@@ -178,55 +180,10 @@ def _made(asked: _Asked, *, lasting: bool = False) -> Table:
     return made
 
 
-def _baseline(sweeps: Sequence[Sweep], asked: _Asked) -> str | None:
+def _baseline(sweeps: Sequence[SweepRows], asked: _Asked) -> str | None:
     """A recipe's own, where its rows are the table's."""
     alone = len(sweeps) == 1 and not asked.rows and not asked.where
     return sweeps[0].baseline if alone and asked.columns == "stage" else None
-
-
-def _entries(names: Sequence[str], out: Path, *, lasting: bool) -> tuple[list[Entry], list[Sweep]]:
-    """The runs that are asked for, each with its row's name where it has one, and the sweeps."""
-    from harness.record.listing import find_method, list_runs
-    from harness.report.rows.entries import find_sweep
-
-    if not names:
-        return [one for run in list_runs(out) if (one := _entry(run, lasting=lasting))], []
-    found: dict[tuple[Path, str], Entry] = {}
-    sweeps: list[Sweep] = []
-    for name in names:
-        if (sweep := find_sweep(name, out)) is not None:
-            sweeps.append(sweep)
-            for row in sweep.rows:
-                for path in (out / one for one in row["runs"].values()):
-                    if path.is_dir() and (entry := _read(path, lasting=lasting)):
-                        labelled = replace(entry, label=row["label"], settings=row["settings"])
-                        found[path, row["label"]] = labelled
-            continue
-        for path in find_method(name, out):
-            if entry := _read(path, lasting=lasting):
-                found[path, ""] = entry
-    return list(found.values()), sweeps
-
-
-def _read(path: Path, *, lasting: bool) -> Entry | None:
-    from harness.record.listing import read_run
-
-    return _entry(read_run(path), lasting=lasting)
-
-
-def _entry(run: Any, *, lasting: bool) -> Entry | None:
-    from harness.record.provenance import outdated
-    from harness.report.rows.entries import read_entry
-
-    if run.problem:
-        warn(f"left out: {run.problem}")
-        return None
-    other = not lasting and run.result is not None and bool(outdated(run.result, load_plugins()))
-    try:
-        return read_entry(run, other_code=other)
-    except RunError as error:
-        warn(f"left out: {error}")
-        return None
 
 
 def _figures(entries: Sequence[Entry], data: Path | None) -> list[Figure]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.audit.data_audit import OtherTask, Overlap, SplitAudit, TaskAudit
-from harness.cli.screen.tables import titled
+from harness.cli.screen.tables import percent, titled
 
 DASH = "–"
 
@@ -30,7 +30,7 @@ def _rows(audit: TaskAudit) -> Table:
     table = titled("Rows, and what repeats among them", ["split"], right)
     for split in audit.splits:
         repeated = (str(split.exact.duplicates), str(split.near.duplicates))
-        conflicts = (str(split.exact.conflicts), _percent(split.exact.ceiling))
+        conflicts = (str(split.exact.conflicts), percent(split.exact.ceiling, 2))
         table.add_row(split.split, str(split.rows), *repeated, *conflicts, str(split.ambiguous))
     return table
 
@@ -110,13 +110,13 @@ def _ceilings(audit: TaskAudit) -> Iterator[str]:
         if split.split == "train" and conflicts:
             yield (
                 f"train texts with several labels: {conflicts}; with one answer a text at least "
-                f"{_percent(1 - ceiling)} % of train is wrong."
+                f"{percent(1 - ceiling, 2)} % of train is wrong."
             )
         if split.split == "test" and conflicts:
             unit = "sentences" if audit.kind == "token" else "rows"
             yield (
                 f"test texts with several labels: {conflicts}; no classifier with one answer a "
-                f"text gets more than {_percent(ceiling)} % of test {unit} right."
+                f"text gets more than {percent(ceiling, 2)} % of test {unit} right."
             )
 
 
@@ -141,7 +141,3 @@ def _shared(audit: TaskAudit) -> Iterator[str]:
             f"test rows of one task are train rows of the other: {', '.join(names)}. Do not train "
             "on one and test on the other."
         )
-
-
-def _percent(share: float | None) -> str:
-    return DASH if share is None else f"{100 * share:.2f}"

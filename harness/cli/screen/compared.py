@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from harness.cli.screen.tables import titled
+from harness.metrics import SCORE_NAMES
 from harness.report.comparison import SPLITS
+from harness.report.tables import p_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from harness.report.comparison import Compared, TwoMethods
     from harness.stats.paired import Comparison
 
-METRICS = {"accuracy": "accuracy", "entity_f1": "entity F1"}
 SHOWN = 12
 """Differences that are listed."""
 
@@ -45,7 +46,7 @@ def print_comparison(
 
 
 def _table(found: TwoMethods) -> object:
-    title = f"{METRICS.get(found.metric, found.metric)} in %"
+    title = f"{SCORE_NAMES.get(found.metric, found.metric)} in %"
     right = ("n", "A", "B", "B - A", "95 %", "p", "better", "worse")
     table = titled(title, ("stage", "on"), right, no_wrap=True, padding=(0, 1, 0, 0))
     table.show_edge = False
@@ -57,7 +58,7 @@ def _table(found: TwoMethods) -> object:
             f"{100 * one.second.score:.1f}",
             f"{100 * one.paired.difference:+.1f}",
             _interval(one.paired),
-            _p(one.paired.p),
+            p_text(one.paired.p),
             f"{len(one.gained):,}",
             f"{len(one.lost):,}",
         )
@@ -68,12 +69,6 @@ def _table(found: TwoMethods) -> object:
 def _interval(paired: Comparison) -> str:
     low, high = 100 * paired.interval.low, 100 * paired.interval.high
     return f"{low:+.1f} to {high:+.1f}"
-
-
-def _p(p: float) -> str:
-    if p != p:  # all seeds differ alike
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _notes(found: TwoMethods) -> list[str]:

@@ -65,7 +65,8 @@ def _doubtful(found: Labelled) -> list[Table | Text]:
         one = found.given[row]
         text = " ".join(found.texts.texts[row].split())
         sure = f"{100 * (one.confidence or 0):.0f}"
-        table.add_row(str(row + 1), sure, Text(_names(one)), Text(text[: 2 * WIDTH]))
+        place = found.texts.places[row].rpartition(":")[2].removeprefix(" row ")
+        table.add_row(place, sure, Text(_names(one)), Text(text[: 2 * WIDTH]))
     return [Text("The most doubtful rows:", style="bold"), table]
 
 

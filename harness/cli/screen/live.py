@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,11 +21,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.screen.output import complain
+from harness.cli.screen.output import complain, console
 from harness.cli.screen.tables import stage_cells
-from harness.printable import one_line
-from harness.progress import Watcher
-from harness.results import StageResult
+from harness.files.printable import one_line
+from harness.protocols import Progress as Advance
+from harness.results import StageResult, Watcher
 
 EVERY = 30.0
 """Seconds between two lines of one activity."""
@@ -32,27 +33,34 @@ SCORES = {"pool": "pool", "test": "test", "valid": "validation"}
 UNSCORED = {"sure": "confidence", "agree": "agreement", "noise": "estimated noise"}
 
 
-class LiveWatcher(Watcher):
-    """Draws finished stages with their scores, and a bar for the current activity."""
+class LiveScreen:
+    """What a terminal shows while a command works: drawn anew, and gone at its end."""
 
-    def __init__(self, name: str, console: Console) -> None:
-        self._name = name
-        self._stages: list[StageResult] = []
-        self._bar = rate_bar(console)
-        self._live = Live(self._drawn(), console=console, refresh_per_second=4, transient=True)
-        self._activity: int | None = None
+    def __init__(self, console: Console) -> None:
+        self._live = Live("", console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> LiveWatcher:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         self._live.stop()
+
+    def noted(self, message: str) -> None:
+        """Print the message above what is drawn."""
+        self._live.console.print(Text.assemble(("note:", "yellow"), f" {one_line(message)}"))
+
+
+class LiveWatcher(LiveScreen, Watcher):
+    """Draws finished stages with their scores, and a bar for the current activity."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        super().__init__(console)
+        self._name = name
+        self._stages: list[StageResult] = []
+        self._bar = rate_bar(console)
+        self._activity: int | None = None
+        self._live.update(self._drawn())
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """A bar of its own for each activity."""
@@ -70,10 +78,6 @@ class LiveWatcher(Watcher):
         self._stages.append(stage)
         self._live.update(self._drawn())
 
-    def noted(self, message: str) -> None:
-        """Print the message above the stages."""
-        self._live.console.print(Text.assemble(("note:", "yellow"), f" {one_line(message)}"))
-
     def _end_activity(self) -> None:
         if self._activity is not None:
             self._bar.remove_task(self._activity)  # type: ignore[arg-type]
@@ -83,7 +87,7 @@ class LiveWatcher(Watcher):
         stages = Table.grid(padding=(0, 2))
         for stage in self._stages:
             cells = stage_cells(stage)
-            names = {"pool": "pool", "test": "test", "valid": "validation"}
+            names = SCORES
             if stage.transductive is None:
                 names |= {"sure": "sure", "agree": "agree", "noise": "noise"}
             shown = "  ".join(
@@ -123,6 +127,41 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.0f}/s" if task.speed else "", style="dim")
 
 
+@contextmanager
+def pace(what: str) -> Iterator[Advance]:
+    """Shows on stderr how many rows are done, their rate and the time left."""
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield PaceLines(what)
+        return
+    with rate_bar(screen) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class PaceLines:
+    """Says on a line every half minute how far some work is.
+
+    Args:
+        what: is done.
+        clock: seconds; of tests.
+    """
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._clock = what, clock
+        self._begun = self._told = clock()
+
+    def __call__(self, done: int, total: int) -> None:
+        """One line, unless the last one is fresh."""
+        now = self._clock()
+        if now - self._told < EVERY or not done:
+            return
+        self._told = now
+        rate = done / (now - self._begun)
+        left = _duration((total - done) / rate)
+        complain(f"{self._what}: {done:,} of {total:,}, {_rate(rate)}, {left} left")
+
+
 class StageLines(Watcher):
     """Prints each activity's beginning, how far it is every half minute, and each stage's score.
 
@@ -131,24 +170,19 @@ class StageLines(Watcher):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._doing, self._begun, self._told = "", 0.0, 0.0
+        self._clock, self._doing = clock, ""
+        self._paced: PaceLines | None = None
 
     def began(self, stage: str, actor: str, activity: str) -> None:
         """One line."""
         self._doing = f"{stage} {actor}: {activity}"
-        self._begun = self._told = self._clock()
+        self._paced = PaceLines(self._doing, self._clock)
         complain(self._doing)
 
     def advanced(self, done: int, total: int) -> None:
         """One line with rate and time left, unless the last one is fresh."""
-        now = self._clock()
-        if now - self._told < EVERY or not done:
-            return
-        self._told = now
-        rate = done / (now - self._begun)
-        left = _duration((total - done) / rate)
-        complain(f"{self._doing}: {done:,} of {total:,}, {_rate(rate)}, {left} left")
+        if self._paced is not None:
+            self._paced(done, total)
 
     def finished(self, stage: StageResult) -> None:
         """One line with what it scored; none of a stage that an earlier process did."""
@@ -166,6 +200,8 @@ class StageLines(Watcher):
 
 
 def _rate(rate: float) -> str:
+    if rate >= 100:
+        return f"{rate:,.0f}/s"
     return f"{rate:.3g}/s" if rate >= 1 else f"{60 * rate:.3g}/min"
 
 

@@ -8,8 +8,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from harness.printable import one_line, printable
-from harness.progress import Watcher
+from harness.files.printable import one_line, printable
+from harness.results import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console

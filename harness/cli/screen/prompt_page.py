@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.printable import printable
+from harness.files.printable import printable
 
 WIDTH = 80
 """Columns."""

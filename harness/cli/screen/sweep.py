@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import sweep_text
-from harness.report.sweep_scores import SweepTable
+from harness.cli.screen.live import LiveScreen
+from harness.cli.screen.tables import titled
+from harness.report.sweep_table import SweepTable
 from harness.sweep.states import JobState, summary
 from harness.sweep.sweeping import SweptRun
 
@@ -54,24 +52,12 @@ def _line(text: str) -> None:
     print(f"harness: {text}", file=sys.stderr)  # noqa: T201
 
 
-class LiveStates:
+class LiveStates(LiveScreen):
     """Draws the runs that are being done, and how many are in which state."""
 
     def __init__(self, name: str, console: Console) -> None:
+        super().__init__(console)
         self._name, self._noted = name, set[str]()
-        self._live = Live("", console=console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> LiveStates:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
 
     def changed(self, state: JobState, states: Sequence[JobState]) -> None:
         """Draw the table anew."""
@@ -87,10 +73,9 @@ class LiveStates:
 
     def noted(self, message: str) -> None:
         """Print the message above the table, once for all runs that have to say it."""
-        if (said := message.rpartition(": ")[2]) in self._noted:
-            return
-        self._noted.add(said)
-        self._live.console.print(Text.assemble(("note:", "yellow"), f" {message}"))
+        if (said := message.rpartition(": ")[2]) not in self._noted:
+            self._noted.add(said)
+            super().noted(message)
 
 
 def print_sweep(
@@ -110,15 +95,10 @@ def print_sweep(
 
 
 def _picture(name: str, table: SweepTable) -> Group:
-    drawn = Table(
-        title=Text(sweep_text.title(name, table), style="bold"),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-    )
-    label, *others = sweep_text.header(table)
-    drawn.add_column(label, overflow="fold")
+    label, *others = table.header()
+    drawn = titled(table.title(name), [label])
     for column in others:
         drawn.add_column(column, justify="right", no_wrap=True)
-    for first, *cells in sweep_text.cells(table):
+    for first, *cells in table.texts():
         drawn.add_row(Text(first), *cells)
-    return Group(drawn, *(Text(note, style="dim") for note in sweep_text.notes(table)))
+    return Group(drawn, *(Text(note, style="dim") for note in table.notes()))

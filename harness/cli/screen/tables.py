@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from harness.metrics import SCORE_NAMES
+
 if TYPE_CHECKING:
     from harness.metrics import Score
     from harness.protocols import Estimate
@@ -40,14 +42,14 @@ def titled(
 
 def stages_table(result: RunResult) -> RichTable:
     """The stages of a run, one row each; of a selection its size and how much is right."""
-    metric = "accuracy" if result.metric == "accuracy" else "entity F1"
+    metric = SCORE_NAMES[result.metric]
     annotator = result.config["annotator"]["spec"]
     student = result.config["student"]["spec"]
     if augmenter := result.config["student"].get("augmenter"):
         student = f"{student} on variants by {augmenter}"
     title = Text(f"{result.task}: {annotator} + {student}, {metric} in %", style="bold")
     if result.supervised:
-        title.append("\nsupervised: the annotator reads gold labels", style="yellow")
+        title.append(f"\nsupervised: {_who_reads(result)} gold labels", style="yellow")
     columns = _columns(result)
     if result.leaked is not None:
         title.append(f"\n* test rows without the {result.leaked} whose text occurs in the pool")
@@ -69,6 +71,14 @@ def stages_table(result: RunResult) -> RichTable:
         cells = stage_cells(stage)
         table.add_row(*(cells[column] for column in columns))
     return table
+
+
+def _who_reads(result: RunResult) -> str:
+    """Which parts read gold labels; results of earlier versions do not say."""
+    found = result.provenance.get("reads_gold") or ["annotator"]
+    trust = f"the selector of trust ({result.config['selector']['trust']})"
+    named = {"annotator": "the annotator", "selector.trust": trust}
+    return " and ".join(named[one] for one in found) + (" reads" if len(found) == 1 else " read")
 
 
 def _columns(result: RunResult) -> list[str]:
@@ -106,9 +116,9 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "stage": stage.stage,
         "actor": stage.actor,
         "pool": percent_of(stage.transductive),
-        "sure": _percent(stage.confidence),
-        "agree": _percent(stage.agreement),
-        "noise": _percent(stage.noise),
+        "sure": percent(stage.confidence),
+        "agree": percent(stage.agreement),
+        "noise": percent(stage.noise),
         "test": percent_of(stage.inductive),
         "test*": percent_of(stage.inductive_without_leaked),
         "valid": percent_of(stage.validation),
@@ -121,7 +131,7 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
 
 def _counted(count: int, right: float | None) -> str:
     """A number, and the share that is right where that is known."""
-    return f"{count}" + ("" if right is None and count else f": {_percent(right)}")
+    return f"{count}" + ("" if right is None and count else f": {percent(right)}")
 
 
 def plan_table(title: str, steps: Sequence[PlannedStep], total: Estimate) -> RichTable:
@@ -155,8 +165,9 @@ def clock(seconds: float) -> str:
 
 def percent_of(score: Score | None) -> str:
     """A score in per cent with one digit; a dash where there is none."""
-    return "–" if score is None else _percent(score.score)
+    return "–" if score is None else percent(score.score)
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in per cent; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"

@@ -12,7 +12,19 @@ import typer
 
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import console, hanging, note, say
-from harness.cli.texts.naming import ColumnOption, columns_of, listed, names_of, refuse
+from harness.cli.texts.naming import (
+    AnnotatorOption,
+    ColumnOption,
+    DescribeOption,
+    LabelsOption,
+    StudentOption,
+    Text,
+    TypesOption,
+    columns_of,
+    listed,
+    names_of,
+    refuse,
+)
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -20,7 +32,6 @@ if TYPE_CHECKING:
     from harness.label.texts import Texts
     from harness.plugin_manager import Plugins
 
-Text = str | None
 T = TypeVar("T")
 SHOWN = 5
 """Rows that are shown as they are read."""
@@ -38,19 +49,12 @@ def init(
     folder: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write (here).")
     ] = Path(),
-    labels: Annotated[
-        Text, typer.Option(metavar="A,B,C", help="The labels, separated by commas.")
-    ] = None,
-    types: Annotated[
-        Text, typer.Option(metavar="A,B", help="Entity types to find in the texts, instead.")
-    ] = None,
-    describe: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
-    ] = None,
+    labels: LabelsOption = None,
+    types: TypesOption = None,
+    describe: DescribeOption = None,
     column: ColumnOption = None,
-    annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")] = None,
-    student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
+    annotator: AnnotatorOption = None,
+    student: StudentOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take what is usual.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:

@@ -10,7 +10,18 @@ import typer
 from harness.cli.options import load_plugins
 from harness.cli.screen.output import console, note, say
 from harness.cli.texts.consent import agree
-from harness.cli.texts.naming import ColumnOption, columns_of, names_of, refuse
+from harness.cli.texts.naming import (
+    AnnotatorOption,
+    ColumnOption,
+    DescribeOption,
+    LabelsOption,
+    StudentOption,
+    Text,
+    TypesOption,
+    columns_of,
+    names_of,
+    refuse,
+)
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -18,8 +29,6 @@ if TYPE_CHECKING:
     from harness.label.request import Prepared
     from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
-
-Text = str | None
 
 
 def label(
@@ -32,22 +41,15 @@ def label(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="The same rows with labels.")
     ],
-    labels: Annotated[
-        Text, typer.Option(metavar="A,B,C", help="The labels, separated by commas.")
-    ] = None,
-    types: Annotated[
-        Text, typer.Option(metavar="A,B", help="Entity types to find in the texts, instead.")
-    ] = None,
+    labels: LabelsOption = None,
+    types: TypesOption = None,
     task: Annotated[
         Text, typer.Option(metavar="SPEC", help="A task whose labels and prompt to use, instead.")
     ] = None,
-    describe: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
-    ] = None,
+    describe: DescribeOption = None,
     column: ColumnOption = None,
-    annotator: Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")] = None,
-    student: Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")] = None,
+    annotator: AnnotatorOption = None,
+    student: StudentOption = None,
     budget_usd: Annotated[float | None, typer.Option(metavar="X", help="Most $ to pay.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of annotate, train, select.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything that is drawn.")] = None,
@@ -93,6 +95,7 @@ def label(
     given_by, trusted, candidates, reason. Where a language model is asked, the plan with its
     price comes first. The same command goes on with a run that was stopped.
     """
+    from harness.export.model_export import export_model
     from harness.export.rows import write_rows
     from harness.label.labelling import labelled
     from harness.label.request import Request, prepare
@@ -123,6 +126,8 @@ def label(
     )
     plugins = load_plugins()
     prepared = prepare(request, plugins)
+    if model is not None:
+        _check_model(prepared, model)
     for line in prepared.texts.notes():
         note(line)
     card = prepared.parts.task.card
@@ -136,8 +141,8 @@ def label(
     write_rows(output, found.rows(), found.types())
     if review is not None and not review.exists():
         write_review(review, found, check, prepared.config.seed)
-    if model is not None:
-        _write_model(run, plugins, model)
+    if model is not None and not _has_model(model, run.result.run_id):
+        export_model(run, plugins, model)
     _summary(found, names, output, review, model, run)
 
 
@@ -166,15 +171,19 @@ def _run(prepared: Prepared, plugins: Plugins, *, fresh: bool) -> FinishedRun:
         return run_of(prepared, plugins, watcher, fresh=fresh)
 
 
-def _write_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
-    """Export the student, unless its model is there already."""
-    from harness.export.model_export import check_empty, export_model
-
+def _has_model(target: Path, run_id: str) -> bool:
+    """Whether the folder holds this run's model already."""
     card = target / "README.md"
-    if card.is_file() and run.result.run_id in card.read_text(encoding="utf-8"):
-        return
-    check_empty(target)
-    export_model(run, plugins, target)
+    return card.is_file() and run_id in card.read_text(encoding="utf-8")
+
+
+def _check_model(prepared: Prepared, target: Path) -> None:
+    """Refuse, before anything is sent, a model that could not be written."""
+    from harness.export.model_export import check_empty, check_exports
+
+    check_exports(prepared.parts.student, prepared.config.student.spec or "")
+    if not _has_model(target, prepared.name):
+        check_empty(target)
 
 
 def _summary(

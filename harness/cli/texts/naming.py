@@ -10,6 +10,19 @@ import typer
 
 from harness.errors import CommandError
 
+Text = str | None
+LabelsOption = Annotated[
+    Text, typer.Option(metavar="A,B,C", help="The labels, separated by commas.")
+]
+TypesOption = Annotated[
+    Text, typer.Option(metavar="A,B", help="Entity types to find in the texts, instead.")
+]
+DescribeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="A=TEXT", help="What a label means; or a TOML file of such lines."),
+]
+AnnotatorOption = Annotated[Text, typer.Option(metavar="SPEC", help="Who labels.")]
+StudentOption = Annotated[Text, typer.Option(metavar="SPEC", help="Who learns from it.")]
 ColumnOption = Annotated[
     list[str] | None,
     typer.Option(metavar="text=NAME", help="The column of texts; label=NAME: of known labels."),

@@ -109,7 +109,7 @@ def _label(
     """One file."""
     from time import monotonic
 
-    from harness.cli.texts.pace import pace
+    from harness.cli.screen.live import pace
     from harness.export.rows import check_new, write_rows
     from harness.files.user_file import read_rows
     from harness.label.predicting import Tally, looked_through, open_model, predicted, types_of

@@ -34,11 +34,9 @@ LIGHT = {
 """What each colour is on white; the page's style has those for a dark ground."""
 
 
-def fill(colour: str, opacity: float = 1.0) -> str:
+def fill(colour: str) -> str:
     """A style that fills with a colour of the page."""
-    return f"fill:var(--{colour},{LIGHT[colour]})" + (
-        f";fill-opacity:{opacity}" if opacity < 1 else ""
-    )
+    return f"fill:var(--{colour},{LIGHT[colour]})"
 
 
 def stroke(colour: str, width: float = 1.0, dash: str = "") -> str:
@@ -50,8 +48,24 @@ def stroke(colour: str, width: float = 1.0, dash: str = "") -> str:
 def label(x: float, y: float, text: str, *, anchor: str = "start", colour: str = "soft") -> Html:
     """Text on a chart."""
     halo = f"paint-order:stroke;stroke:var(--paper,{LIGHT['paper']});stroke-width:3"
-    style = f"{fill(colour)};{halo}" if colour != "paper" else fill(colour)
-    return element("text", text, x=x, y=y, text_anchor=anchor, style=style)
+    return element("text", text, x=x, y=y, text_anchor=anchor, style=f"{fill(colour)};{halo}")
+
+
+def line(x: float, y: float, to_x: float, to_y: float, style: str) -> Html:
+    """From one place to another."""
+    return element("line", x1=x, y1=y, x2=to_x, y2=to_y, style=style)
+
+
+def box(x: float, y: float, width: float, height: float, colour: str) -> Html:
+    """A filled rectangle."""
+    return element("rect", x=x, y=y, width=width, height=height, style=fill(colour))
+
+
+def sign(x: float, y: float, colour: str, *, square: bool) -> Html:
+    """A value: an annotator's is a circle, a student's a square."""
+    if square:
+        return box(x - 4, y - 4, 8, 8, colour)
+    return element("circle", cx=x, cy=y, r=4.5, style=fill(colour))
 
 
 def cut(text: str, letters: int) -> str:
@@ -127,7 +141,7 @@ def left_axis(axis: Axis, right: float, scale: float = 100.0) -> Html:
     drawn = []
     for tick in axis.ticks():
         y = axis.at(tick)
-        drawn.append(element("line", x1=34.0, x2=right, y1=y, y2=y, style=stroke("line")))
+        drawn.append(line(34.0, y, right, y, stroke("line")))
         drawn.append(label(29, y + 4, number(tick * scale), anchor="end"))
     return joined(*drawn)
 
@@ -141,11 +155,10 @@ def bottom_axis(axis: Axis, y: float, title: str, scale: float = 1.0) -> Html:
     )
 
 
-def chart(height: float, *drawn: Html, title: str) -> Html:
-    """The picture; ``title`` says to those who cannot see it what it shows."""
+def chart(height: float, *drawn: Html) -> Html:
+    """The picture; its figure says what it shows."""
     return element(
         "svg",
-        element("title", title),
         *drawn,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH:g} {height:g}",

@@ -39,6 +39,14 @@ class Figure:
     rows: Sequence[Sequence[object]]
     wide: bool = False
 
+    @property
+    def drawn(self) -> Html:
+        """The picture; of a chart with its title, for those who cannot see it."""
+        if not self.picture.startswith("<svg"):
+            return self.picture
+        begin, end, rest = self.picture.partition(">")
+        return Html(f"{begin}{end}{element('title', self.title)}{rest}")
+
     def html(self, command: str) -> Html:
         """The figure in the page; ``command`` makes its files."""
         data = element(
@@ -51,7 +59,7 @@ class Figure:
         return element(
             "figure",
             element("figcaption", element("h3", self.title), element("p", self.note)),
-            self.picture,
+            self.drawn,
             data,
             id=self.name,
             class_="wide" if self.wide else None,
@@ -63,13 +71,19 @@ class Figure:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([self.columns, *(["" if v is None else v for v in r] for r in self.rows)])
         files = {"csv": out.getvalue()}
-        if self.picture.startswith("<svg"):
-            files["svg"] = standalone(self.picture)
+        if self.drawn.startswith("<svg"):
+            files["svg"] = standalone(self.drawn)
         for suffix, text in files.items():
             new_file(
                 folder / f"{self.name}.{suffix}",
                 lambda path, text=text: _write(path, text),  # type: ignore[misc]
             )
+
+
+def beyond(rows: Sequence[object], shown: int, what: str) -> str:
+    """A note on rows that a picture has no room for; empty if there are none."""
+    left = len(rows) - shown
+    return f" {left} {what} are in the data." if left > 0 else ""
 
 
 def standalone(picture: Html) -> str:
@@ -79,12 +93,26 @@ def standalone(picture: Html) -> str:
     return f"{begin}{end}{ground}{rest}\n"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, name: str) -> Html:
-    """Rows below their headings; one that is wider than the page scrolls by itself."""
-    head = element("tr", *(element("th", column, scope="col") for column in columns))
-    body = [element("tr", *(_cell(value) for value in row)) for row in rows]
-    whole = element("table", element("thead", head), element("tbody", *body))
+def table(
+    columns: Sequence[object],
+    rows: Sequence[Sequence[object]],
+    *,
+    name: str,
+    kind: str | None = None,
+) -> Html:
+    """Rows below their headings; one that is wider than the page scrolls by itself.
+
+    What is ``Html`` already is a whole cell; ``kind`` is a class of the page's style.
+    """
+    heads = (_whole(column) or element("th", str(column), scope="col") for column in columns)
+    body = [element("tr", *(_whole(value) or _cell(value) for value in row)) for row in rows]
+    head = element("thead", element("tr", *heads))
+    whole = element("table", head, element("tbody", *body), class_=kind)
     return element("div", whole, class_="scroll", role="region", aria_label=name, tabindex=0)
+
+
+def _whole(value: object) -> Html | None:
+    return value if isinstance(value, Html) else None
 
 
 def _cell(value: object) -> Html:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TypeAlias
 
-from harness.printable import printable
+from harness.files.printable import printable
 
 VOID = frozenset({"circle", "col", "input", "line", "link", "meta", "path", "polyline", "rect"})
 """Elements that are written without an end."""

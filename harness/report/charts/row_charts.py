@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from harness.report.charts.axes import (
     LETTER,
     WIDTH,
     Axis,
     bottom_axis,
+    box,
     chart,
     cut,
     fill,
     label,
+    line,
+    sign,
     signed,
     stroke,
 )
@@ -22,6 +26,7 @@ from harness.report.charts.markup import Html, element, joined
 ROW = 36.0
 """A name, and below it what is drawn of it: long names need no column of their own."""
 LEFT, RIGHT = 10.0, WIDTH - 14
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,106 +40,94 @@ class Change:
     sure: bool
 
 
-def changes_chart(rows: Sequence[Change], *, title: str, across: str) -> Html:
+def changes_chart(rows: Sequence[Change], *, across: str) -> Html:
     """Bars from zero, with intervals; those that a test supports are full."""
     bounds = [v for one in rows for v in (one.mean, one.low, one.high, 0.0) if v is not None]
-    x = Axis.around(bounds, LEFT, RIGHT)
-    bottom = 6 + ROW * len(rows)
-    drawn = [element("line", x1=x.at(0), x2=x.at(0), y1=2, y2=bottom, style=stroke("soft"))]
-    for place, one in enumerate(rows):
-        drawn.append(_name(place, one.name, signed(100 * one.mean)))
-        drawn.append(_change(6 + ROW * place + 24, one, x))
-    drawn.append(bottom_axis(x, bottom + 14, across, 100))
-    return chart(bottom + 40, *drawn, title=title)
+    x, bottom = Axis.around(bounds, LEFT, RIGHT), _bottom(rows)
+
+    def drawn(one: Change, y: float) -> Html:
+        colour = ("blue" if one.mean > 0 else "orange") if one.sure else "rest"
+        begin, end = sorted((x.at(0), x.at(one.mean)))
+        bar = box(begin, y - 5, end - begin, 10, colour)
+        if one.low is None or one.high is None:
+            return bar
+        return joined(bar, line(x.at(one.low), y, x.at(one.high), y, stroke("ink", 1.5)))
+
+    zero = line(x.at(0), 2, x.at(0), bottom, stroke("soft"))
+    named = [(one.name, signed(100 * one.mean)) for one in rows]
+    below = bottom_axis(x, bottom + 14, across, 100)
+    return chart(bottom + 40, zero, *_rows(rows, named, drawn), below)
 
 
-def _change(y: float, one: Change, x: Axis) -> Html:
-    colour = ("blue" if one.mean > 0 else "orange") if one.sure else "rest"
-    begin, end = sorted((x.at(0), x.at(one.mean)))
-    bar = element("rect", x=begin, y=y - 5, width=end - begin, height=10, style=fill(colour))
-    if one.low is None or one.high is None:
-        return bar
-    ends = {"x1": x.at(one.low), "x2": x.at(one.high)}
-    return joined(bar, element("line", **ends, y1=y, y2=y, style=stroke("ink", 1.5)))
+Pair: TypeAlias = tuple[str, str, float | None, float | None]
+"""Name, remark, and a share of the annotator and of the student."""
 
 
-def pairs_chart(
-    rows: Sequence[tuple[str, str, float | None, float | None]], *, title: str, across: str
-) -> Html:
-    """Two shares of each name: a circle (annotator) and a square (student).
-
-    Args:
-        rows: name, remark, and the two values.
-        title, across: what is shown.
-    """
+def pairs_chart(rows: Sequence[Pair], *, across: str) -> Html:
+    """Two shares of each name: a circle (annotator) and a square (student)."""
     values = [v for _, _, *both in rows for v in both if v is not None]
-    x = Axis.around(values, LEFT, RIGHT, within=(0.0, 1.0))
-    bottom = 6 + ROW * len(rows)
-    drawn = []
-    for place, (name, remark, first, second) in enumerate(rows):
-        y = 6 + ROW * place + 24
-        drawn.append(_name(place, name, remark))
-        drawn.append(element("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, style=stroke("line")))
-        if first is not None and second is not None:
-            ends = {"x1": x.at(first), "x2": x.at(second)}
-            drawn.append(element("line", **ends, y1=y, y2=y, style=stroke("rest", 3)))
-        if first is not None:
-            drawn.append(element("circle", cx=x.at(first), cy=y, r=4.5, style=fill("orange")))
-        if second is not None:
-            square = {"x": x.at(second) - 4, "y": y - 4, "width": 8, "height": 8}
-            drawn.append(element("rect", **square, style=fill("blue")))
-    drawn.append(bottom_axis(x, bottom + 14, across, 100))
-    return chart(bottom + 40, *drawn, title=title)
+    x, bottom = Axis.around(values, LEFT, RIGHT, within=(0.0, 1.0)), _bottom(rows)
+
+    def drawn(row: Pair, y: float) -> Html:
+        first, second = (None if v is None else x.at(v) for v in row[2:])
+        return joined(
+            line(LEFT, y, RIGHT, y, stroke("line")),
+            line(first, y, second, y, stroke("rest", 3)) if first and second else None,
+            sign(first, y, "orange", square=False) if first else None,
+            sign(second, y, "blue", square=True) if second else None,
+        )
+
+    below = bottom_axis(x, bottom + 14, across, 100)
+    named = [row[:2] for row in rows]
+    return chart(bottom + 40, *_rows(rows, named, drawn), below)
 
 
-def parts_chart(
-    rows: Sequence[tuple[str, Mapping[str, int]]], parts: Mapping[str, str], *, title: str
-) -> Html:
-    """Numbers of each name, side by side in one bar.
+Parts: TypeAlias = tuple[str, Mapping[str, int]]
+"""Name, and the number of each part."""
 
-    Args:
-        rows: name, and the number of each part.
-        parts: their colours, in the order of the bar.
-        title: what is shown.
-    """
-    widest = max([1, *(sum(of.values()) for _, of in rows)])
-    x = Axis(0, widest, LEFT, RIGHT)
-    drawn = []
-    for place, (name, of) in enumerate(rows):
-        drawn.append(_name(place, name, f"{sum(of.values()):,}"))
-        done, y = 0, 6 + ROW * place + 16
+
+def parts_chart(rows: Sequence[Parts], parts: Mapping[str, str]) -> Html:
+    """Numbers of each name, side by side in one bar; ``parts`` have their colours, in order."""
+    x = Axis(0, max([1, *(sum(of.values()) for _, of in rows)]), LEFT, RIGHT)
+
+    def drawn(row: Parts, y: float) -> Html:
+        done, bars = 0, []
         for part, colour in parts.items():
-            if count := of.get(part, 0):
+            if count := row[1].get(part, 0):
                 begin, end = x.at(done), x.at(done + count)
-                size = {"width": max(end - begin - 1, 0.5), "height": 14}
-                drawn.append(element("rect", x=begin, y=y, **size, style=fill(colour)))
-                drawn.append(_count(count, begin, end, y + 11, colour))
+                bars.append(box(begin, y - 8, max(end - begin - 1, 0.5), 14, colour))
+                if end - begin >= LETTER * len(f"{count:,}") + 6:
+                    on = fill("ink" if colour == "rest" else "paper")
+                    bars.append(element("text", f"{count:,}", x=begin + 4, y=y + 3, style=on))
             done += count
-    bottom = 6 + ROW * len(rows)
+        return joined(*bars)
+
+    named = [(name, f"{sum(of.values()):,}") for name, of in rows]
+    bottom, bars = _bottom(rows), _rows(rows, named, drawn)
     if len(parts) == 1:
-        return chart(bottom + 4, *drawn, title=title)
-    return chart(bottom + 24, *drawn, _key(parts, bottom + 12), title=title)
-
-
-def _count(count: int, begin: float, end: float, y: float, colour: str) -> Html:
-    text = f"{count:,}"
-    if end - begin < LETTER * len(text) + 6:
-        return Html("")
-    on = "ink" if colour == "rest" else "paper"
-    return element("text", text, x=begin + 4, y=y, style=fill(on))
+        return chart(bottom + 4, *bars)
+    return chart(bottom + 24, *bars, _key(parts, bottom + 12))
 
 
 def _key(parts: Mapping[str, str], y: float) -> Html:
     x, drawn = LEFT, []
     for part, colour in parts.items():
-        drawn.append(element("rect", x=x, y=y - 9, width=10, height=10, style=fill(colour)))
-        drawn.append(label(x + 14, y, part))
+        drawn += [box(x, y - 9, 10, 10, colour), label(x + 14, y, part)]
         x += 28 + 1.05 * LETTER * len(part)
     return joined(*drawn)
 
 
-def _name(place: int, name: str, remark: str) -> Html:
-    y, letters = 6 + ROW * place + 11, int((RIGHT - LEFT) / LETTER) - len(remark) - 3
-    return joined(
-        label(LEFT, y, cut(name, letters), colour="ink"), label(RIGHT, y, remark, anchor="end")
-    )
+def _bottom(rows: Sequence[object]) -> float:
+    return 6 + ROW * len(rows)
+
+
+def _rows(
+    rows: Iterable[T], named: Iterable[tuple[str, str]], draw: Callable[[T, float], Html]
+) -> list[Html]:
+    """Of each row its name and a remark, and below what is drawn of it at that height."""
+    drawn = []
+    for place, (row, (name, remark)) in enumerate(zip(rows, named, strict=True)):
+        y, letters = 6 + ROW * place, int((RIGHT - LEFT) / LETTER) - len(remark) - 3
+        drawn.append(label(LEFT, y + 11, cut(name, letters), colour="ink"))
+        drawn += [label(RIGHT, y + 11, remark, anchor="end"), draw(row, y + 24)]
+    return drawn

@@ -11,11 +11,13 @@ from harness.report.charts.axes import (
     WIDTH,
     Axis,
     bottom_axis,
+    box,
     chart,
     cut,
-    fill,
     label,
     left_axis,
+    line,
+    sign,
     stroke,
 )
 from harness.report.charts.markup import Html, element, joined
@@ -48,7 +50,7 @@ class Series:
     stands_out: bool = True
 
 
-def stages_chart(series: Sequence[Series], stages: Sequence[str], *, title: str) -> Html:
+def stages_chart(series: Sequence[Series], stages: Sequence[str]) -> Html:
     """Shares by stage, with intervals; a line joins the stages of a method.
 
     One method is coloured by who acts: annotator (circle) or student (square).
@@ -57,56 +59,49 @@ def stages_chart(series: Sequence[Series], stages: Sequence[str], *, title: str)
     x = Axis(-0.4, len(stages) - 0.6, LEFT, right)
     below = [label(x.at(k), BOTTOM + 20, name, anchor="middle") for k, name in enumerate(stages)]
     if len(series) > 1:
-        return _lines(series, x, right, 28.0, below, title=title, aside=3.0)
-    y = _shares(series)
-    (one,) = series
-    points = [(x.at(p.x), p) for p in one.points]
-    drawn = [left_axis(y, right), *below, _line(points, y, stroke("rest", 1.5))]
-    drawn += [_mark(at, p, y, "blue" if p.square else "orange") for at, p in points]
-    drawn += [label(at + 8, y.at(p.y) + 4, f"{100 * p.y:.1f}", colour="ink") for at, p in points]
-    return chart(BOTTOM + 28, *drawn, title=title)
+        return _lines(series, x, right, 28.0, below, aside=3.0)
+    y, (one,) = _shares(series), series
+    values = [
+        label(x.at(p.x) + 8, y.at(p.y) + 4, f"{100 * p.y:.1f}", colour="ink") for p in one.points
+    ]
+    drawn = _drawn(one, x, y, "", stroke("rest", 1.5))
+    return chart(BOTTOM + 28, left_axis(y, right), *below, drawn, *values)
 
 
-def curves_chart(series: Sequence[Series], *, title: str, across: str, log: bool = False) -> Html:
+def curves_chart(series: Sequence[Series], *, across: str, log: bool = False) -> Html:
     """Shares against a number, such as labels asked for or dollars."""
     right = _right(series)
     values = [p.x for one in series for p in one.points]
     x = Axis.around(values, LEFT + 6, right - 6, within=(0, float("inf")), log=log)
     below = [bottom_axis(x, BOTTOM + 20, across)]
-    return _lines(series, x, right, 46.0, below, title=title)
+    return _lines(series, x, right, 46.0, below)
 
 
-def reliability_chart(
-    points: Sequence[tuple[float, float, float]], *, title: str, square: bool
-) -> Html:
+def reliability_chart(points: Sequence[tuple[float, float, float]], *, square: bool) -> Html:
     """Share right against confidence, each with its share of the examples as a bar below."""
     low = min([0.5, *(min(x, y) for x, y, _ in points)]) // 0.1 / 10
     x, y = Axis(low, 1.0, LEFT + 6, RIGHT - 6), Axis(low, 1.0, BOTTOM, TOP)
-    diagonal = element("line", x1=x.at(low), y1=BOTTOM, x2=x.at(1), y2=TOP, style=stroke("rest"))
-    bars = [
-        _bar(x.at(sure) - 6, 12.0, BOTTOM - 60 * share, BOTTOM, "rest") for sure, _, share in points
-    ]
-    marks = [
-        _mark(x.at(sure), Point(sure, right, square=square), y, "blue" if square else "orange")
-        for sure, right, _ in points
-    ]
-    axes = left_axis(y, RIGHT), bottom_axis(x, BOTTOM + 20, "confidence, %", 100)
-    return chart(BOTTOM + 46, *axes, *bars, diagonal, *marks, title=title)
+    colour = "blue" if square else "orange"
+    drawn = [left_axis(y, RIGHT), bottom_axis(x, BOTTOM + 20, "confidence, %", 100)]
+    drawn += [box(x.at(sure) - 6, BOTTOM - 60 * n, 12, 60 * n, "rest") for sure, _, n in points]
+    drawn.append(line(x.at(low), BOTTOM, x.at(1), TOP, stroke("rest")))
+    drawn += [sign(x.at(sure), y.at(good), colour, square=square) for sure, good, _ in points]
+    return chart(BOTTOM + 46, *drawn)
 
 
 def histogram_chart(
-    edges: Sequence[float], right: Sequence[int], wrong: Sequence[int], *, title: str, across: str
+    edges: Sequence[float], right: Sequence[int], wrong: Sequence[int], *, across: str
 ) -> Html:
     """Numbers of right (below) and wrong (above) examples by a value."""
     tallest = max([1, *(a + b for a, b in zip(right, wrong, strict=True))])
     x, y = Axis(edges[0], edges[-1], LEFT, RIGHT), Axis(0, tallest * 1.05, BOTTOM, TOP)
     drawn = [left_axis(y, RIGHT, 1), bottom_axis(x, BOTTOM + 20, across)]
     for begin, end, good, bad in zip(edges, edges[1:], right, wrong, strict=False):
+        at, width = x.at(begin), x.at(end) - x.at(begin) - 1
         for colour, low, high in (("blue", 0, good), ("orange", good, good + bad)):
-            width = x.at(end) - x.at(begin) - 1
             if high > low:
-                drawn.append(_bar(x.at(begin), width, y.at(high), y.at(low), colour))
-    return chart(BOTTOM + 46, *drawn, title=title)
+                drawn.append(box(at, y.at(high), width, y.at(low) - y.at(high), colour))
+    return chart(BOTTOM + 46, *drawn)
 
 
 def _lines(
@@ -116,28 +111,43 @@ def _lines(
     below: float,
     axis: Sequence[Html],
     *,
-    title: str,
     aside: float = 0.0,
 ) -> Html:
     """Several methods; ``aside`` is how far their intervals stand apart."""
-    y = _shares(series)
-    drawn, front = [left_axis(y, right), *axis], [one for one in series if one.stands_out]
-    for one in (one for one in series if not one.stands_out):
-        points = [(x.at(p.x), p) for p in one.points]
-        drawn.append(_line(points, y, stroke("rest")))
-        drawn += [_mark(at, p, y, "rest") for at, p in points]
+    y, front = _shares(series), [one for one in series if one.stands_out]
+    drawn = [left_axis(y, right), *axis]
+    drawn += [_drawn(one, x, y, "rest", stroke("rest")) for one in series if not one.stands_out]
     for place, one in enumerate(front):
         moved = aside * (place - (len(front) - 1) / 2)
-        points = [(x.at(p.x) + moved, p) for p in one.points]
-        colour = COLOURS[place % len(COLOURS)]
-        drawn.append(_line(points, y, stroke(colour, 1.5, DASHES[place % len(DASHES)])))
-        drawn += [_mark(at, p, y, colour) for at, p in points]
+        drawn.append(_drawn(one, x, y, _colour(place), _style(place), moved))
     if right == RIGHT:
         drawn.append(_names_below(front, BOTTOM + below + 12))
         below += 18.0 * (len(front) > 1) * len(front)
     else:
         drawn.append(_names_aside(front, y, right + 8))
-    return chart(BOTTOM + below, *drawn, title=title)
+    return chart(BOTTOM + below, *drawn)
+
+
+def _drawn(one: Series, x: Axis, y: Axis, colour: str, style: str, moved: float = 0.0) -> Html:
+    """A method: its line, and its points with their intervals; an empty colour: by who acts."""
+    points = [(x.at(p.x) + moved, y.at(p.y), p) for p in one.points]
+    path = " ".join(f"{across:.1f},{up:.1f}" for across, up, _ in points)
+    drawn = [element("polyline", points=path, style=style)]
+    for across, up, p in points:
+        own = colour or ("blue" if p.square else "orange")
+        if p.low is not None and p.high is not None and own != "rest":
+            ends = y.at(max(p.low, y.low)), y.at(min(p.high, y.high))
+            drawn.append(line(across, ends[0], across, ends[1], stroke(own, 1.5)))
+        drawn.append(sign(across, up, own, square=p.square))
+    return joined(*drawn)
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
+
+
+def _style(place: int) -> str:
+    return stroke(_colour(place), 1.5, DASHES[place % len(DASHES)])
 
 
 def _right(series: Sequence[Series]) -> float:
@@ -156,29 +166,6 @@ def _shares(series: Sequence[Series]) -> Axis:
     return Axis.around([*values, *bounds], BOTTOM, TOP, within=SHARES)
 
 
-def _line(points: Sequence[tuple[float, Point]], y: Axis, style: str) -> Html:
-    path = " ".join(f"{at:.1f},{y.at(p.y):.1f}" for at, p in points)
-    return element("polyline", points=path, style=style)
-
-
-def _bar(x: float, width: float, top: float, bottom: float, colour: str) -> Html:
-    return element("rect", x=x, y=top, width=width, height=bottom - top, style=fill(colour))
-
-
-def _mark(at: float, point: Point, y: Axis, colour: str) -> Html:
-    whisker, here = None, y.at(point.y)
-    if point.low is not None and point.high is not None and colour != "rest":
-        ends = {"y1": y.at(max(point.low, y.low)), "y2": y.at(min(point.high, y.high))}
-        whisker = element("line", x1=at, x2=at, **ends, style=stroke(colour, 1.5))
-    return joined(whisker, _sign(at, here, colour, square=point.square))
-
-
-def _sign(x: float, y: float, colour: str, *, square: bool) -> Html:
-    if square:
-        return element("rect", x=x - 4, y=y - 4, width=8, height=8, style=fill(colour))
-    return element("circle", cx=x, cy=y, r=4.5, style=fill(colour))
-
-
 def _names_aside(front: Sequence[Series], y: Axis, x: float) -> Html:
     """Names at the ends of lines, moved apart."""
     ends = sorted((y.at(one.points[-1].y) + 4, place) for place, one in enumerate(front))
@@ -188,16 +175,15 @@ def _names_aside(front: Sequence[Series], y: Axis, x: float) -> Html:
         places.append((last, place))
     over = max(0.0, last - BOTTOM)
     return joined(
-        *(label(x, at - over, front[k].name, colour=COLOURS[k % len(COLOURS)]) for at, k in places)
+        *(label(x, at - over, front[place].name, colour=_colour(place)) for at, place in places)
     )
 
 
 def _names_below(front: Sequence[Series], y: float) -> Html:
-    drawn = []
+    drawn, letters = [], int((RIGHT - LEFT - 32) / LETTER)
     for place, one in enumerate(front):
-        at, colour = y + 18 * place, COLOURS[place % len(COLOURS)]
-        style = stroke(colour, 1.5, DASHES[place % len(DASHES)])
-        drawn.append(element("line", x1=LEFT, x2=LEFT + 24, y1=at - 4, y2=at - 4, style=style))
-        drawn.append(_sign(LEFT + 12, at - 4, colour, square=one.points[-1].square))
-        drawn.append(label(LEFT + 32, at, cut(one.name, int((RIGHT - LEFT - 32) / LETTER))))
+        at = y + 18 * place
+        drawn.append(line(LEFT, at - 4, LEFT + 24, at - 4, _style(place)))
+        drawn.append(sign(LEFT + 12, at - 4, _colour(place), square=one.points[-1].square))
+        drawn.append(label(LEFT + 32, at, cut(one.name, letters)))
     return joined(*drawn) if len(front) > 1 else Html("")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.metrics import SCORE_NAMES
 from harness.report.charts.axes import signed
-from harness.report.page.arms import SPLITS, Arm
-from harness.report.page.overview import SCORES, SURE
-from harness.report.page.scores import Difference, Measured, Scores, Stage
+from harness.report.differences import Difference
+from harness.report.page.arms import Arm
+from harness.report.page.overview import Overview
+from harness.report.page.scores import SPLITS, Mean, Scores, Stage
+from harness.report.tables import LEVEL
 
 LEAST = 0.001
 """Smaller p are not told apart."""
 
 
-def claims(scores: Scores, baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
+def claims(of: Overview) -> list[str]:
     """What was run, what the method gained by its rounds, and which methods differ."""
-    arms = scores.arms
-    said = [_what(arms), *_gain(scores, baseline), *_others(baseline, differences)]
+    arms = of.scores.arms
+    said = [_what(arms), *_gain(of.scores, of.baseline), *_others(of.baseline, of.differences)]
     if names := [arm.name for arm in arms if arm.first.supervised]:
         which = "all of them" if len(names) == len(arms) else _listed(names)
         said.append(f"Supervised, since the annotations depend on gold or human labels: {which}.")
@@ -29,10 +32,8 @@ def _what(arms: Sequence[Arm]) -> str:
     methods = "one method" if len(arms) == 1 else f"{len(arms)} methods"
     sizes = first.provenance.get("data", {}).get("sizes", {})
     test = f", {sizes['test']:,} of a test set" if "test" in sizes else ""
-    return (
-        f"{runs} run{'s' * (runs > 1)} of {methods} on {first.task}: {SCORES[first.metric]} on "
-        f"{first.stages[0].n:,} examples of the pool{test}."
-    )
+    pool, metric = f"{first.stages[0].n:,} examples of the pool", SCORE_NAMES[first.metric]
+    return f"{runs} run{'s' * (runs > 1)} of {methods} on {first.task}: {metric} on {pool}{test}."
 
 
 def _gain(scores: Scores, arm: Arm) -> list[str]:
@@ -43,7 +44,7 @@ def _gain(scores: Scores, arm: Arm) -> list[str]:
     scored = [
         (stage, one)
         for stage in (Stage(arm, name, split) for name in arm.stages())
-        if (one := scores.measured(stage)) is not None
+        if (one := scores.mean(stage)) is not None
         and not (arm.first.supervised and arm.at(stage.name)[0].actor == "annotator")
     ]
     if len(scored) < 2:
@@ -64,7 +65,7 @@ def _verdict(found: Difference | None, runs: int) -> str:
         return f" No test is possible with {runs} run{'s' * (runs > 1)}."
     p = f"p = {found.p:.2g}" if found.p >= LEAST else f"p < {LEAST}"
     interval = f"95 %: {signed(100 * found.low)} to {signed(100 * found.high)}, {p}"
-    if found.p < SURE:
+    if found.p < LEVEL:
         return f" A paired test supports the difference ({interval})."
     return f" That may be chance ({interval})."
 
@@ -72,7 +73,7 @@ def _verdict(found: Difference | None, runs: int) -> str:
 def _others(baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
     if not differences:
         return []
-    sure = {n: d for n, d in differences.items() if d.p is not None and d.p < SURE}
+    sure = {n: d for n, d in differences.items() if d.p is not None and d.p < LEVEL}
     said = []
     for word, sign in (("better", 1), ("worse", -1)):
         names = [name for name, one in sure.items() if one.mean * sign > 0]
@@ -90,7 +91,7 @@ def _others(baseline: Arm, differences: Mapping[str, Difference]) -> list[str]:
     ]
 
 
-def _value(one: Measured) -> str:
+def _value(one: Mean) -> str:
     shown = f"{100 * one.value:.1f} %"
     if one.interval is None:
         return shown

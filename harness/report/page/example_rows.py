@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.data import IntArray
+from harness.report.charts.figure import table
 from harness.report.charts.markup import Html, element
 from harness.report.page.inside import Inside, Said
-from harness.report.page.spelled import spelled
 
 ROWS = 10_000
 """Examples of a larger pool, the first ones in its drawn order."""
@@ -44,48 +45,36 @@ def examples_section(inside: Inside) -> Html:
         element("h2", "Examples"),
         element("p", note, element("span", UNSCRIPTED, class_="static")),
         element("div", id="controls", hidden=True),
-        element(
-            "div",
-            _static(inside, least),
-            class_="scroll",
-            role="region",
-            aria_label="Examples",
-            tabindex=0,
-        ),
+        _static(inside, least.tolist()),
         element("p", id="pages", aria_live="polite"),
         element("script", Html(packed), type="application/gzip", id="examples"),
         id="example-table",
     )
 
 
-def _static(inside: Inside, rows: IntArray) -> Html:
+def _static(inside: Inside, rows: Sequence[int]) -> Html:
     """The table as it is before a script fills it."""
     heads = ["text", "gold", *(one.stage for one in inside.said), *HEADS]
+    marks, seen = {"1": "right", "0": "wrong"}, inside.last.seen
     right = [_flags(inside, one) for one in inside.said]
-    body = [_row(inside, row, right) for row in rows.tolist()]
-    head = element("tr", *(element("th", name, scope="col") for name in heads))
-    return element("table", element("thead", head), element("tbody", *body), class_="examples")
-
-
-def _row(inside: Inside, row: int, right: list[str]) -> Html:
-    marks = {"1": "right", "0": "wrong"}
-    said = [
-        element(
-            "td",
-            spelled(inside, one.labels, row) or "abstained",
-            class_=marks.get(flags[row]),
-        )
-        for one, flags in zip(inside.said, right, strict=True)
+    body = [
+        [
+            element("td", _text(inside, row), class_="text"),
+            inside.spelled(inside.gold.labels, row),
+            *(
+                element(
+                    "td",
+                    inside.spelled(one.labels, row) or "abstained",
+                    class_=marks.get(flags[row]),
+                )
+                for one, flags in zip(inside.said, right, strict=True)
+            ),
+            *(_digits(of[row]) for of in (seen.losses, seen.student_confidence)),
+            "yes" if inside.last.trusted[row] else "",
+        ]
+        for row in rows
     ]
-    return element(
-        "tr",
-        element("td", _text(inside, row), class_="text"),
-        element("td", spelled(inside, inside.gold.labels, row) or ""),
-        *said,
-        element("td", _digits(inside.last.seen.losses[row]), class_="n"),
-        element("td", _digits(inside.last.seen.student_confidence[row]), class_="n"),
-        element("td", "yes" if inside.last.trusted[row] else ""),
-    )
+    return table(heads, body, name="Examples", kind="examples")
 
 
 def _packed(inside: Inside, count: int) -> str:
@@ -117,7 +106,7 @@ def _coded(inside: Inside, labels: IntArray, count: int) -> dict[str, Any]:
     """Each label once, and for each example which one; -1: none."""
     if inside.card.kind == "sequence":
         return {"names": list(inside.card.classes), "rows": labels[:count].tolist()}
-    said = [spelled(inside, labels, row) for row in range(count)]
+    said = [inside.spelled(labels, row) for row in range(count)]
     names = sorted({one for one in said if one is not None})
     place = {name: k for k, name in enumerate(names)}
     return {"names": names, "rows": [-1 if one is None else place[one] for one in said]}
@@ -133,8 +122,7 @@ def _flags(inside: Inside, said: Said) -> str:
 
 
 def _text(inside: Inside, row: int) -> str:
-    example = inside.pool.examples[row]
-    text = example if isinstance(example, str) else " ".join(example)
+    text = inside.text(row)
     return text if len(text) <= TEXT else text[:TEXT] + "…"
 
 
@@ -142,5 +130,5 @@ def _rounded(values: Any) -> list[float | None]:
     return [None if value != value else round(value, 4) for value in values.tolist()]
 
 
-def _digits(value: float) -> str:
-    return "" if value != value else f"{value:.2f}"
+def _digits(value: float) -> Html:
+    return element("td", "" if value != value else f"{value:.2f}", class_="n")

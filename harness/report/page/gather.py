@@ -1,10 +1,9 @@
-"""From run folders to what a page is made of."""
+"""From the runs that are asked for to what a page is made of."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import abilities
@@ -13,77 +12,71 @@ from harness.plugin_manager import Plugins
 from harness.protocols import Task
 from harness.record import layout
 from harness.record.finished import FinishedRun
-from harness.record.listing import find_run, list_runs
-from harness.report.page.arms import Arm, Kept, arms_of, settings_of
-from harness.report.page.document import TaskPart
+from harness.report.page.arms import Arm, arms_of
 from harness.report.page.inside import Inside, look_inside
-from harness.results import read_json
+from harness.report.page.overview import Overview
+from harness.report.page.scores import Scores
+from harness.report.rows.chosen import chosen
+from harness.report.rows.entries import Entry
+from harness.report.rows.naming import IGNORED
 from harness.run.assembly import load_task
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The runs of a page; those of a sweep have its labels, and its baseline."""
-
-    runs: Sequence[Kept]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    baseline: str | None = None
-
-
-def chosen(
-    names: Sequence[str], task: str | None, out: Path, warn: Callable[[str], None]
-) -> Chosen:
-    """The finished runs that a command names: all below ``out``, single ones, or a sweep's.
+def parts_of(
+    names: Sequence[str],
+    out: Path,
+    plugins: Plugins,
+    warn: Callable[[str], None],
+    *,
+    task: str | None,
+    baseline: str | None,
+) -> list[Overview]:
+    """The methods of each task among the runs of ``chosen``, with the baseline of each.
 
     Args:
-        names: of runs (their ids or folders) and sweeps; none: all runs.
+        names, out, plugins, warn: which runs, as of ``chosen``; unfinished ones are left out.
         task: only its runs; None: of all tasks.
-        out: where runs are kept.
-        warn: of runs that cannot be read.
+        baseline: a method; None: the sweep's, else the one whose settings most methods have.
 
     Raises:
         CommandError: for a name that nothing has.
         RunError: if no run is finished.
     """
-    sweeps = [_sweep(layout.sweep_file(out, name)) for name in names if _is_sweep(name, out)]
-    paths = [find_run(name, out) for name in names if not _is_sweep(name, out)]
-    paths += [out / one for sweep in sweeps for one in sweep.paths]
-    found = [_opened(path) for path in paths if paths] if names else _all(out, warn)
-    runs = [one for one in found if one is not None and task in (None, one.result.task)]
-    if not runs:
+    entries, sweeps = chosen(names, out, plugins, warn)
+    tasks: dict[str, list[Entry]] = {}
+    labelled = {path_of(one) for one in entries if one.label}
+    for one in entries:
+        if names and one.result is None and not one.label:
+            warn(f"left out: {path_of(one)}: this run is not finished")
+        elif one.result is None or task not in (None, one.task):
+            continue
+        elif one.label or path_of(one) not in labelled:
+            tasks.setdefault(one.task, []).append(one)
+    if not tasks:
         of = f" of task {task!r}" if task else ""
         raise RunError(f"{out}: holds no finished run{of} to report; make one with harness run")
-    labels = {run: label for sweep in sweeps for run, label in sweep.labels.items()}
-    baseline = next((sweep.baseline for sweep in sweeps if sweep.baseline), None)
-    return Chosen(runs, labels, baseline)
-
-
-def parts_of(of: Chosen, baseline: str | None) -> list[TaskPart]:
-    """The methods of each task, and which is the baseline of the others.
-
-    Without a name it is the sweep's, else the one whose settings most methods have.
-
-    Raises:
-        CommandError: if no method has the name.
-    """
-    tasks: dict[str, list[Kept]] = {}
-    for run in of.runs:
-        tasks.setdefault(run.result.task, []).append(run)
-    made = {task: arms_of(runs, of.labels) for task, runs in tasks.items()}
-    names = [arm.name for arms in made.values() for arm in arms]
-    if baseline is not None and baseline not in names:
-        raise CommandError(f"--baseline {baseline!r}: {nearest(baseline, names)}")
-    wanted = baseline or of.baseline
+    made = [arms_of(runs) for runs in tasks.values()]
+    known = [arm.name for arms in made for arm in arms]
+    if baseline is not None and baseline not in known:
+        raise CommandError(f"--baseline {baseline!r}: {nearest(baseline, known)}")
+    wanted = baseline or next((one.baseline for one in sweeps if one.baseline), None)
     return [
-        TaskPart(task, arms, next((a for a in arms if a.name == wanted), None) or _usual(arms))
-        for task, arms in made.items()
+        Overview(Scores(arms), next((a for a in arms if a.name == wanted), None) or _usual(arms))
+        for arms in made
     ]
 
 
-def inside_of(run: Kept, plugins: Plugins, data: Path | None) -> tuple[Inside | None, str]:
+def path_of(run: Entry) -> Path:
+    """The folder of a run that was read from one."""
+    if run.folder is None:
+        raise RunError(f"a run of {run.task} has no folder")
+    return run.folder.path
+
+
+def inside_of(run: Entry, plugins: Plugins, data: Path | None) -> tuple[Inside | None, str]:
     """A run example by example, and a remark; None with the reason where that cannot be."""
     try:
-        opened = FinishedRun.open(run.path)
+        opened = FinishedRun.open(path_of(run))
         task = _task_with_data(opened, plugins, data)
         if task is not None:
             found = look_inside(opened, task, has_texts=True)
@@ -110,53 +103,18 @@ def _task_with_data(run: FinishedRun, plugins: Plugins, data: Path | None) -> Ta
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sweep:
-    paths: Sequence[str]
-    labels: Mapping[str, str]
-    baseline: str | None
-
-
-def _is_sweep(name: str, out: Path) -> bool:
-    return "/" not in name and layout.sweep_file(out, name).is_file()
-
-
-def _sweep(file: Path) -> _Sweep:
-    values = read_json(file)
-    runs = [(path, row["label"]) for row in values["rows"] for path in row["runs"].values()]
-    labels = {path.rpartition("/")[2]: label for path, label in runs}
-    return _Sweep([path for path, _ in runs], labels, values["baseline"])
-
-
-def _opened(path: Path) -> Kept | None:
-    """A run by name must be finished; of a sweep, those that are not are left out."""
-    if not (path / layout.RESULT).exists():
-        return None
-    return Kept(FinishedRun.open(path).result, path)
-
-
-def _all(out: Path, warn: Callable[[str], None]) -> list[Kept | None]:
-    found: list[Kept | None] = []
-    for run in list_runs(out):
-        if run.problem:
-            warn(f"left out: {run.problem}")
-        elif run.result is not None:
-            found.append(Kept(run.result, run.path))
-    return found
-
-
 def _usual(arms: Sequence[Arm]) -> Arm:
     """The method from which the others depart in fewest settings; of equals the first made."""
-    settings = [settings_of(arm.first) for arm in arms]
-    common = Counter(item for of in settings for item in of.items())
-    shared = [sum(common[item] for item in of.items()) for of in settings]
+    settings = [set(arm.runs[0].keys.items()) for arm in arms]
+    common = Counter(item for of in settings for item in of if item[0] not in IGNORED)
+    shared = [sum(common[item] for item in of) for of in settings]
     equals = [arm for arm, n in zip(arms, shared, strict=True) if n == max(shared)]
-    return equals[0] if len(equals) == 1 else min(equals, key=lambda arm: _begun(arm.runs[0].path))
+    return equals[0] if len(equals) == 1 else min(equals, key=lambda arm: _begun(arm.runs[0]))
 
 
-def _begun(path: Path) -> str:
+def _begun(run: Entry) -> str:
     """When a run began, as text that sorts; none where the manifest is gone."""
     try:
-        return str(read_json(path / layout.MANIFEST).get("begun", ""))
+        return str(run.folder.read_json(layout.MANIFEST).get("begun", "")) if run.folder else ""
     except (HarnessError, OSError, ValueError):
         return ""

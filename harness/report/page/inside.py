@@ -8,8 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import Annotations, BoolArray, Gold, IntArray, Pool, StudentView, TaskCard
+from harness.data import (
+    ABSTAINED,
+    Annotations,
+    BoolArray,
+    Gold,
+    IntArray,
+    Pool,
+    StudentView,
+    TaskCard,
+)
 from harness.errors import CorruptRunError
+from harness.iob2 import spans_of
 from harness.metrics import right_examples
 from harness.protocols import Evidence, Task
 from harness.record import codecs, layout
@@ -80,6 +90,26 @@ class Inside:
     def scored(self) -> bool:
         """Whether any example has gold."""
         return bool(self.gold.known.any())
+
+    def text(self, row: int) -> str:
+        """An example's text; empty where it is not at hand."""
+        example = self.pool.examples[row]
+        return example if isinstance(example, str) else " ".join(example)
+
+    def spelled(self, labels: IntArray, row: int) -> str | None:
+        """The label of an example; token tasks: ``person: Ann Stone; place: Oslo``, or a dash.
+
+        None where there is none.
+        """
+        begin, end = self.pool.offsets[row : row + 2].tolist()
+        found = labels[begin:end].tolist()
+        if found[0] == ABSTAINED:
+            return None
+        if self.card.kind == "sequence":
+            return str(self.card.classes[found[0]])
+        names, tokens = [label.name for label in self.card.labels], self.pool.examples[row]
+        spans = [(names[kind], tokens[start:stop]) for start, stop, kind in spans_of(found)]
+        return "; ".join(f"{name}: {' '.join(words)}" for name, words in spans) or "–"
 
     def right(self, said: Said) -> BoolArray:
         """bool ``[n]``: whether a stage's label is right; False where that is not known."""

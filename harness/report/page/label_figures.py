@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from harness.data import ABSTAINED, BoolArray, IntArray
-from harness.report.charts.figure import Figure
+from harness.report.charts.figure import Figure, beyond, table
 from harness.report.charts.markup import Html, element
 from harness.report.charts.row_charts import pairs_chart, parts_chart
 from harness.report.page.inside import Inside, Said
@@ -42,15 +42,14 @@ def _per_label(inside: Inside) -> Figure:
         (name, before[name].f1 if name in before else None, one.f1, one.support)
         for name, one in sorted(after.items(), key=lambda pair: -pair[1].support)
     ]
-    title = "F1 of each label in the pool, %"
     unit = "examples" if inside.card.kind == "sequence" else "entities"
     drawn = [(name, f"{n:,} {unit}", a, b) for name, a, b, n in rows[:LABELS]]
     return Figure(
         "labels",
-        title,
+        "F1 of each label in the pool, %",
         f"Circles: annotator, {first.stage}. Squares: student, {last.stage}."
-        + _left(rows, "rarer labels"),
-        pairs_chart(drawn, title=title, across="F1, %"),
+        + beyond(rows, LABELS, "rarer labels"),
+        pairs_chart(drawn, across="F1, %"),
         ("label", f"F1 {first.stage}", f"F1 {last.stage}", unit),
         rows,
     )
@@ -58,49 +57,42 @@ def _per_label(inside: Inside) -> Figure:
 
 def _who_is_right(inside: Inside) -> Figure:
     first, last = inside.first_annotator, inside.last_student
-    rows = [
-        (name, _right_or_wrong(inside, first, last, AGREEMENT, of))
-        for name, of in _gold_groups(inside)
-    ]
-    rows.sort(key=lambda row: -sum(row[1].values()))
-    title = f"Who is right: annotator ({first.stage}), student ({last.stage})"
+    rows = [(name, _parts(inside, first, last, of)) for name, of in _gold_groups(inside)]
+    rows.sort(key=lambda row: -sum(row[1]))
     gold = "label" if inside.card.kind == "sequence" else "entity type"
     return Figure(
         "who-is-right",
-        title,
-        f"Examples of the pool by gold {gold}." + _left(rows, "rarer ones"),
-        parts_chart(rows[:LABELS], AGREEMENT, title=title),
+        f"Who is right: annotator ({first.stage}), student ({last.stage})",
+        f"Examples of the pool by gold {gold}." + beyond(rows, LABELS, "rarer ones"),
+        _drawn(rows[:LABELS], AGREEMENT),
         ("gold", *AGREEMENT),
-        [(name, *of.values()) for name, of in rows],
+        [(name, *of) for name, of in rows],
     )
 
 
 def _moves(inside: Inside) -> Figure:
-    everything = inside.gold.known
-    rows = [
-        (f"{a.stage} to {b.stage}", _right_or_wrong(inside, a, b, MOVES, everything))
-        for a, b in pairwise(inside.said)
-    ]
-    changed = [int(_changed(inside, a, b).sum()) for a, b in pairwise(inside.said)]
-    title = "How labels moved from stage to stage"
+    steps = list(pairwise(inside.said))
+    rows = [(f"{a.stage} to {b.stage}", _parts(inside, a, b, inside.gold.known)) for a, b in steps]
+    changed = [int(_changed(inside, a, b).sum()) for a, b in steps]
     return Figure(
         "moves",
-        title,
+        "How labels moved from stage to stage",
         "Examples of the pool with gold. Orange: what a stage spoilt.",
-        parts_chart(rows, MOVES, title=title),
+        _drawn(rows, MOVES),
         ("stages", *MOVES, "changed label"),
-        [(name, *of.values(), n) for (name, of), n in zip(rows, changed, strict=True)],
+        [(name, *of, n) for (name, of), n in zip(rows, changed, strict=True)],
     )
 
 
-def _right_or_wrong(
-    inside: Inside, first: Said, last: Said, names: Mapping[str, str], of: BoolArray
-) -> dict[str, int]:
-    """How many are right in both, in the last, in the first, in none, by such names."""
-    a, b = inside.right(first), inside.right(last)
-    counts = (a & b, ~a & b, a & ~b, ~a & ~b)
-    of = of & inside.gold.known
-    return {name: int((one & of).sum()) for name, one in zip(names, counts, strict=True)}
+def _parts(inside: Inside, first: Said, last: Said, of: BoolArray) -> list[int]:
+    """How many are right in both, in the last, in the first, in none."""
+    a, b, of = inside.right(first), inside.right(last), of & inside.gold.known
+    return [int((one & of).sum()) for one in (a & b, ~a & b, a & ~b, ~a & ~b)]
+
+
+def _drawn(rows: Sequence[tuple[str, Sequence[int]]], parts: Mapping[str, str]) -> Html:
+    named = [(name, dict(zip(parts, of, strict=True))) for name, of in rows]
+    return parts_chart(named, parts)
 
 
 def _changed(inside: Inside, before: Said, after: Said) -> BoolArray:
@@ -140,7 +132,7 @@ def _confusion(inside: Inside, said: Said) -> Figure:
         f"confusion-{said.stage}",
         title,
         "Rows: gold. Columns: what it said. Colour: the share of the row."
-        + _left(names, "rarer labels"),
+        + beyond(names, LABELS, "rarer labels"),
         _matrix(counts, columns, shown, title),
         ("gold", "said", unit),
         [(names[i], columns[j], int(counts[i, j])) for i, j in np.argwhere(counts).tolist()],
@@ -151,24 +143,19 @@ def _matrix(counts: IntArray, columns: Sequence[str], shown: Sequence[int], titl
     last = len(columns) - 1
     places = [*shown, *([last] if counts[:, last].any() else [])]
     heads = [element("th", element("span", columns[j]), scope="col") for j in places]
-    body = []
-    for i in shown:
-        every = max(1, int(counts[i].sum()))
-        cells = [
-            element(
-                "td",
-                f"{int(counts[i, j]):,}" if counts[i, j] else "·",
-                class_="right" if i == j else "wrong",
-                style=f"--share:{counts[i, j] / every:.2f}",
-            )
-            for j in places
+    body = [
+        [
+            element("th", columns[i], scope="row"),
+            *(
+                element(
+                    "td",
+                    f"{int(counts[i, j]):,}" if counts[i, j] else "·",
+                    class_="right" if i == j else "wrong",
+                    style=f"--share:{counts[i, j] / max(1, int(counts[i].sum())):.2f}",
+                )
+                for j in places
+            ),
         ]
-        body.append(element("tr", element("th", columns[i], scope="row"), *cells))
-    head = element("thead", element("tr", element("td", "gold"), *heads))
-    matrix = element("table", head, element("tbody", *body), class_="matrix")
-    return element("div", matrix, class_="scroll", role="region", aria_label=title, tabindex=0)
-
-
-def _left(rows: Sequence[object], what: str) -> str:
-    left = len(rows) - LABELS
-    return f" {left} {what} are in the data." if left > 0 else ""
+        for i in shown
+    ]
+    return table([element("td", "gold"), *heads], body, name=title, kind="matrix")

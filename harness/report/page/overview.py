@@ -2,197 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
-from harness.report.charts.figure import Figure
+from harness.metrics import SCORE_NAMES
+from harness.report.charts.figure import Figure, beyond
+from harness.report.charts.markup import Html
 from harness.report.charts.row_charts import Change, changes_chart
 from harness.report.charts.xy_charts import Point, Series, curves_chart, stages_chart
-from harness.report.page.arms import SPLITS, Arm
-from harness.report.page.scores import Difference, Measured, Scores, Stage
+from harness.report.differences import Difference
+from harness.report.page.arms import Arm
+from harness.report.page.scores import SPLITS, Mean, Scores, Stage
+from harness.report.tables import LEVEL
 
 ACTORS = ("annotator", "student")
-ALONE = (("inductive", ACTORS), ("transductive", ACTORS))
-TOGETHER = (
-    *(("inductive", ("student",)), ("transductive", ("student",))),
-    ("transductive", ("annotator",)),
-)
+ALONE = (("test", ACTORS), ("pool", ACTORS))
+TOGETHER = (("test", ACTORS[1:]), ("pool", ACTORS[1:]), ("pool", ACTORS[:1]))
 """Pictures of one method's stages, and of several methods': there each actor has its own."""
 NAMED = 6
 """Methods with a colour of their own."""
 SHOWN = 24
 """Rows of a chart."""
-SURE = 0.05
-"""Of p, from which on a difference may be chance."""
-SCORES = {"accuracy": "accuracy", "entity_f1": "entity F1"}
-NUMBERS = ("method", "stage", "score", "low", "high", "seeds")
 
 
-def overview(scores: Scores, baseline: Arm, differences: Mapping[str, Difference]) -> list[Figure]:
-    """All figures for which these runs have the numbers.
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A score of a method, and where it is drawn."""
 
-    Args:
-        scores: of the methods of one task.
-        baseline: one of them.
-        differences: of the others' last stages from its last stage, by name.
-    """
-    panels = ALONE if len(scores.arms) == 1 else TOGETHER
-    made = [
-        *(_stages(scores, baseline, split, actors) for split, actors in panels),
-        _differences(scores, baseline, differences),
-        _budget(scores, baseline),
-        _costs(scores, baseline),
-    ]
-    return [one for one in made if one is not None]
+    method: str
+    stage: str
+    across: float
+    score: Mean
+    square: bool = True
 
 
-def in_front(scores: Scores, baseline: Arm) -> set[str]:
-    """The baseline, and then the best: those that get a colour."""
+@dataclass(frozen=True)
+class Overview:
+    """Methods of one task, one of them the baseline; differences are from its last stage."""
 
-    def last(arm: Arm) -> float:
-        stage = scores.last(arm)
-        found = stage and scores.measured(stage)
-        return found.value if found else -1.0
+    scores: Scores
+    baseline: Arm
 
-    others = sorted((arm for arm in scores.arms if arm is not baseline), key=last, reverse=True)
-    return {arm.name for arm in [baseline, *others][:NAMED]}
+    @cached_property
+    def differences(self) -> Mapping[str, Difference]:
+        """Of the other methods, by name."""
+        return self.scores.differences(self.baseline)
 
+    @property
+    def task(self) -> str:
+        """Its name."""
+        return self.baseline.first.task
 
-def _stages(scores: Scores, baseline: Arm, split: str, actors: Sequence[str]) -> Figure | None:
-    """Scores of the stages of some actors on a split."""
-    found = {arm.name: _scored(scores, arm, split, actors) for arm in scores.arms}
-    stages = sorted({name for of in found.values() for name in of}, key=lambda name: int(name[1:]))
-    if not stages:
-        return None
-    front = in_front(scores, baseline)
-    drawn = [
-        Series(name, [_point(stages.index(s), s, one) for s, one in of.items()], name in front)
-        for name, of in found.items()
-        if of
-    ]
-    drawn.sort(key=lambda one: one.name != baseline.name)
-    who = f"{actors[0]}’s " if len(actors) == 1 else ""
-    title = _upper(f"{who}{SCORES[baseline.first.metric]} on the {SPLITS[split]}, %")
-    place = "-".join(["stages", SPLITS[split].partition(" ")[0], *actors[: 2 - len(actors)]])
-    return Figure(
-        place,
-        title,
-        ("" if who else "Circles: annotator. Squares: student. ")
-        + "Vertical lines: 95 % intervals."
-        + _others_grey(scores.arms, front),
-        stages_chart(drawn, stages, title=f"{title}, by stage"),
-        NUMBERS,
-        [
-            (name, stage, one.value, *one.ends, one.seeds)
-            for name, of in found.items()
-            for stage, one in of.items()
-        ],
-    )
+    @property
+    def metric(self) -> str:
+        """In words."""
+        return SCORE_NAMES[self.baseline.first.metric]
 
+    @cached_property
+    def figures(self) -> list[Figure]:
+        """All for which these runs have the numbers."""
+        panels = ALONE if len(self.scores.arms) == 1 else TOGETHER
+        stages = [self._stages(split, actors) for split, actors in panels]
+        made = [*stages, self._changes(), self._budget(), self._costs()]
+        return [one for one in made if one is not None]
 
-def _others_grey(arms: Sequence[Arm], front: Collection[str]) -> str:
-    others = len(arms) - len(front)
-    return f" Grey: the other {others} methods." if others else ""
+    @cached_property
+    def _front(self) -> set[str]:
+        """The baseline, and then the best: those that get a colour."""
 
+        def last(arm: Arm) -> float:
+            stage = self.scores.last(arm)
+            found = stage and self.scores.mean(stage)
+            return found.value if found else -1.0
 
-def _differences(
-    scores: Scores, baseline: Arm, differences: Mapping[str, Difference]
-) -> Figure | None:
-    if not differences:
-        return None
-    rows = [
-        Change(name, one.mean, one.low, one.high, one.p is not None and one.p < SURE)
-        for name, one in differences.items()
-    ]
-    title = f"Difference from “{baseline.name}”, points"
-    over = "examples and seeds" if any(one.examples for one in differences.values()) else "seeds"
-    left = len(rows) - SHOWN
-    return Figure(
-        "differences",
-        title,
-        f"Last stage, on the {SPLITS[scores.split or 'transductive']}. Lines: 95 % intervals. "
-        f"Coloured: a paired test over {over} finds a difference (p < {SURE}, Holm’s correction)."
-        + (f" {left} more methods are in the data." if left > 0 else ""),
-        changes_chart(rows[:SHOWN], title=title, across="points"),
-        ("method", "difference", "low", "high", "p", "seeds", "examples"),
-        [
-            (name, d.mean, d.low, d.high, d.p, d.seeds, d.examples)
-            for name, d in differences.items()
-        ],
-    )
+        others = [arm for arm in self.scores.arms if arm is not self.baseline]
+        best = [self.baseline, *sorted(others, key=last, reverse=True)]
+        return {arm.name for arm in best[:NAMED]}
 
+    def _stages(self, split: str, actors: Sequence[str]) -> Figure | None:
+        """Scores of the stages of some actors on a split."""
+        found = [one for arm in self.scores.arms for one in self._spots(arm, split, actors)]
+        stages = sorted({one.stage for one in found}, key=lambda name: int(name[1:]))
+        who = f"{actors[0]}’s " if len(actors) == 1 else ""
+        others = len(self.scores.arms) - len(self._front)
+        return self._curves(
+            "-".join(["stages", split, *(actors if who else ())]),
+            f"{who}{self.metric} on the {SPLITS[split]}, %",
+            ("" if who else "Circles: annotator. Squares: student. ")
+            + "Vertical lines: 95 % intervals."
+            + (f" Grey: the other {others} methods." if others else ""),
+            found,
+            lambda series: stages_chart(series, stages),
+            place=lambda one: stages.index(one.stage),
+        )
 
-def _budget(scores: Scores, baseline: Arm) -> Figure | None:
-    """Scores against the labels asked for, where these are not all of the pool."""
-    split = scores.split
-    partial = any(stage.unlabelled for arm in scores.arms for stage in arm.first.stages)
-    if split is None or not partial:
-        return None
-    front = in_front(scores, baseline)
-    rows, drawn = [], []
-    for arm in scores.arms:
-        points = []
-        for name, one in _scored(scores, arm, split, ("student",)).items():
-            asked = fmean(stage.n - stage.unlabelled for stage in arm.at(name))
-            points.append(Point(asked, one.value, *one.ends, square=True))
-            rows.append((arm.name, name, asked, one.value, *one.ends, one.seeds))
-        if points:
-            drawn.append(Series(arm.name, points, arm.name in front))
-    drawn.sort(key=lambda one: one.name != baseline.name)
-    title = f"Student’s {SCORES[baseline.first.metric]} by labels asked for, %"
-    return Figure(
-        "budget",
-        title,
-        f"On the {SPLITS[split]}. Each square is a round.",
-        curves_chart(drawn, title=title, across="labels asked for"),
-        ("method", "stage", "labels", "score", "low", "high", "seeds"),
-        rows,
-    )
+    def _changes(self) -> Figure | None:
+        differences = self.differences
+        if not differences:
+            return None
+        rows = [
+            Change(name, one.mean, one.low, one.high, one.p is not None and one.p < LEVEL)
+            for name, one in differences.items()
+        ]
+        over = "examples and seeds" if any(d.examples for d in differences.values()) else "seeds"
+        return Figure(
+            "differences",
+            f"Difference from “{self.baseline.name}”, points",
+            f"Last stage, on the {SPLITS[self.scores.split or 'pool']}. Lines: 95 % intervals. "
+            f"Coloured: a paired test over {over} finds a difference (p < {LEVEL}, Holm’s "
+            "correction)." + beyond(rows, SHOWN, "more methods"),
+            changes_chart(rows[:SHOWN], across="points"),
+            ("method", "difference", "low", "high", "p", "seeds", "examples"),
+            [(k, d.mean, d.low, d.high, d.p, d.n, d.examples) for k, d in differences.items()],
+        )
 
+    def _budget(self) -> Figure | None:
+        """Scores against the labels asked for, where these are not all of the pool."""
+        arms, split = self.scores.arms, self.scores.split
+        if split is None or not any(one.unlabelled for arm in arms for one in arm.first.stages):
+            return None
+        return self._curves(
+            "budget",
+            f"student’s {self.metric} by labels asked for, %",
+            f"On the {SPLITS[split]}. Each square is a round.",
+            [one for arm in arms for one in self._spots(arm, split, ("student",))],
+            lambda series: curves_chart(series, across="labels asked for"),
+            unit="labels",
+        )
 
-def _costs(scores: Scores, baseline: Arm) -> Figure | None:
-    """The last score against what its run cost: $, or else seconds."""
-    if scores.split is None:
-        return None
-    paid = any(run.result.cost_usd for arm in scores.arms for run in arm.runs)
-    field, unit = ("cost_usd", "$ a run") if paid else ("seconds", "seconds a run")
-    rows = []
-    for arm in scores.arms:
-        stage = scores.last(arm)
-        one = stage and scores.measured(stage)
-        cost = fmean(float(getattr(run.result, field)) for run in arm.runs)
-        if stage and one and cost > 0:
-            rows.append((arm.name, stage.name, cost, one.value, *one.ends, one.seeds))
-    if len(rows) < 2:
-        return None
-    front = in_front(scores, baseline)
-    drawn = [
-        Series(name, [Point(cost, score, low, high, square=True)], name in front)
-        for name, _, cost, score, low, high, _ in rows
-    ]
-    drawn.sort(key=lambda one: one.name != baseline.name)
-    costs = [row[2] for row in rows]
-    title = _upper(f"{SCORES[baseline.first.metric]} and cost, %")
-    return Figure(
-        "costs",
-        title,
-        f"The last stage on the {SPLITS[scores.split]}, against {unit}."
-        + ("" if paid else " No run paid for answers."),
-        curves_chart(drawn, title=title, across=unit, log=max(costs) > 20 * min(costs)),
-        ("method", "stage", unit, "score", "low", "high", "seeds"),
-        rows,
-    )
+    def _costs(self) -> Figure | None:
+        """The last score against what its run cost: $, or else seconds."""
+        arms, split = self.scores.arms, self.scores.split
+        paid = any(run.finished.cost_usd for arm in arms for run in arm.runs)
+        field, unit = ("cost_usd", "$ a run") if paid else ("seconds", "seconds a run")
+        found = []
+        for arm in arms:
+            one = (stage := self.scores.last(arm)) and self.scores.mean(stage)
+            cost = fmean(float(getattr(run.finished, field)) for run in arm.runs)
+            if stage and one and cost > 0:
+                found.append(_Spot(arm.name, stage.name, cost, one))
+        if split is None or len(found) < 2:
+            return None
+        log = max(one.across for one in found) > 20 * min(one.across for one in found)
+        return self._curves(
+            "costs",
+            f"{self.metric} and cost, %",
+            f"The last stage on the {SPLITS[split]}, against {unit}."
+            + ("" if paid else " No run paid for answers."),
+            found,
+            lambda series: curves_chart(series, across=unit, log=log),
+            unit=unit,
+        )
 
+    def _spots(self, arm: Arm, split: str, actors: Collection[str]) -> list[_Spot]:
+        """The stages of some actors that are scored, at the labels asked for until then."""
+        found = []
+        for name in arm.stages():
+            stages = arm.at(name)
+            if stages[0].actor in actors and (one := self.scores.mean(Stage(arm, name, split))):
+                asked = fmean(stage.n - stage.unlabelled for stage in stages)
+                found.append(_Spot(arm.name, name, asked, one, stages[0].actor == "student"))
+        return found
 
-def _scored(scores: Scores, arm: Arm, split: str, actors: Collection[str]) -> dict[str, Measured]:
-    names = [name for name in arm.stages() if arm.at(name)[0].actor in actors]
-    found = {name: scores.measured(Stage(arm, name, split)) for name in names}
-    return {name: one for name, one in found.items() if one is not None}
+    def _curves(
+        self,
+        name: str,
+        title: str,
+        note: str,
+        spots: Sequence[_Spot],
+        draw: Callable[[Sequence[Series]], Html],
+        *,
+        unit: str | None = None,
+        place: Callable[[_Spot], float] = lambda one: one.across,
+    ) -> Figure | None:
+        """Scores of each method as a line, the baseline first; ``unit`` of what is across."""
+        if not spots:
+            return None
+        title = title[:1].upper() + title[1:]
+        methods = sorted(dict.fromkeys(one.method for one in spots), key=self._place)
+        series = [
+            Series(
+                method,
+                [
+                    Point(place(one), one.score.value, *one.score.ends, square=one.square)
+                    for one in spots
+                    if one.method == method
+                ],
+                method in self._front,
+            )
+            for method in methods
+        ]
+        across = () if unit is None else (unit,)
+        columns = ("method", "stage", *across, "score", "low", "high", "seeds")
+        rows = [
+            (one.method, one.stage, *([] if unit is None else [one.across]),
+             one.score.value, *one.score.ends, one.score.seeds)
+            for one in spots
+        ]  # fmt: skip
+        return Figure(name, title, note, draw(series), columns, rows)
 
-
-def _point(place: int, stage: str, one: Measured) -> Point:
-    return Point(place, one.value, *one.ends, square=int(stage[1:]) % 2 == 0 and stage != "R0")
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    def _place(self, method: str) -> bool:
+        return method != self.baseline.name

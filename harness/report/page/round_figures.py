@@ -9,11 +9,10 @@ import numpy as np
 
 from harness.data import BoolArray, FloatArray
 from harness.record import layout
-from harness.report.charts.figure import Figure, table
+from harness.report.charts.figure import Figure, beyond, table
 from harness.report.charts.row_charts import parts_chart
 from harness.report.charts.xy_charts import histogram_chart, reliability_chart
 from harness.report.page.inside import Inside, Said
-from harness.report.page.spelled import spelled
 
 BINS = 10
 """Of confidence."""
@@ -50,14 +49,13 @@ def _calibration(inside: Inside, said: Said, confidence: FloatArray) -> Figure:
         for k in np.unique(bins).tolist()
     ]
     error = sum(abs(one - good) * n for one, good, n in rows) / len(sure)
-    title = f"Confidence of the {said.actor} ({said.stage}): share right, %"
     points = [(one, good, n / len(sure)) for one, good, n in rows]
     return Figure(
         f"confidence-{said.stage}",
-        title,
+        f"Confidence of the {said.actor} ({said.stage}): share right, %",
         "On the line, confidence is what it says. Expected calibration error: "
         f"{100 * error:.1f} points. Grey: how many have this confidence.",
-        reliability_chart(points, title=title, square=said.actor == "student"),
+        reliability_chart(points, square=said.actor == "student"),
         ("confidence", "right", "examples"),
         rows,
     )
@@ -77,13 +75,12 @@ def _losses(inside: Inside) -> Iterator[Figure]:
         if not (known & of).any():
             continue
         good, bad = (_counted(kept, known & of & one, edges) for one in (right, ~right))
-        title = f"Losses of labels that are {name}"
         yield Figure(
             f"losses-{name.replace(' ', '-')}",
-            title,
+            f"Losses of labels that are {name}",
             f"The student’s cross-entropy of the labels of {labels.stage}. "
             + ("Blue: right. Orange: wrong." if inside.scored else "Which are right is not known."),
-            histogram_chart(edges.tolist(), good, bad, title=title, across="loss, nats"),
+            histogram_chart(edges.tolist(), good, bad, across="loss, nats"),
             ("from", "to", "right" if inside.scored else "labels", "wrong"),
             list(zip(edges[:-1].tolist(), edges[1:].tolist(), good, bad, strict=True)),
         )
@@ -102,15 +99,13 @@ def _abstentions(inside: Inside) -> Iterator[Figure]:
         rows += [(stage, reason, count) for reason, count in reasons.most_common()]
     if not rows:
         return
-    title = "Abstentions by reason"
     drawn = [(f"{stage}: {reason}", {"examples": count}) for stage, reason, count in rows]
-    left = len(rows) - REASONS
     yield Figure(
         "abstentions",
-        title,
+        "Abstentions by reason",
         "Examples of the pool without a label after each of the annotator’s stages."
-        + (f" {left} rarer reasons are in the data." if left > 0 else ""),
-        parts_chart(drawn[:REASONS], {"examples": "rest"}, title=title),
+        + beyond(rows, REASONS, "rarer reasons"),
+        parts_chart(drawn[:REASONS], {"examples": "rest"}),
         ("stage", "reason", "examples"),
         rows,
     )
@@ -123,29 +118,23 @@ def _demonstrations(inside: Inside) -> Iterator[Figure]:
         rows = [
             (
                 inside.pool.ids[row],
-                _text(inside, row),
-                spelled(inside, of.view.predictions, row),
-                spelled(inside, inside.gold.labels, row),
+                inside.text(row),
+                inside.spelled(of.view.predictions, row),
+                inside.spelled(inside.gold.labels, row),
             )
             for row in of.demonstrations.tolist()
         ]
         selection = inside.run.stage(layout.student_stage(round_)).selection
         share = selection.demonstrations_accuracy if selection else None
         title = f"Demonstrations chosen in round {round_ + 1}"
-        left = len(rows) - SHOWN
         yield Figure(
             f"demonstrations-{round_ + 1}",
             title,
             f"{len(rows)} examples with a trusted label."
             + ("" if share is None else f" {100 * share:.1f} % of these labels are right.")
-            + (f" {left} more are in the data." if left > 0 else ""),
+            + beyond(rows, SHOWN, "more"),
             table(("text", "label", "gold"), [row[1:] for row in rows[:SHOWN]], name=title),
             ("id", "text", "label", "gold"),
             rows,
             wide=True,
         )
-
-
-def _text(inside: Inside, row: int) -> str:
-    example = inside.pool.examples[row]
-    return example if isinstance(example, str) else " ".join(example)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from harness.config import flat
-from harness.errors import CommandError
+from harness.errors import CommandError, RunError
 from harness.record import layout
 from harness.record.folder import RunFolder
 from harness.record.listing import ListedRun
@@ -29,6 +27,7 @@ class Entry:
     Attributes:
         keys: its configuration by dotted key, as texts, and ``task``; roles by their name alone.
         metric: of the task; empty where no result says it.
+        result: of a finished run.
         label: of the recipe's row; empty without one.
         settings: of that row.
         other_code: whether other code than today's made it.
@@ -42,6 +41,7 @@ class Entry:
     supervised: bool = False
     leaked: int = 0
     other_code: bool = False
+    result: RunResult | None = None
     label: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     folder: RunFolder | None = None
@@ -61,6 +61,13 @@ class Entry:
         """The seed of all that is drawn."""
         return int(self.keys.get("seed", "0"))
 
+    @property
+    def finished(self) -> RunResult:
+        """The result; a ``RunError`` of a run that has none."""
+        if self.result is None:
+            raise RunError(f"a run of {self.task} is not finished")
+        return self.result
+
 
 def entry_of(result: RunResult, folder: RunFolder | None = None, **more: Any) -> Entry:
     """A finished run."""
@@ -71,6 +78,7 @@ def entry_of(result: RunResult, folder: RunFolder | None = None, **more: Any) ->
         metric=result.metric,
         supervised=result.supervised,
         leaked=result.leaked or 0,
+        result=result,
         folder=folder,
         **more,
     )
@@ -93,23 +101,6 @@ def read_entry(run: ListedRun, *, other_code: bool = False) -> Entry | None:
         supervised=bool(manifest.get("supervised", False)),
         folder=folder,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What a sweep's file says: its rows' labels, settings and runs, and its baseline."""
-
-    rows: Sequence[Mapping[str, Any]]
-    baseline: str | None
-
-
-def find_sweep(name: str, out: Path) -> Sweep | None:
-    """A sweep below a folder by its recipe's name or file; None if there is none."""
-    file = layout.sweep_file(out, Path(name).stem if name.endswith(".toml") else name)
-    if not file.is_file():
-        return None
-    values = json.loads(file.read_text(encoding="utf-8"))
-    return Sweep(values["rows"], values.get("baseline"))
 
 
 def known_keys(entries: Sequence[Entry]) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
-from harness.report.differences import Measured, corrected, difference
+from harness.report.differences import Measured, Records, corrected, difference
 from harness.report.measures import SHARE_UNIT, Measure, measure
 from harness.report.rows.entries import UNSET, Entry, key_of
-from harness.report.rows.naming import NAMING, STAGE, Names, differs, named
+from harness.report.rows.naming import NAMING, STAGE, Names, differs, named, natural
 from harness.report.rows.notes import marks_of, no_answers, notes_of
 from harness.report.tables import Cell, Table
 from harness.results import StageResult
@@ -58,7 +57,7 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
         )
     columns = _columns(values, column)
     rows = _ordered(names, layout, column)
-    cells = {at: _cell(of) for at, of in values.items()}
+    cells = {at: Cell.of([one.value for one in of.values()]) for at, of in values.items()}
     compared = _compare(cells, values, rows, columns, layout, shown, column)
     table = Table(
         title=_title(entries, shown, keys),
@@ -124,15 +123,9 @@ def _columns(values: Values, column: str) -> list[str]:
 def _ordered(names: Sequence[Names], layout: Layout, column: str) -> list[Names]:
     """The rows: by the recipe where there is one, else by name."""
     if not layout.labels or layout.rows:
-        return sorted(dict.fromkeys(names))
+        return sorted(dict.fromkeys(names), key=natural)
     known = [(label,) for label in layout.labels] if column == STAGE else []
     return list(dict.fromkeys([*known, *names]))
-
-
-def _cell(seeds: Mapping[int, Measured]) -> Cell:
-    values = [one.value for one in seeds.values()]
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), deviation, len(values))
 
 
 def _compare(
@@ -150,8 +143,10 @@ def _compare(
     base = _baseline(rows, layout.baseline)
     wanted = columns if column != STAGE else columns[-1:]
     places = [(row, one) for row in rows for one in wanted if row != base and (row, one) in cells]
+    records = Records()
     found = [
-        difference(values.get((base, at), {}), values[row, at], shown.split) for row, at in places
+        difference(values.get((base, at), {}), values[row, at], shown.split, records)
+        for row, at in places
     ]
     for place, one in zip(places, corrected(found), strict=True):
         cells[place] = replace(cells[place], difference=one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from harness.report.rows.entries import UNSET, Entry, key_of
@@ -15,6 +16,12 @@ PLAIN = "default"
 IGNORED = frozenset({"seed", "budget_usd", "student.save", "task spec"})
 """Keys that make no other row."""
 Names = tuple[str, ...]
+
+
+def natural(names: Names) -> list[tuple[bool, int, str]]:
+    """A key by which ``shots=5`` comes before ``shots=10``."""
+    pieces = re.split(r"(\d+)", "\0".join(names))
+    return [(one.isdecimal(), int(one) if one.isdecimal() else 0, one) for one in pieces]
 
 
 def named(

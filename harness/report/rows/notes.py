@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.comparison import outcomes_in
+from harness.report.differences import Records
 from harness.report.measures import SHARE_UNIT, Measure
 from harness.report.rows.entries import Entry
 from harness.report.tables import LEVEL, MARKS, Table
@@ -110,10 +110,8 @@ def _examples(entry: Entry, shown: Measure) -> int | None:
         return score.n
     if shown.name == "pool":
         return scored[-1].n
-    if entry.folder is None or not shown.split:
-        return None
-    found = outcomes_in(entry.folder, scored[-1].stage).get(shown.split)
-    return None if found is None else len(found.ids)
+    found = Records().of(entry.folder, scored[-1].stage).get(shown.split)
+    return None if found is None else len(found.rows)
 
 
 def _range(seeds: Sequence[int]) -> str:

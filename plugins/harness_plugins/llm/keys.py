@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.errors import CommandError
-from harness.printable import looks_like_key
+from harness.files.printable import looks_like_key
 from harness_plugins.llm.secrets import Secret, setting
 
 if TYPE_CHECKING:

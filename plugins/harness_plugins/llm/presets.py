@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigError
+from harness.files.user_config import user_config_file
 
 if TYPE_CHECKING:
     from harness_plugins.llm.service import Service
@@ -61,13 +62,6 @@ _ROWS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
 )
 PRESETS: Mapping[str, Preset] = {row[0]: Preset(*row) for row in _ROWS}
 """Built-in presets. Models and prices as of November 2026, from litellm's price table."""
-
-
-def user_config_file() -> Path:
-    """``HARNESS_CONFIG``, else ``~/.config/freeal-harness/config.toml``."""
-    named = os.environ.get("HARNESS_CONFIG")
-    base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return Path(named) if named else base / "freeal-harness" / "config.toml"
 
 
 def user_presets() -> dict[str, Preset]:

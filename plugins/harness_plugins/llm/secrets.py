@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, ConfigError
-from harness.printable import HIDDEN, looks_like_key, printable
+from harness.files.printable import HIDDEN, looks_like_key, printable
 
 SHORTEST = 8
 """Shorter values of the environment do not count as secrets: they may be common words."""

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from harness.config import Config, flat
 from harness.errors import CommandError
-from harness.printable import one_line
+from harness.files.printable import one_line
 from harness.results import StageResult
 
 SCORES = {

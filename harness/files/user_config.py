@@ -19,6 +19,12 @@ def user_config_file() -> Path:
     return Path(named) if named else base / "freeal-harness" / "config.toml"
 
 
+def configured_plugins(config: Path | None) -> list[str]:
+    """The plugins that the user's configuration file names, and a file of ``--config``."""
+    files = [one for one in (user_config_file(), config) if one is not None]
+    return [name for file in files for name in plugins_of(file)]
+
+
 def plugins_of(file: Path) -> list[str]:
     """``plugins = [...]`` of a configuration file, as ``--plugin`` takes them.
 
