@@ -166,8 +166,20 @@ def test_errors_are_exceptions_of_one_line(tmp_path: Path) -> None:
         with pytest.raises(HarnessError, match=said) as caught:
             run("demo", **{**QUICK, "out": tmp_path / "runs", **given})
         assert "\n" not in str(caught.value)
-    with pytest.raises(CommandError, match="processes of their own"):
-        sweep({"a": {"selector.trust": Sure(3)}}, task="demo", out=tmp_path)
+    with pytest.raises(CommandError, match="selector.trust is an object, which no other process"):
+        sweep({"a": {"selector.trust": Sure(3)}}, task="demo", out=tmp_path, jobs=2)
+
+
+def test_objects_are_swept_in_this_process(tmp_path: Path) -> None:
+    rows = {"three": {"selector.trust": Sure(3)}, "five": {"selector.trust": Sure(5)}}
+    asked: dict[str, Any] = {"task": "demo", "annotator": ByLength(), **QUICK, "out": tmp_path}
+    swept = sweep(rows, seeds=(0, 1), **asked)
+    assert [one.state for one in swept.runs] == ["done"] * 4
+    trusted = [one.stages[1].selection for label in rows for one in swept.of(label)]
+    assert [one and one.trusted for one in trusted] == [3, 3, 5, 5]
+    alone = run(settings={"selector.trust": Sure(3)}, seed=1, **asked)
+    assert alone.run_id == swept.of("three")[1].run_id  # the same run, found
+    assert [one.state for one in sweep(rows, seeds=(0, 1), **asked).runs] == ["found"] * 4
 
 
 def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.finished_runs import Run
 from harness.api.frame import Frame, Framed
-from harness.api.wanted import SPECS, Wanted, refuse_objects, wanted
+from harness.api.given_parts import with_given
+from harness.api.wanted import SPECS, Wanted, objects_in, wanted
 from harness.errors import CommandError
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
+    from harness.protocols import AnyAnnotator, SelectorPreset, Student, Task
     from harness.sweep import sweeping
+    from harness.sweep.jobs import Crew
     from harness.sweep.recipes import Recipe
     from harness.sweep.states import JobState
 
@@ -68,10 +71,10 @@ def sweep(
     *,
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
-    task: str | None = None,
-    annotator: str | None = None,
-    student: str | None = None,
-    selector: str | None = None,
+    task: str | Task | None = None,
+    annotator: str | AnyAnnotator | None = None,
+    student: str | Student | None = None,
+    selector: str | SelectorPreset | None = None,
     rounds: int | None = None,
     setting: str | None = None,
     limit: int | None = None,
@@ -91,8 +94,8 @@ def sweep(
         recipe: its name, the path of its TOML file, or rows: ``{"small": {"student.epochs": 1}}``.
         seeds: of each row.
         jobs: runs at a time, each in a process of its own.
-        task, annotator, student, selector: specs that all runs have; no objects, since the runs
-            are processes of their own.
+        task, annotator, student, selector: what all runs have, as of ``run``. Where one of them,
+            or a value of a row, is an object, the runs are done in this process, one by one.
         rounds, setting, limit, budget_usd, config, settings, data, out: as of ``run``.
         plugins: modules or files.
 
@@ -102,27 +105,38 @@ def sweep(
     given = dict(locals())
     rows = list(recipe.values()) if isinstance(recipe, Mapping) else []
     own = [settings] if isinstance(settings, Mapping) else []
-    for values in ({f"{key}.spec": given[key] for key in SPECS}, given, *rows, *own):
-        refuse_objects(values, "sweep")
+    every = ({f"{key}.spec": given[key] for key in SPECS}, given, *rows, *own)
+    objects = [key for values in every for key in objects_in(values)]
+    if objects and jobs > 1:
+        raise CommandError(
+            f"sweep: {objects[0]} is an object, which no other process has: leave jobs at 1, or "
+            "register it in a plugin, and name it (plugins=['my_plugin.py'])"
+        )
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
-    name, found = _recipe(recipe, asked)
-    return _done(name, found, list(seeds), jobs, asked, [str(one) for one in plugins])
+    crew = _crew(jobs, asked, [str(one) for one in plugins])
+    return _done(*_recipe(recipe, asked), list(seeds), crew, asked, here=bool(objects))
+
+
+def _crew(jobs: int, asked: Wanted, plugins: list[str]) -> Crew:
+    from harness.files.user_config import configured_plugins
+    from harness.plugin_manager.discovery import third_party
+    from harness.sweep.jobs import Crew
+
+    extra = [*configured_plugins(asked.file), *plugins]
+    return Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
 
 
 def _done(
-    name: str, recipe: Recipe, seeds: list[int], jobs: int, asked: Wanted, plugins: list[str]
+    name: str, recipe: Recipe, seeds: list[int], crew: Crew, asked: Wanted, *, here: bool
 ) -> Sweep:
-    from harness.files.user_config import configured_plugins
-    from harness.plugin_manager.discovery import third_party
     from harness.sweep.grid import Fixed
-    from harness.sweep.jobs import Crew
     from harness.sweep.sweeping import sweep_of
+    from harness.sweep.worker import in_this_process
 
     fixed = Fixed(asked.file, asked.settings, asked.values, asked.data, asked.out)
-    extra = [*configured_plugins(asked.file), *plugins]
-    crew = Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
     watcher = _Notes([])
-    done = sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher)
+    how = in_this_process(asked.plugins) if here else None
+    done = sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher, how)
     return Sweep(name, tuple(map(_swept, done.runs)), tuple(watcher.notes))
 
 
@@ -140,7 +154,10 @@ def _recipe(
 
     if not isinstance(recipe, Mapping):
         return find_recipe(str(recipe), asked.plugins)
-    rows = [{"label": label, "settings": dict(values)} for label, values in recipe.items()]
+    rows = [
+        {"label": label, "settings": with_given(values, asked.plugins)}
+        for label, values in recipe.items()
+    ]
     return "rows", Recipe.model_validate({"summary": "rows of a call", "rows": rows})
 
 

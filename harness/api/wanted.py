@@ -91,14 +91,9 @@ def data_folder(folder: Path | str | None) -> Path | None:
     return Path(named) if named else None
 
 
-def refuse_objects(values: Mapping[str, Any], where: str) -> None:
-    """Runs in processes of their own cannot be given objects: a ``CommandError``."""
-    for key in KEYS:
-        if values.get(key) is not None and not isinstance(values[key], str):
-            raise CommandError(
-                f"{where}: {key} is an object, but the runs of a sweep are processes of their own; "
-                "register it in a plugin, and name it (plugins=['my_plugin.py'])"
-            )
+def objects_in(values: Mapping[str, Any]) -> list[str]:
+    """The keys whose value is an object, in place of a spec."""
+    return [key for key in KEYS if not isinstance(values.get(key), str | None)]
 
 
 def _named(plugin: object) -> bool:

@@ -12,7 +12,7 @@ from harness.record import layout
 from harness.record.folder import new_file
 from harness.results import SCHEMA
 from harness.sweep.grid import Fixed, Grid, grid_of
-from harness.sweep.jobs import Crew, do_jobs
+from harness.sweep.jobs import Crew, GoThrough, do_jobs
 from harness.sweep.recipes import Recipe, find_recipe
 from harness.sweep.states import JobState, State, SweepWatcher
 
@@ -89,7 +89,11 @@ def sweep(
         HarnessError: for what is wrong with the recipe or a setting, before anything runs. A run
             that fails raises nothing: its state says so.
     """
-    return sweep_of(*find_recipe(recipe, plugins), seeds, fixed, plugins, crew, watcher, on)
+    from harness.sweep.on_ray import on_ray
+
+    go_through = None if on is None else on_ray(on)
+    name, found = find_recipe(recipe, plugins)
+    return sweep_of(name, found, seeds, fixed, plugins, crew, watcher, go_through)
 
 
 def sweep_of(
@@ -100,12 +104,12 @@ def sweep_of(
     plugins: Plugins,
     crew: Crew,
     watcher: SweepWatcher,
-    on: str | None = None,
+    go_through: GoThrough | None = None,
 ) -> Sweep:
-    """The same of a recipe that is no file: ``found``, recorded as the sweep ``name``."""
-    from harness.sweep.on_ray import on_ray
+    """The same of a recipe that is no file: ``found``, recorded as the sweep ``name``.
 
-    go_through = None if on is None else on_ray(on)
+    ``go_through``: how its runs are done (``jobs``).
+    """
     grid = grid_of(found, seeds, fixed, plugins)
     _record(name, found, grid, fixed)
     for note in grid.notes:
