@@ -1,4 +1,4 @@
-"""Parts that a caller hands over as objects: each becomes a plugin of one part."""
+"""Parts that a caller hands over as objects: each class becomes a plugin of one part."""
 
 from __future__ import annotations
 
@@ -28,17 +28,23 @@ KEYS: Mapping[str, tuple[str, str]] = {
 """Keys of the configuration whose value may be an object, with its kind and its role."""
 
 
-class GivenPart:
-    """A plugin that registers one object; ``fingerprint`` stands for the object in a run's id."""
+class GivenParts:
+    """A plugin that registers a name for objects; the argument of a spec says which of them."""
 
-    def __init__(self, kind: str, name: str, part: object) -> None:
-        self.fingerprint = identity_of(part)
+    fingerprint = "in the spec"
+    """Stands for the source in a run's record."""
+
+    def __init__(self, kind: str, name: str, first: object) -> None:
+        self.objects: dict[str, object] = {}
 
         def harness_register(register: Any) -> None:
-            kinds = getattr(part, "kinds", ("sequence", "token"))
-            register(name, lambda request: part, kinds=kinds, summary="given as an object")
+            kinds = getattr(first, "kinds", ("sequence", "token"))
+            register(name, self._made, kinds=kinds, summary="given as an object")
 
         setattr(self, f"harness_register_{kind}s", hookimpl(harness_register))
+
+    def _made(self, request: Any) -> object:
+        return self.objects[request.spec.argument]
 
 
 def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
@@ -58,16 +64,19 @@ def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
 
 
 def _registered(kind: str, role: str, part: object, plugins: Plugins) -> str:
-    name = name_of(part)
-    given = GivenPart(kind, role + name, part)
-    plugins.add_object(given, f"{kind} {name}, given", "an object")
+    name, digits = name_of(part), identity_of(part)[:8]
+    plugin = f"{kind} {name}, given"
+    plugins.add_object(GivenParts(kind, role + name, part), plugin, "an object")
     owner = plugins.part(kind, role + name).plugin
-    if owner != f"{kind} {name}, given":
+    if owner != plugin:
         raise CommandError(
             f"{kind} {name!r} is already registered by {owner}; give the class of your object "
             "another name"
         )
-    return f"{name}:{given.fingerprint[:8]}"
+    given = plugins.plugin(plugin)  # the first one of this name
+    assert isinstance(given, GivenParts)
+    given.objects[digits] = part
+    return f"{name}:{digits}"
 
 
 def name_of(part: object) -> str:

@@ -144,6 +144,8 @@ class Plugins:
         warn, self._warn = self._warn, None  # a problem becomes the error, and no warning
         before = len(self.problems)
         self._add(plugin, name, origin)
+        for kind in list(self._parts):  # those that were asked for before it came
+            self._collect(kind, name)
         self._warn = warn
         for problem in self.problems[before:]:
             if not problem.harmless:
@@ -227,14 +229,17 @@ class Plugins:
         """All registered parts of a kind, by name."""
         if kind not in self._parts:
             self._parts[kind] = {}
-            more: dict[str, object] = {}
-            if kind in ASKING:
-                more["services"] = {
-                    name: one.factory for name, one in self.parts("service").items()
-                }
-            for name, call in self._callers(f"harness_register_{kind}s"):
-                self._guard(name, call, register=self._register(kind, name), **more)
+            self._collect(kind)
         return self._parts[kind]
+
+    def _collect(self, kind: str, plugin: str = "") -> None:
+        """Let every plugin, or one of them, register its parts of a kind."""
+        more: dict[str, object] = {}
+        if kind in ASKING:
+            more["services"] = {name: one.factory for name, one in self.parts("service").items()}
+        for name, call in self._callers(f"harness_register_{kind}s"):
+            if plugin in ("", name):
+                self._guard(name, call, register=self._register(kind, name), **more)
 
     def all_parts(self) -> list[Part]:
         """The parts of every kind; ``problems`` is complete after this call."""
