@@ -7,6 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ def test_what_is_kept_is_measured_pruned_and_copied(
     steps = tmp_path / "steps"
     steps.mkdir()
     (steps / "record").write_bytes(b"x" * 2**20)
-    with sqlite3.connect(tmp_path / "replies.sqlite") as replies:
+    with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as replies, replies:
         replies.execute("CREATE TABLE replies (text)")
         replies.execute("INSERT INTO replies VALUES ('paid')")
     out = ("--out", tmp_path)
@@ -141,5 +142,6 @@ def test_what_is_kept_is_measured_pruned_and_copied(
     assert not steps.exists() and not copy.parent.exists() and other.exists()
     copy = tmp_path / "copy.sqlite"
     succeeded(call("cache", "export", copy, *out))
-    assert sqlite3.connect(copy).execute("SELECT * FROM replies").fetchall() == [("paid",)]
+    with closing(sqlite3.connect(copy)) as copied:
+        assert copied.execute("SELECT * FROM replies").fetchall() == [("paid",)]
     assert "is there already" in message(call("cache", "export", copy, *out), 2)

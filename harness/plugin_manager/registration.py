@@ -91,8 +91,8 @@ def wrong_with(part: Part, kinds: object) -> str | None:
     checks = (
         _name(part),
         _kinds(kinds),
-        (_place if isinstance(part.given, str) else _factory)(part.kind, part.given),
-        (_place if isinstance(part.keys, str) else _config)(part.kind, part.keys),
+        _place(part.given) if isinstance(part.given, str) else _factory(part.kind, part.given),
+        _place(part.keys) if isinstance(part.keys, str) else _config(part.kind, part.keys),
     )
     found = next((check for check in checks if check is not None), None)
     return None if found is None else f"{part.kind} {part.name!r}: {found}"
@@ -118,7 +118,7 @@ def _kinds(kinds: object) -> str | None:
     return None
 
 
-def _place(kind: str, text: str) -> str | None:
+def _place(text: str) -> str | None:
     return None if _PLACE.fullmatch(text) else f"{text!r}: write MODULE:NAME, which is imported"
 
 
