@@ -130,7 +130,10 @@ def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_signal_ends_a_run_with_its_processes(bert: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_signal_ends_a_run_with_its_processes(
+    bert: Path, whole_group: bool, tmp_path: Path
+) -> None:
     """A signal to the command alone (``docker stop``), or to all processes (a batch queue)."""
     script = tmp_path / "often.py"
     script.write_text(
@@ -143,29 +146,24 @@ def test_a_signal_ends_a_run_with_its_processes(bert: Path, tmp_path: Path) -> N
     )
     command = (
         *(sys.executable, str(script), "run", "--annotator", "noisy:0.2", "--rounds", "1"),
-        *("--limit", "16", "--student", f"transformers:{bert}", "--set", "student.preset=plain"),
-        *("--set", "student.processes=2", "--set", "student.epochs=100000"),
+        *("--limit", "30", "--student", f"transformers:{bert}", "--set", "student.preset=plain"),
+        *("--set", "student.processes=2", "--set", "student.epochs=100000", "--out", str(tmp_path)),
     )
-    outs, kept = (tmp_path / "alone", tmp_path / "group"), f"demo/*/*/**/{checkpoints.FILE}"
-    begun = [
-        subprocess.Popen(
-            (*command, "--out", str(out)),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        for out in outs  # side by side: most of their time is the start
-    ]
-    for run, out, end in zip(begun, outs, (os.kill, os.killpg), strict=True):
-        until(lambda out=out, run=run: any(out.glob(kept)) or run.poll() is not None, 120)  # type: ignore[misc]
-        end(run.pid, signal.SIGTERM)
-        said, err = run.communicate(timeout=30)
-        assert (run.returncode, said) == (143, "")
-        assert err.endswith("harness: terminated; the same command goes on from what is recorded\n")
-        assert err.count("terminated") == 1 and "Traceback" not in err
-        assert any(out.glob(kept))
-        until(lambda run=run: not group_lives(run.pid), 20)  # type: ignore[misc]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        kept = f"demo/*/*/**/{checkpoints.FILE}"
+        until(lambda: any(tmp_path.glob(kept)) or run.poll() is not None, 120)
+        if whole_group:
+            os.killpg(run.pid, signal.SIGTERM)
+        else:
+            run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=30)
+    assert (run.returncode, out) == (143, "")
+    assert err.endswith("harness: terminated; the same command goes on from what is recorded\n")
+    assert err.count("terminated") == 1 and "Traceback" not in err
+    assert any(tmp_path.glob(kept))
+    until(lambda: not group_lives(run.pid), 20)
 
 
 @pytest.mark.parametrize(

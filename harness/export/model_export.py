@@ -26,10 +26,14 @@ def check_empty(target: Path, option: str = "--model") -> None:
 def check_exports(student: object, spec: str) -> None:
     """Raise a ``CommandError`` for a student that is known to make no model to export."""
     if not abilities.exports(student):
-        raise CommandError(
-            f"student {spec!r} cannot be exported: it is no model of transformers, as minilm "
-            "and other encoders are"
-        )
+        raise _no_model(spec)
+
+
+def _no_model(spec: str) -> CommandError:
+    return CommandError(
+        f"student {spec!r} cannot be exported: it is no model of transformers, as minilm and other "
+        "encoders are"
+    )
 
 
 def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
@@ -45,7 +49,6 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     if labels != list(run.result.labels or (last.per_label if last else labels)):
         raise RunError(f"{path}: task {card.name!r} had other labels when this run was made")
     student, spec = student_of(run.config, card, plugins), run.config.student.spec or ""
-    check_exports(student, spec)
     if not run.folder.has(layout.STUDENT):
         raise RunError(
             f"{path}: its student was not kept; the same harness run command with --set "
@@ -55,7 +58,7 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
         fitted = run.folder.read_folder(layout.STUDENT, student.load)
     export = abilities.exporter(fitted)
     if export is None:
-        raise CommandError(f"student {spec!r} cannot be exported: it offers no export")
+        raise _no_model(spec)
     text = model_card(run.result, card, command_of(run.config, card, plugins))
 
     def write(folder: Path) -> None:
