@@ -127,10 +127,10 @@ def test_what_is_kept_is_measured_pruned_and_copied(
     copy, other = tmp_path / "mine/train-0a/examples.arrow", tmp_path / "mine/letters/read.me"
     for file in (copy, other):
         file.parent.mkdir(parents=True)
-        file.write_bytes(b"x" * 2**21)
+        file.write_bytes(b"x" * 2_000_000)
     steps = tmp_path / "steps"
     steps.mkdir()
-    (steps / "record").write_bytes(b"x" * 2**20)
+    (steps / "record").write_bytes(b"x" * 1_000_000)
     with closing(sqlite3.connect(tmp_path / "replies.sqlite")) as replies, replies:
         replies.execute("CREATE TABLE replies (text)")
         replies.execute("INSERT INTO replies VALUES ('paid')")
