@@ -26,6 +26,7 @@ PAPER: Mapping[str, Any] = {
     "probe": None,
     "frozen_embeddings": False,
     "attention_dropout": True,
+    "sorted_batches": 1,
     "clean": "mixture",
     "mixup": 1.0,
     "augmented": 1.0,
@@ -61,6 +62,8 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
     },
 }
 """Ours; results/LOG.md has what was tried."""
+WARMING = 4
+"""Warm-up and ramp-up are at most one part in so many of ``epochs``, unless they are set."""
 
 
 def settings_of(
@@ -84,7 +87,18 @@ def settings_of(
             settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
-    return replace(settings, **own)
+    return replace(_shortened(settings, own.get("epochs")), **own)
+
+
+def _shortened(settings: Settings, epochs: int | None) -> Settings:
+    """A preset whose warm-up and ramp-up take at most a quarter each of a training that the
+    configuration cuts short."""
+    if epochs is None:
+        return settings
+    warmup = min(settings.warmup_epochs, epochs // WARMING)
+    return replace(
+        settings, warmup_epochs=warmup, ramp_epochs=min(settings.ramp_epochs, epochs / WARMING)
+    )
 
 
 def by_preset(source: Source) -> Mapping[str, Mapping[str, Mapping[str, object]]]:

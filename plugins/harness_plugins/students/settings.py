@@ -48,9 +48,10 @@ class Keyed:
     agreement: bool = False
     """Leave out labels that other occurrences of the same words contradict (token tasks)."""
     warmup_epochs: int = Field(default=4, ge=0, strict=True)
-    """Epochs in which all labels count as clean."""
+    """Epochs in which all labels count as clean; of a preset at most a quarter of epochs."""
     ramp_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    """Epochs until mixup, variants and consistency have their full weight."""
+    """Epochs until mixup, variants and consistency have their full weight; of a preset at most a
+    quarter of epochs."""
     mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of mixup of representations; 0: off."""
     mixup_alpha: float = Field(default=4.0, gt=0, allow_inf_nan=False)
@@ -98,6 +99,9 @@ class Settings(Keyed):
     of its training time."""
     attention_dropout: bool = False
     """Drop attention weights, as in pretraining."""
+    sorted_batches: int = 4
+    """Batches whose rows are sorted by length, for less padding; the more, the oftener the same
+    texts meet."""
     steps: int = 60
     """About so many optimiser steps where ``epochs`` is None."""
     fewest_epochs: int = 2

@@ -110,7 +110,13 @@ class EncoderStudent:
         settings, note = resolve_auto(self._settings, noise.wrong, int(data.answered.sum()))
         if note:
             aids.note(note)
-        check_feedback_epoch(settings, settings.epochs_for(len(data.pool)))
+        epochs = settings.epochs_for(len(data.pool))
+        check_feedback_epoch(settings, epochs)
+        if settings.clean != "all" and epochs <= max(1, settings.warmup_epochs):
+            aids.note(
+                f"student: all labels count as clean in the first {max(1, settings.warmup_epochs)} "
+                f"epochs, and training has {epochs}; raise student.epochs"
+            )
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
         plan = Plan(data, settings, fitted.pad, seed, noise, *kept)
         if settings.processes > 1:

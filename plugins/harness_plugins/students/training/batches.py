@@ -138,7 +138,8 @@ class Drawing:
             parts: of each batch; units are mixed within a part.
             rng: draws rows, shares, and partners where a batch is in one part.
         """
-        rows = epoch_batches(self._data.pieces.lengths, self._settings.batch_size, rng)
+        size, together = self._settings.batch_size, self._settings.sorted_batches
+        rows = epoch_batches(self._data.pieces.lengths, size, together, rng)
         for number, own in enumerate(rows):
             yield self.batch(own, clean, step + number, parts, rng)
 
