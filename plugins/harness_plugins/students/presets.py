@@ -43,7 +43,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "transition": True,
         "clean": "auto",
         "clean_groups": "class",
-        "warmup_epochs": 1,
+        "warmup_epochs": 0,
         "ramp_epochs": 0.0,
         "mixup": 1.0,
         "ema": 0.98,

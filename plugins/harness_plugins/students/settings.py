@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
+from harness.data import Kind
+
 Head: TypeAlias = Literal["cls", "mean"]
 Preset: TypeAlias = Literal["default", "paper", "plain"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -70,7 +72,8 @@ class Keyed:
     unlabelled: bool = False
     """Examples without an answer take part in the consistency (low-budget mode)."""
     transition: bool = False
-    """Correct for the annotator's confusions between labels, estimated from its labels."""
+    """Where labels look wrong, correct for those that the annotator gives too often: begin with
+    labels that models confirm which have not seen them, and learn all classes alike."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the averaged weights that predict pools; 0: the last weights do."""
     feedback_epoch: int = Field(default=0, ge=0, strict=True)
@@ -115,6 +118,15 @@ class Settings(Keyed):
             return self.epochs
         wanted = math.ceil(self.steps * self.batch_size / max(1, examples))
         return min(self.most_epochs, max(self.fewest_epochs, wanted))
+
+    def probed(self, kind: Kind) -> bool:
+        """Whether training begins with a probe's head, not one at random."""
+        return kind == "sequence" and self.head == "mean" and self.probe is not None
+
+    def first_filtered(self, kind: Kind) -> int:
+        """The first epoch in which not all labels count as clean: the losses of a head at random
+        mean nothing."""
+        return max(0 if self.probed(kind) else 1, self.warmup_epochs)
 
     @property
     def pairs(self) -> bool:

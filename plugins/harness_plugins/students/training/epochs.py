@@ -64,7 +64,7 @@ class Trainer:
         note: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.model, self.data, self.settings = model, plan.data, plan.settings
-        self.noise, self.seed, self.step = plan.noise, plan.seed, 0
+        self.wrong, self.seed, self.step = plan.wrong, plan.seed, 0
         self.rng = np.random.default_rng(plan.seed)
         self.processes = processes or OneProcess()
         self.clean: BoolArray = plan.data.answered
@@ -122,8 +122,8 @@ class Trainer:
     # -- before an epoch ---------------------------------------------------------------
 
     def _choose_clean(self, epoch: int) -> None:
-        # Before the first epoch the losses of a new head mean nothing.
-        if self.settings.clean == "all" or epoch < max(1, self.settings.warmup_epochs):
+        first = self.settings.first_filtered(self.data.pool.kind)
+        if self.settings.clean == "all" or epoch < first:
             return
         losses = self._losses()
         clean = np.zeros(len(losses), dtype=np.bool_)
@@ -170,7 +170,7 @@ class Trainer:
 
     def take_step(self, batch: Batch) -> None:
         """One step of the optimiser."""
-        if batch.drawn.parts != self._parts:
+        if batch.drawn.parts < self._parts:
             batch = self._redrawn(batch)
         self.shapes.add(batch.shape)
         if self._graphs is None:

@@ -1,0 +1,87 @@
+"""How many labels are wrong: what two models say that have not seen them, and the annotator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data import Annotations, FloatArray, IntArray, Pool
+from harness.protocols import Aids, no_progress
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLabels:
+    """Shares of all labels that look wrong, in [0, 1].
+
+    Two models of other features, an encoder's probe and n-grams, have not seen the label. Errors
+    that follow from the text they learn and repeat; texts that are hard for both look wrong.
+
+    Attributes:
+        least: both say another label, and the same one.
+        most: the same, of those labels only of which both say the same. Right if errors fall at
+            random and the two err independently of each other.
+        doubted: mean of 1 - confidence, as the annotator says itself; None: it says nothing.
+    """
+
+    least: float
+    most: float
+    doubted: float | None = None
+
+    @property
+    def likely(self) -> float:
+        """One number: between the two, or what the annotator doubts, if that is more."""
+        return max((self.least + self.most) / 2, self.doubted or 0.0)
+
+
+def wrong_labels(
+    probes: FloatArray, words: FloatArray, labels: IntArray, doubted: float | None
+) -> WrongLabels:
+    """Compare labels with what two models say, each class divided by how frequent it is.
+
+    Args:
+        probes: log probabilities, float ``[n, classes]``, out-of-fold.
+        words: the same of another model, ``[m, classes]`` of the first m.
+        labels: int ``[n]``, the annotator's.
+        doubted: see ``WrongLabels``.
+    """
+    shares = log_shares(labels, probes.shape[1])
+    labels = labels[: len(words)]
+    first, second = ((one - shares).argmax(axis=1) for one in (probes[: len(words)], words))
+    same = first == second
+    disputed = same & (first != labels)
+    return WrongLabels(float(disputed.mean()), float(disputed.sum() / max(1, same.sum())), doubted)
+
+
+def doubts(annotations: Annotations) -> float | None:
+    """Mean of 1 - confidence over the answers that have one."""
+    given = annotations.confidence[annotations.answered]
+    return None if np.isnan(given).all() else float(1 - np.nanmean(given))
+
+
+def unseen_by_words(pool: Pool, labels: IntArray, classes: int, seed: int) -> FloatArray:
+    """Log probabilities of n-gram models that have not seen a text's label, ``[n, classes]``."""
+    from harness_plugins.students.tfidf import TfidfStudent
+
+    unseen = np.empty((len(pool), classes), dtype=np.float32)
+    said = Annotations.of(labels, pool.offsets)
+    for out in folds(len(pool)):
+        rows = np.delete(np.arange(len(pool)), out)
+        fitted = TfidfStudent(classes).fit(
+            pool.take(rows), said.take(rows), seed, no_progress, Aids()
+        )
+        unseen[out] = fitted.view(pool.take(out), no_progress).log_probabilities
+    return unseen
+
+
+def folds(examples: int) -> list[IntArray]:
+    """Rows of each fold."""
+    return [np.arange(fold, examples, FOLDS) for fold in range(FOLDS)]
+
+
+def log_shares(labels: IntArray, classes: int) -> FloatArray:
+    """Log share of each class among labels, float32; one that is not there: as of one label."""
+    counts = np.maximum(1, np.bincount(labels, minlength=classes))
+    return np.asarray(np.log(counts / len(labels)), dtype=np.float32)
