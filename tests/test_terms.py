@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.data import FloatArray, Pool
+from harness.data import FloatArray
 from harness_plugins.students.noise.estimate import unseen_by_words, wrong_labels
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
 from harness_plugins.students.noise.probing import (
@@ -164,12 +164,11 @@ def test_as_many_labels_look_wrong_as_are(rate: float) -> None:
     """Errors at random, in texts whose words and features tell the classes apart."""
     truth = RNG.integers(2, size=400)
     words = [" ".join(RNG.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth]
-    pool = Pool("sequence", "train", [f"train:{i}" for i in range(400)], words)
     said = np.where(RNG.random(400) < rate, 1 - truth, truth)
     features = standardised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (400, 8)))
     probes = unseen_by_probes(features, said, np.ones(400, dtype=np.float32), 2)
     found = wrong_labels(
-        probes.log_probabilities, unseen_by_words(pool, said, 2, 0), said, doubted=0.5
+        probes.log_probabilities, unseen_by_words(words, said, 2), said, doubted=0.5
     )
     assert found.least <= found.most == pytest.approx((said != truth).mean(), abs=0.05)
     assert found.likely == 0.5  # the annotator's doubts go beyond

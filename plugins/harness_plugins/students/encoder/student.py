@@ -167,9 +167,8 @@ class EncoderStudent:
         wrong = unseen = None
         if estimated and len(rows) >= 2 * FOLDS:
             unseen = probing.unseen_by_probes(*fit, classes)
-            words = unseen_by_words(
-                data.pool.take(rows[:COMPARED]), fit[1][:COMPARED], classes, seed
-            )
+            compared = data.pool.take(rows[:COMPARED]).texts
+            words = unseen_by_words(compared, fit[1][:COMPARED], classes)
             wrong = wrong_labels(unseen.log_probabilities, words, fit[1], data.doubted)
         if settings.probed(self._kind):
             confirmed = unseen if corrected(settings, wrong) else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data import Annotations, FloatArray, IntArray, Pool
-from harness.protocols import Aids, no_progress
+from harness.data import Annotations, FloatArray, IntArray
 
 FOLDS = 5
+NGRAMS, C = (2, 4), 10.0
+"""Characters of an n-gram; inverse regularisation of the logistic regression on them."""
+ABSENT = -30.0
+"""Log probability of a class that no label names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +65,22 @@ def doubts(annotations: Annotations) -> float | None:
     return None if np.isnan(given).all() else float(1 - np.nanmean(given))
 
 
-def unseen_by_words(pool: Pool, labels: IntArray, classes: int, seed: int) -> FloatArray:
+def unseen_by_words(texts: Sequence[str], labels: IntArray, classes: int) -> FloatArray:
     """Log probabilities of n-gram models that have not seen a text's label, ``[n, classes]``."""
-    from harness_plugins.students.tfidf import TfidfStudent
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
 
-    unseen = np.empty((len(pool), classes), dtype=np.float32)
-    said = Annotations.of(labels, pool.offsets)
-    for out in folds(len(pool)):
-        rows = np.delete(np.arange(len(pool)), out)
-        fitted = TfidfStudent(classes).fit(
-            pool.take(rows), said.take(rows), seed, no_progress, Aids()
-        )
-        unseen[out] = fitted.view(pool.take(out), no_progress).log_probabilities
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True)
+    features = vectorizer.fit_transform(texts)
+    unseen = np.full((len(labels), classes), ABSENT, dtype=np.float32)
+    for out in folds(len(labels)):
+        rows = np.delete(np.arange(len(labels)), out)
+        present = np.unique(labels[rows])
+        if len(present) == 1:
+            unseen[np.ix_(out, present)] = 0.0
+            continue
+        model = LogisticRegression(C=C, max_iter=1000).fit(features[rows], labels[rows])
+        unseen[np.ix_(out, present)] = model.predict_log_proba(features[out])
     return unseen
 
 
