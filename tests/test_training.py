@@ -16,7 +16,7 @@ from harness.errors import CommandError, PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
 from harness_plugins.students.encoder.heads import Standard, load_classifier
-from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.pieces import epoch_batches, make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.noise.auto_clean import resolve_auto
 from harness_plugins.students.noise.estimate import WrongLabels
@@ -461,6 +461,33 @@ def test_the_mean_loss_of_a_sentence_is_that_of_the_tokens_that_are_learnt(
     clean = one.small_losses(losses)
     assert not clean[offsets[longest] : offsets[longest + 1]].any()
     assert clean[np.r_[: offsets[longest], offsets[longest + 1] : offsets[-1]]].all()
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "ramp"), [(None, 4, 10), (4, 1, 1), (50, 4, 10)])
+def test_a_training_cut_short_warms_up_for_a_quarter(
+    epochs: int | None, warmup: int, ramp: float
+) -> None:
+    found = settings_of(EncoderKeys(preset="paper", epochs=epochs), "sequence", packaged())
+    assert (found.warmup_epochs, found.ramp_epochs) == (warmup, ramp)
+    own = EncoderKeys(preset="paper", epochs=epochs, warmup_epochs=2, ramp_epochs=3.0)
+    found = settings_of(own, "sequence", packaged())
+    assert (found.warmup_epochs, found.ramp_epochs) == (2, 3)
+
+
+@pytest.mark.parametrize(("together", "most"), [(1, 0.06), (4, 0.15)])
+def test_the_same_texts_seldom_meet_again(together: int, most: float) -> None:
+    """Of 1,000 texts, 32 a batch: how often two of a batch share one in the next epoch, too."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(5, 60, 1000)
+    places = []
+    for _ in range(2):
+        place = np.empty(1000, dtype=np.int64)
+        for number, rows in enumerate(epoch_batches(lengths, 32, together, rng)):
+            place[rows] = number
+        places.append(place[:, None] == place)
+    assert sorted(np.bincount(place)) == [8, *[32] * 31]
+    pairs = places[0] & ~np.eye(1000, dtype=np.bool_)
+    assert places[1][pairs].mean() < most
 
 
 def test_the_default_for_tokens() -> None:

@@ -23,7 +23,8 @@ from, ``test`` the score by the gold ones; ``--set`` changes settings of the stu
 calls that a method.
 
 Each student adds a line to the file; what stands there already is left out; two at once may
-share it. ``outcomes``: what was right, example by example, for paired intervals.
+share it. ``outcomes``: what was right, example by example, for paired intervals; ``peak_mib``:
+the process's largest memory so far.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
 
@@ -163,7 +165,8 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     began, notes = perf_counter(), list[str]()
     aids = Aids(variants=variants_of(case, task, train.pool), note=notes.append)
     fitted = student.fit(train.pool, said, case.seed, no_progress, aids)
-    found: dict[str, Any] = {"seconds": round(perf_counter() - began, 1)}
+    seconds, peak = perf_counter() - began, getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    found: dict[str, Any] = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
     of_pool, of_test = (fitted.view(one.pool, no_progress).predictions for one in (train, test))
     found["pool"] = float(score(of_pool, train.gold, task.card).score)
     found["test"] = float(score(of_test, test.gold, task.card).score)
