@@ -139,7 +139,7 @@ def test_unlabelled_examples_without_consistency_are_refused(tmp_path: Path) -> 
 
 def test_a_mixture_that_never_begins_is_refused(tmp_path: Path) -> None:
     folder = write_bert(tmp_path / "bert")
-    with pytest.raises(HarnessError, match="lower student.warmup_epochs"):
+    with pytest.raises(HarnessError, match=r"lower student\.warmup_epochs"):
         made(folder, preset="paper", epochs=4, warmup_epochs=4)
     made(folder, preset="paper", epochs=4)  # its own warm-up is as much shorter
 
