@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -72,6 +73,7 @@ class EncoderStudent:
         """Train on the answered examples; in low-budget mode also on the texts of the others."""
         import torch
 
+        gc.collect()  # models refer to themselves: the last student's would stay in memory
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             fitted = self.load(self._source.folder)
