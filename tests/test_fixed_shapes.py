@@ -112,7 +112,7 @@ def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ram
         return (weights * losses).sum() / max(1, len(kept))
 
     counts = np.bincount(data.labels[clean], minlength=targets.shape[1])
-    shares = torch.log(torch.from_numpy(np.maximum(1, counts) / counts.sum()))
+    shares = torch.log(torch.from_numpy(np.where(counts, counts / counts.sum(), 1.0)))
     shares = shares.float() if settings.transition else torch.zeros(len(counts))
     mates = torch.from_numpy(np.random.default_rng(9).permutation(len(kept)))
     mixed = share * features[kept] + (1 - share) * features[kept][mates]

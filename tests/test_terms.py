@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.data import FloatArray
-from harness_plugins.students.noise.estimate import unseen_by_words, wrong_labels
+from harness_plugins.students.noise.estimate import log_shares, unseen_by_words, wrong_labels
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
 from harness_plugins.students.noise.probing import (
     agreeing,
@@ -149,6 +149,12 @@ def test_labels_that_a_probe_confirms_are_the_right_ones() -> None:
         return float(((features @ head.T + bias).argmax(axis=1) == truth).mean())
 
     assert right(unseen=unseen) > 0.95 > 0.9 > right()
+
+
+def test_nothing_raises_a_class_that_is_never_named() -> None:
+    shares = np.exp(log_shares(np.asarray([0, 0, 0, 1]), 3))
+    np.testing.assert_allclose(shares, [0.75, 0.25, 1.0], rtol=1e-6)
+    assert not log_shares(np.asarray([], dtype=np.int64), 3).any()
 
 
 def test_a_class_that_no_probe_confirms_keeps_a_fifth_of_its_labels() -> None:

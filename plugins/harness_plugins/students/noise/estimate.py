@@ -90,6 +90,8 @@ def folds(examples: int) -> list[IntArray]:
 
 
 def log_shares(labels: IntArray, classes: int) -> FloatArray:
-    """Log share of each class among labels, float32; one that is not there: as of one label."""
-    counts = np.maximum(1, np.bincount(labels, minlength=classes))
-    return np.asarray(np.log(counts / len(labels)), dtype=np.float32)
+    """Log share of each class among labels, float32; 0 of one that no label names: rare classes
+    are raised by it, and nothing speaks for those that are never named."""
+    counts = np.bincount(labels, minlength=classes)
+    shares = np.where(counts, counts / max(1, len(labels)), 1.0)
+    return np.asarray(np.log(shares), dtype=np.float32)
