@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,7 +72,9 @@ class EncoderStudent:
         """Train on the answered examples; in low-budget mode also on the texts of the others."""
         import torch
 
-        gc.collect()  # models refer to themselves: the last student's would stay in memory
+        from harness_plugins.students.encoder.device import release_freed
+
+        release_freed()  # the last student's model, too
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             fitted = self.load(self._source.folder)

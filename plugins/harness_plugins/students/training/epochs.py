@@ -17,7 +17,7 @@ from harness.data import BoolArray, FloatArray, IntArray
 from harness.errors import PartError
 from harness.protocols import Progress
 from harness_plugins.encoders import out_of_memory
-from harness_plugins.students.encoder.device import working_on
+from harness_plugins.students.encoder.device import release_freed, working_on
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.inference import infer
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
@@ -95,6 +95,7 @@ class Trainer:
                     torch.manual_seed(int(drawn.integers(2**62)))
                 self._choose_clean(epoch)
                 self._run_epoch(epoch, progress)
+                release_freed()
                 after_epoch()
             if self.average is not None:
                 self.average.copy_to_model()
@@ -126,6 +127,7 @@ class Trainer:
         if self.settings.clean == "all" or epoch < first:
             return
         losses = self._losses()
+        release_freed()
         clean = np.zeros(len(losses), dtype=np.bool_)
         if self.processes.rank == 0:  # sums in another order must not give another choice
             clean = self.small_losses(losses)
