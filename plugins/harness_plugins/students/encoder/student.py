@@ -124,9 +124,9 @@ class EncoderStudent:
             aids.note(
                 f"student: no labels are filtered within {epochs} epochs; raise student.epochs"
             )
-        noise = (wrong, corrected(settings, wrong))
+        adjusted = corrected(settings, wrong)
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
-        plan = Plan(data, settings, fitted.pad, seed, *noise, *kept)
+        plan = Plan(data, settings, fitted.pad, seed, wrong, adjusted, *kept)
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
@@ -208,7 +208,7 @@ class EncoderStudent:
 
 MOST = 20_000
 """Examples at most that a probe is fitted on, drawn by the seed."""
-COMPARED = 1000
+COMPARED = 5000
 """Of these, so many at most are compared with n-grams."""
 FEW = 5
 """Fewer labels of a class give a warning."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harness.data import Annotations, FloatArray, IntArray
 
 FOLDS = 5
-NGRAMS, C = (2, 4), 10.0
-"""Characters of an n-gram; inverse regularisation of the logistic regression on them."""
+NGRAMS: Sequence[Mapping[str, Any]] = (
+    {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\w+|[^\w\s]"},
+    {"analyzer": "char_wb", "ngram_range": (2, 4)},
+)
+C = 10.0
+"""Inverse regularisation strength of the logistic regression on them."""
 ABSENT = -30.0
 """Log probability of a class that no label names."""
 
@@ -25,8 +32,8 @@ class WrongLabels:
 
     Attributes:
         least: both say another label, and the same one.
-        most: the same, of those labels only of which both say the same. Right if errors fall at
-            random and the two err independently of each other.
+        most: by how often each two of the three agree; right if all three err independently of
+            each other, and alike in every class (Fu et al., "Fast and Three-rious", ICML 2020).
         doubted: mean of 1 - confidence, as the annotator says itself; None: it says nothing.
     """
 
@@ -54,9 +61,16 @@ def wrong_labels(
     shares = log_shares(labels, probes.shape[1])
     labels = labels[: len(words)]
     first, second = ((one - shares).argmax(axis=1) for one in (probes[: len(words)], words))
-    same = first == second
-    disputed = same & (first != labels)
-    return WrongLabels(float(disputed.mean()), float(disputed.sum() / max(1, same.sum())), doubted)
+    least = float(((first == second) & (first != labels)).mean())
+    pairs = ((labels, first), (labels, second), (first, second))
+    ours, theirs, both = (_agreement(*pair, probes.shape[1]) for pair in pairs)
+    right = math.sqrt(min(1.0, ours * theirs / both)) if both > 0 else 0.0
+    return WrongLabels(least, max(least, (1 - right) * (1 - 1 / probes.shape[1])), doubted)
+
+
+def _agreement(first: IntArray, second: IntArray, classes: int) -> float:
+    """How often two agree, scaled so that chance is 0; at least that."""
+    return max(0.0, (float((first == second).mean()) - 1 / classes) / (1 - 1 / classes))
 
 
 def doubts(annotations: Annotations) -> float | None:
@@ -67,11 +81,9 @@ def doubts(annotations: Annotations) -> float | None:
 
 def unseen_by_words(texts: Sequence[str], labels: IntArray, classes: int) -> FloatArray:
     """Log probabilities of n-gram models that have not seen a text's label, ``[n, classes]``."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True)
-    features = vectorizer.fit_transform(texts)
+    features = _ngrams(texts)
     unseen = np.full((len(labels), classes), ABSENT, dtype=np.float32)
     for out in folds(len(labels)):
         rows = np.delete(np.arange(len(labels)), out)
@@ -82,6 +94,18 @@ def unseen_by_words(texts: Sequence[str], labels: IntArray, classes: int) -> Flo
         model = LogisticRegression(C=C, max_iter=1000).fit(features[rows], labels[rows])
         unseen[np.ix_(out, present)] = model.predict_log_proba(features[out])
     return unseen
+
+
+def _ngrams(texts: Sequence[str]) -> Any:
+    """A sparse matrix: TF-IDF of words and characters that two texts have, or else one."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
+
+    for least in (2, 1):
+        made = [TfidfVectorizer(**one, sublinear_tf=True, min_df=least) for one in NGRAMS]
+        with suppress(ValueError):  # no two texts have anything in common
+            return make_union(*made).fit_transform(texts)
+    raise ValueError("texts without any character")
 
 
 def folds(examples: int) -> list[IntArray]:
