@@ -58,14 +58,15 @@ def wrong_labels(
         labels: int ``[n]``, the annotator's.
         doubted: see ``WrongLabels``.
     """
-    shares = log_shares(labels, probes.shape[1])
+    classes = probes.shape[1]
+    shares = log_shares(labels, classes)
     labels = labels[: len(words)]
     first, second = ((one - shares).argmax(axis=1) for one in (probes[: len(words)], words))
     least = float(((first == second) & (first != labels)).mean())
-    pairs = ((labels, first), (labels, second), (first, second))
-    ours, theirs, both = (_agreement(*pair, probes.shape[1]) for pair in pairs)
+    ours, theirs = _agreement(labels, first, classes), _agreement(labels, second, classes)
+    both = _agreement(first, second, classes)
     right = math.sqrt(min(1.0, ours * theirs / both)) if both > 0 else 0.0
-    return WrongLabels(least, max(least, (1 - right) * (1 - 1 / probes.shape[1])), doubted)
+    return WrongLabels(least, max(least, (1 - right) * (1 - 1 / classes)), doubted)
 
 
 def _agreement(first: IntArray, second: IntArray, classes: int) -> float:
