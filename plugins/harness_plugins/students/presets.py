@@ -63,7 +63,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
 }
 """Ours; results/LOG.md has what was tried."""
 WARMING = 4
-"""Warm-up and ramp-up are at most one part in so many of ``epochs``, unless they are set."""
+"""Of ``paper`` warm-up and ramp-up are at most one part in so many of ``epochs`` that are set."""
 
 
 def settings_of(
@@ -87,18 +87,16 @@ def settings_of(
             settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
-    return replace(_shortened(settings, own.get("epochs")), **own)
+    if epochs := own.get("epochs"):
+        settings = _shortened(settings, epochs, WARMING if preset == "paper" else 1)
+    return replace(settings, **own)
 
 
-def _shortened(settings: Settings, epochs: int | None) -> Settings:
-    """A preset whose warm-up and ramp-up take at most a quarter each of a training that the
-    configuration cuts short."""
-    if epochs is None:
-        return settings
-    warmup = min(settings.warmup_epochs, epochs // WARMING)
-    return replace(
-        settings, warmup_epochs=warmup, ramp_epochs=min(settings.ramp_epochs, epochs / WARMING)
-    )
+def _shortened(settings: Settings, epochs: int, part: int) -> Settings:
+    """Settings whose warm-up leaves an epoch, and takes with the ramp-up one ``part`` each."""
+    warmup = min(settings.warmup_epochs, epochs // part, epochs - 1)
+    ramp = min(settings.ramp_epochs, epochs / part)
+    return replace(settings, warmup_epochs=warmup, ramp_epochs=ramp)
 
 
 def by_preset(source: Source) -> Mapping[str, Mapping[str, Mapping[str, object]]]:

@@ -50,10 +50,11 @@ class Keyed:
     agreement: bool = False
     """Leave out labels that other occurrences of the same words contradict (token tasks)."""
     warmup_epochs: int = Field(default=4, ge=0, strict=True)
-    """Epochs in which all labels count as clean; of a preset at most a quarter of epochs."""
+    """Epochs in which all labels count as clean; unset, fewer where epochs is small (paper: a
+    quarter at most)."""
     ramp_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    """Epochs until mixup, variants and consistency have their full weight; of a preset at most a
-    quarter of epochs."""
+    """Epochs until mixup, variants and consistency have their full weight; unset, fewer where
+    epochs is small (paper: a quarter at most)."""
     mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of mixup of representations; 0: off."""
     mixup_alpha: float = Field(default=4.0, gt=0, allow_inf_nan=False)
