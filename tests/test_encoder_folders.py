@@ -137,6 +137,13 @@ def test_unlabelled_examples_without_consistency_are_refused(tmp_path: Path) -> 
     made(folder, unlabelled=True, consistency=1.0)
 
 
+def test_a_mixture_that_never_begins_is_refused(tmp_path: Path) -> None:
+    folder = write_bert(tmp_path / "bert")
+    with pytest.raises(HarnessError, match=r"lower student\.warmup_epochs"):
+        made(folder, preset="paper", epochs=4, warmup_epochs=4)
+    made(folder, preset="paper", epochs=4)  # its own warm-up is as much shorter
+
+
 def test_agreement_of_words_is_for_token_tasks(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"student\.agreement has no effect"):
         made(write_bert(tmp_path / "bert"), agreement=True)

@@ -18,7 +18,6 @@ from harness.protocols import no_progress
 from harness_plugins.lengths import fixed_length, fixed_lengths
 from harness_plugins.students.encoder import device
 from harness_plugins.students.encoder.pieces import collate, make_pieces
-from harness_plugins.students.noise.transition import LabelNoise
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
@@ -29,8 +28,6 @@ from harness_plugins.students.training.graphs import Graphs
 from harness_plugins.students.training.training_data import Plan, TrainingData
 from tests.test_training import EVERYTHING, labels_of, student
 from tests.tiny_encoders import WORDS, write_bert, write_roberta
-
-CONFUSED = LabelNoise(np.asarray([[0.7, 0.3], [0.2, 0.8]], dtype=np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +72,8 @@ def made(
     pieces, variants = make_pieces(pool, fitted.tokenizer, settings.max_length, varied(pool))
     data = TrainingData.of(pool, said, pieces, variants, settings)
     data.labels[::7] = -1
-    noise = CONFUSED if settings.transition else LabelNoise()
-    return Trainer(fitted.model, Plan(data, settings, fitted.pad, seed=0, noise=noise), fixed=fixed)
+    plan = Plan(data, settings, fitted.pad, seed=0, adjusted=settings.transition)
+    return Trainer(fitted.model, plan, fixed=fixed)
 
 
 def parted(one: Trainer, drawn: Drawn) -> Batch:
@@ -111,13 +108,12 @@ def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ram
     weights = torch.from_numpy(data.weights[units])[kept]
 
     def supervised(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        if settings.transition:
-            confused = torch.from_numpy(CONFUSED.transition)
-            losses = terms.forward_cross_entropy(logits, wanted, confused)
-        else:
-            losses = terms.cross_entropy(logits, wanted)
+        losses = terms.cross_entropy(logits + shares, wanted)
         return (weights * losses).sum() / max(1, len(kept))
 
+    counts = np.bincount(data.labels[clean], minlength=targets.shape[1])
+    shares = torch.log(torch.from_numpy(np.where(counts, counts / counts.sum(), 1.0)))
+    shares = shares.float() if settings.transition else torch.zeros(len(counts))
     mates = torch.from_numpy(np.random.default_rng(9).permutation(len(kept)))
     mixed = share * features[kept] + (1 - share) * features[kept][mates]
     wanted = share * targets + (1 - share) * targets[mates]

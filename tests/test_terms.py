@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from harness.data import FloatArray
+from harness_plugins.students.noise.estimate import log_shares, unseen_by_words, wrong_labels
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
-from harness_plugins.students.noise.probing import linear_probe
-from harness_plugins.students.noise.transition import estimate_transition
+from harness_plugins.students.noise.probing import (
+    agreeing,
+    first_head,
+    standardised,
+    unseen_by_probes,
+)
 from harness_plugins.students.training import terms
 from harness_plugins.students.training.training_data import confidence_weights
+from tests.tiny_encoders import WORDS
 
 RNG = np.random.default_rng(3)
 UNITS, CLASSES, WIDTH = 7, 4, 5
@@ -40,30 +48,13 @@ def test_cross_entropy() -> None:
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-10)
 
 
-def test_forward_cross_entropy() -> None:
-    logits, targets, transition = drawn(UNITS, CLASSES), soft_targets(), softmax(drawn(4, 4))
-    wanted = []
-    for i in range(UNITS):
-        said = [
-            sum(softmax(logits[i])[true] * transition[true, j] for true in range(CLASSES))
-            for j in range(CLASSES)
-        ]
-        wanted.append(-sum(targets[i, j] * np.log(said[j]) for j in range(CLASSES)))
-    found = terms.forward_cross_entropy(*map(torch.from_numpy, (logits, targets, transition)))
-    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-10)
-
-
-def test_the_gradient_of_forward_correction_is_that_of_the_posterior() -> None:
-    """What the docstring promises: softmax(z) minus p(true | text, said)."""
-    logits = torch.from_numpy(drawn(1, CLASSES)).requires_grad_()
-    transition = softmax(drawn(4, 4))
-    target = torch.eye(CLASSES, dtype=torch.float64)[[2]]
-    terms.forward_cross_entropy(logits, target, torch.from_numpy(transition)).sum().backward()
-    believed = softmax(logits.detach().numpy()[0])
-    posterior = believed * transition[:, 2]
-    posterior /= posterior.sum()
-    assert logits.grad is not None
-    np.testing.assert_allclose(logits.grad.numpy()[0], believed - posterior, atol=1e-12)
+def test_adjusted_cross_entropy() -> None:
+    """With shares p the loss is that of probabilities p_c exp(z_c), scaled to sum to 1."""
+    logits, targets, shares = drawn(UNITS, CLASSES), soft_targets(), softmax(drawn(CLASSES))
+    powers = shares * np.exp(logits)
+    wanted = -(targets * np.log(powers / powers.sum(axis=1, keepdims=True))).sum(axis=1)
+    given = map(torch.from_numpy, (logits, targets, np.log(shares)))
+    np.testing.assert_allclose(terms.adjusted_cross_entropy(*given).numpy(), wanted, rtol=1e-10)
 
 
 def test_mixed() -> None:
@@ -145,31 +136,45 @@ def test_o_is_judged_apart_from_mentions() -> None:
     assert apart[:950].mean() > 0.9 and not apart[950:1000].any()
 
 
-def test_confusions_are_estimated_from_labels_alone() -> None:
-    """Lopsided errors, classes that a model tells apart well: the matrix is found again."""
-    truth = RNG.integers(3, size=6000)
-    transition = np.asarray([[0.5, 0.4, 0.1], [0.05, 0.9, 0.05], [0.0, 0.2, 0.8]])
-    said = np.asarray([RNG.choice(3, p=transition[true]) for true in truth])
-    features = np.eye(3)[truth] + RNG.normal(0, 0.3, (6000, 3))
-    half = np.arange(6000) < 3000
-    head, bias = linear_probe(features[half], said[half], np.ones(3000), classes=3, penalty=1e-4)
-    logits = features[~half] @ head.T + bias
-    found = estimate_transition(np.log(softmax(logits)), said[~half])
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(found, transition, atol=0.09)
+def test_labels_that_a_probe_confirms_are_the_right_ones() -> None:
+    """Half of one class are given the other's label, so half of that label are wrong, too."""
+    truth = RNG.integers(2, size=2000)
+    said = np.where(RNG.random(2000) < np.asarray([0.55, 0.1])[truth], 1 - truth, truth)
+    features = standardised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (2000, 8)))
+    fit = features, said, np.ones(2000, dtype=np.float32)
+    unseen = unseen_by_probes(*fit, 2)
 
-
-def test_a_probe_that_knows_the_confusions_sees_through_them() -> None:
-    truth = RNG.integers(2, size=4000)
-    transition = np.asarray([[0.4, 0.6], [0.2, 0.8]], dtype=np.float32)
-    said = np.asarray([RNG.choice(2, p=transition[true]) for true in truth])
-    features = (np.eye(2)[truth] + RNG.normal(0, 0.3, (4000, 2))).astype(np.float32)
-
-    def right(matrix: FloatArray | None) -> float:
-        head, bias = linear_probe(
-            features, said, np.ones(4000), classes=2, penalty=1e-4, transition=matrix
-        )
+    def right(**given: Any) -> float:
+        head, bias = first_head(*fit, classes=2, penalty=0.03, **given)
         return float(((features @ head.T + bias).argmax(axis=1) == truth).mean())
 
-    assert right(None) < 0.6
-    assert right(transition) > 0.95
+    assert right(unseen=unseen) > 0.95 > 0.9 > right()
+
+
+def test_nothing_raises_a_class_that_is_never_named() -> None:
+    shares = np.exp(log_shares(np.asarray([0, 0, 0, 1]), 3))
+    np.testing.assert_allclose(shares, [0.75, 0.25, 1.0], rtol=1e-6)
+    assert not log_shares(np.asarray([], dtype=np.int64), 3).any()
+
+
+def test_a_class_that_no_probe_confirms_keeps_a_fifth_of_its_labels() -> None:
+    labels = np.repeat([0, 1], [40, 10])
+    sure = agreeing(np.log(np.full((50, 2), [0.9, 0.1])), labels)
+    lifted = agreeing(np.log(np.full((50, 2), [0.7, 0.3])), labels)
+    assert (sure[:40].all(), sure[40:].sum()) == (True, 2)
+    assert (lifted[:40].sum(), lifted[40:].all()) == (8, True)  # 0.3 is more than one in five
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2])
+def test_as_many_labels_look_wrong_as_are(rate: float) -> None:
+    """Errors at random, in texts whose words and features tell the classes apart."""
+    truth = RNG.integers(2, size=400)
+    words = [" ".join(RNG.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth]
+    said = np.where(RNG.random(400) < rate, 1 - truth, truth)
+    features = standardised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (400, 8)))
+    probes = unseen_by_probes(features, said, np.ones(400, dtype=np.float32), 2)
+    found = wrong_labels(
+        probes.log_probabilities, unseen_by_words(words, said, 2), said, doubted=0.5
+    )
+    assert found.least <= found.most == pytest.approx((said != truth).mean(), abs=0.05)
+    assert found.likely == 0.5  # the annotator's doubts go beyond

@@ -16,13 +16,14 @@ from harness.errors import CommandError, PartError
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
 from harness_plugins.students.encoder.heads import Standard, load_classifier
-from harness_plugins.students.encoder.pieces import make_pieces
+from harness_plugins.students.encoder.pieces import epoch_batches, make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.noise.auto_clean import resolve_auto
+from harness_plugins.students.noise.estimate import WrongLabels
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys, Settings
 from harness_plugins.students.sources import Source, packaged
-from harness_plugins.students.training import checkpoints
+from harness_plugins.students.training import batches, checkpoints
 from harness_plugins.students.training.checkpoints import Checkpoints
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import Plan, TrainingData
@@ -144,6 +145,7 @@ def test_less_memory_gives_the_same_gradient_in_parts(
 ) -> None:
     pool = texts(24)
     settings = replace(EVERYTHING, mixup=0.0, batch_size=24)
+    monkeypatch.setattr(batches, "PIECES", 10_000)  # no parts but for want of memory
     rows = np.arange(24)
     whole, parts = (trainer(encoders["bert"], pool, labels_of(pool), settings) for _ in range(2))
     whole.backward(whole.batch(rows))
@@ -250,25 +252,31 @@ def test_a_roberta_student_tags_and_its_variants_share_windows(encoders: dict[st
     assert len(view.predictions) == int(pool.offsets[-1])
 
 
-def test_confusions_are_corrected_for_with_any_head(encoders: dict[str, Path]) -> None:
+@pytest.mark.parametrize("head", ["cls", "mean"])
+def test_labels_given_too_often_are_corrected_for_with_any_head(
+    encoders: dict[str, Path], head: Any
+) -> None:
     """Words tell the classes apart; four in ten of one class are given the other's label."""
     rng = np.random.default_rng(0)
     truth = rng.integers(2, size=400)
-    pool = Pool(
-        "sequence",
-        "train",
-        [f"train:{i}" for i in range(400)],
-        [" ".join(rng.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth],
-    )
+    texts = [" ".join(rng.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth]
+    pool = Pool("sequence", "train", [f"train:{i}" for i in range(400)], texts)
     said = Annotations.of(np.where(rng.random(400) < 0.4, 1, truth), pool.offsets)
-    for head in ("cls", "mean"):
-        learner = student(encoders["bert"], Settings(epochs=1, transition=True, head=head))
-        fitted = learner.load(encoders["bert"])
-        data = learner.training_data(fitted, pool, said, Aids())
-        found = learner.start_head(fitted, data, 0)
-        assert found.wrong is not None and found.transition is not None
-        # Lopsided as the labels are.
-        assert found.transition[0, 1] > found.transition[1, 0] + 0.1
+    learner = student(encoders["bert"], Settings(epochs=1, transition=True, head=head))
+    fitted = learner.load(encoders["bert"])
+    data = learner.training_data(fitted, pool, said, Aids())
+    found = learner.start_head(fitted, data, 0)
+    assert found is not None and found.most > 0.15
+    pulls = []
+    for adjusted in (False, True):
+        torch.manual_seed(0)
+        one = Trainer(fitted.model, Plan(data, Settings(epochs=1), fitted.pad, 0, found, adjusted))
+        one.loss.set_clean(one.clean)
+        one.loss(one.batch(np.arange(32))).backward()
+        biases = [own for name, own in one.model.named_parameters() if name.endswith("r.bias")]
+        pulls.append(float(biases[-1].grad[1]))
+        one.model.zero_grad()
+    assert pulls[0] < pulls[1]  # the gradient raises the frequent label, adjusted less so
 
 
 def test_in_low_budget_mode_the_unanswered_take_part(encoders: dict[str, Path]) -> None:
@@ -371,27 +379,30 @@ def test_looks_with_dropout_differ_by_their_seed_and_leave_the_student_alone(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "labels", "clean", "rate", "epochs"),
+    ("wrong", "doubted", "labels", "clean", "rate", "epochs"),
     [
-        (None, 5000, "mixture", 3e-5, 4),
-        (0.2, 5000, "mixture", 3e-5, 4),
-        (0.1, 5000, "all", 1e-4, 4),
-        (0.1, 500, "all", 3e-5, 3),
-        (0.02, 5000, "all", 3e-5, 3),
+        (None, None, 5000, "mixture", 3e-5, 4),
+        (0.2, 0.1, 5000, "mixture", 3e-5, 4),
+        (0.1, 0.1, 5000, "all", 1e-4, 4),
+        (0.1, None, 500, "all", 3e-5, 3),
+        (0.1, 0.3, 5000, "all", 3e-5, 3),
+        (0.02, None, 5000, "all", 3e-5, 3),
     ],
 )
 def test_wrong_or_predictable_labels_are_learnt_carefully(
-    wrong: float | None, labels: int, clean: str, rate: float, epochs: int
+    wrong: float | None, doubted: float | None, labels: int, clean: str, rate: float, epochs: int
 ) -> None:
     settings = settings_of(EncoderKeys(), "sequence", packaged())
-    found, note = resolve_auto(settings, wrong, labels)
+    estimate = None if wrong is None else WrongLabels(wrong / 2, wrong, doubted)
+    found, note = resolve_auto(settings, estimate, labels)
     assert note is not None and f"{rate:g}" in note and ("%" in note) is (wrong is not None)
+    assert ("cannot be seen" in note) is (doubted == 0.3)
     assert (found.clean, found.learning_rate) == (clean, rate)
     assert found.epochs_for(labels) == epochs
     chosen = settings_of(EncoderKeys(learning_rate=2e-5), "sequence", packaged())
-    assert resolve_auto(chosen, wrong, labels)[0].learning_rate == 2e-5
+    assert resolve_auto(chosen, estimate, labels)[0].learning_rate == 2e-5
     plain = settings_of(EncoderKeys(preset="plain"), "sequence", packaged())
-    assert resolve_auto(plain, wrong, labels) == (plain, None)
+    assert resolve_auto(plain, estimate, labels) == (plain, None)
 
 
 def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> None:
@@ -404,7 +415,7 @@ def test_a_correction_that_is_switched_off_is_off(encoders: dict[str, Path]) -> 
         learner = student(encoders["bert"], settings)
         fitted = learner.load(encoders["bert"])
         data = learner.training_data(fitted, pool, said, Aids())
-        assert learner.start_head(fitted, data, 0).transition is None
+        learner.start_head(fitted, data, 0)
         heads.append(np.array(fitted.model.classifier.weight.detach().numpy()))
     np.testing.assert_array_equal(*heads)
 
@@ -450,6 +461,33 @@ def test_the_mean_loss_of_a_sentence_is_that_of_the_tokens_that_are_learnt(
     clean = one.small_losses(losses)
     assert not clean[offsets[longest] : offsets[longest + 1]].any()
     assert clean[np.r_[: offsets[longest], offsets[longest + 1] : offsets[-1]]].all()
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "ramp"), [(None, 4, 10), (4, 1, 1), (50, 4, 10)])
+def test_a_training_cut_short_warms_up_for_a_quarter(
+    epochs: int | None, warmup: int, ramp: float
+) -> None:
+    found = settings_of(EncoderKeys(preset="paper", epochs=epochs), "sequence", packaged())
+    assert (found.warmup_epochs, found.ramp_epochs) == (warmup, ramp)
+    own = EncoderKeys(preset="paper", epochs=epochs, warmup_epochs=2, ramp_epochs=3.0)
+    found = settings_of(own, "sequence", packaged())
+    assert (found.warmup_epochs, found.ramp_epochs) == (2, 3)
+
+
+@pytest.mark.parametrize(("together", "most"), [(1, 0.06), (4, 0.15)])
+def test_the_same_texts_seldom_meet_again(together: int, most: float) -> None:
+    """Of 1,000 texts, 32 a batch: how often two of a batch share one in the next epoch, too."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(5, 60, 1000)
+    places = []
+    for _ in range(2):
+        place = np.empty(1000, dtype=np.int64)
+        for number, rows in enumerate(epoch_batches(lengths, 32, together, rng)):
+            place[rows] = number
+        places.append(place[:, None] == place)
+    assert sorted(np.bincount(place)) == [8, *[32] * 31]
+    pairs = places[0] & ~np.eye(1000, dtype=np.bool_)
+    assert places[1][pairs].mean() < most
 
 
 def test_the_default_for_tokens() -> None:

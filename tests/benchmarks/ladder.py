@@ -1,40 +1,42 @@
 """Robustness where it shows: students under ever more wrong labels.
 
-    python -m tests.benchmarks.ladder run --data DIR --out FILE.jsonl [--tasks subj,trec,mr]
-        [--rungs 0.2,0.4,embedding] [--methods plain,paper,default] [--seeds 0,1,2]
-        [--limit 1000] [--paper-epochs 4] [--held-out 1000] [--set KEY=VALUE]... [--name NAME]
-    python -m tests.benchmarks.ladder table FILE.jsonl
+    python -m tests.benchmarks.ladder --data DIR --out FILE.jsonl [--tasks subj,trec,mr]
+        [--rungs lopsided-0.2,lopsided-0.4,embedding] [--methods supervised,plain,default,paper]
+        [--seeds 0,1,2] [--limit 1000] [--held-out 1000] [--set KEY=VALUE]... [--name NAME]
+    python -m tests.benchmarks.ladder_table FILE.jsonl...
 
-Rungs: a rate of wrong labels by a class-dependent confusion matrix, in which every other
-class errs three times as often as its neighbours (the recorded errors of GPT-3.5 on MR are
-lopsided 391 to 129) and errors fall on the other classes by their frequency; ``embedding``,
-the ``embedding`` annotator's own labels, whose errors depend on the text; ``recorded``, what
-GPT-3.5 said of MR (``train_gpt35.jsonl``). Token tasks: a rate of corrupted mentions (dropped,
-mistyped, moved by a token, and a quarter as many invented). The noisy annotators are simulated.
+Rungs: ``symmetric-RATE`` and ``lopsided-RATE``, simulated by a confusion matrix (``confusion``;
+the recorded errors of GPT-3.5 on MR are lopsided 391 to 129); in a binary task ``lopsided-0.4`` has
+one class mostly wrong, which no method can see that takes the labels of each class to be right
+more often than not; ``embedding``, the ``embedding`` annotator's own labels, whose errors depend on
+the text; ``replay:FILE``, recorded labels. Token tasks, RATE: corrupted mentions (dropped,
+mistyped, moved by a token, and a quarter as many invented), simulated.
 
-Methods: presets of ``minilm``. ``paper`` with its terms and thresholds but of its 50 epochs
-only ``--paper-epochs``, so the warm-up and the ramp-up are one epoch each (0: the whole);
-variants are those of dropout, for ``recorded`` the recorded back-translations. ``supervised``
-is ``plain`` on the gold labels, the same for all rungs of a task.
+Methods: presets of ``minilm``. ``paper`` has of its 50 epochs only ``--paper-epochs``, of which
+the warm-up and the ramp-up are a quarter each (0: the whole); its variants are those of dropout,
+for ``replay`` on MR the recorded back-translations.
+``supervised`` is ``plain`` on the gold labels, the same for all rungs of a task.
 
 To choose between settings, ``--held-out`` scores on training rows that were not drawn, never
 on the test set: ``noisy`` is the share that agrees with labels as wrong as those learnt
 from, ``test`` the score by the gold ones; ``--set`` changes settings of the student, ``--name``
 calls that a method.
 
-``run`` adds one line a student to the file and leaves out what stands there already; two at
-once may share it. ``table`` prints mean and standard deviation over seeds, and which share of
-the gap between plain and supervised each method closes.
+Each student adds a line to the file; what stands there already is left out; two at once may
+share it. ``outcomes``: what was right, example by example, for paired intervals; ``peak_mib``:
+the process's largest memory so far.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
 
@@ -49,6 +51,7 @@ from harness.protocols import Aids, AnnotatorRequest, AugmenterRequest, Task, no
 from harness.run.assembly import load_task
 from harness.run.splits import Split, load_splits
 from harness.specs import parse_spec
+from harness.stats.outcomes import Outcomes, mention_counts
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
 from harness_plugins.annotators.replay import ReplayAnnotator
 from harness_plugins.annotators.simulated import NoisyAnnotator, NoisyMentions
@@ -58,6 +61,7 @@ from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged
 
 LOPSIDED = 3.0
+"""How many times as often every other class errs as its neighbours."""
 KEYS = ("task", "rung", "method", "seed")
 
 
@@ -71,46 +75,60 @@ class Case:
     seed: int
 
 
-def confusion(shares: FloatArray, rate: float) -> FloatArray:
-    """float ``[classes, classes]``: ``rate`` of all labels wrong, lopsided 3 : 1."""
-    classes = len(shares)
-    errors = np.where(np.arange(classes) % 2 == 0, LOPSIDED, 1.0)
-    errors = np.minimum(errors * rate / (shares @ errors), 0.9)
-    matrix = np.tile(shares, (classes, 1))
+def confusion(shares: FloatArray, rung: str) -> FloatArray:
+    """float ``[classes, classes]``: of all labels the rung's rate is wrong.
+
+    Errors fall on the other classes by their frequency.
+
+    Args:
+        shares: float ``[classes]``, of each class.
+        rung: ``lopsided-RATE`` or ``symmetric-RATE``.
+    """
+    shape, _, rate = rung.partition("-")
+    ratio = {"lopsided": LOPSIDED, "symmetric": 1.0}[shape]
+    errors = np.where(np.arange(len(shares)) % 2 == 0, ratio, 1.0)
+    errors = np.minimum(errors * float(rate) / (shares @ errors), 0.9)
+    matrix = np.tile(shares, (len(shares), 1))
     np.fill_diagonal(matrix, 0)
     matrix *= (errors / matrix.sum(axis=1))[:, None]
     np.fill_diagonal(matrix, 1 - errors)
     return matrix
 
 
-def said_of(case: Case, task: Task, train: Split, data: Path) -> Annotations:
+def simulated(case: Case, task: Task) -> FloatArray | None:
+    """The confusion matrix of a simulated rung of texts; None of others."""
+    gold = task.gold("train")
+    if task.card.kind == "token" or not case.rung.startswith(("lopsided-", "symmetric-")):
+        return None
+    assert gold is not None
+    shares = np.bincount(gold.labels, minlength=len(task.card.classes)) / len(gold.labels)
+    return confusion(shares, case.rung)
+
+
+def said_of(case: Case, task: Task, train: Split) -> Annotations:
     """The labels that the student learns from."""
     if case.method == "supervised":
         return Annotations.of(train.gold.labels, train.gold.offsets)
-    if task.card.kind == "token":
-        corrupted = NoisyMentions(float(case.rung), len(task.card.labels), case.seed)
-        return corrupted.annotate(train.pool, None, no_progress, train.gold)
+    if (matrix := simulated(case, task)) is not None:
+        return NoisyAnnotator(matrix, case.seed).annotate(train.pool, None, no_progress, train.gold)
     if case.rung == "embedding":
         annotator = EmbeddingAnnotator(task.card)
         return annotator.annotate(train.pool, task.card.generated, no_progress)
-    if case.rung == "recorded":
+    if case.rung.startswith("replay:"):
         part = Plugins(third_party=False).part("annotator", "replay")
-        spec = parse_spec(f"replay:{data / 'mr' / 'train_gpt35.jsonl'}")
-        replay: ReplayAnnotator = part.factory(AnnotatorRequest(spec, task.card, None, case.seed))
+        request = AnnotatorRequest(parse_spec(case.rung), task.card, None, case.seed)
+        replay: ReplayAnnotator = part.factory(request)
         return replay.annotate(train.pool, None, no_progress)
-    gold = task.gold("train")
-    assert gold is not None
-    shares = np.bincount(gold.labels, minlength=len(task.card.classes)) / len(gold.labels)
-    noisy = NoisyAnnotator(confusion(shares, float(case.rung)), case.seed)
-    return noisy.annotate(train.pool, None, no_progress, train.gold)
+    corrupted = NoisyMentions(float(case.rung), len(task.card.labels), case.seed)
+    return corrupted.annotate(train.pool, None, no_progress, train.gold)
 
 
-def variants_of(case: Case, task: Task, pool: Pool, data: Path) -> Pool | None:
-    """Recorded back-translations, for what uses variants."""
-    if case.rung != "recorded" or case.method != "paper":
+def variants_of(case: Case, task: Task, pool: Pool) -> Pool | None:
+    """For ``paper`` the back-translations that are recorded with MR's labels."""
+    if case.method != "paper" or case.task != "mr" or not case.rung.startswith("replay:"):
         return None
     part = Plugins(third_party=False).part("augmenter", "recorded")
-    spec = parse_spec(f"recorded:{data / 'mr' / 'train_gpt35.jsonl'}")
+    spec = parse_spec(case.rung.replace("replay:", "recorded:", 1))
     augmenter = part.factory(AugmenterRequest(spec, task.card))
     made: Pool = augmenter.augment(pool, None, 0, no_progress).pool
     return made
@@ -126,12 +144,9 @@ def agreed(labels: IntArray, noisy: Annotations, gold: Gold, card: TaskCard) -> 
 def config_of(case: Case, options: argparse.Namespace) -> BaseModel:
     """The preset, with the paper's cut short, and what is changed."""
     preset = "plain" if case.method == "supervised" else case.method
-    settings = [f"student.{one}" for one in options.set]
-    config = load_config(None, [f"student.preset={preset}", *settings]).student.keys(EncoderKeys)
-    if case.method != "paper" or not options.paper_epochs:
-        return config
-    short = {"epochs": options.paper_epochs, "warmup_epochs": 1, "ramp_epochs": 1.0}
-    return config.model_copy(update=short)
+    short = [f"epochs={options.paper_epochs}"] if preset == "paper" and options.paper_epochs else []
+    settings = [f"student.{one}" for one in (f"preset={preset}", *short, *options.set)]
+    return load_config(None, settings).student.keys(EncoderKeys)
 
 
 def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
@@ -144,28 +159,38 @@ def run_case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     if options.held_out:
         test = splits.train.take(rows[options.limit :][: options.held_out])
     assert test is not None
-    said = said_of(case, task, train, data)
+    said = said_of(case, task, train)
     settings = settings_of(config_of(case, options), task.card.kind, packaged())
     student = EncoderStudent(packaged(), task.card.kind, task.card.classes, settings)
-    began = perf_counter()
-    aids = Aids(variants=variants_of(case, task, train.pool, data))
+    began, notes = perf_counter(), list[str]()
+    aids = Aids(variants=variants_of(case, task, train.pool), note=notes.append)
     fitted = student.fit(train.pool, said, case.seed, no_progress, aids)
-    seconds = perf_counter() - began
-    found = {}
-    for name, split in (("pool", train), ("test", test)):
-        labels = fitted.view(split.pool, no_progress).predictions
-        found[name] = float(score(labels, split.gold, task.card).score)
-        if name == "test" and options.held_out:
-            found["noisy"] = agreed(labels, said_of(case, task, test, data), test.gold, task.card)
-    wrong = said.labels != train.gold.labels
-    about = {
-        "task": case.task,
-        "rung": case.rung,
-        "method": options.name or case.method,
-        "seed": case.seed,
-    }
-    return {**about, "n": len(train.pool), "wrong": float(wrong.mean()), **found,
-            "seconds": round(seconds, 1), "paper_epochs": options.paper_epochs}  # fmt: skip
+    seconds, peak = perf_counter() - began, getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    found: dict[str, Any] = {"seconds": round(seconds, 1), "peak_mib": round(peak)}
+    of_pool, of_test = (fitted.view(one.pool, no_progress).predictions for one in (train, test))
+    found["pool"] = float(score(of_pool, train.gold, task.card).score)
+    found["test"] = float(score(of_test, test.gold, task.card).score)
+    found["outcomes"] = packed(outcomes(of_test, test.gold, task.card))
+    if options.held_out:
+        found["noisy"] = agreed(of_test, said_of(case, task, test), test.gold, task.card)
+    matrix, answered = simulated(case, task), said.labels >= 0
+    wrong = (said.labels != train.gold.labels)[answered]
+    about = asdict(replace(case, method=options.name or case.method))
+    known = {"n": len(train.pool), "answered": float(answered.mean()), "wrong": float(wrong.mean())}
+    matrices = {} if matrix is None else {"T": matrix.round(2).tolist()}
+    return {**about, **known, **matrices, **found, "notes": notes}
+
+
+def outcomes(labels: IntArray, gold: Gold, card: TaskCard) -> Outcomes:
+    """What is right, example by example."""
+    if card.kind == "sequence":
+        return Outcomes.of_examples(labels == gold.labels)
+    return Outcomes.of_mentions(mention_counts(labels, gold.labels, gold.offsets))
+
+
+def packed(of: Outcomes) -> str:
+    """The counts of one seed as text."""
+    return b64encode(zlib.compress(of.counts[0].astype(np.int8).tobytes())).decode()
 
 
 def cases_of(options: argparse.Namespace) -> Iterator[Case]:
@@ -193,72 +218,24 @@ def run(options: argparse.Namespace) -> None:
         found = run_case(case, options)
         with options.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
-        print(json.dumps(found), flush=True)
-
-
-def table(options: argparse.Namespace) -> None:
-    scores: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    pools: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    wrong: dict[tuple[str, str], list[float]] = defaultdict(list)
-    lines = [line for file in options.files for line in lines_of(file)]
-    for line in lines:
-        key = (line["task"], line["rung"])
-        scores[key][line["method"]].append(100 * line["test"])
-        pools[key][line["method"]].append(100 * line["pool"])
-        wrong[key].append(100 * line["wrong"])
-    named = {line["method"] for line in lines} - {"plain", "paper", "default", "supervised"}
-    methods = ["plain", "paper", *sorted(named), "default", "supervised"]
-    print("| task | rung | wrong | " + " | ".join(methods) + " | paper closes | default closes |")
-    print("|---" * (5 + len(methods)) + "|")
-    for task, rung in sorted(key for key in scores if key[1] != "none"):
-        row = dict(scores[task, rung])
-        row["supervised"] = scores[task, "none"].get("supervised", [])
-        cells = [_cell(row.get(method, [])) for method in methods]
-        closes = [_closes(row, method) for method in ("paper", "default")]
-        errors = f"{np.mean(wrong[task, rung]):.0f} %"
-        print("| " + " | ".join([task, rung, errors, *cells, *closes]) + " |")
-    print("\nOn the pool:\n")
-    print("| task | rung | " + " | ".join(methods) + " |")
-    print("|---" * (2 + len(methods)) + "|")
-    for task, rung in sorted(key for key in pools if key[1] != "none"):
-        row = dict(pools[task, rung])
-        row["supervised"] = pools[task, "none"].get("supervised", [])
-        cells = [_cell(row.get(method, [])) for method in methods]
-        print(f"| {task} | {rung} | {' | '.join(cells)} |")
-
-
-def _cell(values: list[float]) -> str:
-    return f"{np.mean(values):.1f} ± {np.std(values):.1f} ({len(values)})" if values else "–"
-
-
-def _closes(row: dict[str, list[float]], method: str) -> str:
-    if not all(row.get(one) for one in (method, "plain", "supervised")):
-        return "–"
-    plain, top = np.mean(row["plain"]), np.mean(row["supervised"])
-    return f"{100 * (np.mean(row[method]) - plain) / (top - plain):.0f} %"
+        shown = {key: value for key, value in found.items() if key != "outcomes"}
+        print(json.dumps(shown), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    running = commands.add_parser("run")
-    running.add_argument("--data", type=Path, required=True)
-    running.add_argument("--out", type=Path, required=True)
-    running.add_argument("--tasks", default="subj,trec,mr")
-    running.add_argument("--rungs", default="0.2,0.4,embedding")
-    running.add_argument("--methods", default="supervised,plain,default,paper")
-    running.add_argument("--seeds", default="0,1,2")
-    running.add_argument("--limit", type=int)
-    running.add_argument("--paper-epochs", type=int, default=4)
-    running.add_argument("--held-out", type=int, default=0)
-    running.add_argument("--set", action="append", default=[])
-    running.add_argument("--name", default="")
-    running.set_defaults(do=run)
-    showing = commands.add_parser("table")
-    showing.add_argument("files", type=Path, nargs="+")
-    showing.set_defaults(do=table)
-    options = parser.parse_args()
-    options.do(options)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tasks", default="subj,trec,mr")
+    parser.add_argument("--rungs", default="lopsided-0.2,lopsided-0.4,embedding")
+    parser.add_argument("--methods", default="supervised,plain,default,paper")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--paper-epochs", type=int, default=4)
+    parser.add_argument("--held-out", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--name", default="")
+    run(parser.parse_args())
 
 
 if __name__ == "__main__":

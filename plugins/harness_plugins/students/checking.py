@@ -66,6 +66,10 @@ def check_used(settings: Settings, kind: Kind, *, augmented: bool = False) -> No
         "only; leave the key out": settings.agreement and not token,
         "student.transition has no effect: confusions are estimated for sequence tasks only; "
         "leave the key out": settings.transition and token,
+        f"student.clean has no effect: training has {settings.epochs} epochs, and in the first "
+        f"{settings.warmup_epochs} all labels count as clean; lower student.warmup_epochs": (
+            settings.clean != "all" and 1 < (settings.epochs or 0) <= settings.warmup_epochs
+        ),
     }
     for message, applies in useless.items():
         if applies:

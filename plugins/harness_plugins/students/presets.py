@@ -26,6 +26,7 @@ PAPER: Mapping[str, Any] = {
     "probe": None,
     "frozen_embeddings": False,
     "attention_dropout": True,
+    "sorted_batches": 1,
     "clean": "mixture",
     "mixup": 1.0,
     "augmented": 1.0,
@@ -42,7 +43,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "transition": True,
         "clean": "auto",
         "clean_groups": "class",
-        "warmup_epochs": 1,
+        "warmup_epochs": 0,
         "ramp_epochs": 0.0,
         "mixup": 1.0,
         "ema": 0.98,
@@ -61,6 +62,8 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
     },
 }
 """Ours; results/LOG.md has what was tried."""
+WARMING = 4
+"""Of ``paper`` warm-up and ramp-up are at most one part in so many of ``epochs`` that are set."""
 
 
 def settings_of(
@@ -84,7 +87,16 @@ def settings_of(
             settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
+    if epochs := own.get("epochs"):
+        settings = _shortened(settings, epochs, WARMING if preset == "paper" else 1)
     return replace(settings, **own)
+
+
+def _shortened(settings: Settings, epochs: int, part: int) -> Settings:
+    """Settings whose warm-up leaves an epoch, and takes with the ramp-up one ``part`` each."""
+    warmup = min(settings.warmup_epochs, epochs // part, epochs - 1)
+    ramp = min(settings.ramp_epochs, epochs / part)
+    return replace(settings, warmup_epochs=warmup, ramp_epochs=ramp)
 
 
 def by_preset(source: Source) -> Mapping[str, Mapping[str, Mapping[str, object]]]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
+from harness.data import Kind
+
 Head: TypeAlias = Literal["cls", "mean"]
 Preset: TypeAlias = Literal["default", "paper", "plain"]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -48,9 +50,11 @@ class Keyed:
     agreement: bool = False
     """Leave out labels that other occurrences of the same words contradict (token tasks)."""
     warmup_epochs: int = Field(default=4, ge=0, strict=True)
-    """Epochs in which all labels count as clean."""
+    """Epochs in which all labels count as clean; unset, fewer where epochs is small (paper: a
+    quarter at most)."""
     ramp_epochs: float = Field(default=10.0, ge=0, allow_inf_nan=False)
-    """Epochs until mixup, variants and consistency have their full weight."""
+    """Epochs until mixup, variants and consistency have their full weight; unset, fewer where
+    epochs is small (paper: a quarter at most)."""
     mixup: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Weight of mixup of representations; 0: off."""
     mixup_alpha: float = Field(default=4.0, gt=0, allow_inf_nan=False)
@@ -69,7 +73,8 @@ class Keyed:
     unlabelled: bool = False
     """Examples without an answer take part in the consistency (low-budget mode)."""
     transition: bool = False
-    """Correct for the annotator's confusions between labels, estimated from its labels."""
+    """Where labels look wrong, correct for those that the annotator gives too often: begin with
+    labels that models confirm which have not seen them, and learn all classes alike."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the averaged weights that predict pools; 0: the last weights do."""
     feedback_epoch: int = Field(default=0, ge=0, strict=True)
@@ -98,6 +103,9 @@ class Settings(Keyed):
     of its training time."""
     attention_dropout: bool = False
     """Drop attention weights, as in pretraining."""
+    sorted_batches: int = 4
+    """Batches whose rows are sorted by length, for less padding; the more, the oftener the same
+    texts meet."""
     steps: int = 60
     """About so many optimiser steps where ``epochs`` is None."""
     fewest_epochs: int = 2
@@ -111,6 +119,15 @@ class Settings(Keyed):
             return self.epochs
         wanted = math.ceil(self.steps * self.batch_size / max(1, examples))
         return min(self.most_epochs, max(self.fewest_epochs, wanted))
+
+    def probed(self, kind: Kind) -> bool:
+        """Whether training begins with a probe's head, not one at random."""
+        return kind == "sequence" and self.head == "mean" and self.probe is not None
+
+    def first_filtered(self, kind: Kind) -> int:
+        """The first epoch in which not all labels count as clean: the losses of a head at random
+        mean nothing."""
+        return max(0 if self.probed(kind) else 1, self.warmup_epochs)
 
     @property
     def pairs(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 
@@ -36,3 +38,11 @@ def working_on(device: torch.device) -> Iterator[None]:
     finally:
         outside.wait_stream(stream)
         torch.set_float32_matmul_precision(precision)
+
+
+def release_freed() -> None:
+    """Give freed memory back to the system: models refer to themselves, so they wait to be
+    collected, and glibc keeps what batches of many shapes leave."""
+    gc.collect()
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

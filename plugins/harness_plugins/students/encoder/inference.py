@@ -17,7 +17,7 @@ from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.pieces import Pieces
 from harness_plugins.students.encoder.resident import ResidentPieces
 
-BATCH = 128
+BATCH = 32
 """Rows of a batch on a CPU; fewer where memory does not suffice."""
 
 

@@ -11,9 +11,6 @@ import numpy as np
 
 from harness.data import IntArray, Pool, offsets_of, take_units
 
-SORTED_BATCHES = 50
-"""Batches sorted by length together: little padding, and still a random order."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
@@ -155,12 +152,15 @@ def _flat(ids: Sequence[Sequence[int]]) -> IntArray:
     return np.fromiter((one for row in ids for one in row), dtype=np.int64)
 
 
-def epoch_batches(lengths: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
-    """Rows in random batches of similar length."""
+def epoch_batches(
+    lengths: IntArray, size: int, together: int, rng: np.random.Generator
+) -> Iterator[IntArray]:
+    """Rows in random batches; the rows of ``together`` of them are sorted by length, for less
+    padding."""
     order = rng.permutation(len(lengths))
     batches = []
-    for start in range(0, len(order), size * SORTED_BATCHES):
-        chunk = order[start : start + size * SORTED_BATCHES]
+    for start in range(0, len(order), size * together):
+        chunk = order[start : start + size * together]
         chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
         batches += [chunk[i : i + size] for i in range(0, len(chunk), size)]
     for index in rng.permutation(len(batches)):

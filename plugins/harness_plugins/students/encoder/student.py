@@ -14,8 +14,13 @@ from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.checking import check_feedback_epoch
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
-from harness_plugins.students.noise.auto_clean import resolve_auto
-from harness_plugins.students.noise.transition import LabelNoise
+from harness_plugins.students.noise.auto_clean import corrected, resolve_auto
+from harness_plugins.students.noise.estimate import (
+    FOLDS,
+    WrongLabels,
+    unseen_by_words,
+    wrong_labels,
+)
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 from harness_plugins.students.training.training_data import Plan, TrainingData, training_rows
@@ -67,6 +72,9 @@ class EncoderStudent:
         """Train on the answered examples; in low-budget mode also on the texts of the others."""
         import torch
 
+        from harness_plugins.students.encoder.device import release_freed
+
+        release_freed()  # the last student's model, too
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             fitted = self.load(self._source.folder)
@@ -106,13 +114,19 @@ class EncoderStudent:
 
         key = checkpoints.checkpoint_key(data, self._settings, self._source.identity, seed)
         found = checkpoints.Checkpoints(aids.checkpoints, key).find()
-        noise = found.noise if found else self.start_head(fitted, data, seed)
-        settings, note = resolve_auto(self._settings, noise.wrong, int(data.answered.sum()))
+        wrong = found.wrong if found else self.start_head(fitted, data, seed)
+        settings, note = resolve_auto(self._settings, wrong, int(data.answered.sum()))
         if note:
             aids.note(note)
-        check_feedback_epoch(settings, settings.epochs_for(len(data.pool)))
+        epochs = settings.epochs_for(len(data.pool))
+        check_feedback_epoch(settings, epochs)
+        if settings.clean != "all" and epochs <= settings.first_filtered(self._kind):
+            aids.note(
+                f"student: no labels are filtered within {epochs} epochs; raise student.epochs"
+            )
+        adjusted = corrected(settings, wrong)
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
-        plan = Plan(data, settings, fitted.pad, seed, noise, *kept)
+        plan = Plan(data, settings, fitted.pad, seed, wrong, adjusted, *kept)
         if settings.processes > 1:
             train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
         else:
@@ -140,29 +154,31 @@ class EncoderStudent:
             )
         return data
 
-    def start_head(self, fitted: FittedEncoder, data: TrainingData, seed: int) -> LabelNoise:
-        """Estimate how wrong the labels are, and give a new ``mean`` head its first weights."""
-        settings = self._settings
-        probed = settings.head == "mean" and settings.probe is not None
-        wanted = probed or settings.transition or settings.clean == "auto"
-        if self._kind == "token" or not wanted:
-            return LabelNoise()
-        from harness_plugins.students.noise.probing import first_head
+    def start_head(
+        self, fitted: FittedEncoder, data: TrainingData, seed: int
+    ) -> WrongLabels | None:
+        """Estimate how many labels are wrong, and give a new ``mean`` head its first weights."""
+        settings, classes = self._settings, len(self._classes)
+        estimated = settings.transition or settings.clean == "auto"
+        if self._kind == "token" or not (estimated or settings.probed(self._kind)):
+            return None
+        from harness_plugins.students.noise import probing
 
-        rows = np.flatnonzero(data.answered)
-        weights, bias, noise = first_head(
-            fitted.view(data.pool, no_progress).embeddings[rows],
-            data.labels[rows],
-            data.weights[rows],
-            classes=len(self._classes),
-            penalty=PENALTY if settings.probe is None else settings.probe,
-            estimate=settings.clean == "auto",
-            correct=settings.transition,
-            seed=seed,
-        )
-        if probed:
-            fitted.model.set_head(weights, bias)
-        return noise
+        rows = np.random.default_rng(seed).permutation(np.flatnonzero(data.answered))[:MOST]
+        features = fitted.view(data.pool.take(rows), no_progress).embeddings
+        fit = probing.standardised(features), data.labels[rows], data.weights[rows]
+        wrong = unseen = None
+        if estimated and len(rows) >= 2 * FOLDS:
+            unseen = probing.unseen_by_probes(*fit, classes)
+            compared = data.pool.take(rows[:COMPARED]).texts
+            words = unseen_by_words(compared, fit[1][:COMPARED], classes)
+            wrong = wrong_labels(unseen.log_probabilities, words, fit[1], data.doubted)
+        if settings.probed(self._kind):
+            confirmed = unseen if corrected(settings, wrong) else None
+            penalty = settings.probe or 0.0
+            head = probing.first_head(*fit, classes=classes, penalty=penalty, unseen=confirmed)
+            fitted.model.set_head(*head)
+        return wrong
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -190,7 +206,9 @@ class EncoderStudent:
             )
 
 
-PENALTY = 0.03
-"""Of the probes that estimate confusions where the head does not start with one."""
+MOST = 20_000
+"""Examples at most that a probe is fitted on, drawn by the seed."""
+COMPARED = 5000
+"""Of these, so many at most are compared with n-grams."""
 FEW = 5
 """Fewer labels of a class give a warning."""

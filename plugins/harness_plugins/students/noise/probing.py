@@ -7,19 +7,34 @@ encoder. A probed head starts near its optimum, so that two or three epochs suff
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
-from harness.data import FloatArray, IntArray
-from harness_plugins.students.noise.auto_clean import LITTLE
-from harness_plugins.students.noise.transition import LabelNoise, estimate_transition
+from harness.data import BoolArray, FloatArray, IntArray
+from harness_plugins.students.noise.estimate import folds, log_shares
 from harness_plugins.students.training import terms
 
-FOLDS = 5
-MOST = 20_000
-"""Examples at most that a probe is fitted on, drawn by the seed."""
 STEPS = 100
-"""Of L-BFGS at most; the loss is convex without a transition matrix."""
+"""Of L-BFGS at most; the loss is convex."""
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Tried where labels may be wrong: the more of them are, the higher the best one."""
+KEPT = 0.2
+"""Share of the labels of each class that is kept at least."""
+
+
+class Unseen(NamedTuple):
+    """What probes say of texts whose labels they have not seen.
+
+    Attributes:
+        penalty: of ``PENALTIES`` the one whose probes find these labels most probable.
+        log_probabilities: float32 ``[n, classes]``.
+    """
+
+    penalty: float
+    log_probabilities: FloatArray
 
 
 def first_head(
@@ -29,41 +44,66 @@ def first_head(
     *,
     classes: int,
     penalty: float,
-    estimate: bool,
-    correct: bool,
-    seed: int,
-) -> tuple[FloatArray, FloatArray, LabelNoise]:
-    """Weights float32 ``[classes, width]``, bias float32 ``[classes]``, and the labels' noise.
+    unseen: Unseen | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Weights float32 ``[classes, width]`` and bias float32 ``[classes]``.
 
     Args:
-        features: float ``[n, width]``, embeddings by the frozen encoder; standardised to mean 0
-            and variance 1, as a ``mean`` head reads them.
+        features: float ``[n, width]``, ``standardised``.
         labels: int ``[n]``, class indices.
         weights: float ``[n]``, how much each label counts.
+        classes: number of classes.
         penalty: see ``linear_probe``.
-        estimate: estimate how the annotator errs, by out-of-fold probes.
-        correct: correct for it where at least ``LITTLE`` of the labels are wrong.
-        seed: draws the folds, and the examples where there are more than ``MOST``.
+        unseen: the head is fitted on the labels that these probes confirm (``agreeing``), with
+            their penalty, and for classes that are equally frequent; None: on all, as they are.
     """
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(labels))[:MOST]
-    features, labels, weights = _normalised(features[rows]), labels[rows], weights[rows]
-    found = None
-    if (estimate or correct) and len(labels) >= 2 * FOLDS:
-        unseen = np.empty((len(labels), classes), dtype=np.float32)
-        for fold in range(FOLDS):
-            out = np.arange(len(labels)) % FOLDS == fold
-            head = linear_probe(
-                features[~out], labels[~out], weights[~out], classes=classes, penalty=penalty
-            )
-            unseen[out] = _log_softmax(features[out] @ head[0].T + head[1])
-        found = estimate_transition(unseen, labels)
-    wrong = None if found is None else float(1 - np.diag(found)[np.unique(labels)].mean())
-    corrected = found if correct and wrong is not None and wrong >= LITTLE else None
-    head = linear_probe(
-        features, labels, weights, classes=classes, penalty=penalty, transition=corrected
-    )
-    return (*head, LabelNoise(corrected, wrong))
+    if unseen is None:
+        return linear_probe(features, labels, weights, classes=classes, penalty=penalty)
+    kept = agreeing(unseen.log_probabilities, labels)
+    fit = features[kept], labels[kept], weights[kept]
+    head, bias = linear_probe(*fit, classes=classes, penalty=unseen.penalty)
+    return head, bias - log_shares(labels[kept], classes)
+
+
+def unseen_by_probes(
+    features: FloatArray, labels: IntArray, weights: FloatArray, classes: int
+) -> Unseen:
+    """Fit probes out-of-fold; arguments as of ``first_head``."""
+    best = (-math.inf, Unseen(PENALTIES[0], np.empty((0, classes), dtype=np.float32)))
+    for penalty in PENALTIES:
+        found = np.empty((len(labels), classes), dtype=np.float32)
+        for out in folds(len(labels)):
+            kept = np.delete(np.arange(len(labels)), out)
+            fit = features[kept], labels[kept], weights[kept]
+            head, bias = linear_probe(*fit, classes=classes, penalty=penalty)
+            found[out] = _log_softmax(features[out] @ head.T + bias)
+        likelihood = float(np.average(found[np.arange(len(labels)), labels], weights=weights))
+        best = max(best, (likelihood, Unseen(penalty, found)), key=lambda one: one[0])
+    return best[1]
+
+
+def agreeing(log_probabilities: FloatArray, labels: IntArray) -> BoolArray:
+    """bool ``[n]``: labels that a model confirms which has not seen them.
+
+    The model's probabilities are divided by how frequent each label is: what an annotator says
+    too often is not confirmed for being frequent. Of each class the ``KEPT`` with the largest
+    margins stay in any case.
+
+    Args:
+        log_probabilities: float ``[n, classes]``, out-of-fold.
+        labels: int ``[n]``, the annotator's.
+    """
+    lifts = log_probabilities - log_shares(labels, log_probabilities.shape[1])
+    at = np.arange(len(labels))
+    own = lifts[at, labels]
+    lifts[at, labels] = -np.inf
+    margins = own - lifts.max(axis=1)
+    kept = margins > 0
+    for one in np.unique(labels):
+        rows = np.flatnonzero(labels == one)
+        best = np.argsort(-margins[rows], kind="stable")[: math.ceil(KEPT * len(rows))]
+        kept[rows[best]] = True
+    return np.asarray(kept)
 
 
 def linear_probe(
@@ -73,12 +113,11 @@ def linear_probe(
     *,
     classes: int,
     penalty: float,
-    transition: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Softmax regression: float32 ``[classes, width]`` and ``[classes]``.
 
-    Minimises the weighted mean of (forward-corrected) cross-entropy plus ``penalty`` times
-    the sum of squares of the weights.
+    Minimises the weighted mean of cross-entropy plus ``penalty`` times the sum of squares of the
+    weights.
 
     Args:
         features: float ``[n, width]``.
@@ -86,24 +125,17 @@ def linear_probe(
         weights: float ``[n]``.
         classes: number of classes; one that no label names gets a low bias by the loss.
         penalty: of the squared weights.
-        transition: float ``[classes, classes]``, see ``terms.forward_cross_entropy``.
     """
     read = torch.from_numpy(np.asarray(features, dtype=np.float32))
     targets = torch.nn.functional.one_hot(torch.from_numpy(labels), classes).float()
     counts = torch.from_numpy(np.asarray(weights, dtype=np.float32))
-    confused = None if transition is None else torch.from_numpy(transition)
     head = torch.zeros(classes, features.shape[1], requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
     optimizer = torch.optim.LBFGS([head, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def objective() -> torch.Tensor:
         optimizer.zero_grad()
-        logits = read @ head.T + bias
-        losses = (
-            terms.cross_entropy(logits, targets)
-            if confused is None
-            else terms.forward_cross_entropy(logits, targets, confused)
-        )
+        losses = terms.cross_entropy(read @ head.T + bias, targets)
         loss = (counts * losses).mean() + penalty * (head**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
@@ -118,6 +150,7 @@ def _log_softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def _normalised(features: FloatArray) -> FloatArray:
+def standardised(features: FloatArray) -> FloatArray:
+    """Each row with mean 0 and variance 1, as a ``mean`` head reads it."""
     centred = features - features.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))

@@ -16,6 +16,9 @@ from harness_plugins.students.training import terms
 from harness_plugins.students.training.training_data import Plan
 
 Number = TypeVar("Number")
+PIECES = 512
+"""Word pieces, padding included, whose activations a CPU holds at a time: about 0.3 MB each with
+a small encoder."""
 
 
 class Totals(NamedTuple, Generic[Number]):
@@ -138,19 +141,24 @@ class Drawing:
             parts: of each batch; units are mixed within a part.
             rng: draws rows, shares, and partners where a batch is in one part.
         """
-        rows = epoch_batches(self._data.pieces.lengths, self._settings.batch_size, rng)
+        size, together = self._settings.batch_size, self._settings.sorted_batches
+        rows = epoch_batches(self._data.pieces.lengths, size, together, rng)
         for number, own in enumerate(rows):
             yield self.batch(own, clean, step + number, parts, rng)
 
     def batch(
         self, rows: IntArray, clean: BoolArray, step: int, parts: int, rng: np.random.Generator
     ) -> Drawn:
-        """A batch of given rows; arguments as of ``epoch``."""
+        """A batch of given rows; arguments as of ``epoch``. On a CPU in as many parts as keep
+        its memory low."""
         totals = self._totals(clean[self._data.pieces.units_of(rows)], step, rng)
         length = int(self._lengths[rows].max())
         if self._fixed:
             length = fixed_length(length, self._settings.max_length)
             rows = np.pad(rows, (0, self._settings.batch_size - len(rows)), constant_values=-1)
+        else:
+            pieces = len(rows) * length * (2 if self._settings.pairs else 1)
+            parts = min(len(rows), max(parts, -(-pieces // PIECES)))
         alone = np.empty((len(rows), 0), dtype=np.int64)
         found = Drawn(step, rows, alone, totals, length, parts)
         return self.partnered(found, clean, parts, rng)

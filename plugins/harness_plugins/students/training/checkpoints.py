@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ import torch
 from harness.errors import PartError
 from harness_plugins.encoders import device
 from harness_plugins.students.encoder.heads import Classifier
-from harness_plugins.students.noise.transition import LabelNoise
+from harness_plugins.students.noise.estimate import WrongLabels
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import TrainingData
 
 FILE, EARLIER = "training.safetensors", "earlier.safetensors"
-FORM = 2
-"""Of the file; 1 also averaged weights that are not trained."""
+FORM = 3
+"""Of the file; 1 also averaged weights that are not trained, 2 had a matrix of confusions."""
 SECONDS = 20.0
 """Of training between two checkpoints."""
 
@@ -34,11 +35,10 @@ class Found:
         self._tensors, self._about = tensors, about
 
     @property
-    def noise(self) -> LabelNoise:
+    def wrong(self) -> WrongLabels | None:
         """What was estimated before training."""
-        found = self._tensors.get("transition")
-        transition = None if found is None else np.asarray(found.numpy())
-        return LabelNoise(transition, self._about["wrong"])
+        found = self._about["wrong"]
+        return None if found is None else WrongLabels(**found)
 
     def restore(self, trainer: Trainer) -> None:
         """Set a new trainer to the state of the earlier one, random numbers included."""
@@ -155,11 +155,9 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     tensors["torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["cuda"] = torch.cuda.get_rng_state()
-    if trainer.noise.transition is not None:
-        tensors["transition"] = torch.from_numpy(np.array(trainer.noise.transition))
     about = {
         "step": trainer.step,
-        "wrong": trainer.noise.wrong,
+        "wrong": None if trainer.wrong is None else asdict(trainer.wrong),
         "rng": trainer.rng.bit_generator.state,
         "optimizer": {index: list(values) for index, values in state.items()},
     }

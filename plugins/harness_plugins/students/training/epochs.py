@@ -17,7 +17,7 @@ from harness.data import BoolArray, FloatArray, IntArray
 from harness.errors import PartError
 from harness.protocols import Progress
 from harness_plugins.encoders import out_of_memory
-from harness_plugins.students.encoder.device import working_on
+from harness_plugins.students.encoder.device import release_freed, working_on
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.inference import infer
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
@@ -64,7 +64,7 @@ class Trainer:
         note: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.model, self.data, self.settings = model, plan.data, plan.settings
-        self.noise, self.seed, self.step = plan.noise, plan.seed, 0
+        self.wrong, self.seed, self.step = plan.wrong, plan.seed, 0
         self.rng = np.random.default_rng(plan.seed)
         self.processes = processes or OneProcess()
         self.clean: BoolArray = plan.data.answered
@@ -95,6 +95,7 @@ class Trainer:
                     torch.manual_seed(int(drawn.integers(2**62)))
                 self._choose_clean(epoch)
                 self._run_epoch(epoch, progress)
+                release_freed()
                 after_epoch()
             if self.average is not None:
                 self.average.copy_to_model()
@@ -122,10 +123,11 @@ class Trainer:
     # -- before an epoch ---------------------------------------------------------------
 
     def _choose_clean(self, epoch: int) -> None:
-        # Before the first epoch the losses of a new head mean nothing.
-        if self.settings.clean == "all" or epoch < max(1, self.settings.warmup_epochs):
+        first = self.settings.first_filtered(self.data.pool.kind)
+        if self.settings.clean == "all" or epoch < first:
             return
         losses = self._losses()
+        release_freed()
         clean = np.zeros(len(losses), dtype=np.bool_)
         if self.processes.rank == 0:  # sums in another order must not give another choice
             clean = self.small_losses(losses)
@@ -170,7 +172,7 @@ class Trainer:
 
     def take_step(self, batch: Batch) -> None:
         """One step of the optimiser."""
-        if batch.drawn.parts != self._parts:
+        if batch.drawn.parts < self._parts:
             batch = self._redrawn(batch)
         self.shapes.add(batch.shape)
         if self._graphs is None:

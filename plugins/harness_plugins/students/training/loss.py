@@ -10,6 +10,7 @@ from harness.data import BoolArray
 from harness_plugins.students.encoder.device import autocast
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.resident import ResidentPieces
+from harness_plugins.students.noise.estimate import log_shares
 from harness_plugins.students.training import terms
 from harness_plugins.students.training.batches import Batch
 from harness_plugins.students.training.training_data import Plan
@@ -34,14 +35,15 @@ class BatchLoss:
         self._targets = torch.nn.functional.one_hot(labels, int(model.config.num_labels)).float()
         self._weights = torch.from_numpy(data.weights).to(self.device)
         self._clean = torch.from_numpy(data.answered).to(self.device)
-        transition = plan.noise.transition
-        self._transition = (
-            None if transition is None else torch.from_numpy(transition).to(self.device)
-        )
+        self._adjusted, self._labels = plan.adjusted, data.labels
+        self._log_shares = torch.zeros(self._targets.shape[1], device=self.device)
 
     def set_clean(self, clean: BoolArray) -> None:
         """Which units count as clean in this epoch, bool ``[units]``."""
         self._clean.copy_(torch.from_numpy(clean))
+        if self._adjusted:
+            found = log_shares(self._labels[clean], len(self._log_shares))
+            self._log_shares.copy_(torch.from_numpy(found))
 
     def __call__(self, batch: Batch) -> Tensor:
         """The loss of a batch or of a part of one, a scalar; those of the parts add up."""
@@ -72,9 +74,7 @@ class BatchLoss:
         return loss
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        if self._transition is None:
-            return terms.cross_entropy(logits, targets)
-        return terms.forward_cross_entropy(logits, targets, self._transition)
+        return terms.adjusted_cross_entropy(logits, targets, self._log_shares)
 
     def _judged(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, float32, of mixed features."""

@@ -20,21 +20,19 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * torch.log_softmax(logits, dim=-1)).sum(dim=-1)
 
 
-def forward_cross_entropy(logits: Tensor, targets: Tensor, transition: Tensor) -> Tensor:
-    """``-sum_j t_j log sum_i softmax(z)_i T_ij``: forward correction (Patrini et al., "Making
-    Deep Neural Networks Robust to Label Noise: a Loss Correction Approach", CVPR 2017, eq. 5).
+def adjusted_cross_entropy(logits: Tensor, targets: Tensor, log_shares: Tensor) -> Tensor:
+    """``-sum_c t_c log softmax(z + log p)_c``: logit adjustment (Menon et al., "Long-Tail Learning
+    via Logit Adjustment", ICLR 2021, eq. 10, tau = 1).
 
-    The model predicts true labels; ``T`` is how the annotator confuses them, here an estimate
-    (``noise.transition``). The gradient is that of cross-entropy with the posterior of the true
-    label given text and annotation as target.
+    ``z`` then predicts as if the classes were equally frequent: a label that an annotator gives
+    too often is not predicted for that.
 
     Args:
         logits: ``z``, float ``[units, classes]``.
-        targets: ``t``, float ``[units, classes]``, the annotator's labels.
-        transition: ``T``, float ``[classes, classes]``, p(label j | true i), rows sum to 1.
+        targets: ``t``, float ``[units, classes]``.
+        log_shares: ``log p``, float ``[classes]``, of each class among the labels learnt from.
     """
-    joint = torch.log_softmax(logits, dim=-1).unsqueeze(-1) + torch.log(transition)
-    return -(targets * torch.logsumexp(joint, dim=-2)).sum(dim=-1)
+    return cross_entropy(logits + log_shares, targets)
 
 
 def mixed(

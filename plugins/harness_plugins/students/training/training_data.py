@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from harness.data import ABSTAINED, OUTSIDE, Annotations, BoolArray, FloatArray, IntArray, Pool
 from harness_plugins.students.encoder.pieces import Pieces
 from harness_plugins.students.noise.agreement import contradicted
-from harness_plugins.students.noise.transition import LabelNoise
+from harness_plugins.students.noise.estimate import WrongLabels, doubts
 from harness_plugins.students.settings import Settings
 
 LEAST_WEIGHT = 0.05
@@ -31,6 +31,7 @@ class TrainingData:
             ``student.agreement`` excludes.
         weights: float32 ``[units]``, how much each label counts; mean 1 over the answered
             examples.
+        doubted: ``noise.estimate.doubts`` of the annotator.
     """
 
     pool: Pool
@@ -38,6 +39,7 @@ class TrainingData:
     variants: Pieces
     labels: IntArray
     weights: FloatArray
+    doubted: float | None = None
 
     @classmethod
     def of(
@@ -59,7 +61,8 @@ class TrainingData:
             kept = np.where(contradicted(pool, labels), ABSTAINED, labels)
             if (kept != ABSTAINED).any():  # a handful of sentences may have nothing else
                 labels = kept
-        return cls(pool, pieces, variants, labels, np.repeat(weights, np.diff(pool.offsets)))
+        spread = np.repeat(weights, np.diff(pool.offsets))
+        return cls(pool, pieces, variants, labels, spread, doubts(annotations))
 
     @property
     def answered(self) -> BoolArray:
@@ -83,7 +86,8 @@ class Plan:
         settings: with ``clean=auto`` already resolved.
         pad: id of the padding piece.
         seed: of batches, mixup and dropout.
-        noise: what was estimated before training.
+        wrong: what was estimated before training; None: nothing.
+        adjusted: the loss is of classes that are equally frequent (``terms``).
         checkpoints: folder of checkpoints; None: none are kept.
         key: of the checkpoints.
         seconds: of training between two of them.
@@ -93,7 +97,8 @@ class Plan:
     settings: Settings
     pad: int
     seed: int
-    noise: LabelNoise = field(default_factory=LabelNoise)
+    wrong: WrongLabels | None = None
+    adjusted: bool = False
     checkpoints: Path | None = None
     key: str = ""
     seconds: float = 0.0
