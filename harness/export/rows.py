@@ -22,7 +22,7 @@ CELL = 32_767
 """Characters that a cell of a workbook holds."""
 Type: TypeAlias = Literal["list", "float", "bool", "spans"]
 LABELS: Mapping[str, Type] = {"tokens": "list", "tags": "list", "confidence": "float",
-                              "trusted": "bool", "supervised": "bool"}  # fmt: skip
+                              "trusted": "bool", "supervised": "bool", "candidates": "list"}  # fmt: skip
 """Types of the columns that ``export.labels`` gives."""
 
 

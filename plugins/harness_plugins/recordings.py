@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ class Record:
         augmented: the recorded variant of the text, or None.
         id: of the example, where it is recorded.
         place: number of this occurrence of its text, from 1 on.
+        candidates: names of the labels that were plausible, the likeliest first.
     """
 
     where: str
@@ -55,6 +57,7 @@ class Record:
     reply: str
     id: str | None = None
     place: int = 1
+    candidates: Sequence[str] = ()
 
 
 class Recording:
@@ -150,7 +153,10 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
-        records.append(Record(where, text, answer, augmented, None, "", row.get("id")))
+        named = _listed(row.get("candidates"), where) if classes is not None else ()
+        records.append(
+            Record(where, text, answer, augmented, None, "", row.get("id"), candidates=named)
+        )
     return _recording(file, records, from_gold)
 
 
@@ -175,6 +181,17 @@ def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: s
     return name
 
 
+def _listed(cell: str | None, where: str) -> list[str]:
+    """The names in a cell of a table, a list as JSON."""
+    if not (cell or "").strip():
+        return []
+    try:
+        row = {"candidates": json.loads(cell or "")}
+    except ValueError:
+        raise DataError(f'{where}: \'candidates\' is no JSON list, such as ["a", "b"]') from None
+    return _optional(row, "candidates", list, where) or []
+
+
 def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
     return Record(
         where=where,
@@ -184,6 +201,7 @@ def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
         confidence=_optional(row, "confidence", (int, float), where),
         reply=_optional(row, "reply", str, where) or "",
         id=row["id"] if isinstance(row.get("id"), str) else None,
+        candidates=_optional(row, "candidates", list, where) or (),
     )
 
 
@@ -231,6 +249,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     confidence=None if confidence != confidence else confidence,
                     reply=row["reply"],
                     id=row["id"],
+                    candidates=row.get("candidates") or (),
                 )
             )
     supervised = run.read_json(layout.MANIFEST).get("supervised")
