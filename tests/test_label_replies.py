@@ -73,7 +73,7 @@ def test_ten_thousand_garbled_replies() -> None:
         for _ in range(rng.randint(1, 4)):
             text = garbled(text, rng.choice(replies)[1], rng)
         began = time.process_time()
-        label, reason = readers[labels].read(text, rng.choice(("stop", "length")))
+        label, reason, _ = readers[labels].read(text, rng.choice(("stop", "length")))
         mentions.read(text)
         assert time.process_time() - began < 1, text[:100]
         assert (label == ABSTAINED) == bool(reason)

@@ -1,8 +1,9 @@
 """The ``replay`` annotator: recorded answers, paid for once.
 
-``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or
-``llm_tags`` (null: no answer), perhaps with ``candidates``, a list of plausible labels. In a file with ``label`` or ``tags`` alone those count as gold
-labels, and the run is marked supervised. Rows of ``harness export`` have a field for that.
+``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or ``llm_tags``
+(null: no answer), perhaps with ``candidates``, a list of plausible labels. In a file with
+``label`` or ``tags`` alone those count as gold labels, and the run is marked supervised. Rows of
+``harness export`` have a field for that.
 
 ``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
 with labels as numbers in the order of the declared labels, -1 for no answer. The labels of
