@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.data import Annotations, IntArray
+from harness.data import Annotations, FloatArray, IntArray
 
 
 def spread(annotations: Annotations) -> tuple[IntArray, Annotations]:
@@ -33,6 +33,18 @@ def spread(annotations: Annotations) -> tuple[IntArray, Annotations]:
     labels[many] = np.concatenate([_own(one) for one in named if one])
     confidence[many] = [1 / len(named[rows[row]]) for row in many]
     return rows, replace(wide, labels=labels, confidence=confidence, candidates=())
+
+
+def shares_of(example: IntArray, confidence: FloatArray) -> FloatArray:
+    """float ``[rows]``: how much each row counts among those of its example; 1 where it is alone.
+
+    Args:
+        example: int ``[rows]``, which example a row is of.
+        confidence: float ``[rows]``, NaN counts in full.
+    """
+    sure = np.nan_to_num(confidence.astype(np.float64), nan=1.0)
+    totals, counts = np.bincount(example, sure), np.bincount(example)
+    return np.where(counts[example] > 1, sure / np.maximum(totals[example], 1e-12), 1.0)
 
 
 def _own(candidates: Sequence[int]) -> IntArray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.data import Annotations, FloatArray, IntArray, Pool, StudentView
 from harness.protocols import Aids, Progress, StudentRequest
-from harness_plugins.students.candidates import spread
+from harness_plugins.students.candidates import shares_of, spread
 
 ABSENT = -30.0
 """Logit of a class without a training example (probability about 1e-13)."""
@@ -60,16 +60,7 @@ class TfidfStudent:
         vectorizers = {name: one for name, one in fitted.items() if one is not None}
         progress(1, 3)
         features = _features(vectorizers, texts)
-        rows, said = spread(annotations)
-        rows, said = rows[said.answered], said.take(np.flatnonzero(said.answered))
-        shares = 1 / np.bincount(rows)[rows]
-        weights, bias = self._classifier(features[rows], said.labels, shares)
-        unseen = np.asarray(features @ weights + bias)
-        folds = np.random.default_rng(seed).permutation(len(texts))[rows] % FOLDS
-        for fold in np.unique(folds) if len(np.unique(rows)) >= 2 * FOLDS else ():
-            kept, out = folds != fold, np.unique(rows[folds == fold])
-            own, shift = self._classifier(features[rows[kept]], said.labels[kept], shares[kept])
-            unseen[out] = features[out] @ own + shift
+        weights, bias, unseen = self._learnt(pool, annotations, features, seed)
         progress(2, 3)
         width = max(1, min(WIDTH, features.shape[1] - 1, features.shape[0] - 1))
         with np.errstate(
@@ -78,8 +69,26 @@ class TfidfStudent:
             svd = TruncatedSVD(width, random_state=seed).fit(features)
         progress(3, 3)
         fitted = FittedTfidf(vectorizers, weights, bias, svd.components_.T)
-        fitted.earlier = Unseen(fitted, tuple(pool.ids), unseen)
+        fitted.earlier = Unseen(fitted, dict(zip(pool.ids, unseen, strict=True)))
         return fitted
+
+    def _learnt(
+        self, pool: Pool, annotations: Annotations, features: Any, seed: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weights, bias, and float ``[n, classes]``: logits of those that have not seen a label."""
+        rows, said = spread(annotations)
+        rows, said = rows[said.answered], said.take(np.flatnonzero(said.answered))
+        example = np.unique(list(pool.ids), return_inverse=True)[1]
+        own = example[rows]
+        shares = shares_of(own, said.confidence)
+        weights, bias = self._classifier(features[rows], said.labels, shares)
+        unseen = np.asarray(features @ weights + bias)
+        folds = np.random.default_rng(seed).permutation(len(pool))[own] % FOLDS
+        for fold in np.unique(folds) if len(np.unique(own)) >= 2 * FOLDS else ():
+            kept, out = folds != fold, np.isin(example, own[folds == fold])
+            head = self._classifier(features[rows[kept]], said.labels[kept], shares[kept])
+            unseen[out] = features[out] @ head[0] + head[1]
+        return weights, bias, unseen
 
     def _classifier(
         self, features: Any, labels: IntArray, shares: FloatArray
@@ -163,19 +172,18 @@ class Unseen:
 
     Args:
         fitted: the one that was trained on all, which views other pools.
-        ids: of the pool.
-        logits: float ``[n, classes]``, each row of a model that was not trained on its label.
+        unseen: by id, float ``[classes]``: logits of a model that was not trained on its label.
     """
 
-    def __init__(self, fitted: FittedTfidf, ids: tuple[str, ...], logits: FloatArray) -> None:
-        self._fitted, self._ids, self._logits = fitted, ids, logits
+    def __init__(self, fitted: FittedTfidf, unseen: Mapping[str, FloatArray]) -> None:
+        self._fitted, self._unseen = fitted, unseen
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """The view of a pool."""
         whole = self._fitted.view(pool, progress)
-        return (
-            _view(self._logits, whole.embeddings, pool) if tuple(pool.ids) == self._ids else whole
-        )
+        if not all(id_ in self._unseen for id_ in pool.ids):
+            return whole
+        return _view(np.stack([self._unseen[id_] for id_ in pool.ids]), whole.embeddings, pool)
 
 
 def _view(logits: FloatArray, embeddings: FloatArray, pool: Pool) -> StudentView:
