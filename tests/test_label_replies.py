@@ -57,6 +57,35 @@ def test_kinds(labels: tuple[str, ...], text: str, label: str | None) -> None:
     assert bool(reading.reason) == (label is None)
 
 
+OPEN = {
+    **dict.fromkeys(
+        ("positive or neutral", "Positive/neutral", "positive, neutral", "**positive** | neutral"),
+        ("positive", "neutral"),
+    ),
+    **dict.fromkeys(
+        ("It may be positive or neutral.", '{"label": "positive or neutral"}',
+         "Either positive or neutral, but not negative.", "Answer: positive oder neutral"),
+        ("positive", "neutral"),
+    ),
+    '{"labels": ["neutral", "positive"]}': ("neutral", "positive"),
+    **dict.fromkeys(
+        ("neither positive nor neutral", "not positive or neutral", "positive and neutral",
+         "Is it positive or neutral?", "The text mentions positive, neutral things", "unclear",
+         "positive or neutral\nNo: negative or neutral", "positive"),
+        (),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_labels_that_a_reply_leaves_open(text: str) -> None:
+    labels = ("negative", "neutral", "positive")
+    reading = LabelReader(labels).read(text)
+    assert tuple(labels[one] for one in reading.alternatives) == OPEN[text]
+    assert reading.label == ABSTAINED or not reading.alternatives
+    assert not LabelReader(("1", "4", "5")).read("4/5").alternatives
+
+
 def test_labels_that_cannot_be_told_apart_are_refused() -> None:
     with pytest.raises(TaskError, match="two labels of the task are called 'A'"):
         LabelReader(("A", "B", " A "))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -153,10 +152,7 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
         augmented = row.get("augmented") or None
         gold = key in GOLD_KEYS and file.stem != REFERENCE_ANSWERS
         from_gold |= row[SUPERVISED] != "false" if SUPERVISED in row else gold
-        named = _listed(row.get("candidates"), where) if classes is not None else ()
-        records.append(
-            Record(where, text, answer, augmented, None, "", row.get("id"), candidates=named)
-        )
+        records.append(Record(where, text, answer, augmented, None, "", row.get("id")))
     return _recording(file, records, from_gold)
 
 
@@ -179,17 +175,6 @@ def _csv_answer(cell: str, values: LabelValues, classes: Sequence[str], where: s
     if name not in classes:
         raise values.refuse(name, where)
     return name
-
-
-def _listed(cell: str | None, where: str) -> list[str]:
-    """The names in a cell of a table, a list as JSON."""
-    if not (cell or "").strip():
-        return []
-    try:
-        row = {"candidates": json.loads(cell or "")}
-    except ValueError:
-        raise DataError(f'{where}: \'candidates\' is no JSON list, such as ["a", "b"]') from None
-    return _optional(row, "candidates", list, where) or []
 
 
 def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
