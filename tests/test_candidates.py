@@ -81,12 +81,12 @@ def test_students_learn_from_candidates_alone() -> None:
 
 
 def test_candist_refines_candidates_through_public_hooks() -> None:
-    texts, labels, said = open_ones(90)
+    texts, labels, said = open_ones(120)
     pool = text_pool(texts)
     fitted = student("candist:tfidf", PLUGIN).fit(pool, said, 0, no_progress, Aids())
-    sure = fitted.view(pool, no_progress).probabilities[np.arange(90), labels][1::2]
+    sure = fitted.view(pool, no_progress).probabilities[np.arange(120), labels][1::2]
     naive = student("tfidf").fit(pool, said, 0, no_progress, Aids())
-    before = naive.view(pool, no_progress).probabilities[np.arange(90), labels][1::2]
+    before = naive.view(pool, no_progress).probabilities[np.arange(120), labels][1::2]
     assert sure.mean() > 0.7 > before.mean()
     assert len(PLUGIN.read_text(encoding="utf-8").splitlines()) <= 80
     request = StudentRequest(parse_spec("candist:tfidf"), THEMES, None)

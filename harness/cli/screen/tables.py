@@ -57,6 +57,8 @@ def stages_table(result: RunResult) -> RichTable:
             f"\npool: scores of its {last.n} rows with gold; of the last stage the 95 % interval "
             f"is {low:.1f} to {high:.1f}"
         )
+    if "answered" in columns:
+        title.append("\nanswered: of the pool's rows to which the annotator gave a label")
     if last is None:
         title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
         title.append("\nannotator and student agree; noise: wrong labels as the student estimates")
@@ -77,6 +79,8 @@ def _columns(result: RunResult) -> list[str]:
     if result.stages[-1].transductive is None:
         place = columns.index("pool")
         columns[place : place + 1] = UNSCORED
+    elif any(stage.abstained for stage in result.stages):
+        columns.insert(columns.index("pool") + 1, "answered")
     if any(stage.validation is not None for stage in result.stages):
         columns.insert(columns.index("test") + 1, "valid")
     if result.leaked is not None:
@@ -106,6 +110,7 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "stage": stage.stage,
         "actor": stage.actor,
         "pool": percent_of(stage.transductive),
+        "answered": _percent(stage.answered_score),
         "sure": _percent(stage.confidence),
         "agree": _percent(stage.agreement),
         "noise": _percent(stage.noise),

@@ -18,6 +18,8 @@ ABSENT = -30.0
 """Logit of a class without a training example (probability about 1e-13)."""
 C = 10.0
 """Inverse regularisation strength of the logistic regression."""
+FEWEST = 100
+"""Labelled examples below which four fifths of them teach too little to judge the others."""
 FOLDS = 5
 """Parts of the pool, each seen by a classifier that was trained on the others."""
 WIDTH = 100
@@ -84,7 +86,7 @@ class TfidfStudent:
         weights, bias = self._classifier(features[rows], said.labels, shares)
         unseen = np.asarray(features @ weights + bias)
         folds = np.random.default_rng(seed).permutation(len(pool))[own] % FOLDS
-        for fold in np.unique(folds) if len(np.unique(own)) >= 2 * FOLDS else ():
+        for fold in np.unique(folds) if len(np.unique(own)) >= FEWEST else ():
             kept, out = folds != fold, np.isin(example, own[folds == fold])
             head = self._classifier(features[rows[kept]], said.labels[kept], shares[kept])
             unseen[out] = features[out] @ head[0] + head[1]
