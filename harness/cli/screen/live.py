@@ -29,7 +29,7 @@ from harness.results import StageResult
 EVERY = 30.0
 """Seconds between two lines of one activity."""
 SCORES = {"pool": "pool", "test": "test", "valid": "validation"}
-UNSCORED = {"sure": "confidence", "agree": "agreement", "noise": "estimated noise"}
+UNSCORED = {"sure": "confidence", "agree": "agreement"}
 
 
 class LiveWatcher(Watcher):
@@ -85,7 +85,7 @@ class LiveWatcher(Watcher):
             cells = stage_cells(stage)
             names = {"pool": "pool", "test": "test", "valid": "validation"}
             if stage.transductive is None:
-                names |= {"sure": "sure", "agree": "agree", "noise": "noise"}
+                names |= {"sure": "sure", "agree": "agree"}
             shown = "  ".join(
                 f"{name} {cells[key]} %" for key, name in names.items() if cells[key] != "–"
             )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.run.planning import PlannedStep
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
-UNSCORED = ("sure", "agree", "noise")
+UNSCORED = ("sure", "agree")
 """Columns in place of the pool's score where it has no gold labels."""
 
 
@@ -61,7 +61,7 @@ def stages_table(result: RunResult) -> RichTable:
         title.append("\nanswered: of the pool's rows to which the annotator gave a label")
     if last is None:
         title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
-        title.append("\nannotator and student agree; noise: wrong labels as the student estimates")
+        title.append("\nannotator and student agree (no measure of how many labels are right)")
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     left = [column for column in columns if column in ("stage", "actor")]
@@ -113,7 +113,6 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "answered": _percent(stage.answered_score),
         "sure": _percent(stage.confidence),
         "agree": _percent(stage.agreement),
-        "noise": _percent(stage.noise),
         "test": percent_of(stage.inductive),
         "test*": percent_of(stage.inductive_without_leaked),
         "valid": percent_of(stage.validation),
