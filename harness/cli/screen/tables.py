@@ -57,8 +57,8 @@ def stages_table(result: RunResult) -> RichTable:
             f"\npool: scores of its {last.n} rows with gold; of the last stage the 95 % interval "
             f"is {low:.1f} to {high:.1f}"
         )
-    if "answered" in columns:
-        title.append("\nanswered: of the pool's rows to which the annotator gave a label")
+    if last is not None and any(stage.abstained for stage in result.stages):
+        title.append(f"\npool, rows with an answer: {_of_answered(result)}")
     if last is None:
         title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
         title.append("\nannotator and student agree (no measure of how many labels are right)")
@@ -79,8 +79,6 @@ def _columns(result: RunResult) -> list[str]:
     if result.stages[-1].transductive is None:
         place = columns.index("pool")
         columns[place : place + 1] = UNSCORED
-    elif any(stage.abstained for stage in result.stages):
-        columns.insert(columns.index("pool") + 1, "answered")
     if any(stage.validation is not None for stage in result.stages):
         columns.insert(columns.index("test") + 1, "valid")
     if result.leaked is not None:
@@ -90,6 +88,12 @@ def _columns(result: RunResult) -> list[str]:
     if len(columns) > len(COLUMNS) + 1:
         columns.remove("actor")
     return columns
+
+
+def _of_answered(result: RunResult) -> str:
+    """The score of each stage on the rows that the annotator answered."""
+    scores = ((stage.stage, _percent(stage.answered_score)) for stage in result.stages)
+    return ", ".join(f"{name} {score}" for name, score in scores)
 
 
 def _actors(result: RunResult) -> str:
@@ -110,7 +114,6 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "stage": stage.stage,
         "actor": stage.actor,
         "pool": percent_of(stage.transductive),
-        "answered": _percent(stage.answered_score),
         "sure": _percent(stage.confidence),
         "agree": _percent(stage.agreement),
         "test": percent_of(stage.inductive),

@@ -70,9 +70,9 @@ class TfidfStudent:
         ):  # texts that are all alike have no variance
             svd = TruncatedSVD(width, random_state=seed).fit(features)
         progress(3, 3)
-        fitted = FittedTfidf(vectorizers, weights, bias, svd.components_.T)
-        fitted.earlier = Unseen(fitted, dict(zip(pool.ids, unseen, strict=True)))
-        return fitted
+        student = FittedTfidf(vectorizers, weights, bias, svd.components_.T)
+        student.earlier = Unseen(student, dict(zip(pool.ids, unseen, strict=True)))
+        return student
 
     def _learnt(
         self, pool: Pool, annotations: Annotations, features: Any, seed: int
