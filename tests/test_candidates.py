@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.data import Annotations
+from harness.data import Annotations, Pool
 from harness.errors import PartError
 from harness.plugin_manager import Plugins
 from harness.protocols import Aids, Student, StudentRequest, no_progress
@@ -78,6 +79,28 @@ def test_students_learn_from_candidates_alone() -> None:
     fitted = student("tfidf").fit(pool, alone, 0, no_progress, Aids())
     found = fitted.view(pool, no_progress).predictions
     assert (found == labels).mean() > 0.9
+
+
+def test_an_encoder_reads_each_candidate_and_its_variant(tmp_path: Path) -> None:
+    from harness_plugins.students.encoder.student import EncoderStudent
+    from harness_plugins.students.settings import Settings
+    from harness_plugins.students.sources import Source
+    from tests.tiny_encoders import write_bert
+
+    texts, _, said = open_ones(12)
+    pool, folder = text_pool(texts), write_bert(tmp_path / "bert")
+    settings = Settings(epochs=2, batch_size=4, weighted=True, augmented=1.0)
+    student = EncoderStudent(Source(folder, "tiny"), "sequence", THEMES.classes, settings)
+    variants = Pool("sequence", "train", pool.ids, [f"{text} again" for text in texts])
+    rows, wide = spread(said)
+    assert len(rows) == 18
+    one = student.fit(pool, said, 0, no_progress, Aids(variants=variants))
+    aids = Aids(variants=variants.take(rows))
+    other = student.fit(pool.take(rows), wide, 0, no_progress, aids)
+    dropped = replace(said, candidates=())
+    third = student.fit(pool, dropped, 0, no_progress, Aids(variants=variants))
+    seen = [fitted.view(pool, no_progress).log_probabilities for fitted in (one, other, third)]
+    assert np.array_equal(seen[0], seen[1]) and not np.array_equal(seen[0], seen[2])
 
 
 def test_candist_refines_candidates_through_public_hooks() -> None:
