@@ -71,7 +71,7 @@ OPEN = {
     **dict.fromkeys(
         ("neither positive nor neutral", "not positive or neutral", "positive and neutral",
          "Is it positive or neutral?", "The text mentions positive, neutral things", "unclear",
-         "positive or neutral\nNo: negative or neutral", "positive"),
+         "positive or neutral\nnegative or neutral", "positive"),
         (),
     ),
 }  # fmt: skip
@@ -191,7 +191,7 @@ def test_no_label_is_answered_that_the_reply_does_not_mention(
 
 
 def check(labels: tuple[str, ...], text: str, finish: str) -> None:
-    label, reason = LabelReader(labels).read(text, finish)
+    label, reason, _ = LabelReader(labels).read(text, finish)
     assert -1 <= label < len(labels)
     assert (label == ABSTAINED) == bool(reason)
     if label != ABSTAINED:
