@@ -126,9 +126,10 @@ def view_with_dropout(fitted: Any, pool: Pool, seed: int, progress: Progress) ->
 
 
 def earlier(fitted: T) -> T | None:
-    """``earlier``: the same student after an earlier epoch, from which feedback is taken.
+    """``earlier``: the student from which feedback is taken, where it is not the trained one.
 
-    Without it (None) feedback is taken from the trained one.
+    The same after an earlier epoch, or models that have not seen the label of an example. Without
+    it (None) feedback is taken from the trained one.
     """
     return _own(fitted, "earlier", None)
 

@@ -193,7 +193,7 @@ class Gold:
 
 
 _NUMBERS = ("confidence", "requests", "tokens", "cost_usd")
-_TEXTS = ("reasons", "replies")
+_ROWS = ("reasons", "replies", "candidates")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +210,10 @@ class Annotations:
         requests: int64 ``[n]``, requests sent for the example (0 without an LLM).
         tokens: int64 ``[n]``, prompt and completion tokens together.
         cost_usd: float64 ``[n]``.
+        candidates: where the annotator named several labels as plausible (sequence tasks), their
+            class indices, the likeliest first if it has an order; elsewhere ``()``. Such an
+            example has the first as its label where the annotator was asked for an order, else
+            it is ``ABSTAINED``. No candidates at all: nowhere any.
     """
 
     labels: IntArray
@@ -220,10 +224,13 @@ class Annotations:
     requests: IntArray
     tokens: IntArray
     cost_usd: FloatArray
+    candidates: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         _freeze_arrays(self, "labels", "offsets", *_NUMBERS)
-        if any(len(getattr(self, name)) != len(self) for name in (*_NUMBERS, *_TEXTS)):
+        if not self.candidates:
+            object.__setattr__(self, "candidates", ((),) * len(self))
+        if any(len(getattr(self, name)) != len(self) for name in (*_NUMBERS, *_ROWS)):
             raise ValueError(f"columns of annotations differ from their {len(self)} examples")
         if len(self.labels) != int(self.offsets[-1]):
             raise ValueError(f"{len(self.labels)} labels for {int(self.offsets[-1])} units")
@@ -237,6 +244,7 @@ class Annotations:
         confidence: FloatArray | None = None,
         reasons: Sequence[str] | None = None,
         replies: Sequence[str] | None = None,
+        candidates: Sequence[tuple[int, ...]] = (),
     ) -> Annotations:
         """Annotations that cost nothing: the columns left out get their neutral value."""
         n = len(offsets) - 1
@@ -251,6 +259,7 @@ class Annotations:
             requests=np.zeros(n, dtype=np.int64),
             tokens=np.zeros(n, dtype=np.int64),
             cost_usd=np.zeros(n, dtype=np.float64),
+            candidates=tuple(candidates),
         )
 
     def __len__(self) -> int:
@@ -265,7 +274,7 @@ class Annotations:
         """The annotations of the given rows, in the given order."""
         labels, offsets = take_units(self.labels, self.offsets, indices)
         columns: dict[str, Any] = {name: getattr(self, name)[indices] for name in _NUMBERS}
-        columns |= {name: _taken(getattr(self, name), indices) for name in _TEXTS}
+        columns |= {name: _taken(getattr(self, name), indices) for name in _ROWS}
         return Annotations(labels=labels, offsets=offsets, **columns)
 
 
@@ -416,11 +425,11 @@ def merge(base: Annotations, rows: IntArray, new: Annotations) -> Annotations:
         column = getattr(base, name).copy()
         column[rows] = getattr(new, name)
         columns[name] = column
-    for name in _TEXTS:
-        texts = list(getattr(base, name))
-        for row, text in zip(rows, getattr(new, name), strict=True):
-            texts[int(row)] = text
-        columns[name] = tuple(texts)
+    for name in _ROWS:
+        values = list(getattr(base, name))
+        for row, value in zip(rows, getattr(new, name), strict=True):
+            values[int(row)] = value
+        columns[name] = tuple(values)
     return replace(base, **columns)
 
 

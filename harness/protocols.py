@@ -29,6 +29,7 @@ from harness.data import (
     StudentView,
     TaskCard,
 )
+from harness.errors import CommandError
 from harness.specs import Spec
 
 if TYPE_CHECKING:
@@ -200,18 +201,27 @@ class Estimate:
 # --- students ------------------------------------------------------------------------
 
 
+def no_other(spec: str) -> Student:
+    """Raise a ``CommandError``: the request was made without the plugins."""
+    raise CommandError(f"student {spec!r}: no other students are at hand here")
+
+
 @dataclass(frozen=True, slots=True)
 class StudentRequest:
     """The argument of a student factory.
 
     ``config`` is an instance of the model that was registered with the factory, with the
     ``student`` keys of the run; None where none was. ``augmented``: the run has an augmenter.
+    ``other(spec)`` makes another registered student, with its default keys, for a student that
+    trains others; name it in the student's own spec (``mine:minilm``), so that it belongs to the
+    run's identity.
     """
 
     spec: Spec
     task: TaskCard
     config: BaseModel | None
     augmented: bool = False
+    other: Callable[[str], Student] = no_other
 
 
 class FittedStudent(Protocol):

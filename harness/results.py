@@ -82,6 +82,8 @@ class StageResult(_Record):
         confidence: mean confidence in these labels; None where none is known.
         agreement: share of the answered examples on which annotator and student agree
             (student stages).
+        where_answered: of student stages, the student's score on the examples that the annotator
+            answered, beside the annotator's ``transductive.answered``; None without gold there.
         noise: share of the annotator's labels that are wrong as the student estimates it: one
             minus the mean probability that it gives them (student stages).
         validation: score on the validation set, if ``validation`` is set.
@@ -109,6 +111,7 @@ class StageResult(_Record):
     answered: float | None = None
     confidence: float | None = None
     agreement: float | None = None
+    where_answered: float | None = None
     noise: float | None = None
     selection: SelectionResult | None = None
     requests: int = 0
@@ -116,6 +119,13 @@ class StageResult(_Record):
     cost_usd: float = 0.0
     spending: Mapping[str, Spending] = {}
     seconds: float = 0.0
+
+    @property
+    def answered_score(self) -> float | None:
+        """The score on the examples of the pool that the annotator answered."""
+        if self.where_answered is not None or self.transductive is None:
+            return self.where_answered
+        return self.transductive.answered
 
 
 class RunResult(_Record):

@@ -29,6 +29,7 @@ OTHER_VALUES: dict[str, Any] = {
     "annotator.temperature": 0.5,
     "annotator.max_tokens": 7,
     "annotator.samples": 3,
+    "annotator.candidates": 2,
     "annotator.structured": True,
     "annotator.logprobs": True,
     "annotator.repeats": "first",

@@ -45,6 +45,7 @@ def numbered(lengths: Sequence[int], first: int = 0) -> Annotations:
         requests=column + 100,
         tokens=column + 200,
         cost_usd=column + 0.5,
+        candidates=tuple((int(i), int(i) + 1) for i in column),
     )
 
 

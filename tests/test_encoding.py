@@ -40,6 +40,7 @@ def said_about(kind: str) -> tuple[Pool, Annotations]:
         requests=np.arange(50),
         tokens=np.arange(50) * 3,
         cost_usd=rng.random(50),
+        candidates=tuple((2, 0) if one and kind == "sequence" else () for one in silent),
     )
 
 
@@ -59,6 +60,7 @@ def test_annotations(
         assert one.dtype == other.dtype
         assert np.array_equal(one, other, equal_nan=name == "confidence")
     assert (read.reasons, read.replies) == (said.reasons, said.replies)
+    assert read.candidates == said.candidates
     table = pq.read_table(file).to_pydict()
     assert table["id"] == list(pool.ids)
     assert table["text_key"] == [text_key(text) for text in pool.texts]
@@ -72,6 +74,15 @@ def test_a_label_that_the_task_does_not_have_is_refused(kind: Any, tmp_path: Pat
     write_annotations(tmp_path / "said.parquet", said, pool, CLASSES[kind], 0.1)
     with pytest.raises(CorruptRunError, match=r"said\.parquet: names a label"):
         read_annotations(tmp_path / "said.parquet", pool, CLASSES[kind][:-1])
+
+
+def test_records_of_earlier_programs_have_no_candidates(tmp_path: Path) -> None:
+    pool, said = said_about("sequence")
+    file = tmp_path / "said.parquet"
+    write_annotations(file, said, pool, CLASSES["sequence"], 0.1)
+    pq.write_table(pq.read_table(file).drop_columns(["candidates"]), file)
+    read, _ = read_annotations(file, pool, CLASSES["sequence"])
+    assert (read.candidates, read.replies) == (((),) * 50, said.replies)
 
 
 def test_views(tmp_path: Path) -> None:

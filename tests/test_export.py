@@ -33,8 +33,14 @@ def test_labels_of_a_stage_are_those_that_it_was_scored_by() -> None:
         row["text"]: row["label"]
         for row in map(json.loads, (DEMO / "train.jsonl").read_text("utf-8").splitlines())
     }
+    asked: set[str] = set()
     for stage in result["stages"]:
         rows = exported(result["run_id"], f"{stage['stage']}.jsonl", "--stage", stage["stage"])
+        if stage["actor"] == "annotator":
+            asked = {row["text"] for row in rows if row["label"] is not None}
+        else:
+            own = [row["label"] == gold[row["text"]] for row in rows if row["text"] in asked]
+            assert stage["where_answered"] == pytest.approx(sum(own) / len(own))
         assert len(rows) == 60
         right = sum(row["label"] == gold[row["text"]] for row in rows) / 60
         assert right == pytest.approx(stage["transductive"]["score"])

@@ -57,6 +57,35 @@ def test_kinds(labels: tuple[str, ...], text: str, label: str | None) -> None:
     assert bool(reading.reason) == (label is None)
 
 
+OPEN = {
+    **dict.fromkeys(
+        ("positive or neutral", "Positive/neutral", "positive, neutral", "**positive** | neutral"),
+        ("positive", "neutral"),
+    ),
+    **dict.fromkeys(
+        ("It may be positive or neutral.", '{"label": "positive or neutral"}',
+         "Either positive or neutral, but not negative.", "Answer: positive oder neutral"),
+        ("positive", "neutral"),
+    ),
+    '{"labels": ["neutral", "positive"]}': ("neutral", "positive"),
+    **dict.fromkeys(
+        ("neither positive nor neutral", "not positive or neutral", "positive and neutral",
+         "Is it positive or neutral?", "The text mentions positive, neutral things", "unclear",
+         "positive or neutral\nnegative or neutral", "positive"),
+        (),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_labels_that_a_reply_leaves_open(text: str) -> None:
+    labels = ("negative", "neutral", "positive")
+    reading = LabelReader(labels).read(text)
+    assert tuple(labels[one] for one in reading.alternatives) == OPEN[text]
+    assert reading.label == ABSTAINED or not reading.alternatives
+    assert not LabelReader(("1", "4", "5")).read("4/5").alternatives
+
+
 def test_labels_that_cannot_be_told_apart_are_refused() -> None:
     with pytest.raises(TaskError, match="two labels of the task are called 'A'"):
         LabelReader(("A", "B", " A "))
@@ -73,7 +102,7 @@ def test_ten_thousand_garbled_replies() -> None:
         for _ in range(rng.randint(1, 4)):
             text = garbled(text, rng.choice(replies)[1], rng)
         began = time.process_time()
-        label, reason = readers[labels].read(text, rng.choice(("stop", "length")))
+        label, reason, _ = readers[labels].read(text, rng.choice(("stop", "length")))
         mentions.read(text)
         assert time.process_time() - began < 1, text[:100]
         assert (label == ABSTAINED) == bool(reason)
@@ -162,7 +191,7 @@ def test_no_label_is_answered_that_the_reply_does_not_mention(
 
 
 def check(labels: tuple[str, ...], text: str, finish: str) -> None:
-    label, reason = LabelReader(labels).read(text, finish)
+    label, reason, _ = LabelReader(labels).read(text, finish)
     assert -1 <= label < len(labels)
     assert (label == ABSTAINED) == bool(reason)
     if label != ABSTAINED:

@@ -110,6 +110,30 @@ def test_replies_become_columns(tmp_path: Path) -> None:
     assert said.confidence.dtype == np.float32
 
 
+def test_labels_that_are_left_open_become_candidates(tmp_path: Path) -> None:
+    moods = sequence_card("negative", "neutral", "positive")
+    model = by_text({"a": "positive or neutral", "b": "neutral", "c": "negative/neutral/positive"})
+    pool = text_pool(["a", "b", "c"])
+    said = annotate(annotator(moods, model), pool, tmp_path)
+    assert (said.labels.tolist(), said.candidates) == ([-1, 1, -1], ((2, 1), (), ()))
+    assert "up to" not in model.calls[0].messages[0].content
+    asked = annotate(annotator(moods, model, candidates=2), pool, tmp_path)
+    assert (asked.labels.tolist()[:2], asked.candidates[:2]) == ([2, 1], ((2, 1), ()))
+    assert "name up to 2 labels, the likeliest first" in model.calls[-1].messages[0].content
+    for card in (NAMES, moods):
+        service = {} if card is NAMES else {"spec": "transformers:any"}
+        with pytest.raises(ConfigError, match=r"annotator\.candidates: "):
+            annotator_of(request(card, candidates=2, **service))
+
+
+def test_a_tied_vote_leaves_open_what_is_tied(tmp_path: Path) -> None:
+    moods = sequence_card("negative", "neutral", "positive")
+    replies = iter(["neutral", "positive"] * 2)
+    model = Model(lambda call: next(replies))
+    said = annotate(annotator(moods, model, samples=2), text_pool(["a"]), tmp_path)
+    assert (said.labels.tolist(), set(said.candidates[0])) == ([-1], {1, 2})
+
+
 def test_what_was_asked_is_neither_sent_nor_paid_again(tmp_path: Path) -> None:
     model = by_text({"a": "positive", "b": "negative"})
     pool = text_pool(["a", "b", "a"])

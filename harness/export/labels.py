@@ -48,20 +48,25 @@ def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Ma
     """The annotator's answers in a stage for every split, as ``replay:FILE`` reads them.
 
     One row an example: ``id``; ``text`` and ``llm_label``, or ``tokens`` and ``llm_tags``
-    (null: abstained); ``confidence`` or null; ``reply``; ``supervised``. Errors as above.
+    (null: abstained); ``confidence`` or null; ``reply``; ``supervised``; in sequence tasks
+    ``candidates``, a list of the plausible labels, empty where no more than one was named. Errors
+    as above.
     """
     splits = splits_of(run.config, task)
     for pool in (split.pool for split in (splits.train, *splits.scored.values())):
         recorded = run.annotations(stage.round, pool, task)
         if recorded is None:
             continue
+        sequence = pool.kind == "sequence"
         for row, (example, answer) in enumerate(_answered(recorded.labels, pool, task)):
+            named = [task.card.classes[one] for one in recorded.candidates[row]]
             yield {
                 **example,
-                "llm_label" if pool.kind == "sequence" else "llm_tags": answer,
+                "llm_label" if sequence else "llm_tags": answer,
                 "confidence": _known(recorded.confidence[row]),
                 "reply": recorded.replies[row],
                 "supervised": run.result.supervised,
+                **({"candidates": named} if sequence else {}),
             }
 
 

@@ -21,8 +21,11 @@ CHUNK = 8192
 CELL = 32_767
 """Characters that a cell of a workbook holds."""
 Type: TypeAlias = Literal["list", "float", "bool", "spans"]
-LABELS: Mapping[str, Type] = {"tokens": "list", "tags": "list", "confidence": "float",
-                              "trusted": "bool", "supervised": "bool"}  # fmt: skip
+LABELS: Mapping[str, Type] = {
+    **dict.fromkeys(("tokens", "tags", "candidates"), "list"),
+    **dict.fromkeys(("trusted", "supervised"), "bool"),
+    "confidence": "float",
+}
 """Types of the columns that ``export.labels`` gives."""
 
 

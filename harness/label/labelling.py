@@ -212,13 +212,12 @@ def _label(view: StudentView, row: int, text: str, task: Task) -> Any:
 
 
 def _candidates(view: StudentView, said: Annotations, row: int, task: Task) -> list[str]:
-    """Labels that the student finds plausible, and the annotator's; none in token tasks."""
+    """Labels that the student finds plausible, and the annotator's own; none in token tasks."""
     if task.card.kind == "token":
         return []
     likely = view.log_probabilities[row]
     order = np.argsort(-likely, kind="stable").tolist()
     found = [index for index in order if likely[index] >= np.log(PLAUSIBLE)] or order[:1]
-    own = int(said.labels[row])
-    if own not in (ABSTAINED, *found):
-        found.append(own)
+    own = (int(said.labels[row]), *said.candidates[row])
+    found += [one for one in dict.fromkeys(own) if one not in (ABSTAINED, *found)]
     return [task.card.classes[index] for index in found]

@@ -81,6 +81,7 @@ def write_annotations(
         *(("id", text), ("text_key", text), label),
         *(("confidence", pa.float32()), ("reason", text), ("reply", text)),
         *(("requests", pa.int64()), ("tokens", pa.int64()), ("cost_usd", pa.float64())),
+        ("candidates", tags),
     ]
 
     def rows(taken: IntArray) -> list[Any]:
@@ -110,10 +111,14 @@ def _write_parquet(
 
 
 def _read_parquet(path: Path, columns: Sequence[str]) -> tuple[Any, dict[str, str]]:
-    """The table of some columns, and the metadata, of this schema version."""
+    """The table of some columns, and the metadata, of this schema version.
+
+    Without those that files of earlier programs do not have.
+    """
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=list(columns))
+    known = set(pq.read_schema(path).names)
+    table = pq.read_table(path, columns=[one for one in columns if one in known])
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     check_schema({"schema": int(metadata["schema"])}, path)
     return table, metadata
@@ -129,6 +134,7 @@ def _columns(annotations: Annotations, pool: Pool, names: Any) -> list[Any]:
         *(list(pool.ids), [text_key(text) for text in pool.texts], labels),
         *(annotations.confidence, _clean(annotations.reasons), _clean(annotations.replies)),
         *(annotations.requests, annotations.tokens, annotations.cost_usd),
+        [[str(names[one]) for one in row] for row in annotations.candidates],
     ]
 
 
@@ -157,6 +163,7 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
         requests=table["requests"].to_numpy(),
         tokens=table["tokens"].to_numpy(),
         cost_usd=table["cost_usd"].to_numpy(),
+        candidates=_candidates(table, classes, path),
     )
     return annotations, float(metadata["seconds"])
 
@@ -169,7 +176,17 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
-_READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd")
+_READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd", "candidates")
+
+
+def _candidates(table: Any, classes: Sequence[str], path: Path) -> tuple[tuple[int, ...], ...]:
+    """The class indices of the candidates; nowhere any in files of earlier programs."""
+    if "candidates" not in table.column_names:
+        return ()
+    rows = table["candidates"].combine_chunks()
+    indices = _indices(rows.flatten(), classes, path).tolist()
+    ends = np.cumsum(rows.value_lengths().to_numpy(zero_copy_only=False)).tolist()
+    return tuple(tuple(indices[a:b]) for a, b in pairwise([0, *ends]))
 
 
 def _indices(names: Any, classes: Sequence[str], path: Path) -> IntArray:

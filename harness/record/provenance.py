@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -12,9 +13,11 @@ from typing import Any
 import harness
 from harness import abilities
 from harness.errors import HarnessError
-from harness.plugin_manager import Plugins
+from harness.identity import digest
+from harness.plugin_manager import Part, Plugins
 from harness.protocols import ROLES, Parts
 from harness.results import RunResult
+from harness.specs import parse_spec
 
 PACKAGES = (
     "torch",
@@ -79,7 +82,17 @@ def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
         except HarnessError:
             continue
         found[role] = plugins.fingerprint(part)
+        for other in _others(role, text, plugins):
+            found[role] = digest(found[role], plugins.fingerprint(other))
     return found
+
+
+def _others(role: str, text: str, plugins: Plugins) -> list[Part]:
+    """The students that a student's spec names as those that it trains (``mine:minilm``)."""
+    if role != "student":
+        return []
+    words = re.split(r"[:,+]", parse_spec(text).argument or "")
+    return [part for name, part in plugins.parts(role).items() if name in words]
 
 
 def outdated(result: RunResult, plugins: Plugins) -> list[str]:

@@ -39,7 +39,7 @@ EARLIER = {
 METRICS: Mapping[str, Reader] = {
     **{name: _score(field) for name, (field, _) in SCORES.items()},
     **{name: _score(name) for name in EARLIER},
-    "answered": lambda stage: None if stage.transductive is None else stage.transductive.answered,
+    "answered": lambda stage: stage.answered_score,
     "random_label": lambda stage: (
         None if stage.transductive is None else stage.transductive.random_label
     ),

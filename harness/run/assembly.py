@@ -110,8 +110,21 @@ def student_of(config: Config, card: TaskCard, plugins: Plugins) -> Student:
     part, spec = _serving("student", config.student.spec, card, plugins)
     keys = None if part.config is None else config.student.keys(part.config)
     augmented = config.student.augmenter is not None
-    student: Student = made(part, StudentRequest(spec, card, keys, augmented))
+    request = StudentRequest(spec, card, keys, augmented, others(card, plugins))
+    student: Student = made(part, request)
     return student
+
+
+def others(card: TaskCard, plugins: Plugins) -> Callable[[str], Student]:
+    """Makes registered students of a task by their spec, with their default keys."""
+
+    def other(text: str) -> Student:
+        part, spec = _serving("student", text, card, plugins)
+        keys = None if part.config is None else part.config()
+        student: Student = made(part, StudentRequest(spec, card, keys, other=other))
+        return student
+
+    return other
 
 
 def checked(config: Config, plugins: Plugins) -> Config:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness import iob2
-from harness.data import ABSTAINED, Annotations, BoolArray, Pool, StudentView, TaskCard
+from harness.data import ABSTAINED, Annotations, BoolArray, Kind, Pool, StudentView, TaskCard
 from harness.errors import HarnessError, PartError, describe
 from harness.plugin_manager.places import place_of_error
 
@@ -49,6 +49,8 @@ def check_annotations(given: Annotations, pool: Pool, task: TaskCard, part: str)
         wrong = "answered for other units than those of the pool"
     elif ((given.labels < ABSTAINED) | (given.labels >= len(task.classes))).any():
         wrong = "answered with a class index that the task does not have"
+    elif (row := _wrong_candidates(given, len(task.labels), task.kind)) is not None:
+        wrong = f"named candidates for {pool.ids[row]} that are repeated or no labels of the task"
     elif _answered_in_part(given).any():
         wrong = "abstained from a part of a sentence; it must answer all of it or none"
     elif task.kind == "token":
@@ -106,6 +108,15 @@ def _first_empty(variants: Pool, pool: Pool) -> int | None:
 def _pieces(pool: Pool) -> Iterator[Sequence[str]]:
     examples: Any = pool.examples
     return ((text,) for text in examples) if pool.kind == "sequence" else iter(examples)
+
+
+def _wrong_candidates(given: Annotations, labels: int, kind: Kind) -> int | None:
+    """The first row whose candidates are no different labels of a sequence task."""
+    allowed = set(range(labels)) if kind == "sequence" else set()
+    for row, named in enumerate(given.candidates):
+        if named and not (len(set(named)) == len(named) and allowed.issuperset(named)):
+            return row
+    return None
 
 
 def _answered_in_part(given: Annotations) -> BoolArray:

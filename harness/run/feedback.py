@@ -160,8 +160,12 @@ def believe(annotations: Annotations, view: StudentView, trusted: IntArray) -> A
     given = annotations.confidence[trusted]
     confidence = np.where(np.isnan(given), np.nan, np.exp(sure)).astype(np.float32)
     both = merge(annotations, trusted, Annotations.of(labels, offsets, confidence=confidence))
-    columns = {name: getattr(both, name) for name in ("confidence", "reasons", "replies")}
+    columns = {name: getattr(both, name) for name in _KEPT}
     return Annotations.of(both.labels, both.offsets, **columns)
+
+
+_KEPT = ("confidence", "reasons", "replies", "candidates")
+"""Columns of annotations that a round leaves for the next one."""
 
 
 def _means(values: FloatArray, offsets: IntArray) -> FloatArray:

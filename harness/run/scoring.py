@@ -97,12 +97,23 @@ class Scorer:
             answered=1.0,
             confidence=_mean(seen.student_confidence),
             agreement=_mean(seen.agrees[answered]),
+            where_answered=self._where(answered, view.predictions),
             noise=_noise(view, annotations),
             selection=self._selection(feedback.selection, feedback.annotations),
             **paid({"variants": trained.variants}),
             seconds=trained.seconds,
         )
         return Scored(stage, self._outcomes(labels))
+
+    def _where(self, rows: BoolArray, labels: IntArray) -> float | None:
+        """The score of the pool's labels on some of its rows, bool ``[n]``."""
+        gold, chosen = self._splits.train.gold, np.flatnonzero(rows)
+        if len(chosen) == 0:
+            return None
+        found = score_known(
+            take_units(labels, gold.offsets, chosen)[0], gold.take(chosen), self._task
+        )
+        return None if found is None else found.score
 
     def _outcomes(self, labels: Mapping[str, IntArray]) -> dict[str, SplitOutcomes]:
         """What labels by split got right, on the examples with gold."""

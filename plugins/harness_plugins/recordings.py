@@ -45,6 +45,7 @@ class Record:
         augmented: the recorded variant of the text, or None.
         id: of the example, where it is recorded.
         place: number of this occurrence of its text, from 1 on.
+        candidates: names of the labels that were plausible, the likeliest first.
     """
 
     where: str
@@ -55,6 +56,7 @@ class Record:
     reply: str
     id: str | None = None
     place: int = 1
+    candidates: Sequence[str] = ()
 
 
 class Recording:
@@ -184,6 +186,7 @@ def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
         confidence=_optional(row, "confidence", (int, float), where),
         reply=_optional(row, "reply", str, where) or "",
         id=row["id"] if isinstance(row.get("id"), str) else None,
+        candidates=_optional(row, "candidates", list, where) or (),
     )
 
 
@@ -231,6 +234,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     confidence=None if confidence != confidence else confidence,
                     reply=row["reply"],
                     id=row["id"],
+                    candidates=row.get("candidates") or (),
                 )
             )
     supervised = run.read_json(layout.MANIFEST).get("supervised")

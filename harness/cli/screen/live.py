@@ -30,7 +30,7 @@ from harness.results import StageResult, Watcher
 EVERY = 30.0
 """Seconds between two lines of one activity."""
 SCORES = {"pool": "pool", "test": "test", "valid": "validation"}
-UNSCORED = {"sure": "confidence", "agree": "agreement", "noise": "estimated noise"}
+UNSCORED = {"sure": "confidence", "agree": "agreement"}
 
 
 class LiveScreen:
@@ -89,7 +89,7 @@ class LiveWatcher(LiveScreen, Watcher):
             cells = stage_cells(stage)
             names = SCORES
             if stage.transductive is None:
-                names |= {"sure": "sure", "agree": "agree", "noise": "noise"}
+                names |= {"sure": "sure", "agree": "agree"}
             shown = "  ".join(
                 f"{name} {cells[key]} %" for key, name in names.items() if cells[key] != "–"
             )

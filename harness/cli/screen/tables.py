@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.run.planning import PlannedStep
 
 COLUMNS = ("stage", "actor", "pool", "test", "abstained", "trusted", "shown", "s")
-UNSCORED = ("sure", "agree", "noise")
+UNSCORED = ("sure", "agree")
 """Columns in place of the pool's score where it has no gold labels."""
 
 
@@ -59,9 +59,11 @@ def stages_table(result: RunResult) -> RichTable:
             f"\npool: scores of its {last.n} rows with gold; of the last stage the 95 % interval "
             f"is {low:.1f} to {high:.1f}"
         )
+    if last is not None and any(stage.abstained for stage in result.stages):
+        title.append(f"\npool, rows with an answer: {_of_answered(result)}")
     if last is None:
         title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
-        title.append("\nannotator and student agree; noise: wrong labels as the student estimates")
+        title.append("\nannotator and student agree (no measure of how many labels are right)")
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     left = [column for column in columns if column in ("stage", "actor")]
@@ -98,6 +100,12 @@ def _columns(result: RunResult) -> list[str]:
     return columns
 
 
+def _of_answered(result: RunResult) -> str:
+    """The score of each stage on the rows that the annotator answered."""
+    scores = ((stage.stage, _percent(stage.answered_score)) for stage in result.stages)
+    return ", ".join(f"{name} {score}" for name, score in scores)
+
+
 def _actors(result: RunResult) -> str:
     """Who makes which stages, in a line above a table without room for it."""
     stages: dict[str, list[str]] = {}
@@ -118,7 +126,6 @@ def stage_cells(stage: StageResult) -> dict[str, str]:
         "pool": percent_of(stage.transductive),
         "sure": percent(stage.confidence),
         "agree": percent(stage.agreement),
-        "noise": percent(stage.noise),
         "test": percent_of(stage.inductive),
         "test*": percent_of(stage.inductive_without_leaked),
         "valid": percent_of(stage.validation),

@@ -76,7 +76,9 @@ def corrected_rows(
         else:
             name = "llm_label" if "label" in mine else "llm_tags"
             given = mine.get("label", mine.get("tags"))
-            yield {**row, name: given, "confidence": 1.0, "reply": PERSON, "supervised": True}
+            alone: dict[str, list[str]] = {"candidates": []} if "candidates" in row else {}
+            certain = {"confidence": 1.0, "reply": PERSON, "supervised": True}
+            yield {**row, name: given, **certain, **alone}
 
 
 def _tags(tokens: list[str], answer: Answer) -> list[str]:

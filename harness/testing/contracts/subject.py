@@ -19,6 +19,7 @@ from harness.protocols import (
     StudentRequest,
     TaskRequest,
 )
+from harness.run.assembly import others
 from harness.specs import Spec
 from harness.testing.contracts.calling import BrokenContractError, asked
 from harness.testing.contracts.tiny import SHOTS, Tiny, tiny
@@ -72,7 +73,7 @@ class Subject:
         shown = DemonstrationsConfig(shots=SHOTS)
         return {
             "annotator": AnnotatorRequest(self.spec, card, config, 0, shown),
-            "student": StudentRequest(self.spec, card, config),
+            "student": StudentRequest(self.spec, card, config, other=others(card, self.plugins)),
             "selector": SelectorRequest(self.spec, SHOTS),
             "augmenter": AugmenterRequest(self.spec, card),
             "task": TaskRequest(self.spec),

@@ -1,8 +1,9 @@
 """The ``replay`` annotator: recorded answers, paid for once.
 
-``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or
-``llm_tags`` (null: no answer). In a file with ``label`` or ``tags`` alone those count as gold
-labels, and the run is marked supervised. Rows of ``harness export`` have a field for that.
+``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or ``llm_tags``
+(null: no answer), perhaps with ``candidates``, a list of plausible labels. In a file with
+``label`` or ``tags`` alone those count as gold labels, and the run is marked supervised. Rows of
+``harness export`` have a field for that.
 
 ``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
 with labels as numbers in the order of the declared labels, -1 for no answer. The labels of
@@ -83,7 +84,15 @@ class ReplayAnnotator:
             confidence=np.asarray(confidence, dtype=np.float32),
             reasons=[_reason(record) for record in records],
             replies=["" if record is None else record.reply for record in records],
+            candidates=[self._candidates(record) for record in records],
         )
+
+    def _candidates(self, record: Record | None) -> tuple[int, ...]:
+        """Several recorded candidates; one alone says no more than the label."""
+        if record is None or len(record.candidates) < 2 or self._task.kind == "token":
+            return ()
+        names = [self._name(one, record.where) for one in record.candidates]
+        return tuple(self._task.classes.index(one) for one in dict.fromkeys(names))
 
     def _classes(self, record: Record, units: int) -> list[int]:
         classes = self._task.classes

@@ -65,6 +65,9 @@ class LlmKeys(BaseModel):
     """Replies per example (self-consistency); the share of the vote is the confidence."""
     structured: bool | None = None
     """Ask for JSON by a schema (token tasks); unset: if the server is known to support it."""
+    candidates: int = Field(default=1, ge=1, le=10, strict=True)
+    """Labels that a reply may name at most where several are plausible, the likeliest first
+    (texts): 2 asks for them; the first counts as the label, all are recorded."""
     logprobs: bool = False
     """Ask for log-probabilities, which give the confidence of a label."""
     repeats: Literal["all", "first"] = "all"

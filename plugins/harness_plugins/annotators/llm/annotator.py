@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from harness.data import ABSTAINED, Annotations, Demonstrations, Pool, TaskCard
-from harness.errors import PartError
+from harness.errors import InapplicableError, PartError
 from harness.protocols import Account, AnnotatorRequest, Estimate, Progress, Written, no_progress
 from harness_plugins.annotators.llm.chat import Chat
 from harness_plugins.annotators.llm.estimating import annotating, stand_ins, writing
@@ -62,12 +62,18 @@ class LlmAnnotator:
         self._shots, self._written, self._seed = shots, written, seed
         self._encoder, self._embed, self._opener = encoder, encoder_at(encoder), opener
         labels = [label.name for label in task.labels]
-        self._answers = answers_for(task.kind, labels, settings.keys.repeats)
+        most = settings.keys.candidates
+        self._answers = answers_for(task.kind, labels, settings.keys.repeats, most)
         service, structured = settings.service, settings.keys.structured
         if structured is None:
             structured = service.structured(settings)
-        self._chat = Chat(task, structured=structured)
+        self._chat = Chat(task, structured=structured, candidates=most)
         self._choices = tuple(labels) if service.choices and task.kind == "sequence" else ()
+        if most > 1 and (self._choices or task.kind == "token"):
+            who = f"{service.name!r} scores labels" if self._choices else "entities have none"
+            raise InapplicableError(
+                "annotator.candidates", f"annotator.candidates: {who}; unset it"
+            )
         self._open: tuple[Engine, Account] | None = None
 
     @classmethod
@@ -259,6 +265,7 @@ def _columns(
         requests=np.asarray([spent.requests for spent in paid], dtype=np.int64),
         tokens=np.asarray([spent.tokens for spent in paid], dtype=np.int64),
         cost_usd=np.asarray([spent.cost_usd for spent in paid], dtype=float),
+        candidates=tuple(answer.candidates for answer in answers),
     )
 
 

@@ -18,19 +18,28 @@ _DATA = (
 )
 
 
+_CANDIDATES = (
+    " Only if you cannot decide, name up to {} labels, the likeliest first, "
+    'with " or " between them.'
+)
+"""Candidate annotation as in CanDist (Xia et al., "Prompt Candidates, then Distill", ACL 2025)."""
+
+
 class Chat:
     """Builds the messages of a task.
 
     With ``structured``, mentions are requested as ``{"mentions": [...]}``, since the root of a
-    JSON schema must be an object.
+    JSON schema must be an object. With ``candidates`` above 1, a text may get so many labels.
     """
 
-    def __init__(self, task: TaskCard, *, structured: bool = False) -> None:
+    def __init__(self, task: TaskCard, *, structured: bool = False, candidates: int = 1) -> None:
         self._task = task
         self._structured = structured and task.kind == "token"
         self._format = _format(task)
         if self._structured:
             self._format += ' Put the list into an object: {"mentions": [...]}.'
+        if candidates > 1:
+            self._format += _CANDIDATES.format(candidates)
         self._system = Message("system", f"{system_of(task)}\n\n{_DATA}\n\n{self._format}")
         self._question = task.prompt.question.strip() or _question(task)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import numpy as np
 from harness.data import ABSTAINED, Annotations, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
+from harness_plugins.students.candidates import spread
 from harness_plugins.students.checking import check_feedback_epoch
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.noise.auto_clean import corrected, resolve_auto
@@ -77,6 +79,11 @@ class EncoderStudent:
         release_freed()  # the last student's model, too
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
+            rows, annotations = spread(annotations)
+            if len(rows) > len(pool):
+                pool = pool.take(rows)
+                variants = None if aids.variants is None else aids.variants.take(rows)
+                aids = replace(aids, variants=variants)
             fitted = self.load(self._source.folder)
             self._warn(fitted, pool, annotations, aids)
             data = self.training_data(fitted, pool, annotations, aids)

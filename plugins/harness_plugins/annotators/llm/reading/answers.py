@@ -21,19 +21,24 @@ UNKNOWN = math.nan
 class Answer:
     """What a reply says: class index of each unit, or () and the reason of an abstention.
 
-    The confidence is in [0, 1]; NaN if unknown.
+    The confidence is in [0, 1]; NaN if unknown. ``candidates`` are the labels that it leaves open.
     """
 
     units: tuple[int, ...]
     confidence: float = UNKNOWN
     reason: str = ""
+    candidates: tuple[int, ...] = ()
 
 
 class LabelAnswers:
-    """Reads labels: from the text of a reply, or from the likelihood of each label."""
+    """Reads labels: from the text of a reply, or from the likelihood of each label.
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._read = LabelReader(labels).read
+    Args:
+        most: labels that a reply was asked to name at most, the likeliest first.
+    """
+
+    def __init__(self, labels: Sequence[str], most: int = 1) -> None:
+        self._read, self._count, self._most = LabelReader(labels).read, len(labels), most
 
     def read(self, reply: Reply, example: str | Sequence[str]) -> Answer:
         """The most likely label if the reply scores labels, else the label that it names.
@@ -45,20 +50,28 @@ class LabelAnswers:
         if scores:
             best = max(range(len(scores)), key=scores.__getitem__)
             return Answer((best,), min(1.0, math.exp(scores[best])))
-        label, reason = self._read(reply.text, reply.finish)
-        if label == ABSTAINED:
-            return Answer((), reason=reason)
-        return Answer((label,), _probability(reply))
+        label, reason, named = self._read(reply.text, reply.finish)
+        if label != ABSTAINED:
+            return Answer((label,), _probability(reply))
+        if 1 < len(named) <= self._most:
+            return Answer(named[:1], candidates=named)
+        return self._undecided(reason, named)
+
+    def _undecided(self, reason: str, named: tuple[int, ...]) -> Answer:
+        """No label; candidates, unless all labels of the task are, which says nothing."""
+        return Answer((), reason=reason, candidates=named if 1 < len(named) < self._count else ())
 
     def vote(self, answers: Sequence[Answer], length: int) -> Answer:
-        """The label with most votes, its share as confidence; a tie is an abstention."""
+        """The label with most votes, its share as confidence; a tie leaves open which it is."""
         votes = Counter(answer.units[0] for answer in answers if answer.units)
         if not votes:
             return Answer((), reason=_common_reason(answers))
-        (label, most), *others = votes.most_common(2)
-        if others and others[0][1] == most:
-            return Answer((), reason=f"the vote of {len(answers)} samples is tied")
-        return Answer((label,), most / len(answers))
+        most = max(votes.values())
+        first, *others = (label for label, count in votes.items() if count == most)
+        if others:
+            reason = f"the vote of {len(answers)} samples is tied"
+            return self._undecided(reason, (first, *others))
+        return Answer((first,), most / len(answers))
 
 
 class MentionAnswers:
@@ -108,10 +121,10 @@ class MentionAnswers:
 
 
 def answers_for(
-    kind: Kind, labels: Sequence[str], repeats: Repeats = "all"
+    kind: Kind, labels: Sequence[str], repeats: Repeats = "all", most: int = 1
 ) -> LabelAnswers | MentionAnswers:
     """The reader of replies to a task with these labels or entity types, in class order."""
-    return LabelAnswers(labels) if kind == "sequence" else MentionAnswers(labels, repeats)
+    return LabelAnswers(labels, most) if kind == "sequence" else MentionAnswers(labels, repeats)
 
 
 def _probability(reply: Reply, parts: int = 1) -> float:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from harness.data import ABSTAINED
+from harness_plugins.annotators.llm.reading.alternatives import alternatives
 from harness_plugins.annotators.llm.reading.json_values import json_values, plain_key
 from harness_plugins.annotators.llm.reading.marking import MARK, Marker, is_mark, label_of, stripped
 from harness_plugins.annotators.llm.reading.replies import (
@@ -70,10 +71,11 @@ _LISTED = re.compile(r"\d+|[A-Za-z]|[IVX]+")
 
 
 class Reading(NamedTuple):
-    """The class index, or ``ABSTAINED`` with the reason."""
+    """The class index, or ``ABSTAINED`` with the reason, and the labels that are left open."""
 
     label: int
     reason: str
+    alternatives: tuple[int, ...] = ()
 
 
 class LabelReader:
@@ -92,7 +94,10 @@ class LabelReader:
         if label is not None:
             goes_on = part.cut and self._marker.goes_on(label)
             return _abstained(CUT) if goes_on else Reading(label, "")
-        return self._from_json(part) or self._from_text(part)
+        found = self._from_json(part) or self._from_text(part)
+        if found.label != ABSTAINED or found.reason in (CUT, REFUSED, LONG):
+            return found
+        return found._replace(alternatives=alternatives(part.text, self._marker))
 
     def _from_json(self, part: AnswerText) -> Reading | None:
         if not any(bracket in part.text for bracket in '{["'):
