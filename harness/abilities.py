@@ -92,6 +92,14 @@ def messages(annotator: object) -> Callable[[Pool, Demonstrations | None], Messa
     return _own(annotator, "messages", None)
 
 
+def of_round(annotator: T, round_: int) -> T:
+    """``of_round(round)``: the annotator as it answers in a round, from 0 on; a recording's.
+
+    Without it: the annotator itself, which may answer differently by its demonstrations alone.
+    """
+    return _call(annotator, "of_round", round_, default=annotator)
+
+
 def from_gold(annotator: object) -> bool:
     """``from_gold``: its answers depend on gold labels, such as a recording of a supervised run.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.data import offsets_of
+from harness.errors import DataError
 from harness.metrics import score
+from harness_plugins.recordings import open_recording
 from harness_tasks.task import DeclaredTask
 from tests.commands import call, message, succeeded
 from tests.exporting import DEMO, SHIPPED, SMALL, exported, recorded_run, recording, run
@@ -156,6 +159,39 @@ def test_a_replay_gives_the_same_numbers() -> None:
     second = run(*SMALL, "--annotator", "replay:replay.jsonl", "--rounds", "1")
     assert numbers(second) == numbers(first)
     assert not second["supervised"]
+
+
+def test_a_replay_repeats_each_round_with_its_own_answers() -> None:
+    part = ("--set", "selector.initial=random:0.5", "--set", "selector.budget=20")
+    for more in ((), part):
+        options = (*SMALL, "--rounds", "3", *more, "--annotator")
+        first = run(*options, "embedding")
+        rows = exported(first["run_id"], f"replay{len(more)}.jsonl", "--replay")
+        asked = [stage["annotated"] for stage in first["stages"][::2]]
+        pool, test = first["stages"][0]["n"], 60
+        assert asked[0] == (30 if more else pool)
+        assert Counter(row["round"] for row in rows) == dict(enumerate(n + test for n in asked))
+        assert len({(row["id"], row["llm_label"]) for row in rows}) > len({r["id"] for r in rows})
+        assert numbers(run(*options, f"replay:replay{len(more)}.jsonl")) == numbers(first)
+
+
+def test_a_round_without_an_answer_repeats_the_nearest_one() -> None:
+    lines = (DEMO / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    rows = [{"text": text, "llm_label": "billing"} for text in texts]
+    rows += [{"text": text, "llm_label": "fault", "round": 1} for text in texts[:100]]
+    Path("rounds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = DeclaredTask(SHIPPED / "demo.toml")
+    recording, pool = open_recording("rounds.jsonl", 0, task.card.classes), task.load("train")
+    assert pool is not None
+    said = [
+        Counter(one.answer for one in recording.find(pool, round_) if one) for round_ in range(3)
+    ]
+    assert said[0] == {"billing": len(texts)}
+    assert said[1] == said[2] == {"billing": len(texts) - 100, "fault": 100}
+    Path("rounds.jsonl").write_text('{"text": "a", "llm_label": "fault", "round": "first"}\n')
+    with pytest.raises(DataError, match=r"rounds.jsonl:1: 'round'"):
+        open_recording("rounds.jsonl", 0, task.card.classes)
 
 
 @pytest.mark.parametrize("name", ["answers.jsonl", "labels.jsonl", "labels.csv"])

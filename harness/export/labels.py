@@ -7,7 +7,7 @@ labels of a simulation for those of a model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -44,30 +44,39 @@ def label_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Map
         }
 
 
-def replay_rows(run: FinishedRun, task: Task, stage: StageResult) -> Iterator[Mapping[str, Any]]:
+def replay_rows(
+    run: FinishedRun, task: Task, stage: StageResult | None
+) -> Iterator[Mapping[str, Any]]:
     """The annotator's answers in a stage for every split, as ``replay:FILE`` reads them.
 
     One row an example: ``id``; ``text`` and ``llm_label``, or ``tokens`` and ``llm_tags``
     (null: abstained); ``confidence`` or null; ``reply``; ``supervised``; in sequence tasks
-    ``candidates``, a list of the plausible labels, empty where no more than one was named. Errors
-    as above.
+    ``candidates``, a list of the plausible labels, empty where no more than one was named. Without
+    a stage those of all rounds: of the pool what the annotator was asked in each, with ``round``.
+    Errors as above.
     """
     splits = splits_of(run.config, task)
-    for pool in (split.pool for split in (splits.train, *splits.scored.values())):
-        recorded = run.annotations(stage.round, pool, task)
+    rounds = {one.round for one in ([stage] if stage else run.result.stages)}
+    for round_, split in product(sorted(rounds), (splits.train, *splits.scored.values())):
+        pool, at = split.pool, {} if stage else {"round": round_}
+        recorded = run.annotations(round_, pool, task)
         if recorded is None:
             continue
+        everything = stage is not None or split is not splits.train
+        asked = np.ones(len(pool), dtype=np.bool_) if everything else run.asked(round_)
         sequence = pool.kind == "sequence"
         for row, (example, answer) in enumerate(_answered(recorded.labels, pool, task)):
             named = [task.card.classes[one] for one in recorded.candidates[row]]
-            yield {
-                **example,
-                "llm_label" if sequence else "llm_tags": answer,
-                "confidence": _known(recorded.confidence[row]),
-                "reply": recorded.replies[row],
-                "supervised": run.result.supervised,
-                **({"candidates": named} if sequence else {}),
-            }
+            if asked[row]:
+                yield {
+                    **example,
+                    "llm_label" if sequence else "llm_tags": answer,
+                    "confidence": _known(recorded.confidence[row]),
+                    "reply": recorded.replies[row],
+                    "supervised": run.result.supervised,
+                    **({"candidates": named} if sequence else {}),
+                    **at,
+                }
 
 
 def labels_of_stage(

@@ -82,6 +82,15 @@ class FinishedRun:
         """What the selector decided in a round."""
         return self.folder.read(layout.selection(round_), codecs.SELECTION.read)[0]
 
+    def asked(self, round_: int) -> BoolArray:
+        """Whether the annotator was asked about an example in a round: bool ``[n]``."""
+        name = layout.INITIAL if round_ == 0 else layout.selection(round_ - 1)
+        asked = np.zeros(self.result.stages[0].n, dtype=np.bool_)
+        if round_ == 0 and not self.folder.has(name):
+            return ~asked
+        asked[self.folder.read(name, codecs.SELECTION.read)[0].requested] = True
+        return asked
+
     def carried(self, round_: int) -> BoolArray:
         """Whether an example's label in a round's annotations is the student's: bool ``[n]``.
 

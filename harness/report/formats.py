@@ -26,6 +26,10 @@ def _markdown(table: Table) -> str:
     return "\n".join([notes[0].strip(), "", *lines, "", *notes[1:]]).rstrip()
 
 
+_FITTED = r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi"
+"""A table that is wider than the text is drawn smaller."""
+
+
 def _latex_text(text: str) -> str:
     text = latex_row([text]).removesuffix(r" \\")
     return text.replace("Δ", r"$\Delta$").replace("±", r"$\pm$")
@@ -35,8 +39,9 @@ def _latex(table: Table) -> str:
     count = len(table.header)
     columns = "l" * len(table.keys) + "r" * (count - len(table.keys))
     lines = [
-        r"% \usepackage{booktabs}",
+        r"% \usepackage{booktabs,graphicx}",
         rf"% {_latex_text(table.title)}",
+        r"\sbox0{%",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         rf"{' & '.join(map(_latex_text, table.header))} \\",
@@ -45,7 +50,7 @@ def _latex(table: Table) -> str:
     for names, values in zip(table.names(), table.values(), strict=True):
         cells = [rf"\textbf{{{_latex_text(t)}}}" if bold else _latex_text(t) for t, bold in values]
         lines.append(rf"{' & '.join([*map(_latex_text, names), *cells])} \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\bottomrule", r"\end{tabular}}%", _FITTED]
     notes = [rf"\par{{\footnotesize {_latex_text(note)}\par}}" for note in table.notes]
     return "\n".join([*lines, *notes])
 

@@ -104,7 +104,7 @@ def _annotations(
 ) -> tuple[Annotations, float]:
     def made() -> Annotations:
         if feedback is None:
-            return _ask_first(run, split, start)
+            return _ask_first(run, round_, split, start)
         return _ask_again(run, round_, split, feedback)
 
     step = _step(run, round_, stage, split, start, feedback)
@@ -130,14 +130,14 @@ def _step(
     return run.step("annotations", round_, stage, file, *decided, split=name)
 
 
-def _ask_first(run: Run, split: Split, start: Start) -> Annotations:
+def _ask_first(run: Run, round_: int, split: Split, start: Start) -> Annotations:
     """All of a split; of the pool what was chosen for the first round."""
     n = len(split.pool)
     if split.pool.split != "train" or len(start.rows) == n:
-        return _ask(run, split, start.demonstrations)
+        return _ask(run, round_, split, start.demonstrations)
     nothing = np.full(int(split.pool.offsets[-1]), ABSTAINED, dtype=np.int32)
     blank = Annotations.of(nothing, split.pool.offsets, reasons=[NOT_ASKED] * n)
-    return merge(blank, start.rows, _ask(run, split.take(start.rows), start.demonstrations))
+    return merge(blank, start.rows, _ask(run, round_, split.take(start.rows), start.demonstrations))
 
 
 def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annotations:
@@ -148,13 +148,14 @@ def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annot
     rng = np.random.default_rng([run.config.seed, round_, 4, *split.pool.split.encode()])
     train, chooser = run.splits.train.pool, run.parts.demonstrations
     demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
-    new = _ask(run, split.take(rows), demonstrations)
+    new = _ask(run, round_, split.take(rows), demonstrations)
     return merge(feedback.annotations, rows, new) if split.pool.split == "train" else new
 
 
-def _ask(run: Run, split: Split, demonstrations: Demonstrations | None) -> Annotations:
+def _ask(run: Run, round_: int, split: Split, demonstrations: Demonstrations | None) -> Annotations:
     """Gold labels go to an annotator that declares ``needs_gold``, and to no other."""
-    annotator, progress = run.parts.annotator, run.watcher.advanced
+    annotator = abilities.of_round(run.parts.annotator, round_)
+    progress = run.watcher.advanced
     with blaming(_named(run)):
         if annotator.needs_gold:
             made = annotator.annotate(split.pool, demonstrations, progress, split.gold)

@@ -17,7 +17,7 @@ from harness.stats.outcomes import Interval, Outcomes, paired_counts
 LEVEL = 0.95
 EQUAL = 1e-12
 """Values that are nearer to each other are the same."""
-LEAST = 0.7
+LEAST = 0.6
 """Seeds that by chance differ less than the rest would make the error too small: it is at least
 this share of what the examples alone make it. Ours, by ``tests.benchmarks.coverage``."""
 

@@ -46,6 +46,7 @@ class Record:
         id: of the example, where it is recorded.
         place: number of this occurrence of its text, from 1 on.
         candidates: names of the labels that were plausible, the likeliest first.
+        round: in which it was answered, from 0 on.
     """
 
     where: str
@@ -57,6 +58,7 @@ class Record:
     id: str | None = None
     place: int = 1
     candidates: Sequence[str] = ()
+    round: int = 0
 
 
 class Recording:
@@ -66,22 +68,39 @@ class Recording:
         self, source: str, records: Sequence[Record], fingerprint: str, *, from_gold: bool = False
     ) -> None:
         self.source, self.fingerprint, self.from_gold = source, fingerprint, from_gold
+        rounds = sorted({record.round for record in records})
+        self._rounds = {one: _Round([r for r in records if r.round == one]) for one in rounds}
+
+    def find(self, pool: Pool, round_: int = 0) -> list[Record | None]:
+        """The record of each example: that of the round, else of the one before it, and so on.
+
+        Where no round up to this one has any: that of the next one that has.
+        """
+        order = sorted(self._rounds, key=lambda one: (one > round_, abs(one - round_)))
+        found: list[Record | None] = []
+        for id_, text in zip(pool.ids, pool.texts, strict=True):
+            key = text_key(text)
+            records = (self._rounds[one].find(id_, key) for one in order)
+            found.append(next((record for record in records if record is not None), None))
+        return found
+
+
+class _Round:
+    """The records of one round."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
         self._by_id = {record.id: record for record in records if record.id is not None}
         self._by_place = {(record.place, record.key): record for record in records}
         self._by_text: dict[str, Record] = {}
         for record in records:
             self._by_text.setdefault(record.key, record)
 
-    def find(self, pool: Pool) -> list[Record | None]:
-        """The record of each example: same id, same text and occurrence, or the first of it."""
-        found = []
-        for id_, text in zip(pool.ids, pool.texts, strict=True):
-            key = text_key(text)
-            own = self._by_id.get(id_)
-            if own is None or own.key != key:
-                own = self._by_place.get((occurrence(id_), key)) or self._by_text.get(key)
-            found.append(own)
-        return found
+    def find(self, id_: str, key: str) -> Record | None:
+        """With the same id, the same text and occurrence, or the first of that text."""
+        own = self._by_id.get(id_)
+        if own is None or own.key != key:
+            own = self._by_place.get((occurrence(id_), key)) or self._by_text.get(key)
+        return own
 
 
 def open_variants(file: Path) -> Recording:
@@ -158,11 +177,12 @@ def _from_csv(file: Path, classes: Sequence[str] | None) -> Recording:
 
 def _recording(file: Path, records: Sequence[Record], from_gold: bool) -> Recording:
     """The records of a file; those with the same text are counted in the file's order."""
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[int, str]] = Counter()
     placed = []
     for record in records:
-        counts[record.key] += 1
-        placed.append(replace(record, place=counts[record.key]))
+        at = record.round, record.key
+        counts[at] += 1
+        placed.append(replace(record, place=counts[at]))
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     return Recording(str(file), placed, digest, from_gold=from_gold)
@@ -187,6 +207,7 @@ def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
         reply=_optional(row, "reply", str, where) or "",
         id=row["id"] if isinstance(row.get("id"), str) else None,
         candidates=_optional(row, "candidates", list, where) or (),
+        round=_optional(row, "round", int, where) or 0,
     )
 
 

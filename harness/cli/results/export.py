@@ -60,7 +60,7 @@ def export(
 
     --model writes the last student (kept by --set student.save=true) as a folder that
     transformers loads, with a model card. --to writes the pool's labels as the last stage left
-    them; with --replay what the annotator answered in its first stage, or in that of --stage.
+    them; with --replay what the annotator answered in each round, or the labels after --stage.
     --for writes them for people to correct: harness import takes back what they say. --dataset
     writes them as a folder that datasets.load_dataset loads, with a card.
     """
@@ -121,11 +121,15 @@ def _labels(
 
     which = run.stage(stage, "annotator" if replay else None)
     task = load_task(run.config.task, load_plugins(), data)
-    rows = (replay_rows if replay else label_rows)(run, task, which)
+    if replay:
+        rows = replay_rows(run, task, which if stage else None)
+    else:
+        rows = label_rows(run, task, which)
     rows = for_spreadsheets(rows) if spreadsheet else rows
     count = write_rows(to, rows, LABELS)
     mark = ", supervised" if run.result.supervised else ""
-    say(f"{count} {'answers' if replay else 'labels'} of {which.stage}{mark}: {to}")
+    of = which.stage if stage or not replay else "all rounds"
+    say(f"{count} {'answers' if replay else 'labels'} of {of}{mark}: {to}")
 
 
 def _suggestions(

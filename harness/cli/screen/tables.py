@@ -102,7 +102,7 @@ def _columns(result: RunResult) -> list[str]:
 
 def _of_answered(result: RunResult) -> str:
     """The score of each stage on the rows that the annotator answered."""
-    scores = ((stage.stage, _percent(stage.answered_score)) for stage in result.stages)
+    scores = ((stage.stage, percent(stage.answered_score)) for stage in result.stages)
     return ", ".join(f"{name} {score}" for name, score in scores)
 
 

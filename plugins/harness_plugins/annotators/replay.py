@@ -3,7 +3,8 @@
 ``replay:FILE.jsonl`` reads rows of ``text`` (or ``tokens``) with ``llm_label`` or ``llm_tags``
 (null: no answer), perhaps with ``candidates``, a list of plausible labels. In a file with
 ``label`` or ``tags`` alone those count as gold labels, and the run is marked supervised. Rows of
-``harness export`` have a field for that.
+``harness export`` have a field for that, and one for the ``round`` of the answer, from 0 on: a
+later round repeats its own answers, else earlier ones. A row without it counts for all rounds.
 
 ``replay:DIR/train_chat_bt.csv`` reads the reference implementation's rows ``label,text,augmented``
 with labels as numbers in the order of the declared labels, -1 for no answer. The labels of
@@ -32,8 +33,8 @@ class ReplayAnnotator:
 
     needs_gold: Literal[False] = False
 
-    def __init__(self, recording: Recording, task: TaskCard) -> None:
-        self._recording, self._task = recording, task
+    def __init__(self, recording: Recording, task: TaskCard, round_: int = 0) -> None:
+        self._recording, self._task, self._round = recording, task, round_
 
     @classmethod
     def from_request(cls, request: AnnotatorRequest) -> ReplayAnnotator:
@@ -53,6 +54,10 @@ class ReplayAnnotator:
         """Whether the recording is of a run that was supervised."""
         return self._recording.from_gold
 
+    def of_round(self, round_: int) -> ReplayAnnotator:
+        """The same with what was recorded of a round, where the recording tells them apart."""
+        return ReplayAnnotator(self._recording, self._task, round_)
+
     def annotate(
         self, pool: Pool, demonstrations: Demonstrations | None, progress: Progress
     ) -> Annotations:
@@ -62,7 +67,7 @@ class ReplayAnnotator:
             NotRecordedError: if not one example of the pool is in the recording.
             DataError: if a recorded answer does not fit the task.
         """
-        records = self._recording.find(pool)
+        records = self._recording.find(pool, self._round)
         if not any(records):
             raise NotRecordedError(
                 f"{self._recording.source}: holds no answer for any of the {len(pool)} "
