@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.data import Pool
 from harness.errors import DataError, TaskError
 from harness_plugins.recordings import open_recording
 from harness_tasks.task import DeclaredTask
@@ -82,7 +84,9 @@ def test_what_is_neither_a_name_nor_a_number_is_refused(
 def test_a_recording_in_csv_is_read_by_the_same_rules(tmp_path: Path) -> None:
     def answers(content: str, classes: Sequence[str]) -> list[object]:
         recording = open_recording(str(write(tmp_path, "said.csv", content)), 0, classes)
-        return [record.answer for record in recording._by_place.values()]
+        texts = [text for text in "abcd" if text in re.split(r"[\n,]", content)]
+        pool = Pool("sequence", "train", texts, texts)
+        return [record.answer for record in recording.find(pool) if record is not None]
 
     assert answers("text,llm_label\na, 1\nb,4\nc,-1\nd,\n", STARS) == ["1", "4", None, None]
     assert answers("-1,a\n0,b\n", ("-1", "0", "1")) == ["-1", "0"]

@@ -76,7 +76,7 @@ class Spy:
             found = finds_gold(self._secret, self._part, *arguments)
             self._log.append(f"{kind}.{name}: {'GOLD' if found else 'clean'}")
             result = method(*arguments)
-            return Spy(result, self._secret, self._log) if name == "fit" else result
+            return Spy(result, self._secret, self._log) if name in ("fit", "of_round") else result
 
         return call
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import RunOptions, with_run_options
-from harness.cli.screen.output import NotesOnly, console, say
+from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
     from harness.results import Watcher
@@ -47,13 +47,11 @@ def run(
 
 def watching(name: str, *, quiet: bool) -> AbstractContextManager[Watcher]:
     """Draws the progress on a terminal, elsewhere prints lines; ``quiet``: notes only."""
+    from harness.cli.screen.live import LiveWatcher, NotesOnly, StageLines
+
     screen = console(stderr=True)
     if quiet:
         return nullcontext(NotesOnly())
     if not screen.is_terminal:
-        from harness.cli.screen.live import StageLines
-
         return nullcontext(StageLines())
-    from harness.cli.screen.live import LiveWatcher
-
     return LiveWatcher(name, screen)

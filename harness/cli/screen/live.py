@@ -33,6 +33,14 @@ SCORES = {"pool": "pool", "test": "test", "valid": "validation"}
 UNSCORED = {"sure": "confidence", "agree": "agreement"}
 
 
+class NotesOnly(Watcher):
+    """Watches a run without a terminal: prints only what the user should know."""
+
+    def noted(self, message: str) -> None:
+        """One line on stderr."""
+        complain(f"note: {message}")
+
+
 class LiveScreen:
     """What a terminal shows while a command works: drawn anew, and gone at its end."""
 

@@ -9,7 +9,6 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from harness.files.printable import one_line, printable
-from harness.results import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,11 +69,3 @@ def _once(message: str) -> None:
     if message not in _printed:
         _printed.add(message)
         complain(message)
-
-
-class NotesOnly(Watcher):
-    """Watches a run without a terminal: prints only what the user should know."""
-
-    def noted(self, message: str) -> None:
-        """One line on stderr."""
-        complain(f"note: {message}")

@@ -9,8 +9,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.metrics import SCORE_NAMES
-
 if TYPE_CHECKING:
     from harness.metrics import Score
     from harness.protocols import Estimate
@@ -42,6 +40,8 @@ def titled(
 
 def stages_table(result: RunResult) -> RichTable:
     """The stages of a run, one row each; of a selection its size and how much is right."""
+    from harness.metrics import SCORE_NAMES  # with numpy, which no list or help needs
+
     metric = SCORE_NAMES[result.metric]
     annotator = result.config["annotator"]["spec"]
     student = result.config["student"]["spec"]

@@ -38,15 +38,16 @@ def _limited(entry: Entry) -> bool:
 
 
 def coverage(stage: StageResult, shown: Measure) -> float | None:
-    """The share of a split that an annotator answered, as its scores tell; None: not known."""
+    """The share of a split that an annotator answered, as its scores tell; None: not known.
+
+    Exact of accuracy; of F1 the share of mentions that the answered sentences hold or got.
+    """
     score = shown.of(stage)
     if score is None or stage.actor != "annotator" or shown.name == "pool":
         return None
     if score.answered is None:
         return 0.0
-    if score.random_label is None or not score.answered:
-        return None
-    return score.score / score.answered
+    return score.score / score.answered if score.answered else None
 
 
 def no_answers(stage: StageResult, shown: Measure) -> bool:

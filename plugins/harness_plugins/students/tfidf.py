@@ -18,10 +18,6 @@ ABSENT = -30.0
 """Logit of a class without a training example (probability about 1e-13)."""
 C = 10.0
 """Inverse regularisation strength of the logistic regression."""
-FEWEST = 100
-"""Labelled examples below which four fifths of them teach too little to judge the others."""
-FOLDS = 5
-"""Parts of the pool, each seen by a classifier that was trained on the others."""
 WIDTH = 100
 """Width of the embeddings: a truncated SVD of the features."""
 VIEWS: Mapping[str, Mapping[str, Any]] = {
@@ -52,11 +48,7 @@ class TfidfStudent:
     def fit(
         self, pool: Pool, annotations: Annotations, seed: int, progress: Progress, aids: Aids
     ) -> FittedTfidf:
-        """Fit features on the whole pool and the classifier on the answered examples.
-
-        Logistic regression learns wrong labels, too, so feedback is taken from classifiers that
-        have not seen the label: each example's from four fifths of the others.
-        """
+        """Fit features on the whole pool and the classifier on the answered examples."""
         from sklearn.decomposition import TruncatedSVD
 
         texts = list(pool.texts)
@@ -64,7 +56,11 @@ class TfidfStudent:
         vectorizers = {name: one for name, one in fitted.items() if one is not None}
         progress(1, 3)
         features = _features(vectorizers, texts)
-        weights, bias, unseen = self._learnt(pool, annotations, features, seed)
+        rows, said = spread(annotations)
+        rows, said = rows[said.answered], said.take(np.flatnonzero(said.answered))
+        example = np.unique(list(pool.ids), return_inverse=True)[1]
+        shares = shares_of(example[rows], said.confidence)
+        weights, bias = self._classifier(features[rows], said.labels, shares)
         progress(2, 3)
         width = max(1, min(WIDTH, features.shape[1] - 1, features.shape[0] - 1))
         with np.errstate(
@@ -72,27 +68,7 @@ class TfidfStudent:
         ):  # texts that are all alike have no variance
             svd = TruncatedSVD(width, random_state=seed).fit(features)
         progress(3, 3)
-        student = FittedTfidf(vectorizers, weights, bias, svd.components_.T)
-        student.earlier = Unseen(student, dict(zip(pool.ids, unseen, strict=True)))
-        return student
-
-    def _learnt(
-        self, pool: Pool, annotations: Annotations, features: Any, seed: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Weights, bias, and float ``[n, classes]``: logits of those that have not seen a label."""
-        rows, said = spread(annotations)
-        rows, said = rows[said.answered], said.take(np.flatnonzero(said.answered))
-        example = np.unique(list(pool.ids), return_inverse=True)[1]
-        own = example[rows]
-        shares = shares_of(own, said.confidence)
-        weights, bias = self._classifier(features[rows], said.labels, shares)
-        unseen = np.asarray(features @ weights + bias)
-        folds = np.random.default_rng(seed).permutation(len(pool))[own] % FOLDS
-        for fold in np.unique(folds) if len(np.unique(own)) >= FEWEST else ():
-            kept, out = folds != fold, np.isin(example, own[folds == fold])
-            head = self._classifier(features[rows[kept]], said.labels[kept], shares[kept])
-            unseen[out] = features[out] @ head[0] + head[1]
-        return weights, bias, unseen
+        return FittedTfidf(vectorizers, weights, bias, svd.components_.T)
 
     def _classifier(
         self, features: Any, labels: IntArray, shares: FloatArray
@@ -128,12 +104,7 @@ class TfidfStudent:
 
 
 class FittedTfidf:
-    """A trained ``tfidf`` student.
-
-    ``earlier``: from which feedback is taken (``abilities.earlier``); none of a model read back.
-    """
-
-    earlier: Unseen | None = None
+    """A trained ``tfidf`` student."""
 
     def __init__(
         self,
@@ -148,9 +119,16 @@ class FittedTfidf:
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""
         features = _features(self._vectorizers, list(pool.texts))
+        logits = features @ self._weights + self._bias
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         progress(len(pool), len(pool))
-        embeddings = np.asarray(features @ self._projection, dtype=np.float32)
-        return _view(features @ self._weights + self._bias, embeddings, pool)
+        return StudentView(
+            log_probabilities=log_probabilities.astype(np.float32),
+            predictions=logits.argmax(axis=1).astype(np.int32),
+            embeddings=np.asarray(features @ self._projection, dtype=np.float32),
+            offsets=pool.offsets,
+        )
 
     def save(self, folder: Path) -> None:
         """Write ``tfidf.safetensors`` and ``vocabulary.json``."""
@@ -169,36 +147,6 @@ class FittedTfidf:
             for name, vectorizer in self._vectorizers.items()
         }
         (folder / "vocabulary.json").write_text(json.dumps(vocabularies), encoding="utf-8")
-
-
-class Unseen:
-    """A student as it sees the pool on which it was trained through other models.
-
-    Args:
-        fitted: the one that was trained on all, which views other pools.
-        unseen: by id, float ``[classes]``: logits of a model that was not trained on its label.
-    """
-
-    def __init__(self, fitted: FittedTfidf, unseen: Mapping[str, FloatArray]) -> None:
-        self._fitted, self._unseen = fitted, unseen
-
-    def view(self, pool: Pool, progress: Progress) -> StudentView:
-        """The view of a pool."""
-        whole = self._fitted.view(pool, progress)
-        if not all(id_ in self._unseen for id_ in pool.ids):
-            return whole
-        return _view(np.stack([self._unseen[id_] for id_ in pool.ids]), whole.embeddings, pool)
-
-
-def _view(logits: FloatArray, embeddings: FloatArray, pool: Pool) -> StudentView:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return StudentView(
-        log_probabilities=log_probabilities.astype(np.float32),
-        predictions=logits.argmax(axis=1).astype(np.int32),
-        embeddings=embeddings,
-        offsets=pool.offsets,
-    )
 
 
 def _fitted(name: str, texts: Sequence[str]) -> Any | None:

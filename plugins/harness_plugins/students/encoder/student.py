@@ -129,7 +129,7 @@ class EncoderStudent:
         check_feedback_epoch(settings, epochs)
         if settings.clean != "all" and epochs <= settings.first_filtered(self._kind):
             aids.note(
-                f"student: no labels are filtered within {epochs} epochs; raise student.epochs"
+                f"student: with student.epochs={epochs} no wrong labels are filtered; raise it"
             )
         adjusted = corrected(settings, wrong)
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
