@@ -16,7 +16,7 @@ from harness_plugins.students.training import terms
 from harness_plugins.students.training.training_data import Plan
 
 Number = TypeVar("Number")
-PIECES = 512
+PIECES = 1024
 """Word pieces, padding included, whose activations a CPU holds at a time: about 0.3 MB each with
 a small encoder."""
 
