@@ -110,7 +110,7 @@ def test_candist_refines_candidates_through_public_hooks() -> None:
     sure = fitted.view(pool, no_progress).probabilities[np.arange(120), labels][1::2]
     naive = student("tfidf").fit(pool, said, 0, no_progress, Aids())
     before = naive.view(pool, no_progress).probabilities[np.arange(120), labels][1::2]
-    assert sure.mean() > 0.7 > before.mean()
+    assert sure.mean() > before.mean() and (sure > before).mean() > 0.6
     assert len(PLUGIN.read_text(encoding="utf-8").splitlines()) <= 80
     request = StudentRequest(parse_spec("candist:tfidf"), THEMES, None)
     part = Plugins([str(PLUGIN)], third_party=False).part("student", "candist")

@@ -85,7 +85,7 @@ def test_commands_start_nearly_as_fast_as_their_libraries() -> None:
     libraries = [sys.executable, "-c", "import typer, rich"]
     commands = (libraries, [str(PROGRAM), "--help"], [str(PROGRAM), "list"])
     base, help_, list_ = (min(seconds(one) for _ in range(5)) for one in commands)
-    assert help_ < 4 * base
+    assert help_ < 5 * base
     assert list_ < 6 * base  # typer reads its argument by pydantic: one and a half of these
 
 

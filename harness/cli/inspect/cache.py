@@ -12,7 +12,6 @@ import typer
 
 from harness.cli.options import OutOption
 from harness.cli.screen.output import say
-from harness.cli.screen.runs import size
 from harness.errors import CommandError
 from harness.record.layout import REPLIES, RUNS, STEPS, cached_splits, data_cache
 
@@ -28,7 +27,7 @@ def sizes(context: typer.Context, out: OutOption = None) -> None:
     if context.invoked_subcommand is not None:
         return
     for name, (path, files) in _kept(out or RUNS).items():
-        say(f"{name:<8}  {size(_held(files)):>9}  {len(files):6} files  {path}")
+        say(f"{name:<8}  {_size(_held(files)):>9}  {len(files):6} files  {path}")
 
 
 @cache.command()
@@ -46,10 +45,10 @@ def prune(
         say(f"nothing to remove in {steps} and {cached}")
         return
     if not yes:
-        typer.confirm(f"Remove {size(held)} in {steps} and {cached}?", abort=True, err=True)
+        typer.confirm(f"Remove {_size(held)} in {steps} and {cached}?", abort=True, err=True)
     for folder in [*([steps] if made else []), *cached_splits(cached)]:
         shutil.rmtree(folder)
-    say(f"removed {size(held)}")
+    say(f"removed {_size(held)}")
 
 
 @cache.command()
@@ -73,6 +72,13 @@ def export(
         source.close()
         copy.close()
     say(str(target))
+
+
+def _size(count: int) -> str:
+    """As ``harness runs`` writes it; a table's modules are read only here."""
+    from harness.cli.screen import runs
+
+    return runs.size(count)
 
 
 def _kept(out: Path) -> dict[str, tuple[Path, list[Path]]]:
