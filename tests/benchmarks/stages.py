@@ -12,14 +12,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from harness.api.finished_runs import runs
 from harness.data import FloatArray
-from harness.report.comparison import outcomes_of
+from harness.report.differences import Records, common, compared, together
 from harness.stats.intervals import score_interval
 from harness.stats.outcomes import Interval, Outcomes
-from harness.stats.paired import compare
 from harness.stats.seeds import over_seeds
 
 DIFFERENCES = ((0, 1), (0, 2), (1, 3), (0, 3))
@@ -33,19 +30,19 @@ def main() -> None:
     options = parser.parse_args()
     records = [run.records for run in runs(out=options.out, task=options.task)]
     names = [stage.stage for stage in records[0].result.stages]
-    found = [[outcomes_of(one, name)["test"] for one in records] for name in names]
-    ids = found[0][0].ids  # each seed has its own order
-    stages = [
-        Outcomes(np.concatenate([one.of(ids).outcomes.counts for one in stage])) for stage in found
-    ]
-    print(f"{options.task}: {len(records)} runs, {len(ids)} test examples")
+    shared = Records()
+    found = [[shared.of(one.folder, name)["test"] for one in records] for name in names]
+    stages = [together(one) for one in found]
+    print(f"{options.task}: {len(records)} runs, {stages[0].examples} test examples")
     for name, stage in zip(names, stages, strict=True):
         print(f"{name}  {line(stage.score, chance(stage), each(stage.scores))}")
     for first, second in DIFFERENCES:
-        paired = compare(stages[second], stages[first])
+        pairs = [common(*pair) for pair in zip(found[first], found[second], strict=True)]
+        paired = compared(pairs)
+        assert paired is not None
         gains = each(stages[second].scores - stages[first].scores)
         said = line(paired.difference, paired.interval, gains)
-        print(f"{names[second]} - {names[first]}  {said}")
+        print(f"{names[second]} - {names[first]}  {said}  p {paired.p:.3f}")
 
 
 def chance(stage: Outcomes) -> Interval:
