@@ -99,6 +99,7 @@ def test_figures_and_examples_agree_with_the_results() -> None:
     for name in ("stages-test-student", "differences", "labels", "who-is-right", "moves"):
         picture = Path(f"figures/{name}.svg").read_text(encoding="utf-8")
         assert picture.startswith("<svg") and "var(" not in picture
+        assert Path(f"figures/{name}.pdf").read_bytes().startswith(b"%PDF")
     shown = next(one for one in (*runs, *others) if one["run_id"] in page.source.split("<h2>")[2])
     examples = page.examples
     assert len(examples["text"]) == 60

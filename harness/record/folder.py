@@ -202,7 +202,7 @@ def holder(path: Path) -> str | None:
         return None
 
 
-def new_file(target: Path, write: Callable[[Path], None]) -> None:
+def new_file(target: Path, write: Callable[[Path], object]) -> None:
     """Make a file outside a run folder atomically: ``write`` gets a temporary path."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

@@ -37,7 +37,8 @@ def report(
         str | None, typer.Option(metavar="RUN", help="The run whose examples the page shows.")
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write each figure: .svg and .csv.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write each figure: .csv, .svg, .pdf (extra pdf)."),
     ] = None,
     data: DataOption = None,
     out: OutOption = None,

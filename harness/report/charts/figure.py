@@ -6,7 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.record.folder import new_file
@@ -54,7 +56,12 @@ class Figure:
             element("summary", "Data"),
             table(self.columns, self.rows[:ROWS], name=f"Data of {self.title}"),
             _more(len(self.rows)),
-            element("p", f"{self.name}.csv and .svg by ", element("code", command), class_="from"),
+            element(
+                "p",
+                f"{self.name}.csv, .svg (and .pdf) by ",
+                element("code", command),
+                class_="from",
+            ),
         )
         return element(
             "figure",
@@ -66,18 +73,18 @@ class Figure:
         )
 
     def write(self, folder: Path) -> None:
-        """``name.csv`` with all numbers, and ``name.svg`` where the picture is one."""
+        """``name.csv`` with all numbers; of a picture ``name.svg``, and ``name.pdf`` where
+        vl-convert is installed (extra ``pdf``)."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([self.columns, *(["" if v is None else v for v in r] for r in self.rows)])
-        files = {"csv": out.getvalue()}
+        files = {"csv": out.getvalue().encode()}
         if self.drawn.startswith("<svg"):
-            files["svg"] = standalone(self.drawn)
-        for suffix, text in files.items():
-            new_file(
-                folder / f"{self.name}.{suffix}",
-                lambda path, text=text: _write(path, text),  # type: ignore[misc]
-            )
+            files["svg"] = standalone(self.drawn).encode()
+            with suppress(ImportError):
+                files["pdf"] = _pdf(standalone(self.drawn))
+        for suffix, content in files.items():
+            new_file(folder / f"{self.name}.{suffix}", partial(Path.write_bytes, data=content))
 
 
 def beyond(rows: Sequence[object], shown: int, what: str) -> str:
@@ -127,5 +134,8 @@ def _more(count: int) -> Html:
     return joined(element("p", f"{left} more rows in the file.") if left > 0 else None)
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _pdf(picture: str) -> bytes:
+    """An SVG as PDF; ``ImportError`` without vl-convert."""
+    from vl_convert import svg_to_pdf
+
+    return bytes(svg_to_pdf(picture))

@@ -163,7 +163,9 @@ def _provenance(report: Report) -> Html:
     return _section(
         "runs",
         "Runs and commands",
-        element("p", "This page again; --figures DIR also writes each figure as .svg and .csv:"),
+        element(
+            "p", "This page again; --figures DIR also writes each figure as .csv, .svg and .pdf:"
+        ),
         element("pre", element("code", report.command)),
         element(
             "details",
