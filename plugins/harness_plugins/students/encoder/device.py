@@ -41,8 +41,12 @@ def working_on(device: torch.device) -> Iterator[None]:
 
 
 def release_freed() -> None:
-    """Give freed memory back to the system: models refer to themselves, so they wait to be
-    collected, and glibc keeps what batches of many shapes leave."""
-    gc.collect()
+    """Give freed memory back to the system: glibc keeps what batches of many shapes leave."""
     with suppress(AttributeError, OSError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def release_models() -> None:
+    """Give back the models of earlier students: they refer to themselves, so they wait for it."""
+    gc.collect()
+    release_freed()

@@ -74,9 +74,9 @@ class EncoderStudent:
         """Train on the answered examples; in low-budget mode also on the texts of the others."""
         import torch
 
-        from harness_plugins.students.encoder.device import release_freed
+        from harness_plugins.students.encoder.device import release_models
 
-        release_freed()  # the last student's model, too
+        release_models()
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             rows, annotations = spread(annotations)
