@@ -192,7 +192,7 @@ class Gold:
         return Gold(self.split, labels, offsets)
 
 
-_NUMBERS = ("confidence", "requests", "tokens", "cost_usd")
+_NUMBERS = ("confidence", "requests", "tokens", "cost_usd", "answers_usd")
 _ROWS = ("reasons", "replies", "candidates")
 
 
@@ -209,11 +209,13 @@ class Annotations:
         replies: the raw reply, ``""`` where there is none.
         requests: int64 ``[n]``, requests sent for the example (0 without an LLM).
         tokens: int64 ``[n]``, prompt and completion tokens together.
-        cost_usd: float64 ``[n]``.
+        cost_usd: float64 ``[n]``, what the run paid for the example.
         candidates: where the annotator named several labels as plausible (sequence tasks), their
             class indices, the likeliest first if it has an order; elsewhere ``()``. Such an
             example has the first as its label where the annotator was asked for an order, else
             it is ``ABSTAINED``. No candidates at all: nowhere any.
+        answers_usd: float64 ``[n]``, what the replies for the example cost, whichever run paid for
+            them; left out: the same as ``cost_usd``.
     """
 
     labels: IntArray
@@ -225,8 +227,11 @@ class Annotations:
     tokens: IntArray
     cost_usd: FloatArray
     candidates: tuple[tuple[int, ...], ...] = ()
+    answers_usd: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
+        if not len(self.answers_usd):
+            object.__setattr__(self, "answers_usd", self.cost_usd)
         _freeze_arrays(self, "labels", "offsets", *_NUMBERS)
         if not self.candidates:
             object.__setattr__(self, "candidates", ((),) * len(self))

@@ -13,8 +13,8 @@ import numpy as np
 
 CHUNK = 1024
 """Items of a sequence that are hashed together."""
-PAID = frozenset({"requests", "tokens", "cost_usd"})
-"""Fields that say what a value cost, not what it is."""
+ASIDE = frozenset({"requests", "tokens", "cost_usd", "answers_usd", "clean"})
+"""Fields that say what a value cost, or how it came about, not what it is."""
 
 
 def text_key(text: str) -> str:
@@ -46,7 +46,7 @@ def occurrence(id_: str) -> int:
 def digest(*values: object) -> str:
     """SHA-256 of values in their order: plain ones, arrays, sequences, dataclasses of these.
 
-    The cost fields of a value do not count (``PAID``). Large values are not copied.
+    The fields ``ASIDE`` of a value do not count. Large values are not copied.
     """
     found = hashlib.sha256()
     for value in values:
@@ -62,7 +62,7 @@ def _pieces(value: Any) -> Iterator[Any]:
         yield np.ascontiguousarray(value)
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
-            if field.name not in PAID:
+            if field.name not in ASIDE:
                 yield from _pieces(getattr(value, field.name))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         yield _json(len(value))

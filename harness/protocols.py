@@ -174,12 +174,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
-    """Demonstrations that an annotator wrote, and what they cost."""
+    """Demonstrations that an annotator wrote, what the run paid for them, and what they cost.
+
+    ``answers_usd`` is what the replies cost, whichever run paid for them; None: ``cost_usd``.
+    """
 
     demonstrations: Demonstrations
     requests: int
     tokens: int
     cost_usd: float
+    answers_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,12 +460,13 @@ class Augmenter(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variants:
-    """Variants of a pool, and what this run paid for them."""
+    """Variants of a pool, and what they cost, as of ``Written``."""
 
     pool: Pool
     requests: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+    answers_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,29 +40,36 @@ class Spending(_Record):
     """What was paid for one pool, for writing demonstrations, or for variants.
 
     ``requests`` are the replies that this run bought; those of other runs are free. ``cost_usd``
-    is by the prices at the time.
+    is by the prices at the time. ``answers_usd`` is what the replies that were used cost, whichever
+    run bought them: failed attempts are not in it.
     """
 
     requests: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+    answers_usd: float = 0.0
 
 
 def paid(costs: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a ``StageResult`` about costs, from values by what they were paid for.
 
-    Each has ``requests``, ``tokens`` and ``cost_usd``, numbers or an array of them; None and what
-    was free are left out.
+    Each has the fields of ``Spending``, numbers or an array of them; None and what was free are
+    left out.
     """
     fields = tuple(Spending.model_fields)
     sums = {
-        name: Spending(**{field: np.sum(getattr(value, field)).item() for field in fields})
+        name: Spending(**{field: _sum(value, field) for field in fields})
         for name, value in costs.items()
         if value is not None
     }
-    spending = {name: one for name, one in sums.items() if one.requests or one.cost_usd}
+    spending = {name: one for name, one in sums.items() if one != Spending()}
     totals = {field: sum(getattr(one, field) for one in spending.values()) for field in fields}
     return {**totals, "spending": spending}
+
+
+def _sum(value: Any, field: str) -> Any:
+    found = getattr(value, field)
+    return np.sum(value.cost_usd if found is None else found).item()
 
 
 class StageResult(_Record):
@@ -90,10 +97,11 @@ class StageResult(_Record):
         inductive_without_leaked: score on the test rows whose text (``near_key``) does not
             occur in the run's pool, if ``without_leaked`` is set and there are such rows.
         selection: of student stages.
-        requests, tokens, cost_usd: of this stage, everything together.
+        requests, tokens, cost_usd, answers_usd: as of ``Spending``, everything together;
+            ``answers_usd`` is None in runs of earlier versions.
         spending: the same by what was paid for: a split's name, ``written``
             (demonstrations) or ``variants`` (in the student stage for which the augmenter
-            made them); empty where nothing was paid.
+            made them); empty where nothing cost anything.
         seconds: wall-clock time of the actor's work on the pool.
     """
 
@@ -117,6 +125,7 @@ class StageResult(_Record):
     requests: int = 0
     tokens: int = 0
     cost_usd: float = 0.0
+    answers_usd: float | None = None
     spending: Mapping[str, Spending] = {}
     seconds: float = 0.0
 
@@ -133,6 +142,7 @@ class RunResult(_Record):
 
     Attributes:
         labels: names of the task's labels, in their order; empty in runs of earlier versions.
+        cost_usd, answers_usd: of all stages.
         leaked: test rows that ``inductive_without_leaked`` leaves out; None unless
             ``without_leaked`` is set and there is a test set.
     """
@@ -149,6 +159,7 @@ class RunResult(_Record):
     provenance: Mapping[str, Any]
     seconds: float
     cost_usd: float
+    answers_usd: float | None = None
     stages: Sequence[StageResult] = Field(min_length=1)
     leaked: int | None = None
     labels: Sequence[str] = ()

@@ -49,6 +49,7 @@ def test_a_stage_says_what_it_paid_and_for_what(server: ChatServer, tmp_path: Pa
     assert first["spending"]["test"]["requests"] == 40
     assert first["requests"] == sum(one["requests"] for one in first["spending"].values())
     assert first["cost_usd"] == pytest.approx(first["tokens"] / 1e6)
+    assert first["answers_usd"] == pytest.approx(first["cost_usd"])
     assert second["spending"]["train"]["requests"] <= second["annotated"] < 40
     assert result["cost_usd"] == pytest.approx(first["cost_usd"] + second["cost_usd"])
 

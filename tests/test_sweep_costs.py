@@ -47,10 +47,15 @@ def sweep(server: ChatServer, *more: str) -> Outcome:
     )
 
 
+def results(outcome: Outcome) -> list[dict[str, Any]]:
+    """Of each finished run."""
+    paths = [Path(one["path"]) / layout.RESULT for one in json.loads(outcome.stdout)["runs"]]
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
+
+
 def costs(outcome: Outcome) -> list[float]:
     """Of each finished run what it has paid."""
-    paths = [Path(one["path"]) / layout.RESULT for one in json.loads(outcome.stdout)["runs"]]
-    return [json.loads(path.read_text())["cost_usd"] for path in paths if path.exists()]
+    return [one["cost_usd"] for one in results(outcome)]
 
 
 def spent(outcome: Outcome) -> Any:
@@ -66,6 +71,14 @@ def test_runs_pay_for_an_answer_once_and_each_tells_its_own_costs() -> None:
         paid = spent(done)
         assert len(server.seen.requests) == paid.requests
         assert sum(costs(done)) == pytest.approx(paid.cost_usd)
+        first = [one["stages"][0] for one in results(done)]
+        assert sorted(one["cost_usd"] > 0 for one in first) == [False, False, True]
+        answers = {one["answers_usd"] for one in first}  # whichever run paid for them
+        assert answers == {max(one["cost_usd"] for one in first)}
+        table = json.loads(
+            call("table", "--out", "out", "--metric", "cost_usd", "--format", "json").stdout
+        )
+        assert {row["cells"]["R0"]["mean"] for row in table["rows"]} == answers
         again = sweep(server)
         assert len(server.seen.requests) == paid.requests
         assert json.loads(again.stdout)["tables"] == json.loads(done.stdout)["tables"]

@@ -194,6 +194,7 @@ def _stage(stage: StageResult) -> dict[str, Any]:
         "requests": stage.requests,
         "tokens": stage.tokens,
         "cost_usd": stage.cost_usd,
+        "answers_usd": stage.answers_usd,
         "seconds": stage.seconds,
     }
 

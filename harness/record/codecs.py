@@ -81,7 +81,7 @@ def write_annotations(
         *(("id", text), ("text_key", text), label),
         *(("confidence", pa.float32()), ("reason", text), ("reply", text)),
         *(("requests", pa.int64()), ("tokens", pa.int64()), ("cost_usd", pa.float64())),
-        ("candidates", tags),
+        *(("candidates", tags), ("answers_usd", pa.float64())),
     ]
 
     def rows(taken: IntArray) -> list[Any]:
@@ -135,6 +135,7 @@ def _columns(annotations: Annotations, pool: Pool, names: Any) -> list[Any]:
         *(annotations.confidence, _clean(annotations.reasons), _clean(annotations.replies)),
         *(annotations.requests, annotations.tokens, annotations.cost_usd),
         [[str(names[one]) for one in row] for row in annotations.candidates],
+        annotations.answers_usd,
     ]
 
 
@@ -164,6 +165,9 @@ def read_annotations(path: Path, pool: Pool, classes: Sequence[str]) -> tuple[An
         tokens=table["tokens"].to_numpy(),
         cost_usd=table["cost_usd"].to_numpy(),
         candidates=_candidates(table, classes, path),
+        answers_usd=table[
+            "answers_usd" if "answers_usd" in table.column_names else "cost_usd"
+        ].to_numpy(),
     )
     return annotations, float(metadata["seconds"])
 
@@ -176,7 +180,10 @@ def read_ids(path: Path) -> list[str]:
     return ids
 
 
-_READ = ("confidence", "reason", "reply", "requests", "tokens", "cost_usd", "candidates")
+_READ = (
+    *("confidence", "reason", "reply", "requests", "tokens", "cost_usd", "answers_usd"),
+    "candidates",
+)
 
 
 def _candidates(table: Any, classes: Sequence[str], path: Path) -> tuple[tuple[int, ...], ...]:
@@ -291,7 +298,7 @@ def _read_written(path: Path, kind: Kind, classes: Sequence[str]) -> Written:
     labels = np.asarray([index[name] for row in rows for name in row["labels"]], dtype=np.int32)
     pool = Pool(kind=kind, split="generated", ids=ids, examples=examples)
     demonstrations = Demonstrations(pool, labels, nearest=None, source="generated")
-    return Written(demonstrations, **{name: values[name] for name in _COSTS})
+    return Written(demonstrations, **_costs(values))
 
 
 def _write_variants(path: Path, made: Variants, seconds: float) -> None:
@@ -300,7 +307,7 @@ def _write_variants(path: Path, made: Variants, seconds: float) -> None:
 
     pool = made.pool
     sequence = pool.kind == "sequence"
-    costs = {name: repr(getattr(made, name)) for name in _COSTS}
+    costs = {name: json.dumps(getattr(made, name)) for name in _COSTS}
     columns = [("id", pa.string()), ("variant", pa.string() if sequence else pa.list_(pa.string()))]
 
     def rows(taken: IntArray) -> list[Any]:
@@ -320,11 +327,16 @@ def _read_variants(path: Path, pool: Pool) -> tuple[Variants, float]:
     rows: list[Any] = table["variant"].to_pylist()
     examples = tuple(rows if pool.kind == "sequence" else map(tuple, rows))
     variants = Pool(kind=pool.kind, split=pool.split, ids=pool.ids, examples=examples)
-    costs: dict[str, Any] = {name: json.loads(metadata[name]) for name in _COSTS}
+    costs = {name: json.loads(value) for name, value in _costs(metadata).items()}
     return Variants(variants, **costs), float(metadata["seconds"])
 
 
-_COSTS = ("requests", "tokens", "cost_usd")
+def _costs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are there: files of earlier programs have fewer."""
+    return {name: values[name] for name in _COSTS if name in values}
+
+
+_COSTS = ("requests", "tokens", "cost_usd", "answers_usd")
 _SELECTED = ("trusted", "demonstrations", "requested")
 
 VIEWS: Codec[Mapping[str, StudentView]] = Codec(write_views, read_views)

@@ -49,7 +49,7 @@ METRICS: Mapping[str, Reader] = {
     "trusted_precision": lambda stage: (
         None if stage.selection is None else stage.selection.trusted_precision
     ),
-    "cost_usd": lambda stage: stage.cost_usd,
+    "cost_usd": lambda stage: price_of(stage),
     "paid_usd": lambda stage: stage.cost_usd,
     "seconds": lambda stage: stage.seconds,
 }
@@ -66,13 +66,18 @@ TITLES = {
     "confidence": "mean confidence",
     "noise": "wrong labels as the student estimates",
     "trusted_precision": "trusted labels that are right",
-    "cost_usd": "cost",
+    "cost_usd": "cost of the answers, whoever paid",
     "paid_usd": "paid by these runs",
     "seconds": "wall-clock time",
 }
 UNITS = {"cost_usd": "US$", "paid_usd": "US$", "seconds": "s"}
 """Of metrics that are not shares."""
 SHARE_UNIT = "%"
+
+
+def price_of(stage: StageResult) -> float:
+    """US$ of a stage's answers, whoever paid; in runs of earlier versions what the run paid."""
+    return stage.cost_usd if stage.answers_usd is None else stage.answers_usd
 
 
 @dataclass(frozen=True, slots=True)

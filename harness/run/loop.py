@@ -196,6 +196,7 @@ def _result(run: Run, run_id: str, stages: Sequence[StageResult], leaked: int | 
         provenance=provenance(run.parts) | {"data": run.splits.described()},
         seconds=sum(stage.seconds for stage in stages),
         cost_usd=sum(stage.cost_usd for stage in stages),
+        answers_usd=sum(stage.answers_usd or 0.0 for stage in stages),
         stages=stages,
         leaked=leaked,
         labels=[label.name for label in card.labels],

@@ -64,6 +64,8 @@ def stages_table(result: RunResult) -> RichTable:
     if last is None:
         title.append("\nno gold labels, no scores; sure: mean confidence; agree: share on which")
         title.append("\nannotator and student agree (no measure of how many labels are right)")
+    if result.answers_usd or result.cost_usd:
+        title.append(f"\n{_costs(result)}")
     if "actor" not in columns:
         title.append(f"\n{_actors(result)}")
     left = [column for column in columns if column in ("stage", "actor")]
@@ -73,6 +75,14 @@ def stages_table(result: RunResult) -> RichTable:
         cells = stage_cells(stage)
         table.add_row(*(cells[column] for column in columns))
     return table
+
+
+def _costs(result: RunResult) -> str:
+    """What the run paid, and what its answers cost whoever paid, where that is recorded."""
+    paid = f"paid ${result.cost_usd:.4f}"
+    if result.answers_usd is None:
+        return paid
+    return f"{paid}; its answers cost ${result.answers_usd:.4f}, whoever paid"
 
 
 def _who_reads(result: RunResult) -> str:

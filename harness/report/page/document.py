@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from harness.report.charts.figure import Figure, table
 from harness.report.charts.markup import Html, element
-from harness.report.measures import measure
+from harness.report.measures import measure, price_of
 from harness.report.page.claims import claims
 from harness.report.page.example_rows import examples_section
 from harness.report.page.inside import Inside
@@ -153,13 +153,14 @@ def _provenance(report: Report) -> Html:
             run.seed,
             run.finished.run_id,
             ", ".join(marks_of([run], of_test)),
+            sum(price_of(stage) for stage in run.stages),
             float(run.finished.cost_usd),
             round(run.finished.seconds, 1),
         )
         for method, run in report.runs
     ]
     again, left = report.commands, len(rows) - RUNS
-    columns = ("method", "seed", "run", "marks", "$", "seconds")
+    columns = ("method", "seed", "run", "marks", "$ answers", "$ paid", "seconds")
     return _section(
         "runs",
         "Runs and commands",

@@ -13,8 +13,10 @@ from harness.report.charts.markup import Html
 from harness.report.charts.row_charts import Change, changes_chart
 from harness.report.charts.xy_charts import Point, Series, curves_chart, stages_chart
 from harness.report.differences import Difference
+from harness.report.measures import price_of
 from harness.report.page.arms import Arm
 from harness.report.page.scores import SPLITS, Mean, Scores, Stage
+from harness.report.rows.entries import Entry
 from harness.report.tables import LEVEL
 
 ACTORS = ("annotator", "student")
@@ -135,12 +137,12 @@ class Overview:
     def _costs(self) -> Figure | None:
         """The last score against what its run cost: $, or else seconds."""
         arms, split = self.scores.arms, self.scores.split
-        paid = any(run.finished.cost_usd for arm in arms for run in arm.runs)
-        field, unit = ("cost_usd", "$ a run") if paid else ("seconds", "seconds a run")
+        priced = any(_price(run) for arm in arms for run in arm.runs)
+        cost_of, unit = (_price, "$ a run") if priced else (_seconds, "seconds a run")
         found = []
         for arm in arms:
             one = (stage := self.scores.last(arm)) and self.scores.mean(stage)
-            cost = fmean(float(getattr(run.finished, field)) for run in arm.runs)
+            cost = fmean(cost_of(run) for run in arm.runs)
             if stage and one and cost > 0:
                 found.append(_Spot(arm.name, stage.name, cost, one))
         if split is None or len(found) < 2:
@@ -150,7 +152,7 @@ class Overview:
             "costs",
             f"{self.metric} and cost, %",
             f"The last stage on the {SPLITS[split]}, against {unit}."
-            + ("" if paid else " No run paid for answers."),
+            + (" What its answers cost, whoever paid." if priced else " No answers cost money."),
             found,
             lambda series: curves_chart(series, across=unit, log=log),
             unit=unit,
@@ -205,3 +207,11 @@ class Overview:
 
     def _place(self, method: str) -> bool:
         return method != self.baseline.name
+
+
+def _price(run: Entry) -> float:
+    return sum(price_of(stage) for stage in run.stages)
+
+
+def _seconds(run: Entry) -> float:
+    return run.finished.seconds

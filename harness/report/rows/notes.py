@@ -13,7 +13,8 @@ from harness.results import StageResult
 LEAST = 0.05
 """An annotator that answers less of a split was never asked about it: its score is no score."""
 NOT_RECORDED = (
-    "cost_usd: only what each run paid is recorded; replies that another run had bought count as 0"
+    "cost_usd: runs of earlier versions record only what they paid; replies that another run had "
+    "bought count as 0 there"
 )
 
 
@@ -70,8 +71,12 @@ def notes_of(
         *_compared(table, baseline),
         *_mixed(entries, shown),
         *_uncovered(entries, shown),
-        *((NOT_RECORDED,) if shown.name == "cost_usd" else ()),
+        *((NOT_RECORDED,) if shown.name == "cost_usd" and _unpriced(entries) else ()),
     )
+
+
+def _unpriced(entries: Sequence[Entry]) -> bool:
+    return any(one.answers_usd is None for entry in entries for one in entry.stages)
 
 
 def legend(table: Table) -> Iterator[str]:

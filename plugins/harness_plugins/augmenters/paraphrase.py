@@ -116,6 +116,7 @@ class ParaphraseAugmenter:
             requests=spent.requests,
             tokens=spent.tokens,
             cost_usd=spent.cost_usd,
+            answers_usd=sum(outcome.answer_usd for outcome in outcomes),
         )
 
     def estimate_variants(self, pool: Pool) -> Estimate:

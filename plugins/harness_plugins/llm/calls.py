@@ -136,12 +136,15 @@ class Outcome:
         paid: this run bought the reply, now or before it was interrupted.
         lost: what this run paid for attempts without a reply; that of all calls that were
             asked together stands at the first of them.
+        answer_usd: what the reply cost, whichever run bought it; of equal calls that were asked
+            together the first has it.
     """
 
     reply: Reply | None
     reason: str = ""
     paid: bool = False
     lost: Spent = Spent()
+    answer_usd: float = 0.0
 
     @property
     def spent(self) -> Spent:

@@ -192,7 +192,8 @@ class Engine:
     def _outcomes(
         self, keys: Sequence[str], answers: Mapping[str, Stored | SendingError]
     ) -> list[Outcome]:
-        outcomes = [self._outcome(key, answers[key]) for key in keys]
+        seen: set[str] = set()
+        outcomes = [self._outcome(key, answers[key], seen) for key in keys]
         record = self._record()
         lost, before = self._cache.lost(self._run_id, record), self._lost.get(record, Spent())
         if outcomes and lost != before:
@@ -200,7 +201,7 @@ class Engine:
             outcomes[0] = replace(outcomes[0], lost=lost - before)
         return outcomes
 
-    def _outcome(self, key: str, answer: Stored | SendingError) -> Outcome:
+    def _outcome(self, key: str, answer: Stored | SendingError, seen: set[str]) -> Outcome:
         if isinstance(answer, SendingError):
             return Outcome(None, str(answer))
         paid = (
@@ -208,8 +209,10 @@ class Engine:
             and answer.record in ("", self._record())  # else another record counts it
             and key not in self._counted
         )
+        price = 0.0 if key in seen else answer.reply.cost_usd
         self._counted.add(key)
-        return Outcome(answer.reply, paid=paid)
+        seen.add(key)
+        return Outcome(answer.reply, paid=paid, answer_usd=price)
 
 
 class _Pulse:

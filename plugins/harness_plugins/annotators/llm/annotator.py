@@ -175,6 +175,7 @@ class LlmAnnotator:
             requests=spent.requests,
             tokens=spent.tokens,
             cost_usd=spent.cost_usd,
+            answers_usd=sum(outcome.answer_usd for outcome in paid),
         )
 
     def estimate(self, pool: Pool, shots: int) -> Estimate:
@@ -266,6 +267,7 @@ def _columns(
         tokens=np.asarray([spent.tokens for spent in paid], dtype=np.int64),
         cost_usd=np.asarray([spent.cost_usd for spent in paid], dtype=float),
         candidates=tuple(answer.candidates for answer in answers),
+        answers_usd=np.asarray([sum(o.answer_usd for o in own) for own in outcomes], dtype=float),
     )
 
 
