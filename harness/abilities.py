@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from harness.data import Demonstrations, Pool, StudentView
+from harness.data import BoolArray, Demonstrations, Pool, StudentView
 from harness.protocols import Account, Estimate, Progress, Written
 
 T = TypeVar("T")
@@ -140,6 +140,14 @@ def earlier(fitted: T) -> T | None:
     it (None) feedback is taken from the trained one.
     """
     return _own(fitted, "earlier", None)
+
+
+def clean_labels(fitted: object) -> BoolArray | None:
+    """``clean_labels``: bool ``[units]``, the labels that training took for right in the end.
+
+    People look at them; nothing depends on them. None: it told none apart.
+    """
+    return _own(fitted, "clean_labels", None)
 
 
 def exports(student: object) -> bool:

@@ -317,15 +317,19 @@ class StudentView:
         predictions: int32 ``[units]``; in token tasks a valid IOB2 sequence.
         embeddings: float32 ``[n, width]``, one vector an example.
         offsets: int64 ``[n + 1]``.
+        clean: bool ``[units]``, which labels of this pool training counted as clean in the end,
+            for people to look at; None where it told none apart, or did not train on this pool.
     """
 
     log_probabilities: FloatArray
     predictions: IntArray
     embeddings: FloatArray
     offsets: IntArray
+    clean: BoolArray | None = None
 
     def __post_init__(self) -> None:
-        _freeze_arrays(self, "log_probabilities", "predictions", "embeddings", "offsets")
+        own = ("log_probabilities", "predictions", "embeddings", "offsets")
+        _freeze_arrays(self, *own, *(() if self.clean is None else ("clean",)))
         if len(self.predictions) != len(self.log_probabilities):
             raise ValueError("predictions and log_probabilities differ in length")
         if len(self.embeddings) != len(self):

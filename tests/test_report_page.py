@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.testing.service import ChatServer, running
 from tests.commands import call, message, succeeded
 from tests.exporting import SMALL, recording, run
 from tests.task_files import write_rows
@@ -148,6 +149,22 @@ def test_nothing_that_others_wrote_acts_and_nothing_is_asked_for() -> None:
     assert sorted(texts) == sorted(row["text"] for row in lines)  # the table shows them as text
     assert "innerHTML" not in scripts[0]
     assert any("onerror=alert(1)" in text for text in page.shown)
+
+
+def test_prompts_are_those_that_were_sent() -> None:
+    with running(ChatServer(keep_bodies=True)) as server:
+        run(*SMALL, "--annotator", "gpt35", "--rounds", "2", "--setting", "transductive",
+            "--set", f"annotator.base_url={server.url}")  # fmt: skip
+        asked = [body["messages"] for body in server.seen.bodies]
+    examples = reported().examples
+    texts, packed = examples["text"], examples["prompts"]
+    assert len(texts) == len(packed["rows"]) == 60
+    sent = [[f"{one['role']}: {one['content']}" for one in chat] for chat in asked]
+    last = {chat[-1]: chat for chat in sent}  # some texts were asked about in both rounds
+    for text, row in zip(texts, packed["rows"], strict=True):
+        shown = [packed["messages"][one].replace("\0", text, 1) for one in row]
+        assert len(row) > 12 and shown == last[shown[-1]]
+    assert len(packed["messages"]) < 60 * 3  # each demonstration once
 
 
 def test_entities_and_a_run_without_its_data() -> None:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 CHUNK = 65_536
 """Rows of a row group."""
+EARLIER, PASS = "earlier ", "pass "
+"""Begin the names of a student's views that are not of the trained one as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +214,10 @@ def write_views(path: Path, views: Mapping[str, StudentView], seconds: float) ->
     from safetensors.numpy import save_file
 
     tensors = {
-        f"{name}.{column}": np.ascontiguousarray(getattr(view, column))
+        f"{name}.{column}": np.ascontiguousarray(values)
         for name, view in views.items()
-        for column in _VIEW_COLUMNS
+        for column in (*_VIEW_COLUMNS, _CLEAN)
+        if (values := getattr(view, column)) is not None
     }
     save_file(tensors, path, metadata={"schema": str(SCHEMA), "seconds": repr(seconds)})
 
@@ -229,14 +232,19 @@ def read_views(path: Path) -> tuple[dict[str, StudentView], float]:
     check_schema({"schema": int(metadata["schema"])}, path)
     names = sorted({key.partition(".")[0] for key in tensors})
     views = {
-        name: StudentView(**{column: tensors[f"{name}.{column}"] for column in _VIEW_COLUMNS})
+        name: StudentView(
+            **{column: tensors[f"{name}.{column}"] for column in _VIEW_COLUMNS},
+            clean=tensors.get(f"{name}.{_CLEAN}"),
+        )
         for name in names
     }
     return views, float(metadata["seconds"])
 
 
 _VIEW_COLUMNS = ("log_probabilities", "predictions", "embeddings", "offsets")
-_DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
+_CLEAN = "clean"
+"""A column that most views lack."""
+_DTYPES = {"BOOL": "?", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
 """What a view's columns may be, by the names that safetensors gives them."""
 
 

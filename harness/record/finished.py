@@ -78,6 +78,11 @@ class FinishedRun:
         """The student's view of the pool."""
         return self.folder.read(layout.view(round_), codecs.read_views)[0]["train"]
 
+    def feedback(self, round_: int) -> StudentView:
+        """The view of the pool that the selector read: the student's, or an earlier epoch's."""
+        views = self.folder.read(layout.view(round_), codecs.read_views)[0]
+        return views.get(f"{codecs.EARLIER}train", views["train"])
+
     def selection(self, round_: int) -> Selection:
         """What the selector decided in a round."""
         return self.folder.read(layout.selection(round_), codecs.SELECTION.read)[0]

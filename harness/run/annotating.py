@@ -14,7 +14,7 @@ from harness.errors import NotRecordedError
 from harness.protocols import Written
 from harness.record import codecs, layout
 from harness.run.contracts import blaming, check_annotations
-from harness.run.feedback import Feedback
+from harness.run.feedback import Feedback, drawing
 from harness.run.selecting import select_first
 from harness.run.splits import Split
 from harness.run.steps import Run, Step, recorded
@@ -145,7 +145,7 @@ def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annot
     rows = feedback.requested(split.pool)
     if len(rows) == 0:
         return feedback.annotations
-    rng = np.random.default_rng([run.config.seed, round_, 4, *split.pool.split.encode()])
+    rng = drawing(run.config.seed, round_, split.pool)
     train, chooser = run.splits.train.pool, run.parts.demonstrations
     demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
     new = _ask(run, round_, split.take(rows), demonstrations)

@@ -40,7 +40,11 @@ def assemble(config: Config, plugins: Plugins, data: Path | None) -> tuple[Confi
             serve the task's kind.
     """
     config = checked(config, plugins)
-    task = load_task(config.task, plugins, data)
+    return assemble_for(config, load_task(config.task, plugins, data), plugins)
+
+
+def assemble_for(config: Config, task: Task, plugins: Plugins) -> tuple[Config, Parts]:
+    """``assemble`` with a task that is loaded already, and a configuration that is checked."""
     config = _resolve(config, task, plugins)
     annotator = _annotator(config, task, plugins)
     student = student_of(config, task.card, plugins)

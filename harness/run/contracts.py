@@ -71,6 +71,8 @@ def check_view(view: StudentView, pool: Pool, task: TaskCard, part: str) -> None
         wrong = "viewed other units than those of the pool"
     elif view.log_probabilities.shape != (int(pool.offsets[-1]), classes):
         wrong = f"gave probabilities of shape {view.log_probabilities.shape}"
+    elif view.clean is not None and view.clean.shape != (int(pool.offsets[-1]),):
+        wrong = f"told clean labels of shape {view.clean.shape}"
     elif not view.log_probabilities.max(initial=-np.inf) <= 1e-4:
         wrong = "gave log-probabilities that are positive or not a number"
     elif ((view.predictions < 0) | (view.predictions >= classes)).any():

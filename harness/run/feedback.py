@@ -81,6 +81,11 @@ class Feedback:
         return Demonstrations(train.take(chosen), labels, np.concatenate(nearest), "trusted")
 
 
+def drawing(seed: int, round_: int, target: Pool) -> np.random.Generator:
+    """Draws which demonstrations are shown for the examples of a pool in a round."""
+    return np.random.default_rng([seed, round_, 4, *target.split.encode()])
+
+
 def groups(labels: IntArray, offsets: IntArray, task: TaskCard) -> IntArray:
     """The class that each example is grouped by, int32 ``[n]``; -1 where it has none.
 

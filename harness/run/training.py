@@ -14,11 +14,9 @@ from harness.errors import PartError
 from harness.identity import digest
 from harness.protocols import Aids, FittedStudent, Variants
 from harness.record import codecs, layout
+from harness.record.codecs import EARLIER, PASS
 from harness.run.contracts import blaming, check_fitted, check_type, check_variants, check_view
 from harness.run.steps import Run, recorded
-
-EARLIER, PASS = "earlier ", "pass "
-"""Begin the names of a student's views that are not of the trained one as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +99,9 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
             if earlier is not None:
                 views[EARLIER + name] = earlier.view(split.pool, run.watcher.advanced)
                 check_view(views[EARLIER + name], split.pool, run.task, part)
+        if (clean := abilities.clean_labels(fitted)) is not None:
+            views["train"] = replace(views["train"], clean=clean)
+            check_view(views["train"], pool, run.task, part)
         views |= _passes(run, round_, earlier or fitted)
         if run.config.student.save and round_ == run.config.rounds - 1:
             run.folder.write_folder(layout.STUDENT, fitted.save)

@@ -14,6 +14,7 @@ from harness.data import IntArray
 from harness.report.charts.figure import table
 from harness.report.charts.markup import Html, element
 from harness.report.page.inside import Inside, Said
+from harness.report.page.prompts import MOST
 
 ROWS = 10_000
 """Examples of a larger pool, the first ones in its drawn order."""
@@ -24,6 +25,9 @@ LARGEST = 9_000_000
 STATIC = 15
 """Rows without JavaScript, and in print: those of which the student is least sure."""
 UNSCRIPTED = "Here: the least certain ones; scripts, which are off, show the others."
+_OF_PROMPTS = (
+    f"Prompts, of the first {MOST:,} examples, are rendered anew from what the run recorded. "
+)
 HEADS = ("loss", "confidence", "trusted")
 
 
@@ -39,6 +43,7 @@ def examples_section(inside: Inside) -> Html:
         + (f" (of {len(inside.pool):,}, drawn by the run’s seed)" if left else "")
         + f", run {inside.run.result.run_id}. "
         + ("" if inside.has_texts else "Their texts are not at hand: --data DIR of the run. ")
+        + (_OF_PROMPTS if inside.prompts else "")
     )
     return element(
         "section",
@@ -79,9 +84,11 @@ def _static(inside: Inside, rows: Sequence[int]) -> Html:
 
 def _packed(inside: Inside, count: int) -> str:
     seen, first = inside.last.seen, inside.rounds[0].annotations
+    texts = [_text(inside, row) for row in range(count)]
     replies = [text[:REPLY] for text in inside.last.annotations.replies[:count]]
     values = {
-        "text": [_text(inside, row) for row in range(count)],
+        "text": texts,
+        "prompts": inside.prompts and inside.prompts.packed(texts),
         "gold": _coded(inside, inside.gold.labels, count),
         "stages": [
             {

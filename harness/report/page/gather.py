@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness import abilities
@@ -15,6 +16,7 @@ from harness.record.finished import FinishedRun
 from harness.report.page.arms import Arm, arms_of
 from harness.report.page.inside import Inside, look_inside
 from harness.report.page.overview import Overview
+from harness.report.page.prompts import prompts_of
 from harness.report.page.scores import Scores
 from harness.report.rows.chosen import chosen
 from harness.report.rows.entries import Entry
@@ -80,6 +82,7 @@ def inside_of(run: Entry, plugins: Plugins, data: Path | None) -> tuple[Inside |
         task = _task_with_data(opened, plugins, data)
         if task is not None:
             found = look_inside(opened, task, has_texts=True)
+            found = replace(found, prompts=prompts_of(opened, task, found.pool, plugins))
             note = f"The examples of its pool, seed {run.seed}; --examples RUN shows another run."
             return found, note
         task = load_task(opened.config.task, plugins, None, declaration_only=True)

@@ -24,6 +24,7 @@ from harness.metrics import right_examples
 from harness.protocols import Evidence, Task
 from harness.record import codecs, layout
 from harness.record.finished import FinishedRun
+from harness.report.page.prompts import Prompts
 from harness.run.feedback import evidence
 from harness.run.splits import splits_of
 
@@ -61,6 +62,7 @@ class Inside:
         pool: ids and texts; the texts are empty where ``has_texts`` is False.
         gold: ``ABSTAINED`` where there is none, or where the data is not at hand.
         rounds, said: what was recorded, by round and by stage.
+        prompts: of an annotator that asks a language model.
     """
 
     run: FinishedRun
@@ -70,6 +72,7 @@ class Inside:
     gold: Gold
     rounds: Sequence[Round]
     said: Sequence[Said]
+    prompts: Prompts | None = None
 
     @property
     def last(self) -> Round:

@@ -77,6 +77,16 @@
   let page = 0;
 
   const digits = (value) => (value === null ? "" : value.toFixed(2));
+  const prompts = data.prompts;
+  const prompt = (row) => {
+    const made = make("details");
+    made.append(make("summary", "prompt"));
+    made.addEventListener("toggle", () => {
+      const said = prompts.rows[row].map((k) => prompts.messages[k].replace("\0", () => data.text[row]));
+      made.append(make("pre", said.join("\n\n")));
+    }, { once: true });
+    return made;
+  };
   const line = (row) => {
     const made = make("tr");
     const text = make("td", data.text[row], { className: "text" });
@@ -84,6 +94,7 @@
     const reply = data.reply && data.reply[row];
     if (reason) text.append(make("span", `abstained: ${reason}`, { className: "reply" }));
     if (reply) text.append(make("span", `reply: ${reply}`, { className: "reply" }));
+    if (prompts && prompts.rows[row] && prompts.rows[row].length) text.append(prompt(row));
     made.append(text, make("td", name(data.gold, row) ?? ""));
     for (const stage of stages) {
       const mark = { 1: "right", 0: "wrong" }[stage.right[row]] ?? "";

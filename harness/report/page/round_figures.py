@@ -20,6 +20,13 @@ BARS = 24
 """Of losses."""
 MOST = 0.99
 """Losses above this quantile are drawn in the last bar."""
+VERBS = {
+    "trusted": "are trusted",
+    "not trusted": "are not trusted",
+    "clean": "training took for right (the mixture’s clean part)",
+    "not clean": "training filtered out (the mixture’s other part)",
+}
+"""Groups of labels, and what is said of them."""
 SHOWN, REASONS = 50, 12
 """Demonstrations, and reasons of a stage, that the page has."""
 
@@ -62,7 +69,7 @@ def _calibration(inside: Inside, said: Said, confidence: FloatArray) -> Figure:
 
 
 def _losses(inside: Inside) -> Iterator[Figure]:
-    """The losses by which labels are trusted, or not, in the last round."""
+    """The losses of labels in the last round: of those that are trusted or not, clean or not."""
     losses = inside.last.seen.losses
     known = ~np.isnan(losses) & (inside.gold.known | (not inside.scored))
     if not known.any():
@@ -71,19 +78,29 @@ def _losses(inside: Inside) -> Iterator[Figure]:
     edges = np.linspace(0, max(float(kept[known].max()), 1e-6), BARS + 1)
     labels = inside.said[-2]
     right = inside.right(labels) if inside.scored else np.ones(len(losses), dtype=np.bool_)
-    for name, of in (("trusted", inside.last.trusted), ("not trusted", ~inside.last.trusted)):
+    for name, of in _groups(inside).items():
         if not (known & of).any():
             continue
         good, bad = (_counted(kept, known & of & one, edges) for one in (right, ~right))
         yield Figure(
             f"losses-{name.replace(' ', '-')}",
-            f"Losses of labels that are {name}",
+            f"Losses of labels that {VERBS[name]}",
             f"The student’s cross-entropy of the labels of {labels.stage}. "
             + ("Blue: right. Orange: wrong." if inside.scored else "Which are right is not known."),
             histogram_chart(edges.tolist(), good, bad, across="loss, nats"),
             ("from", "to", "right" if inside.scored else "labels", "wrong"),
             list(zip(edges[:-1].tolist(), edges[1:].tolist(), good, bad, strict=True)),
         )
+
+
+def _groups(inside: Inside) -> dict[str, BoolArray]:
+    """bool ``[n]`` by the names of ``VERBS``: by the selector, and by the student's training."""
+    trusted, clean = inside.last.trusted, inside.last.view.clean
+    groups = {"trusted": trusted, "not trusted": ~trusted}
+    if clean is not None:
+        whole = np.logical_and.reduceat(clean, inside.pool.offsets[:-1])
+        groups |= {"clean": whole, "not clean": ~whole}
+    return groups
 
 
 def _counted(values: FloatArray, of: BoolArray, edges: FloatArray) -> list[int]:

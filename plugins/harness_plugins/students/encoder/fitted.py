@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import Kind, Pool, StudentView
+from harness.data import BoolArray, Kind, Pool, StudentView
 from harness.protocols import Progress
 from harness_plugins.students.encoder.decoding import decode_iob2
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
@@ -16,12 +16,17 @@ from harness_plugins.students.settings import Settings
 
 
 class FittedEncoder:
-    """A fine-tuned encoder; ``earlier`` is the same after an earlier epoch, if that was kept."""
+    """A fine-tuned encoder.
+
+    ``earlier`` is the same after an earlier epoch, if that was kept; ``clean_labels`` are those
+    that the last epoch counted as clean (``abilities.clean_labels``).
+    """
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
         self.model, self.tokenizer, self.kind = model, tokenizer, kind
         self._settings = settings
         self.earlier: FittedEncoder | None = None
+        self.clean_labels: BoolArray | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

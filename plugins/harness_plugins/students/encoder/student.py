@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, Kind, Pool
+from harness.data import ABSTAINED, Annotations, BoolArray, IntArray, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.candidates import spread
@@ -77,6 +77,7 @@ class EncoderStudent:
         from harness_plugins.students.encoder.device import release_models
 
         release_models()
+        whole = pool
         with torch.random.fork_rng(devices=list(range(torch.cuda.device_count()))):
             torch.manual_seed(seed)
             rows, annotations = spread(annotations)
@@ -87,7 +88,10 @@ class EncoderStudent:
             fitted = self.load(self._source.folder)
             self._warn(fitted, pool, annotations, aids)
             data = self.training_data(fitted, pool, annotations, aids)
-            self._train(fitted, data, seed, progress, aids)
+            clean = self._train(fitted, data, seed, progress, aids)
+            if clean is not None:
+                read = rows[training_rows(annotations, self._settings)]
+                fitted.clean_labels = _of_pool(clean, data.pool, read, whole)
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
@@ -115,7 +119,8 @@ class EncoderStudent:
 
     def _train(
         self, fitted: FittedEncoder, data: TrainingData, seed: int, progress: Progress, aids: Aids
-    ) -> None:
+    ) -> BoolArray | None:
+        """Which units the last epoch counted as clean; None where all of them are used."""
         from harness_plugins.students.training import checkpoints
         from harness_plugins.students.training.trainer import train, train_together
 
@@ -135,12 +140,16 @@ class EncoderStudent:
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
         plan = Plan(data, settings, fitted.pad, seed, wrong, adjusted, *kept)
         if settings.processes > 1:
-            train_together(fitted.model, self.model_maker(self._source.folder), plan, progress)
+            clean = train_together(
+                fitted.model, self.model_maker(self._source.folder), plan, progress
+            )
         else:
-            train(fitted.model, plan, progress, note=aids.note)
+            clean = train(fitted.model, plan, progress, note=aids.note)
         if settings.feedback_epoch and aids.checkpoints is not None:
             fitted.earlier = self.load(self._source.folder)
             checkpoints.Checkpoints(aids.checkpoints, key).restore_earlier(fitted.earlier.model)
+        filtered = settings.clean != "all" and epochs > settings.first_filtered(self._kind)
+        return clean if filtered else None
 
     def training_data(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
@@ -211,6 +220,19 @@ class EncoderStudent:
                 f"student: {len(cut)} of {len(pool)} texts are longer than {length} word pieces "
                 "and are cut there; a higher student.max_length reads more"
             )
+
+
+def _of_pool(clean: BoolArray, read: Pool, rows: IntArray, pool: Pool) -> BoolArray:
+    """Of the units of the whole pool, from those of the ``rows`` of it that training read.
+
+    A row that was read several times, once for each of its candidates, is clean if one of them is.
+    """
+    found = np.zeros(int(pool.offsets[-1]), dtype=np.bool_)
+    units = np.arange(len(clean)) + np.repeat(
+        pool.offsets[rows] - read.offsets[:-1], np.diff(read.offsets)
+    )
+    found[units[clean]] = True
+    return found
 
 
 MOST = 20_000

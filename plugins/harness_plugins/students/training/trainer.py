@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from harness.data import BoolArray
 from harness.errors import PartError
 from harness.protocols import Progress, no_progress
 from harness_plugins.encoders import cores, device, quiet_transformers
@@ -37,19 +39,24 @@ def train(
     progress: Progress,
     processes: OneProcess | None = None,
     note: Callable[[str], None] = lambda line: None,
-) -> None:
-    """Train from the start, or from the last checkpoint; ``note`` is for a line to the user."""
+) -> BoolArray:
+    """Train from the start, or from the last checkpoint; ``note`` is for a line to the user.
+
+    Returns:
+        bool ``[units]``: the labels that the last epoch counted as clean.
+    """
     checkpoints = Checkpoints(plan.checkpoints, plan.key, plan.seconds)
     trainer = Trainer(model, plan, processes, note=note)
     if found := checkpoints.find():
         found.restore(trainer)
     first = trainer.processes.rank == 0
     trainer.run(progress, lambda: checkpoints.save(trainer) if first else None)
+    return trainer.clean
 
 
 def train_together(
     model: Classifier, make: Callable[[], Classifier], plan: Plan, progress: Progress
-) -> None:
+) -> BoolArray:
     """The same in ``settings.processes`` processes, one a GPU, or sharing the CPU's cores.
 
     They are spawned, so a script that calls this must guard its own start by
@@ -60,6 +67,9 @@ def train_together(
         make: makes a model of the same shape in another process; picklable.
         plan: of the training.
         progress: of the first process.
+
+    Returns:
+        As ``train``.
 
     Raises:
         PartError: if a process fails.
@@ -88,8 +98,10 @@ def train_together(
                 start_method="spawn",
             )
         _wait(processes, counts, progress, folder)
-        model.load_state_dict(torch.load(folder / "done.pt", weights_only=True))
+        done = torch.load(folder / "done.pt", weights_only=True)
+    model.load_state_dict(done["weights"])
     model.to(device()).eval()
+    return np.asarray(done["clean"].numpy())
 
 
 @contextmanager
@@ -141,9 +153,11 @@ def _work(folder: Path, counts: Any, make: Callable[[], Classifier], plan: Plan)
         model = make().to(device())
         model.load_state_dict(torch.load(folder / "start.pt", weights_only=True))
         torch.manual_seed(plan.seed)
-        train(model, plan, no_progress if own.rank else lambda *done: counts.put(done), own)
+        told = no_progress if own.rank else lambda *done: counts.put(done)
+        clean = train(model, plan, told, own)
         if own.rank == 0:
-            torch.save(_weights(model), folder / "done.tmp")
+            done = {"weights": _weights(model), "clean": torch.from_numpy(clean.copy())}
+            torch.save(done, folder / "done.tmp")
             (folder / "done.tmp").rename(folder / "done.pt")
         torch.distributed.destroy_process_group()
         os._exit(0)  # the interpreter's own end aborts now and then while a thread waits
