@@ -168,12 +168,17 @@ def test_prompts_are_those_that_were_sent() -> None:
 
 
 def test_entities_and_a_run_without_its_data() -> None:
-    few = ("--limit", "20", "--rounds", "1", "--set", "student.epochs=1")
+    few = ("--limit", "20", "--rounds", "1", "--set", "student.epochs=2",
+           "--set", "student.clean=mixture", "--set", "student.warmup_epochs=1")  # fmt: skip
     done = run("--task", "demo-ner", "--student", "minilm", "--annotator", "rules", *few)
     page = reported(done["run_id"])
     labels = {row["label"]: float(row["F1 R2"]) for row in figure("labels")}
     wanted = done["stages"][-1]["transductive"]["per_label"]
     assert labels == {name: pytest.approx(one["f1"]) for name, one in wanted.items()}
+    parts = [figure(f"losses-{name}") for name in ("clean", "not-clean")]
+    assert (
+        sum(int(row["right"]) + int(row["wrong"]) for part in parts for row in part) > 100
+    )  # tokens
     assert any(":" in (name or "") for name in page.examples["gold"]["names"])
     write_rows(
         Path("data/mine/train.jsonl"), [{"text": f"text {k}", "label": "up"} for k in range(9)]

@@ -13,8 +13,10 @@ from safetensors.torch import load_file
 
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, PartError
+from harness.identity import digest
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
+from harness.record.codecs import read_views, write_views
 from harness_plugins.students.encoder.heads import Standard, load_classifier
 from harness_plugins.students.encoder.pieces import epoch_batches, make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
@@ -105,6 +107,34 @@ def test_every_term_trains_and_the_numbers_stay_finite(
     view = fitted.view(pool, no_progress)
     assert np.isfinite(view.log_probabilities).all() and np.isfinite(view.embeddings).all()
     assert kind == "sequence" or first_invalid(view.predictions, view.offsets) is None
+
+
+@pytest.mark.parametrize("kind", ["sequence", "token"])
+def test_a_student_tells_which_labels_it_took_for_right(
+    encoders: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    pool = texts(40) if kind == "sequence" else sentences(40)
+    labels = labels_of(pool).labels.copy()
+    silent = np.arange(len(labels)) < pool.offsets[7]
+    labels[silent] = -1
+    named: list[tuple[int, ...]] = [()] * 40
+    if kind == "sequence":  # a row for each of two labels: training reads more rows than the pool
+        named[3] = (1, 0)
+        silent[3] = False
+    said = replace(Annotations.of(labels, pool.offsets), candidates=tuple(named))
+    fitted = student(encoders["bert"], EVERYTHING, kind).fit(pool, said, 0, no_progress, Aids())
+    clean = fitted.clean_labels
+    assert clean is not None and clean.shape == labels.shape and not clean[silent].any()
+    view = fitted.view(pool, no_progress)
+    losses, answered = view.losses(said), labels >= 0
+    assert losses[clean & answered].mean() < losses[answered & ~clean].mean()
+    told = replace(view, clean=clean)
+    write_views(tmp_path / "view", {"train": told}, 1.0)
+    assert np.array_equal(read_views(tmp_path / "view")[0]["train"].clean, clean)
+    assert digest(told) == digest(view)  # no later step depends on it
+    plain = replace(EVERYTHING, clean="all", epochs=1)
+    fitted = student(encoders["bert"], plain, kind).fit(pool, said, 0, no_progress, Aids())
+    assert fitted.clean_labels is None
 
 
 def test_a_batch_without_a_clean_row_has_a_finite_loss(encoders: dict[str, Path]) -> None:

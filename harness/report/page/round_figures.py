@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from harness.data import BoolArray, FloatArray
+from harness.data import ABSTAINED, BoolArray, FloatArray
 from harness.record import layout
 from harness.report.charts.figure import Figure, beyond, table
 from harness.report.charts.row_charts import parts_chart
@@ -69,38 +69,46 @@ def _calibration(inside: Inside, said: Said, confidence: FloatArray) -> Figure:
 
 
 def _losses(inside: Inside) -> Iterator[Figure]:
-    """The losses of labels in the last round: of those that are trusted or not, clean or not."""
-    losses = inside.last.seen.losses
-    known = ~np.isnan(losses) & (inside.gold.known | (not inside.scored))
+    """The losses of the last round's labels: by the selector, and by the student's training."""
+    trusted, clean = inside.last.trusted, inside.last.view.clean
+    groups = {"trusted": trusted, "not trusted": ~trusted}
+    said, gold = inside.said[-2], inside.gold
+    yield from _histograms(inside, groups, inside.last.seen.losses, inside.right(said), gold.known)
+    if clean is not None:  # of each unit, as the mixture splits them
+        losses = inside.last.view.losses(inside.last.annotations)
+        groups = {"clean": clean, "not clean": ~clean}
+        right = said.labels == gold.labels
+        yield from _histograms(inside, groups, losses, right, gold.labels != ABSTAINED)
+
+
+def _histograms(
+    inside: Inside,
+    groups: Mapping[str, BoolArray],
+    losses: FloatArray,
+    right: BoolArray,
+    has_gold: BoolArray,
+) -> Iterator[Figure]:
+    """One for each group of labels, those that are right apart from the others."""
+    known = ~np.isnan(losses) & (has_gold | (not inside.scored))
     if not known.any():
         return
+    right = right | (not inside.scored)
     kept = np.minimum(losses, np.quantile(losses[known], MOST))
     edges = np.linspace(0, max(float(kept[known].max()), 1e-6), BARS + 1)
-    labels = inside.said[-2]
-    right = inside.right(labels) if inside.scored else np.ones(len(losses), dtype=np.bool_)
-    for name, of in _groups(inside).items():
+    for name, of in groups.items():
         if not (known & of).any():
             continue
         good, bad = (_counted(kept, known & of & one, edges) for one in (right, ~right))
+        unit = "tokens’ labels" if len(of) > len(inside.pool) else "labels"
         yield Figure(
             f"losses-{name.replace(' ', '-')}",
-            f"Losses of labels that {VERBS[name]}",
-            f"The student’s cross-entropy of the labels of {labels.stage}. "
+            f"Losses of {unit} that {VERBS[name]}",
+            f"The student’s cross-entropy of the labels of {inside.said[-2].stage}. "
             + ("Blue: right. Orange: wrong." if inside.scored else "Which are right is not known."),
             histogram_chart(edges.tolist(), good, bad, across="loss, nats"),
             ("from", "to", "right" if inside.scored else "labels", "wrong"),
             list(zip(edges[:-1].tolist(), edges[1:].tolist(), good, bad, strict=True)),
         )
-
-
-def _groups(inside: Inside) -> dict[str, BoolArray]:
-    """bool ``[n]`` by the names of ``VERBS``: by the selector, and by the student's training."""
-    trusted, clean = inside.last.trusted, inside.last.view.clean
-    groups = {"trusted": trusted, "not trusted": ~trusted}
-    if clean is not None:
-        whole = np.logical_and.reduceat(clean, inside.pool.offsets[:-1])
-        groups |= {"clean": whole, "not clean": ~whole}
-    return groups
 
 
 def _counted(values: FloatArray, of: BoolArray, edges: FloatArray) -> list[int]:
