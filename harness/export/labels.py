@@ -53,9 +53,10 @@ def replay_rows(
     (null: abstained); ``confidence`` or null; ``reply``; ``supervised``; in sequence tasks
     ``candidates``, a list of the plausible labels, empty where no more than one was named. Without
     a stage those of all rounds: of the pool what the annotator was asked in each, with ``round``.
+    Where the answers cost money, ``answers_usd``.
     Errors as above.
     """
-    splits = splits_of(run.config, task)
+    splits, priced = splits_of(run.config, task), bool(run.result.answers_usd)
     rounds = {one.round for one in ([stage] if stage else run.result.stages)}
     for round_, split in product(sorted(rounds), (splits.train, *splits.scored.values())):
         pool, at = split.pool, {} if stage else {"round": round_}
@@ -75,6 +76,7 @@ def replay_rows(
                     "reply": recorded.replies[row],
                     "supervised": run.result.supervised,
                     **({"candidates": named} if sequence else {}),
+                    **({"answers_usd": float(recorded.answers_usd[row])} if priced else {}),
                     **at,
                 }
 

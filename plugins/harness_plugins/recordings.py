@@ -47,6 +47,7 @@ class Record:
         place: number of this occurrence of its text, from 1 on.
         candidates: names of the labels that were plausible, the likeliest first.
         round: in which it was answered, from 0 on.
+        answers_usd: what the answer cost whoever paid for it.
     """
 
     where: str
@@ -59,6 +60,7 @@ class Record:
     place: int = 1
     candidates: Sequence[str] = ()
     round: int = 0
+    answers_usd: float = 0.0
 
 
 class Recording:
@@ -208,6 +210,7 @@ def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
         id=row["id"] if isinstance(row.get("id"), str) else None,
         candidates=_optional(row, "candidates", list, where) or (),
         round=_optional(row, "round", int, where) or 0,
+        answers_usd=_optional(row, "answers_usd", (int, float), where) or 0.0,
     )
 
 
@@ -256,6 +259,7 @@ def _from_run(folder: Path, round_: int) -> Recording:
                     reply=row["reply"],
                     id=row["id"],
                     candidates=row.get("candidates") or (),
+                    answers_usd=row.get("answers_usd") or 0.0,
                 )
             )
     supervised = run.read_json(layout.MANIFEST).get("supervised")

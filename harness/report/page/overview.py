@@ -152,7 +152,7 @@ class Overview:
             "costs",
             f"{self.metric} and cost, %",
             f"The last stage on the {SPLITS[split]}, against {unit}."
-            + (" What its answers cost, whoever paid." if priced else " No answers cost money."),
+            + (" What its answers cost, whoever paid." if priced else " No answer cost money."),
             found,
             lambda series: curves_chart(series, across=unit, log=log),
             unit=unit,

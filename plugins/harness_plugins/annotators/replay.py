@@ -17,6 +17,7 @@ another csv file count as gold, unless its header has ``llm_label``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -83,7 +84,7 @@ class ReplayAnnotator:
             np.nan if record is None or record.confidence is None else record.confidence
             for record in records
         ]
-        return Annotations.of(
+        said = Annotations.of(
             labels,
             pool.offsets,
             confidence=np.asarray(confidence, dtype=np.float32),
@@ -91,6 +92,11 @@ class ReplayAnnotator:
             replies=["" if record is None else record.reply for record in records],
             candidates=[self._candidates(record) for record in records],
         )
+        return replace(said, answers_usd=np.asarray([self._price(one) for one in records]))
+
+    def _price(self, record: Record | None) -> float:
+        """What an answer cost; one of another round that is repeated costs nothing again."""
+        return record.answers_usd if record is not None and record.round == self._round else 0.0
 
     def _candidates(self, record: Record | None) -> tuple[int, ...]:
         """Several recorded candidates; one alone says no more than the label."""
