@@ -57,6 +57,7 @@ class SweepTable:
         stages: the columns.
         baseline: the row that the others are compared with.
         seeds: how many were asked for.
+        scores: the metrics of the runs' tasks.
     """
 
     metric: str
@@ -64,11 +65,12 @@ class SweepTable:
     baseline: str | None
     seeds: int
     rows: tuple[ScoredRow, ...]
+    scores: frozenset[str] = frozenset()
 
     def title(self, name: str) -> str:
         """What the table shows."""
         many = f", mean ± sd of {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"{name}: {self.metric} in {measure(self.metric).unit}{many}"
+        return f"{name}: {measure(self.metric).title(set(self.scores))}{many}"
 
     def header(self) -> list[str]:
         """The names of the columns."""
@@ -166,7 +168,8 @@ def sweep_table(
         supervised = any(run.result.supervised for run in runs[label].values())
         rows.append(ScoredRow(label, cells, _labelled(runs[label], list(cells)), supervised))
     stages = tuple(one for one in wanted if any(one in row.cells for row in rows))
-    return SweepTable(metric, stages, baseline, seeds, tuple(rows))
+    scores = frozenset(run.result.metric for of in runs.values() for run in of.values())
+    return SweepTable(metric, stages, baseline, seeds, tuple(rows), scores)
 
 
 def markdown(name: str, tables: Sequence[SweepTable]) -> str:

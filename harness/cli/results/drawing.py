@@ -107,7 +107,8 @@ def _drawn(
     room: Sequence[int],
     part: Sequence[int],
 ) -> RichTable:
-    drawn = titled("", padding=(0, GAP, 0, 0), pad_edge=False, show_edge=False)
+    # The box puts a space of its own between two columns.
+    drawn = titled("", padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     drawn.title = None
     for name, width in zip(table.keys, room, strict=True):
         drawn.add_column(name, overflow="fold", max_width=width)
