@@ -52,6 +52,19 @@ def test_a_stage_says_what_it_paid_and_for_what(server: ChatServer, tmp_path: Pa
     assert first["answers_usd"] == pytest.approx(first["cost_usd"])
     assert second["spending"]["train"]["requests"] <= second["annotated"] < 40
     assert result["cost_usd"] == pytest.approx(first["cost_usd"] + second["cost_usd"])
+    file = tmp_path / "said.jsonl"
+    succeeded(
+        call("export", result["run_id"], "--replay", "--to", file, "--out", tmp_path / "runs")
+    )
+    replay = ("run", "--annotator", f"replay:{file}", "--student", "tfidf", "--limit", "40")
+    again = json.loads(
+        succeeded(call(*replay, "--rounds", "2", "--json", "--out", tmp_path / "replays"))
+    )
+    for one, repeated in zip(result["stages"], again["stages"], strict=True):
+        assert repeated["transductive"] == one["transductive"] and repeated["cost_usd"] == 0
+        for split in {"train", "test"} & set(one["spending"]):
+            price = one["spending"][split]["answers_usd"]
+            assert repeated["spending"][split]["answers_usd"] == pytest.approx(price)
 
 
 def test_a_repeated_run_asks_nothing_and_needs_no_server(tmp_path: Path) -> None:
