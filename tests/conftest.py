@@ -39,3 +39,13 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sweeps_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps do their runs in this process, which has imported all that these need."""
+    from harness.plugin_manager import Plugins
+    from harness.sweep import jobs
+    from harness.sweep.worker import in_this_process
+
+    monkeypatch.setattr(jobs, "in_processes", in_this_process(Plugins(third_party=False)))
