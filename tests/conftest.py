@@ -48,4 +48,7 @@ def sweeps_here(monkeypatch: pytest.MonkeyPatch) -> None:
     from harness.sweep import jobs
     from harness.sweep.worker import in_this_process
 
-    monkeypatch.setattr(jobs, "in_processes", in_this_process(Plugins(third_party=False)))
+    def here(work: jobs.Work) -> None:
+        in_this_process(Plugins(**work.crew.plugins))(work)
+
+    monkeypatch.setattr(jobs, "in_processes", here)

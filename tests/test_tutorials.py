@@ -24,7 +24,9 @@ LITTLE = {"annotator": ("", ""), "selector": ("--limit 120", "--limit 40")}
 
 
 @pytest.fixture
-def followed(alone: None, request: pytest.FixtureRequest) -> dict[str, list[Outcome]]:
+def followed(
+    alone: None, sweeps_here: None, request: pytest.FixtureRequest
+) -> dict[str, list[Outcome]]:
     """What the commands of a tutorial came to, by the command's name."""
     outcomes: dict[str, list[Outcome]] = {}
     text = (FOLDER / f"{request.param}.md").read_text(encoding="utf-8")
