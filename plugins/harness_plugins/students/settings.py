@@ -29,9 +29,9 @@ class Keyed:
     learning_rate: float = Field(default=3e-5, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """The same where clean is auto and the labels look wrong, predictable or few; unset: the
-    encoder's own, or learning_rate where that is set. At a high rate wrong labels are memorised,
-    and their loss no longer differs from that of right ones."""
+    """The same where clean is auto and the labels look wrong; unset: the encoder's own, or
+    learning_rate where that is set. At a high rate wrong labels are memorised, and their loss no
+    longer differs from that of right ones."""
     max_length: int = Field(default=128, ge=8, strict=True)
     """Word pieces: longer texts are cut there; longer sentences are read in windows."""
     head: Head = "cls"
