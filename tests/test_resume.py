@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -340,4 +339,4 @@ def test_an_interruption_is_said_in_one_line(tmp_path: Path) -> None:
     assert process.returncode == 130 and out == ""
     *doing, last = err.splitlines()
     assert last.startswith("harness: interrupted; the same command goes on")
-    assert doing and all(re.match(r"harness: (R1 annotator|R2 student)", one) for one in doing)
+    assert doing and all(line.startswith("harness: ") for line in doing)
