@@ -30,8 +30,8 @@ def resolve_auto(settings: Settings, wrong: WrongLabels | None) -> tuple[Setting
         chosen = replace(settings, clean="mixture", learning_rate=careful)
         done, other = "filters them by their loss (mixture)", "all to use all of them"
     else:
-        chosen = replace(settings, clean="all")
-        done, other = "uses all of them", "mixture to filter them"
+        chosen = replace(settings, clean="all", **settings.few_wrong)
+        done, other = "uses all of them, as preset plain does", "mixture to filter them"
     rate = f"at learning rate {chosen.learning_rate:g}"
     return chosen, f"student: {_said(wrong)}, so training {done}, {rate}; set student.clean={other}"
 
