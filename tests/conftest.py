@@ -18,8 +18,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_finish() -> None:
-    """What importing and collecting made stays: each training collects garbage, and need not
-    visit millions of objects of libraries and tests, which takes longer than the training."""
+    """What imports and collection made stays: each training collects garbage, and need not visit
+    all objects of libraries and tests, which takes longer than a small training."""
     gc.collect()
     gc.freeze()
 
