@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -112,6 +113,9 @@ class Settings(Keyed):
     """Then at least so many."""
     most_epochs: int = 3
     """Then at most so many."""
+
+    few_wrong: Mapping[str, int | float] = Field(default_factory=dict)
+    """Settings that change where ``clean`` is auto and few labels look wrong."""
 
     def epochs_for(self, examples: int) -> int:
         """Passes over a number of examples."""
