@@ -56,7 +56,8 @@ def report(
     names, folder, plugins = runs or [], out or RUNS, load_plugins()
     parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
     given = {"task": task, "baseline": baseline, "examples": examples}
-    folders = {"data": data and data.name, "out": out and out.name}  # no paths of this machine
+    # Names alone: the page may go to others, whom paths of this machine do not concern.
+    folders = {"data": data.name if data else None, "out": out.name if out else None}
     command = _command(names, output, **given, **folders)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))
