@@ -69,7 +69,7 @@ section() { # NAME LIMIT
 }
 
 section doctor 25
-section demo 40
+section demo 45
 section minilm 45
 section roberta 60
 section equality 45

@@ -47,6 +47,7 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "ramp_epochs": 0.0,
         "mixup": 1.0,
         "ema": 0.98,
+        "few_wrong": {"mixup": 0.0, "ema": 0.0, "fewest_epochs": 2, "most_epochs": 3},
     },
     "token": {
         "weighted": True,
@@ -87,6 +88,8 @@ def settings_of(
             settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
+    kept = {key: value for key, value in settings.few_wrong.items() if key not in own}
+    settings = replace(settings, few_wrong=kept)
     if epochs := own.get("epochs"):
         settings = _shortened(settings, epochs, WARMING if preset == "paper" else 1)
     return replace(settings, **own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -29,9 +30,9 @@ class Keyed:
     learning_rate: float = Field(default=3e-5, gt=0, allow_inf_nan=False)
     """Peak learning rate of AdamW."""
     careful_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """The same where clean is auto and the labels look wrong, predictable or few; unset: the
-    encoder's own, or learning_rate where that is set. At a high rate wrong labels are memorised,
-    and their loss no longer differs from that of right ones."""
+    """The same where clean is auto and the labels look wrong; unset: the encoder's own, or
+    learning_rate where that is set. At a high rate wrong labels are memorised, and their loss no
+    longer differs from that of right ones."""
     max_length: int = Field(default=128, ge=8, strict=True)
     """Word pieces: longer texts are cut there; longer sentences are read in windows."""
     head: Head = "cls"
@@ -112,6 +113,9 @@ class Settings(Keyed):
     """Then at least so many."""
     most_epochs: int = 3
     """Then at most so many."""
+
+    few_wrong: Mapping[str, int | float] = Field(default_factory=dict)
+    """Settings that change where ``clean`` is auto and few labels look wrong."""
 
     def epochs_for(self, examples: int) -> int:
         """Passes over a number of examples."""

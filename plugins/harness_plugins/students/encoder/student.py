@@ -122,7 +122,7 @@ class EncoderStudent:
         key = checkpoints.checkpoint_key(data, self._settings, self._source.identity, seed)
         found = checkpoints.Checkpoints(aids.checkpoints, key).find()
         wrong = found.wrong if found else self.start_head(fitted, data, seed)
-        settings, note = resolve_auto(self._settings, wrong, int(data.answered.sum()))
+        settings, note = resolve_auto(self._settings, wrong)
         if note:
             aids.note(note)
         epochs = settings.epochs_for(len(data.pool))
