@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers share the cores; each for itself would start as many threads as there are.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """What imports and collection made stays: each training collects garbage, and need not visit
+    all objects of libraries and tests, which takes longer than a small training."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,3 +39,16 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     for name in ("HARNESS_DATA", "HARNESS_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sweeps_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps do their runs in this process, which has imported all that these need."""
+    from harness.plugin_manager import Plugins
+    from harness.sweep import jobs
+    from harness.sweep.worker import in_this_process
+
+    def here(work: jobs.Work) -> None:
+        in_this_process(Plugins(**work.crew.plugins))(work)
+
+    monkeypatch.setattr(jobs, "in_processes", here)

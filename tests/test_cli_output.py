@@ -732,10 +732,10 @@ def test_plugins_names_a_clash() -> None:
 
 
 @pytest.mark.slow
-def test_doctor_finds_nothing_wrong(tmp_path: Path) -> None:
+def test_doctor_finds_nothing_wrong(alone: None, tmp_path: Path) -> None:
     checks = {
         line.removeprefix("ok  ").strip().partition(":")[0]: line.partition(": ")[2]
-        for line in succeeded(call_process("doctor", cwd=tmp_path)).splitlines()
+        for line in succeeded(call("doctor")).splitlines()
         if line.startswith("ok  ")
     }
     assert list(checks) == [

@@ -78,6 +78,7 @@ def test_seeds_are_paired(out: Path) -> None:
         assert row["paired"]["seeds"] == 2
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_rows_of_a_sweep(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.toml"
     recipe.write_text(

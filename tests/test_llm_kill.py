@@ -41,13 +41,14 @@ def test_replies_in_flight_are_taken_in_before_a_signal_ends_the_run(
 
 @pytest.mark.slow
 def test_a_kill_loses_what_was_in_flight_at_most(tmp_path: Path) -> None:
+    few = (*UNSHOWN, "--limit", "250")
     with delivering(DeliveryServer(latency=0.1)) as server:
-        kills = end_again_and_again(server, tmp_path / "a", signal.SIGKILL, TIMES, 0.6, *UNSHOWN)
+        kills = end_again_and_again(server, tmp_path / "a", signal.SIGKILL, TIMES, 0.6, *few)
         lost = [ended.lost for ended in kills]
         assert max(lost) <= IN_FLIGHT
-        result = finish(server.url, tmp_path / "a", *UNSHOWN)
+        result = finish(server.url, tmp_path / "a", *few)
         assert server.requests == rows(tmp_path / "a") + sum(lost)
-        assert result == finish(server.url, tmp_path / "b", *UNSHOWN)
+        assert result == finish(server.url, tmp_path / "b", *few)
 
 
 def test_ctrl_c_while_demonstrations_are_written(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ COMMANDS = [
     for found in re.findall(r"^(?:\$ )?harness (.*)$", block, re.MULTILINE)
 ]
 LITTLE = "--limit 60"
-QUICK = "--limit 16 --set student.epochs=1"
+QUICK = "--limit 16 --set student.preset=plain --set student.epochs=1"
 TEXTS = {"good": "a warm and funny film", "bad": "a dull and loud film"}
 TASK = """
 schema = 1
@@ -97,7 +97,7 @@ def adapted(command: str, run: str) -> str:
     if name in ("export", "import"):
         return named.replace("--dataset DIR", "--dataset set").replace("answers", f"{name}ed")
     if name == "label":
-        return f"{named} --set student.epochs=1"
+        return f"{named} --set student.preset=plain --set student.epochs=1"
     return named if name != "run" else f"{named} {LITTLE if 'tfidf' in rest else QUICK}"
 
 

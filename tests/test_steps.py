@@ -26,6 +26,7 @@ from harness.run.assembly import assemble
 from harness.run.loop import run
 from harness.run.splits import splits_of
 from tests.factories import text_pool
+from tests.tiny_encoders import write_bert
 
 VIEW, SELECTION = layout.view(0), layout.selection(0)
 POOL, TEST = layout.annotations_of(0, "train"), layout.annotations_of(0, "test")
@@ -118,7 +119,8 @@ def test_runs_that_differ_only_in_what_comes_later_share_their_first_steps(
 def test_another_student_or_augmenter_shares_what_the_annotator_said(
     steps: dict[str, str], tmp_path: Path
 ) -> None:
-    usual: dict[str, Any] = {"student__spec": "minilm", "student__epochs": 1, "rounds": 1}
+    tiny = f"transformers:{write_bert(tmp_path / 'bert')}"
+    usual: dict[str, Any] = {"student__spec": tiny, "student__epochs": 1, "rounds": 1}
     a_run(tmp_path / "plain", **usual)
     a_run(tmp_path / "varied", **usual, student__augmenter="word-edits")
     a_run(tmp_path / "said", **usual, student__augmenter="word-edits", annotator__spec="oracle")

@@ -89,6 +89,7 @@ def test_a_run_of_a_sweep_gives_what_it_gives_alone(recipe: Path, tmp_path: Path
         assert numbers(path) == numbers(Path(one["path"]))
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_steps_that_runs_share_are_done_once(recipe: Path, tmp_path: Path) -> None:
     found = swept(recipe, tmp_path)
     usual, placebo = (Path(one["path"]) for one in found["runs"])
@@ -103,6 +104,7 @@ def test_steps_that_runs_share_are_done_once(recipe: Path, tmp_path: Path) -> No
     assert len({path.stem for path in kept}) == len(kept) > 8
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_a_damaged_record_of_the_store_is_not_used(recipe: Path, tmp_path: Path) -> None:
     first = swept(recipe, tmp_path)
     for path in (tmp_path / layout.STEPS).iterdir():
@@ -117,6 +119,7 @@ def test_a_damaged_record_of_the_store_is_not_used(recipe: Path, tmp_path: Path)
     assert first["tables"][0]["rows"] == again["tables"][0]["rows"][:2]
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_one_table_a_metric_with_differences_to_the_baseline(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +284,7 @@ def test_what_is_wrong_with_a_recipe_is_said_on_one_line(
     assert str(path) in said and wrong in said
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_a_plan_tells_the_time_that_like_runs_took(recipe: Path, tmp_path: Path) -> None:
     command = ("plan", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2")
     assert "time: not known; no run like this is finished" in succeeded(call(*command))
@@ -301,6 +305,7 @@ def test_a_query_by_dropout_needs_a_student_that_has_it(recipe: Path, tmp_path: 
     assert "student 'tfidf' has none; choose another" in message(call("run", *SMALL, *bald), 2)
 
 
+@pytest.mark.usefixtures("sweeps_here")
 def test_tasks_that_do_not_suit_the_annotator_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "tasks.toml"
     path.write_text('summary = "s"\n[grid]\ntask = ["demo", "demo-ner"]\n[settings]\nrounds = 1\n')

@@ -20,13 +20,19 @@ STEP = re.compile(
 )
 
 
+LITTLE = {"selector": ("--limit 120", "--limit 40")}
+"""Fewer texts where no score is looked at."""
+
+
 def text_of(tutorial: str) -> str:
     """What a page says."""
     return (FOLDER / f"{tutorial}.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def followed(alone: None, request: pytest.FixtureRequest) -> dict[str, list[Outcome]]:
+def followed(
+    alone: None, sweeps_here: None, request: pytest.FixtureRequest
+) -> dict[str, list[Outcome]]:
     """What the commands of a tutorial came to, by the command's name."""
     outcomes: dict[str, list[Outcome]] = {}
     for step in STEP.finditer(text_of(request.param)):
@@ -41,7 +47,7 @@ def followed(alone: None, request: pytest.FixtureRequest) -> dict[str, list[Outc
             changed = written.replace(f"{step['after']}\n", f"{step['after']}\n{step['more']}")
             Path(step["into"]).write_text(changed, encoding="utf-8")
         else:
-            done = call(*shlex.split(step["command"]))
+            done = call(*shlex.split(step["command"].replace(*LITTLE.get(request.param, ("", "")))))
             assert done.code == 0, (step["command"], done)
             outcomes.setdefault(step["command"].split()[0], []).append(done)
     return outcomes

@@ -7,9 +7,9 @@ from dataclasses import replace
 from harness_plugins.students.noise.estimate import WrongLabels
 from harness_plugins.students.settings import Settings
 
-LITTLE = 0.15
+LITTLE = 0.18
 """Share of labels that look wrong at most (``WrongLabels.most``) below which all are learnt: two
-weak models find up to 0.14 where none is (results/LOG.md)."""
+weak models find up to 0.14 where none is, and 0.16 where 0.06 are (results/LOG.md)."""
 
 
 def corrected(settings: Settings, wrong: WrongLabels | None) -> bool:
