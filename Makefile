@@ -3,6 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# uv installs in a tenth of pip's processor time, and on less disk. It hears here what pip hears from
+# the environment; without that it takes the torch that this machine can use. Where uv fails, pip installs.
+TOLD := $(addprefix --find-links ,$(PIP_FIND_LINKS)) $(addprefix --default-index ,$(PIP_INDEX_URL))
+TORCH := $(if $(strip $(TOLD)),,--torch-backend auto)
+define install
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(TOLD) $(TORCH) $(1) || $(BIN)/pip install --quiet $(1)
+endef
+
 .PHONY: demo test docs clean
 
 demo: $(VENV)/.installed
@@ -22,11 +30,12 @@ docs: $(VENV)/.development
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; call make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	-$(BIN)/pip install --quiet 'uv>=0.7'
+	$(call install,--constraint constraints.txt --editable .)
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.installed constraints-dev.txt
-	$(BIN)/pip install --quiet --constraint constraints-dev.txt --editable '.[dev]'
+	$(call install,--constraint constraints-dev.txt --editable '.[dev]')
 	@touch $@
 
 clean:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from harness.api.comparing import compare as compare
     from harness.api.finished_runs import load_run as load_run
     from harness.api.finished_runs import runs as runs
-    from harness.api.finished_runs import table as table
     from harness.api.labels_of_texts import label as label
     from harness.api.running import load_task as load_task
     from harness.api.running import run as run
     from harness.api.sweeping import sweep as sweep
+    from harness.api.tables_of_runs import table as table
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,8 @@ _FUNCTIONS = {
     "load_task": "running",
     "sweep": "sweeping",
     "compare": "comparing",
-    **dict.fromkeys(("load_run", "runs", "table"), "finished_runs"),
+    **dict.fromkeys(("load_run", "runs"), "finished_runs"),
+    "table": "tables_of_runs",
     "label": "labels_of_texts",
 }
 """Functions of the Python API, each with its module in ``harness.api``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,9 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert made.to_arrow().to_pandas().equals(frame)
     assert made._repr_html_().count("<tr>") == 3
     assert list(table(out=tmp_path).to_pandas()["R1"]) == ["100.00"]
+    assert list(table([made, made.run_id], stage="r2", out=tmp_path).frame.columns)[-1] == "R2"
+    with pytest.raises(RunError, match="holds no such run"):
+        table(where="seed=3", out=tmp_path)
     assert runs(out=tmp_path).to_arrow().num_rows == 1
     with pytest.raises(RunError, match="holds no finished run"):
         table(out=tmp_path / "none")
@@ -200,6 +204,17 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
     done = label(file, annotator="by-length", **asked)
     frame = done.to_pandas()
     assert len(frame) == 40 and set(frame["label"]) <= {one.name for one in task.card.labels}
+
+
+@pytest.mark.parametrize("page", ["README.md", "harness/api/README.md"])
+@pytest.mark.usefixtures("alone")
+def test_the_snippets_of_the_documentation_run(page: str) -> None:
+    text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(from harness import run, .*?)```", text, re.DOTALL)
+    known: dict[str, Any] = {"MyAnnotator": ByLength}
+    exec(snippet, known)
+    assert [stage.stage for stage in known["done"].stages] == ["R1", "R2"]
+    assert "arms" not in known or len(known["arms"].of("few")) == 2
 
 
 NOTEBOOK = [

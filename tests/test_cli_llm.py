@@ -76,6 +76,14 @@ def test_a_repeated_run_asks_nothing_and_needs_no_server(tmp_path: Path) -> None
     assert [stage["transductive"] for stage in again["stages"]] == scores
 
 
+def test_a_retired_preset_says_so_before_anything_is_sent(tmp_path: Path) -> None:
+    line = ("plan", "--annotator", "gpt35", "--limit", "20", "--out", tmp_path)
+    gone = "model 'gpt-3.5-turbo': its vendor shut it down on 2026-10-23; use another model"
+    assert gone in succeeded(call(*line))
+    own = succeeded(call(*line, "--set", "annotator.base_url=http://localhost:1/v1"))
+    assert gone not in own and "a server of your own" in own
+
+
 def test_without_a_key_nothing_is_left(tmp_path: Path) -> None:
     out = tmp_path / "runs"
     said = message(call("run", "--annotator", "gpt35", "--out", out), 2)

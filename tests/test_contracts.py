@@ -198,6 +198,7 @@ ALONE: Mapping[str, tuple[str, str]] = {
     ),
     "loud": ("print('here I am')\n", "its import prints 'here I am' on stdout"),
     "ends": ("import os\nos._exit(7)\n", "it ended the process (exit code 7)"),
+    "unmarked": ("def harness_register_tasks(register): ...\n", "has no hook: a function named"),
     "hooks": ("HOOKS_VERSION = 9\n", "is written for version 9 of the hooks, this harness has 1"),
 }
 
@@ -241,8 +242,8 @@ def test_a_fault_of_the_import_is_named(name: str, tmp_path: Path) -> None:
     path = plugin_file(tmp_path / f"{name}.py", code)
     outcome = call("plugins", "check", path, "--no-plugin", "harness_plugins.students.plugin")
     assert outcome.code == 1
-    (line,) = [one for one in outcome.stdout.splitlines() if one.startswith("BAD ")]
-    assert message in line and f"{name}.py" in line
+    (line,) = [one for one in outcome.stdout.splitlines() if message in one]
+    assert line.startswith("BAD ") and f"{name}.py" in line
 
 
 def test_a_plugin_that_keeps_its_contracts(tmp_path: Path) -> None:

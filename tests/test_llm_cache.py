@@ -6,6 +6,7 @@ import dataclasses
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_the_first_reply_holds_and_the_second_payer_is_charged(tmp_path: Path) -
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     ReplyCache(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(NewerRunError, match=r"replies\.sqlite: written by a newer harness"):
@@ -108,7 +109,7 @@ def test_an_older_file_is_taken_over_with_its_replies(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     with ReplyCache(path) as cache:
         kept_in(cache, CALL, Reply("positive", cost_usd=0.25))
-    with sqlite3.connect(path) as connection:  # as layout 1 was
+    with closing(sqlite3.connect(path)) as connection, connection:  # as layout 1 was
         connection.execute("ALTER TABLE replies DROP COLUMN record")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
@@ -129,7 +130,7 @@ def test_a_file_that_is_none_of_ours_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorruptRunError, match=r"text\.sqlite: damaged"):
         ReplyCache(text)
     foreign = tmp_path / "foreign.sqlite"
-    with sqlite3.connect(foreign) as connection:
+    with closing(sqlite3.connect(foreign)) as connection, connection:
         connection.execute("CREATE TABLE replies (key)")
     connection.close()
     with pytest.raises(CorruptRunError, match="not one of LLM replies"):
@@ -142,7 +143,7 @@ def test_a_changed_reply_is_never_served(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     with ReplyCache(path) as cache:
         kept_in(cache, CALL, Reply("positive"))
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE replies SET text = 'negative'")
     connection.close()
     with ReplyCache(path) as cache, pytest.raises(CorruptRunError, match=r"replies\.sqlite: the r"):
@@ -222,7 +223,7 @@ def test_a_file_that_cannot_be_written_stops_the_sending(tmp_path: Path) -> None
         settings = settings_for(server.url)
         with engine_for(settings, path) as engine:
             engine.ask(calls_for(settings, 5))
-            with sqlite3.connect(path) as connection:
+            with closing(sqlite3.connect(path)) as connection, connection:
                 connection.execute("ALTER TABLE replies RENAME TO elsewhere")
                 connection.execute("CREATE TABLE replies (key TEXT PRIMARY KEY)")
             connection.close()

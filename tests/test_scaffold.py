@@ -69,7 +69,7 @@ def test_a_package_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert "is there already" in message(again, 2)
     for name, options, said in (
         ("My Parts", (), "small letters"),
-        ("mine2", ("--selector", "trusts"), "selector roles are trust, demonstrations, query"),
+        ("mine2", ("--selector", "trusts"), "role 'trusts' can be written: did you mean 'trust'?"),
     ):
         assert said in message(call("plugins", "new", name, *options, "-o", tmp_path), 2)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]

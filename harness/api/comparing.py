@@ -49,7 +49,7 @@ class Comparison(Framed):
 def compare(
     first: str | Run | Sequence[Run], second: str | Run | Sequence[Run], *, out: Path | str = RUNS
 ) -> Comparison:
-    """Compare two methods, as ``harness compare`` does.
+    """Compare two methods; ``harness compare`` calls this.
 
     Args:
         first, second: a run, several that differ in the seed, or the name of either: any part of
@@ -61,10 +61,11 @@ def compare(
     """
     from harness.report.comparison import compare_methods
 
-    return Comparison(compare_methods(_opened(first, Path(out)), _opened(second, Path(out))))
+    return Comparison(compare_methods(runs_of(first, Path(out)), runs_of(second, Path(out))))
 
 
-def _opened(method: str | Run | Sequence[Run], out: Path) -> list[FinishedRun]:
+def runs_of(method: str | Run | Sequence[Run], out: Path) -> list[FinishedRun]:
+    """The finished runs of a method; a ``CommandError`` where there is none."""
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_method
 

@@ -1,4 +1,4 @@
-"""Runs that are recorded: one by its name, all of a folder, and their table."""
+"""Runs that are recorded: one by its name, or all of a folder."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.frame import Frame, Framed
-from harness.api.wanted import plugins_with
 from harness.metrics import SCORE_NAMES
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
     from harness.metrics import Score
-    from harness.plugin_manager import Plugins
     from harness.record.finished import FinishedRun
     from harness.record.listing import ListedRun
-    from harness.report.tables import Table
     from harness.results import RunResult, StageResult
 
 
@@ -94,19 +91,6 @@ class Runs(Framed, Sequence["Run"]):
         return Frame.of(rows, "runs")
 
 
-@dataclass(frozen=True, slots=True)
-class RunsTable(Framed):
-    """Results of several runs in one table, as ``harness table`` prints them."""
-
-    table: Table
-
-    @property
-    def frame(self) -> Frame:
-        """The cells as texts."""
-        rows = tuple(tuple(row) for row in self.table.texts())
-        return Frame(tuple(self.table.header), rows, self.table.title)
-
-
 def load_run(run: str | Path, *, out: Path | str = RUNS) -> Run:
     """A finished run by its id below ``out``, or by its folder.
 
@@ -127,55 +111,6 @@ def runs(*, out: Path | str = RUNS, task: str | None = None) -> Runs:
 
     found = list_runs(Path(out))
     return Runs(tuple(one for one in found if task in (None, one.path.parent.name)))
-
-
-def table(
-    runs: Sequence[Run] | None = None,
-    *,
-    rows: Sequence[str] = (),
-    columns: str = "stage",
-    metric: str = "pool",
-    baseline: str | None = None,
-    task: str | None = None,
-    out: Path | str = RUNS,
-    plugins: Plugins | None = None,
-) -> RunsTable:
-    """The stages of finished runs, seeds as mean ± standard deviation.
-
-    Args:
-        runs: which; None: all that are finished below ``out``.
-        rows: configuration keys that name a row; empty: those that differ.
-        columns: ``stage``, ``task`` or another configuration key.
-        metric: ``pool``, ``test``, ``answered``, ``cost_usd``, ...
-        baseline: name of the row that the others are compared with.
-        task: only this task.
-        out: where runs are kept.
-        plugins: whose parts made the runs; a run that other code made is marked.
-
-    Raises:
-        HarnessError: if there is no run, or a name is wrong.
-    """
-    from harness.errors import RunError
-    from harness.record.folder import RunFolder
-    from harness.record.provenance import outdated
-    from harness.report.rows.entries import entry_of
-    from harness.report.rows.grouping import Layout, make_table
-
-    every = _all(out) if runs is None else runs
-    chosen = [one for one in every if task in (None, one.result.task)]
-    if not chosen:
-        raise RunError(f"{out}: holds no finished run; make one with harness run")
-    known = plugins or plugins_with(())
-    entries = [
-        entry_of(one.result, RunFolder(one.path), other_code=bool(outdated(one.result, known)))
-        for one in chosen
-    ]
-    layout = Layout(rows=tuple(rows), columns=columns, metric=metric, baseline=baseline)
-    return RunsTable(make_table(entries, layout))
-
-
-def _all(out: Path | str) -> tuple[Run, ...]:
-    return runs(out=out).finished
 
 
 def _stage(stage: StageResult) -> dict[str, Any]:

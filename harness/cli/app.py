@@ -190,7 +190,8 @@ def _run(arguments: list[str]) -> int:
         return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
         message = _near(error.format_message().replace("Value error, ", "").rstrip("."))
-        return _fail(f"{message} (see harness --help)", 2)
+        where = getattr(getattr(error, "ctx", None), "command_path", "harness")
+        return _fail(f"{message} (see {where} --help)", 2)
     except Exception as error:
         passed_on = isinstance(error, BrokenPipeError) or _interruption(error)
         if passed_on or os.environ.get("HARNESS_TRACEBACK"):

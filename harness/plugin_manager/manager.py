@@ -163,7 +163,13 @@ class Plugins:
             self._problem(name, describe(error), _hook_place(plugin, str(error)))
             return
         self._origins[name] = origin
-        for caller in self._pm.get_hookcallers(plugin) or ():
+        callers = self._pm.get_hookcallers(plugin) or ()
+        if not callers:
+            message = "has no hook: a function named harness_... and marked @harness.hookimpl"
+            self._problem(
+                name, message, str(getattr(plugin, "__file__", None) or ""), harmless=True
+            )
+        for caller in callers:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is plugin:
                     self._check_hook(name, caller, implementation)

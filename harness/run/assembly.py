@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,9 @@ def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Except
             found[str(error)] = None
             return None
 
+    for role in SECTIONS:
+        if (spec := getattr(config, role).spec) is not None:
+            tried(partial(plugins.find, role, spec))
     task = tried(lambda: load_task(config.task, plugins, data))
     if task is None:
         task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))

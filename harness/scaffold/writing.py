@@ -89,8 +89,10 @@ def write_package(name: str, parts: Sequence[str], target: Path) -> list[Path]:
         )
     for part in parts:
         if part not in PARTS:
-            roles = "selector roles are trust, demonstrations, query"
-            raise CommandError(f"no part {part!r} can be written; {nearest(part, PARTS)} ({roles})")
+            role, roles = part.removeprefix("selector_"), ("trust", "demonstrations", "query")
+            raise CommandError(
+                f"no selector of the role {role!r} can be written: {nearest(role, roles)}"
+            )
     chosen = list(dict.fromkeys(parts))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / name

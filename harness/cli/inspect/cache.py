@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.grouped import WholeSummaries
 from harness.cli.options import OutOption
 from harness.cli.screen.output import say
 from harness.errors import CommandError
 from harness.record.layout import REPLIES, RUNS, STEPS, cached_splits, data_cache
 
 cache = typer.Typer(
+    cls=WholeSummaries,
     help="What is kept for later runs: sizes; prune it; export paid replies.",
     rich_markup_mode=None,
 )

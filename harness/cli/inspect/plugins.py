@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.grouped import WholeSummaries
 from harness.cli.options import load_plugins, plugin_choice
 from harness.cli.screen.output import hanging, say
 from harness.errors import CommandError
 from harness.files.printable import one_line
 
 plugins = typer.Typer(
+    cls=WholeSummaries,
     help="List plugins with what is wrong with any; check one; write a new one.",
     rich_markup_mode=None,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -31,12 +31,13 @@ Shown = Literal[
     "config",
     "prompt",
 ]
+KINDS = f"What to show: {', '.join(get_args(Shown))}."
 PAGE = 88
 """Columns of a page of text, also on wider screens."""
 
 
 def show(
-    kind: Annotated[Shown, typer.Argument(help="What to show.")],
+    kind: Annotated[Shown, typer.Argument(show_choices=False, help=KINDS)],
     name: Annotated[str, typer.Argument(help="Its name; for a run, its id or folder.")] = "",
     data: DataOption = None,
     out: OutOption = None,

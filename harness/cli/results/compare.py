@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.options import DataOption, OutOption, data_folder, load_plugins
 from harness.cli.screen.output import console, say
-from harness.errors import CommandError
+from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
     from harness.record.finished import FinishedRun
@@ -34,12 +34,12 @@ def compare(
     Scores are compared example by example, of several runs also seed by seed: the difference B - A
     with its 95 % interval, p of no difference, and how many examples became right or wrong.
     """
-    from harness.record import layout
-    from harness.report.comparison import as_json, compare_methods
+    from harness.api.comparing import compare as compared
+    from harness.api.comparing import runs_of
+    from harness.report.comparison import as_json
 
-    folder = out or layout.RUNS
-    runs = [_opened(name, folder) for name in (first, second)]
-    found = compare_methods(*runs)
+    folder = out or RUNS
+    found = compared(first, second, out=folder).found
     if json:
         import json as text
 
@@ -47,18 +47,8 @@ def compare(
         return
     from harness.cli.screen.compared import print_comparison
 
-    texts = _texts(runs[0][0], data) if examples else {}
+    texts = _texts(runs_of(first, folder)[0], data) if examples else {}
     print_comparison(console(), (first, second), found, texts, examples)
-
-
-def _opened(name: str, out: Path) -> list[FinishedRun]:
-    from harness.record.finished import FinishedRun
-    from harness.record.listing import find_method
-
-    paths = find_method(name, out)
-    if not paths:
-        raise CommandError(f"{name!r} has no finished run below {out}")
-    return [FinishedRun.open(path) for path in paths]
 
 
 def _texts(run: FinishedRun, data: Path | None) -> dict[str, str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import DataOption, OutOption, SpreadsheetOption, data_folder, load_plugins
+from harness.cli.options import DataOption, OutOption, SpreadsheetOption, load_plugins
 from harness.cli.screen.output import console, say, warn
-from harness.errors import CommandError, HarnessError, RunError, UnknownNameError
+from harness.errors import CommandError, UnknownNameError
+from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.record.listing import SweepRows
-    from harness.report.rows.entries import Entry
-    from harness.report.rows.published import Figure
     from harness.report.tables import Table
 
 
@@ -87,46 +84,42 @@ def table(
         return
     if check:
         raise CommandError("--check is for --update FILE")
-    asked = _asked(given)
-    made = _made(asked)
-    if asked.format_ == "rich":
+    made = _made(given, format_)
+    if format_ == "rich":
         from harness.cli.results.drawing import results_table
 
         screen = console()
         screen.print(results_table(made, screen.width))
         return
-    say(_text(made, asked))
+    say(_text(made, format_, spreadsheet=spreadsheet))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The options of one table."""
-
-    runs: list[str] | None
-    format_: str
-    rows: str | None
-    columns: str
-    stage: str | None
-    metric: str
-    baseline: str | None
-    where: str | None
-    task: str | None
-    reference: bool
-    out: Path | None
-    data: Path | None
-    spreadsheet: bool
-
-
-def _asked(given: Mapping[str, Any]) -> _Asked:
-    return _Asked(**{key: given[key] for key in _Asked.__annotations__})
+PASSED = ("runs", "columns", "stage", "metric", "baseline", "where", "task", "reference", "data")
+"""Options that are arguments of the function of the same name."""
 
 
 def _block(given: Mapping[str, Any]) -> str:
     """A table in a Markdown file, whose format is Markdown where its command names none."""
-    asked = _asked(given)
-    if asked.format_ == "rich":
-        asked = replace(asked, format_="markdown")
-    return _text(_made(asked, lasting=True), asked)
+    format_ = "markdown" if given["format_"] == "rich" else given["format_"]
+    made = _made(given, format_, lasting=True)
+    return _text(made, format_, spreadsheet=given["spreadsheet"])
+
+
+def _made(given: Mapping[str, Any], format_: str, *, lasting: bool = False) -> Table:
+    """The table; a ``lasting`` one, in a file, does not say what today's code is."""
+    from harness.api.tables_of_runs import table as table_of
+
+    if given["spreadsheet"] and format_ != "csv":
+        raise CommandError(f"--spreadsheet is for --format csv, not {format_}")
+    if format_ != "rich" and format_ not in (formats := _formats()):
+        raise UnknownNameError("table format", format_, [*formats, "rich"])
+    return table_of(
+        **{key: given[key] for key in PASSED},
+        rows=given["rows"].split(",") if given["rows"] else (),
+        out=given["out"] or RUNS,
+        plugins=None if lasting else load_plugins(),
+        warn=warn,
+    ).table
 
 
 def _formats() -> dict[str, Callable[[Table], Any]]:
@@ -136,69 +129,10 @@ def _formats() -> dict[str, Callable[[Table], Any]]:
     return {**FORMATS, **{name: part.factory for name, part in parts.items()}}
 
 
-def _text(made: Table, asked: _Asked) -> str:
+def _text(made: Table, format_: str, *, spreadsheet: bool) -> str:
     from harness.report.formats import for_spreadsheets
 
-    text = _formats()[asked.format_](for_spreadsheets(made) if asked.spreadsheet else made)
+    text = _formats()[format_](for_spreadsheets(made) if spreadsheet else made)
     if not isinstance(text, str):
-        raise CommandError(f"--format {asked.format_}: the plugin returned no text")
+        raise CommandError(f"--format {format_}: the plugin returned no text")
     return text
-
-
-def _made(asked: _Asked, *, lasting: bool = False) -> Table:
-    """The table; a ``lasting`` one, in a file, does not say what today's code is."""
-    from harness.record.layout import RUNS
-    from harness.report.rows.chosen import chosen
-    from harness.report.rows.entries import where
-    from harness.report.rows.grouping import Layout, make_table
-    from harness.report.rows.published import with_published
-
-    if asked.spreadsheet and asked.format_ != "csv":
-        raise CommandError(f"--spreadsheet is for --format csv, not {asked.format_}")
-    if asked.format_ != "rich" and asked.format_ not in (formats := _formats()):
-        raise UnknownNameError("table format", asked.format_, [*formats, "rich"])
-    out = asked.out or RUNS
-    entries, sweeps = chosen(asked.runs or [], out, None if lasting else load_plugins(), warn)
-    entries = [entry for entry in entries if asked.task in (None, entry.task)]
-    if entries and asked.where:
-        entries = where(entries, asked.where)
-    if not entries:
-        said = "no such run" if asked.runs or asked.where or asked.task else "no finished run"
-        raise RunError(f"{out}: holds {said}; make one with harness run")
-    layout = Layout(
-        rows=tuple(asked.rows.split(",")) if asked.rows else (),
-        columns=asked.columns,
-        stage=asked.stage.upper() if asked.stage else None,
-        metric=asked.metric,
-        baseline=asked.baseline or _baseline(sweeps, asked),
-        labels=tuple(row["label"] for sweep in sweeps for row in sweep.rows),
-    )
-    made = make_table(entries, layout)
-    if asked.reference:
-        tasks = sorted({entry.task for entry in entries})
-        return with_published(made, _figures(entries, asked.data), tasks)
-    return made
-
-
-def _baseline(sweeps: Sequence[SweepRows], asked: _Asked) -> str | None:
-    """A recipe's own, where its rows are the table's."""
-    alone = len(sweeps) == 1 and not asked.rows and not asked.where
-    return sweeps[0].baseline if alone and asked.columns == "stage" else None
-
-
-def _figures(entries: Sequence[Entry], data: Path | None) -> list[Figure]:
-    """Published figures of the tasks, by their declarations."""
-    from harness import abilities
-    from harness.report.rows.published import figures
-    from harness.run.assembly import load_task
-
-    specs = {entry.task: entry.spec for entry in entries}
-    found: list[Figure] = []
-    for name, spec in specs.items():
-        try:
-            task = load_task(spec, load_plugins(), data_folder(data), declaration_only=True)
-        except HarnessError as error:
-            warn(f"--reference: {name}: {error}")
-            continue
-        found += figures(name, abilities.declared(task))
-    return found

@@ -23,12 +23,12 @@ Warn = Callable[[str], None]
 
 
 def chosen(
-    names: Sequence[str], out: Path, plugins: Plugins | None, warn: Warn
+    names: Sequence[str | Path], out: Path, plugins: Plugins | None, warn: Warn
 ) -> tuple[list[Entry], list[SweepRows]]:
     """The runs that are asked for, each with its row's name where it has one, and the sweeps.
 
     Args:
-        names: sweeps by their recipes, ``recipe:row``, runs by ids; none: all runs.
+        names: sweeps by their recipes, ``recipe:row``, runs by ids or folders; none: all runs.
         out: where runs are kept.
         plugins: whose code may be another than that of the runs; None: nobody asks.
         warn: of runs that cannot be read.
@@ -42,8 +42,8 @@ def chosen(
     found: dict[tuple[Path, str], Entry] = {}
     sweeps: list[SweepRows] = []
     for name in names:
-        if (sweep := find_sweep(name, out)) is None:
-            for path in find_method(name, out):
+        if isinstance(name, Path) or (sweep := find_sweep(name, out)) is None:
+            for path in [name] if isinstance(name, Path) else find_method(name, out):
                 if entry := _entry(read_run(path), plugins, warn):
                     found[path, ""] = entry
             continue

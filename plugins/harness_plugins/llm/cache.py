@@ -13,7 +13,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Collection, Iterator, Set
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,12 @@ class ReplyCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._named_errors():
+        with self._named_errors(), ExitStack() as refused:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect()
+            refused.callback(self._connection.close)
             self._prepare(self._connection)
+            refused.pop_all()
         self._gathered: list[tuple[Row, Stored]] = []
         self._claims = Claims(path, self._connection)
 
@@ -207,13 +209,12 @@ class ReplyCache:
         self._connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN")  # or another process could make the file between two looks
         application, version = _marks(connection)
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -11,6 +11,7 @@ from harness_plugins.llm.calls import Spent
 from harness_plugins.llm.cost.meter import Meter
 from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.engine import Engine
+from harness_plugins.llm.send.refusals import retired
 from harness_plugins.llm.send.remedies import LIMITS
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
         if account.budget_usd is not None and (why := own_server(settings)):
             account.note(why)
+        if settings.keys.base_url is None and (gone := retired(settings.model)):
+            account.note(f"model {settings.model!r}: {gone}")
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "

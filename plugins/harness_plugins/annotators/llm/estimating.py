@@ -12,6 +12,7 @@ from harness_plugins.annotators.llm.writing import WAVES
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.cost.prices import own_server, price_of
 from harness_plugins.llm.cost.tokens import prompt_tokens, text_tokens
+from harness_plugins.llm.send.refusals import retired
 from harness_plugins.llm.settings import LlmSettings
 
 SAMPLE = 200
@@ -89,13 +90,14 @@ def rewriting(
 
 def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings) -> Estimate:
     price = price_of(settings)
+    gone = retired(settings.model) if settings.keys.base_url is None else ""
     return Estimate(
         requests=requests,
         prompt_tokens=round(prompt),
         completion_tokens=round(reply),
         cost_usd=None if price is None else price.cost_of(round(prompt), round(reply)),
         seconds=_seconds(requests, round(prompt) + round(reply), settings),
-        remark=own_server(settings),
+        remark=f"model {settings.model!r}: {gone}" if gone else own_server(settings),
     )
 
 

@@ -248,16 +248,21 @@ def _rejected(server: Server, meaning: str, shown: str) -> RejectedError:
 
 
 def _unknown_model(server: Server, said: str) -> str:
-    name = server.model.rsplit("/", 1)[-1]
-    model = shown(server.model)
-    for retired, why in RETIRED.items():
-        if name.startswith(retired):
+    unknown = f"{server.where} does not know model {shown(server.model)}"
+    gone = retired(server.model)
+    return f"{unknown}: {gone}" if gone else f"{unknown} ({said})"
+
+
+def retired(model: str) -> str:
+    """Why a model is gone and what to use in its place; "" of a model that is there."""
+    name = model.rsplit("/", 1)[-1]
+    for known, why in RETIRED.items():
+        if name.startswith(known):
             return (
-                f"{server.where} does not know model {model}: {why}; use another model "
-                "(--annotator openai:gpt-6-luna), a compatible server that has it "
-                "(annotator.base_url), or recorded answers (--annotator replay:FILE)"
+                f"{why}; use another model (--annotator openai:gpt-6-luna), a compatible server "
+                "that has it (annotator.base_url), or recorded answers (--annotator replay:FILE)"
             )
-    return f"{server.where} does not know model {model} ({said})"
+    return ""
 
 
 def _error(body: Any) -> tuple[str, str, str]:

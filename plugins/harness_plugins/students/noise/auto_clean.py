@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from harness_plugins.students.noise.estimate import WrongLabels
 from harness_plugins.students.settings import Settings
@@ -30,7 +31,7 @@ def resolve_auto(settings: Settings, wrong: WrongLabels | None) -> tuple[Setting
         chosen = replace(settings, clean="mixture", learning_rate=careful)
         done, other = "filters them by their loss (mixture)", "all to use all of them"
     else:
-        chosen = replace(settings, clean="all", **settings.few_wrong)
+        chosen = replace(settings, clean="all", **dict[str, Any](settings.few_wrong))
         done, other = "uses all of them, as preset plain does", "mixture to filter them"
     rate = f"at learning rate {chosen.learning_rate:g}"
     return chosen, f"student: {_said(wrong)}, so training {done}, {rate}; set student.clean={other}"
