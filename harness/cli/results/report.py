@@ -56,8 +56,9 @@ def report(
     names, folder, plugins = runs or [], out or RUNS, load_plugins()
     parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
     given = {"task": task, "baseline": baseline, "examples": examples}
-    folders = {"data": data and data.name, "out": out and out.name}  # no paths of this machine
-    command = _command(names, output, **given, **folders)
+    for name, one in (("data", data), ("out", out)):
+        given[name] = one.name if one is not None else None  # no paths of this machine
+    command = _command(names, output, **given)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))
     if figures is not None:
