@@ -56,8 +56,8 @@ def report(
     names, folder, plugins = runs or [], out or RUNS, load_plugins()
     parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
     given = {"task": task, "baseline": baseline, "examples": examples}
-    for name, one in (("data", data), ("out", out)):
-        given[name] = one.name if one is not None else None  # no paths of this machine
+    given["data"] = None if data is None else data.name  # no paths of this machine
+    given["out"] = None if out is None else out.name
     command = _command(names, output, **given)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))
