@@ -290,7 +290,7 @@ def test_table_csv_has_means_and_deviations_of_seeds(runs: Runs) -> None:
         assert replay[f"{stage}_n"] == "2"
 
 
-@pytest.mark.parametrize("metric", ["seconds", "cost_usd", "answered", "trusted_precision"])
+@pytest.mark.parametrize("metric", ["seconds", "answers_usd", "answered", "trusted_precision"])
 def test_every_metric_makes_a_table(runs: Runs, metric: str) -> None:
     arguments = ("table", "--format", "json", "--metric", metric, "--out", runs.out)
     table = json.loads(succeeded(call(*arguments)))
@@ -298,7 +298,7 @@ def test_every_metric_makes_a_table(runs: Runs, metric: str) -> None:
     stages = json.loads(runs.oracle)["stages"]
     expected = {
         "seconds": [stage["seconds"] for stage in stages],
-        "cost_usd": [0.0, 0.0],
+        "answers_usd": [0.0, 0.0],
         "answered": [stage["transductive"]["answered"] for stage in stages],
         "trusted_precision": [None, 1.0],
     }[metric]

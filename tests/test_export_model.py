@@ -164,7 +164,7 @@ def test_the_command_of_a_run_holds_every_key_that_was_set() -> None:
     settings = [
         "annotator.spec=openai:some model", "annotator.base_url=http://10.0.0.7:8000/v1",
         'annotator.parameters={top_p = 0.5, stop = ["a b"]}', "selector.trust=small-loss:0.3",
-        "annotator.concurrency=3", "annotator.key_file=/home/me/keys", "demonstrations.shots=4",
+        "annotator.price_input=0.5", "annotator.price_output=2", "annotator.concurrency=3", "annotator.key_file=/home/me/keys", "demonstrations.shots=4",
     ]  # fmt: skip
     config = load_config(None, [*settings, "task=/home/me/mine.toml"])
     command = command_of(config, card, Plugins(third_party=False))
@@ -176,7 +176,10 @@ def test_the_command_of_a_run_holds_every_key_that_was_set() -> None:
     given = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
     again = load_config(None, given)
     assert again.annotator.parameters == {"top_p": 0.5, "stop": ["a b"]}
-    assert again.demonstrations.shots == 4 and again.student.save
+    assert (again.annotator.price_input, again.annotator.price_output) == (0.5, 2)
+    assert again.demonstrations.shots == 4 and not again.student.save
+    kept = load_config(None, [*settings, "student.save=true"])
+    assert "--set student.save=true" in command_of(kept, card, Plugins(third_party=False))
 
 
 TYPES = ["BertConfig", "RobertaConfig", "XLMRobertaConfig", "CamembertConfig"]

@@ -156,7 +156,8 @@ def test_prompts_are_those_that_were_sent() -> None:
         run(*SMALL, "--annotator", "gpt35", "--rounds", "2", "--setting", "transductive",
             "--set", f"annotator.base_url={server.url}")  # fmt: skip
         asked = [body["messages"] for body in server.seen.bodies]
-    examples = reported().examples
+    page = reported()
+    examples = page.examples
     texts, packed = examples["text"], examples["prompts"]
     assert len(texts) == len(packed["rows"]) == 60
     sent = [[f"{one['role']}: {one['content']}" for one in chat] for chat in asked]
@@ -165,11 +166,13 @@ def test_prompts_are_those_that_were_sent() -> None:
         shown = [packed["messages"][one].replace("\0", text, 1) for one in row]
         assert len(row) > 12 and shown == last[shown[-1]]
     assert len(packed["messages"]) < 60 * 3  # each demonstration once
+    assert "Prompts are rendered anew" in page.source  # of 60 examples none is left out
 
 
 def test_entities_and_a_run_without_its_data() -> None:
     few = ("--limit", "20", "--rounds", "1", "--set", "student.epochs=2",
-           "--set", "student.clean=mixture", "--set", "student.warmup_epochs=1")  # fmt: skip
+           "--set", "student.clean=mixture", "--set", "student.warmup_epochs=1",
+           "--set", "student.agreement=true")  # fmt: skip
     done = run("--task", "demo-ner", "--student", "minilm", "--annotator", "rules", *few)
     page = reported(done["run_id"])
     labels = {row["label"]: float(row["F1 R2"]) for row in figure("labels")}
@@ -179,6 +182,7 @@ def test_entities_and_a_run_without_its_data() -> None:
     assert (
         sum(int(row["right"]) + int(row["wrong"]) for part in parts for row in part) > 100
     )  # tokens
+    assert "filtered by the mixture, or left out by student.agreement" in page.source
     assert any(":" in (name or "") for name in page.examples["gold"]["names"])
     write_rows(
         Path("data/mine/train.jsonl"), [{"text": f"text {k}", "label": "up"} for k in range(9)]

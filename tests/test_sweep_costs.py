@@ -58,6 +58,12 @@ def costs(outcome: Outcome) -> list[float]:
     return [one["cost_usd"] for one in results(outcome)]
 
 
+def in_table(metric: str) -> list[float]:
+    """A metric of the first stage of each run, as ``harness table`` has it."""
+    table = call("table", "--out", "out", "--metric", metric, "--format", "json").stdout
+    return [row["cells"]["R0"]["mean"] for row in json.loads(table)["rows"]]
+
+
 def spent(outcome: Outcome) -> Any:
     """What all runs together have paid by the file of replies."""
     with ReplyCache(Path("out") / layout.REPLIES) as cache:
@@ -75,10 +81,8 @@ def test_runs_pay_for_an_answer_once_and_each_tells_its_own_costs() -> None:
         assert sorted(one["cost_usd"] > 0 for one in first) == [False, False, True]
         answers = {one["answers_usd"] for one in first}  # whichever run paid for them
         assert answers == {max(one["cost_usd"] for one in first)}
-        table = json.loads(
-            call("table", "--out", "out", "--metric", "cost_usd", "--format", "json").stdout
-        )
-        assert {row["cells"]["R0"]["mean"] for row in table["rows"]} == answers
+        assert set(in_table("answers_usd")) == answers
+        assert sorted(in_table("cost_usd")) == sorted(one["cost_usd"] for one in first)
         again = sweep(server)
         assert len(server.seen.requests) == paid.requests
         assert json.loads(again.stdout)["tables"] == json.loads(done.stdout)["tables"]

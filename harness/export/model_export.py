@@ -59,7 +59,9 @@ def export_model(run: FinishedRun, plugins: Plugins, target: Path) -> None:
     export = abilities.exporter(fitted)
     if export is None:
         raise _no_model(spec)
-    text = model_card(run.result, card, command_of(run.config, card, plugins))
+    keeping = run.config.student.model_copy(update={"save": True})
+    config = run.config.model_copy(update={"student": keeping})
+    text = model_card(run.result, card, command_of(config, card, plugins))
 
     def write(folder: Path) -> None:
         export(folder)

@@ -27,6 +27,10 @@ ALWAYS = ("task", "annotator.spec", "student.spec", "rounds", "seed")
 ADDRESS = "annotator.base_url"
 
 
+KEPT = ("annotator.price_input", "annotator.price_output", "student.save")
+"""Keys that make no other run, but belong to its command: costs are by these prices."""
+
+
 def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
     """``harness run`` with every key of a resolved configuration that is not at its default."""
     config, shots = checked(config, plugins), card.prompt.shots
@@ -47,7 +51,7 @@ def command_of(config: Config, card: TaskCard, plugins: Plugins) -> str:
     for key, value in used.items():
         if value != usual.get(key):
             words += ["--set", f"{key}={'URL' if key == ADDRESS else _toml(value)}"]
-    return shlex.join([*words, "--set", "student.save=true"])
+    return shlex.join(words)
 
 
 def portable(spec: str) -> str:
@@ -60,12 +64,13 @@ def portable(spec: str) -> str:
 
 
 def _keys(config: Config) -> dict[str, Any]:
-    """The keys that make another run, dotted; values that are tables stay whole."""
-    found = flat(identifying(config))
+    """The keys that make another run and those of ``KEPT``, dotted; tables stay whole."""
+    kept = {key for key, _ in flat(identifying(config))}.union(KEPT)
     return {
         key: value
-        for key, value in found
-        if key.count(".") == 1 or ("." not in key and not isinstance(value, dict))
+        for key, value in flat(config.model_dump(mode="json"))
+        if key in kept
+        and (key.count(".") == 1 or ("." not in key and not isinstance(value, dict)))
     }
 
 

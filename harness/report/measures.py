@@ -49,8 +49,8 @@ METRICS: Mapping[str, Reader] = {
     "trusted_precision": lambda stage: (
         None if stage.selection is None else stage.selection.trusted_precision
     ),
-    "cost_usd": lambda stage: price_of(stage),
-    "paid_usd": lambda stage: stage.cost_usd,
+    "cost_usd": lambda stage: stage.cost_usd,
+    "answers_usd": lambda stage: price_of(stage),
     "seconds": lambda stage: stage.seconds,
 }
 """What a table can show of a stage."""
@@ -66,11 +66,11 @@ TITLES = {
     "confidence": "mean confidence",
     "noise": "wrong labels as the student estimates",
     "trusted_precision": "trusted labels that are right",
-    "cost_usd": "cost of the answers, whoever paid",
-    "paid_usd": "paid by these runs",
+    "cost_usd": "paid by these runs",
+    "answers_usd": "cost of the answers, whoever paid",
     "seconds": "wall-clock time",
 }
-UNITS = {"cost_usd": "US$", "paid_usd": "US$", "seconds": "s"}
+UNITS = {"cost_usd": "US$", "answers_usd": "US$", "seconds": "s"}
 """Of metrics that are not shares."""
 SHARE_UNIT = "%"
 

@@ -56,8 +56,8 @@ def report(
     names, folder, plugins = runs or [], out or RUNS, load_plugins()
     parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
     given = {"task": task, "baseline": baseline, "examples": examples}
-    # Names alone: the page may go to others, whom paths of this machine do not concern.
-    folders = {"data": data.name if data else None, "out": out.name if out else None}
+    # The page may go to others, whom paths of this machine do not concern.
+    folders = {"data": data and "DIR", "out": out and "RUNS"}
     command = _command(names, output, **given, **folders)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))

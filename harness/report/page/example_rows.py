@@ -25,9 +25,6 @@ LARGEST = 9_000_000
 STATIC = 15
 """Rows without JavaScript, and in print: those of which the student is least sure."""
 UNSCRIPTED = "Here: the least certain ones; scripts, which are off, show the others."
-_OF_PROMPTS = (
-    f"Prompts, of the first {MOST:,} examples, are rendered anew from what the run recorded. "
-)
 HEADS = ("loss", "confidence", "trusted")
 
 
@@ -43,7 +40,7 @@ def examples_section(inside: Inside) -> Html:
         + (f" (of {len(inside.pool):,}, drawn by the run’s seed)" if left else "")
         + f", run {inside.run.result.run_id}. "
         + ("" if inside.has_texts else "Their texts are not at hand: --data DIR of the run. ")
-        + (_OF_PROMPTS if inside.prompts else "")
+        + (_of_prompts(count) if inside.prompts else "")
     )
     return element(
         "section",
@@ -55,6 +52,11 @@ def examples_section(inside: Inside) -> Html:
         element("script", Html(packed), type="application/gzip", id="examples"),
         id="example-table",
     )
+
+
+def _of_prompts(count: int) -> str:
+    some = f", of the first {MOST:,} examples," if count > MOST else ""
+    return f"Prompts{some} are rendered anew from what the run recorded. "
 
 
 def _static(inside: Inside, rows: Sequence[int]) -> Html:

@@ -13,7 +13,7 @@ from harness.results import StageResult
 LEAST = 0.05
 """An annotator that answers less of a split was never asked about it: its score is no score."""
 NOT_RECORDED = (
-    "cost_usd: runs of earlier versions record only what they paid; replies that another run had "
+    "answers_usd: runs of earlier versions record only what they paid; replies that another run had "
     "bought count as 0 there"
 )
 
@@ -71,7 +71,7 @@ def notes_of(
         *_compared(table, baseline),
         *_mixed(entries, shown),
         *_uncovered(entries, shown),
-        *((NOT_RECORDED,) if shown.name == "cost_usd" and _unpriced(entries) else ()),
+        *((NOT_RECORDED,) if shown.name == "answers_usd" and _unpriced(entries) else ()),
     )
 
 
