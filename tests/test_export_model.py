@@ -164,7 +164,8 @@ def test_the_command_of_a_run_holds_every_key_that_was_set() -> None:
     settings = [
         "annotator.spec=openai:some model", "annotator.base_url=http://10.0.0.7:8000/v1",
         'annotator.parameters={top_p = 0.5, stop = ["a b"]}', "selector.trust=small-loss:0.3",
-        "annotator.price_input=0.5", "annotator.price_output=2", "annotator.concurrency=3", "annotator.key_file=/home/me/keys", "demonstrations.shots=4",
+        "annotator.price_input=0.5", "annotator.price_output=2", "annotator.concurrency=3",
+        "annotator.key_file=/home/me/keys", "demonstrations.shots=4",
     ]  # fmt: skip
     config = load_config(None, [*settings, "task=/home/me/mine.toml"])
     command = command_of(config, card, Plugins(third_party=False))

@@ -69,9 +69,13 @@ def sweep(
 
         say(as_markdown(done.name, tables).rstrip())
     else:
-        from harness.cli.screen.sweep import print_sweep
+        from harness.cli.results.drawing import sweep_picture
+        from harness.cli.screen.sweep import print_states
 
-        print_sweep(console(), done.name, tables, done.each)
+        screen = console()
+        for table in tables:
+            screen.print(sweep_picture(table, done.name, screen.width))
+        print_states(screen, done.each)
     if done.unfinished:
         _fail(done)
 

@@ -69,8 +69,7 @@ def _keys(config: Config) -> dict[str, Any]:
     return {
         key: value
         for key, value in flat(config.model_dump(mode="json"))
-        if key in kept
-        and (key.count(".") == 1 or ("." not in key and not isinstance(value, dict)))
+        if key in kept and (key.count(".") == 1 or ("." not in key and not isinstance(value, dict)))
     }
 
 

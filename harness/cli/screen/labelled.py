@@ -57,16 +57,19 @@ def _doubtful(found: Labelled) -> list[Table | Text]:
     if not rows:
         return []
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("row", justify="right")
-    table.add_column("%", justify="right")
-    table.add_column("label, other candidates", max_width=26, no_wrap=True, overflow="ellipsis")
-    table.add_column("text", max_width=WIDTH, no_wrap=True, overflow="ellipsis")
+    for name in ("row", "%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    # Columns that may wrap give way first; what they hold does not.
+    table.add_column("label, other candidates", max_width=26)
+    table.add_column("text", max_width=WIDTH)
     for row in rows:
         one = found.given[row]
         text = " ".join(found.texts.texts[row].split())
         sure = f"{100 * (one.confidence or 0):.0f}"
         place = found.texts.places[row].rpartition(":")[2].removeprefix(" row ")
-        table.add_row(place, sure, Text(_names(one)), Text(text[: 2 * WIDTH]))
+        said = (_names(one), text[: 2 * WIDTH])
+        cells = (Text(cell, no_wrap=True, overflow="ellipsis") for cell in said)
+        table.add_row(place, sure, *cells)
     return [Text("The most doubtful rows:", style="bold"), table]
 
 

@@ -1,4 +1,4 @@
-"""A sweep on the screen: the states of its runs while they are done, and its tables."""
+"""A sweep on the screen: the states of its runs while they are done, and at the end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cli.screen.live import LiveScreen
-from harness.cli.screen.tables import titled
-from harness.report.sweep_table import SweepTable
 from harness.sweep.states import JobState, summary
 from harness.sweep.sweeping import SweptRun
 
@@ -78,12 +76,8 @@ class LiveStates(LiveScreen):
             super().noted(message)
 
 
-def print_sweep(
-    console: Console, name: str, tables: Sequence[SweepTable], states: Sequence[SweptRun]
-) -> None:
-    """The tables, and what sharing steps has saved."""
-    for table in tables:
-        console.print(_picture(name, table))
+def print_states(console: Console, states: Sequence[SweptRun]) -> None:
+    """What the runs came to, and what sharing steps has saved."""
     did, shared = sum(one.did for one in states), sum(one.shared for one in states)
     runs = f"{len(states)} runs: {summary(states)}"
     if did + shared:
@@ -92,13 +86,3 @@ def print_sweep(
             f"shared ({100 * shared / (did + shared):.0f} %)"
         )
     console.print(Text(runs, style="dim"), soft_wrap=True)
-
-
-def _picture(name: str, table: SweepTable) -> Group:
-    label, *others = table.header()
-    drawn = titled(table.title(name), [label])
-    for column in others:
-        drawn.add_column(column, justify="right", no_wrap=True)
-    for first, *cells in table.texts():
-        drawn.add_row(Text(first), *cells)
-    return Group(drawn, *(Text(note, style="dim") for note in table.notes()))

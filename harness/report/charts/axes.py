@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from harness.report.charts.markup import Html, element, joined
 
@@ -14,6 +15,10 @@ SIZE = 12
 """Of text, in the same units."""
 LETTER = 6.4
 """About the width of one."""
+LINE = 15.0
+"""From one line of text to the next."""
+LINES = 8
+"""Of a name: names that differ only at their ends are told apart."""
 MINUS = "−"
 
 COLOURS = ("blue", "orange", "green", "purple", "sky", "yellow")
@@ -68,10 +73,10 @@ def sign(x: float, y: float, colour: str, *, square: bool) -> Html:
     return element("circle", cx=x, cy=y, r=4.5, style=fill(colour))
 
 
-def cut(text: str, letters: int) -> str:
-    """A text on one line, with at most so many letters."""
-    line = " ".join(text.split())
-    return line if len(line) <= letters else f"{line[: letters - 1]}…"
+def broken(text: str, room: float) -> list[str]:
+    """A text on lines that are no wider; beyond ``LINES`` it ends with an ellipsis."""
+    letters = int(room / (1.1 * LETTER))  # in a wide font
+    return wrap(text, letters, max_lines=LINES, placeholder="…") or [""]
 
 
 @dataclass(frozen=True, slots=True)

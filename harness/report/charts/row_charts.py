@@ -8,12 +8,13 @@ from typing import TypeAlias, TypeVar
 
 from harness.report.charts.axes import (
     LETTER,
+    LINE,
     WIDTH,
     Axis,
     bottom_axis,
     box,
+    broken,
     chart,
-    cut,
     fill,
     label,
     line,
@@ -43,20 +44,19 @@ class Change:
 def changes_chart(rows: Sequence[Change], *, across: str) -> Html:
     """Bars from zero, with intervals; those that a test supports are full."""
     bounds = [v for one in rows for v in (one.mean, one.low, one.high, 0.0) if v is not None]
-    x, bottom = Axis.around(bounds, LEFT, RIGHT), _bottom(rows)
+    x = Axis.around(bounds, LEFT, RIGHT)
 
     def drawn(one: Change, y: float) -> Html:
         colour = ("blue" if one.mean > 0 else "orange") if one.sure else "rest"
         begin, end = sorted((x.at(0), x.at(one.mean)))
-        bar = box(begin, y - 5, end - begin, 10, colour)
+        zero = line(x.at(0), y - 9, x.at(0), y + 9, stroke("soft"))
+        bar = joined(zero, box(begin, y - 5, end - begin, 10, colour))
         if one.low is None or one.high is None:
             return bar
         return joined(bar, line(x.at(one.low), y, x.at(one.high), y, stroke("ink", 1.5)))
 
-    zero = line(x.at(0), 2, x.at(0), bottom, stroke("soft"))
-    named = [(one.name, signed(100 * one.mean)) for one in rows]
-    below = bottom_axis(x, bottom + 14, across, 100)
-    return chart(bottom + 40, zero, *_rows(rows, named, drawn), below)
+    bars, bottom = _rows(rows, [(one.name, signed(100 * one.mean)) for one in rows], drawn)
+    return chart(bottom + 40, bars, bottom_axis(x, bottom + 14, across, 100))
 
 
 Pair: TypeAlias = tuple[str, str, float | None, float | None]
@@ -66,7 +66,7 @@ Pair: TypeAlias = tuple[str, str, float | None, float | None]
 def pairs_chart(rows: Sequence[Pair], *, across: str) -> Html:
     """Two shares of each name: a circle (annotator) and a square (student)."""
     values = [v for _, _, *both in rows for v in both if v is not None]
-    x, bottom = Axis.around(values, LEFT, RIGHT, within=(0.0, 1.0)), _bottom(rows)
+    x = Axis.around(values, LEFT, RIGHT, within=(0.0, 1.0))
 
     def drawn(row: Pair, y: float) -> Html:
         first, second = (None if v is None else x.at(v) for v in row[2:])
@@ -77,9 +77,8 @@ def pairs_chart(rows: Sequence[Pair], *, across: str) -> Html:
             sign(second, y, "blue", square=True) if second else None,
         )
 
-    below = bottom_axis(x, bottom + 14, across, 100)
-    named = [row[:2] for row in rows]
-    return chart(bottom + 40, *_rows(rows, named, drawn), below)
+    pairs, bottom = _rows(rows, [row[:2] for row in rows], drawn)
+    return chart(bottom + 40, pairs, bottom_axis(x, bottom + 14, across, 100))
 
 
 Parts: TypeAlias = tuple[str, Mapping[str, int]]
@@ -103,31 +102,31 @@ def parts_chart(rows: Sequence[Parts], parts: Mapping[str, str]) -> Html:
         return joined(*bars)
 
     named = [(name, f"{sum(of.values()):,}") for name, of in rows]
-    bottom, bars = _bottom(rows), _rows(rows, named, drawn)
+    bars, bottom = _rows(rows, named, drawn)
     if len(parts) == 1:
-        return chart(bottom + 4, *bars)
-    return chart(bottom + 24, *bars, _key(parts, bottom + 12))
+        return chart(bottom + 4, bars)
+    return chart(bottom + 8 + LINE * ((len(parts) + 1) // 2), bars, _key(parts, bottom + 12))
 
 
-def _key(parts: Mapping[str, str], y: float) -> Html:
-    x, drawn = LEFT, []
-    for part, colour in parts.items():
+def _key(parts: Mapping[str, str], top: float) -> Html:
+    """The parts' colours, two on a line."""
+    drawn = []
+    for place, (part, colour) in enumerate(parts.items()):
+        x, y = LEFT + WIDTH / 2 * (place % 2), top + LINE * (place // 2)
         drawn += [box(x, y - 9, 10, 10, colour), label(x + 14, y, part)]
-        x += 28 + 1.05 * LETTER * len(part)
     return joined(*drawn)
-
-
-def _bottom(rows: Sequence[object]) -> float:
-    return 6 + ROW * len(rows)
 
 
 def _rows(
     rows: Iterable[T], named: Iterable[tuple[str, str]], draw: Callable[[T, float], Html]
-) -> list[Html]:
-    """Of each row its name and a remark, and below what is drawn of it at that height."""
-    drawn = []
-    for place, (row, (name, remark)) in enumerate(zip(rows, named, strict=True)):
-        y, letters = 6 + ROW * place, int((RIGHT - LEFT) / LETTER) - len(remark) - 3
-        drawn.append(label(LEFT, y + 11, cut(name, letters), colour="ink"))
-        drawn += [label(RIGHT, y + 11, remark, anchor="end"), draw(row, y + 24)]
-    return drawn
+) -> tuple[Html, float]:
+    """Of each row its name and a remark, and below what is drawn of it at that height; the end."""
+    drawn, y = [], 6.0
+    for row, (name, remark) in zip(rows, named, strict=True):
+        lines = broken(name, RIGHT - LEFT - LETTER * (len(remark) + 3))
+        drawn.append(label(RIGHT, y + 11, remark, anchor="end"))
+        drawn += [label(LEFT, y + 11 + LINE * k, one, colour="ink") for k, one in enumerate(lines)]
+        y += LINE * (len(lines) - 1)
+        drawn.append(draw(row, y + 24))
+        y += ROW
+    return joined(*drawn), y

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from harness.report.charts.axes import (
     COLOURS,
     LETTER,
+    LINE,
     WIDTH,
     Axis,
     bottom_axis,
     box,
+    broken,
     chart,
-    cut,
     label,
     left_axis,
     line,
@@ -120,12 +121,13 @@ def _lines(
     for place, one in enumerate(front):
         moved = aside * (place - (len(front) - 1) / 2)
         drawn.append(_drawn(one, x, y, _colour(place), _style(place), moved))
-    if right == RIGHT:
-        drawn.append(_names_below(front, BOTTOM + below + 12))
-        below += 18.0 * (len(front) > 1) * len(front)
-    else:
+    end = BOTTOM + below
+    if right != RIGHT:
         drawn.append(_names_aside(front, y, right + 8))
-    return chart(BOTTOM + below, *drawn)
+    elif len(front) > 1:
+        names, end = _names_below(front, end)
+        drawn.append(names)
+    return chart(end, *drawn)
 
 
 def _drawn(one: Series, x: Axis, y: Axis, colour: str, style: str, moved: float = 0.0) -> Html:
@@ -179,11 +181,14 @@ def _names_aside(front: Sequence[Series], y: Axis, x: float) -> Html:
     )
 
 
-def _names_below(front: Sequence[Series], y: float) -> Html:
-    drawn, letters = [], int((RIGHT - LEFT - 32) / LETTER)
+def _names_below(front: Sequence[Series], y: float) -> tuple[Html, float]:
+    """Names below each other, and where they end."""
+    drawn = []
     for place, one in enumerate(front):
-        at = y + 18 * place
-        drawn.append(line(LEFT, at - 4, LEFT + 24, at - 4, _style(place)))
-        drawn.append(sign(LEFT + 12, at - 4, _colour(place), square=one.points[-1].square))
-        drawn.append(label(LEFT + 32, at, cut(one.name, letters)))
-    return joined(*drawn) if len(front) > 1 else Html("")
+        at = y + 12
+        drawn.append(line(0, at - 4, 24, at - 4, _style(place)))
+        drawn.append(sign(12, at - 4, _colour(place), square=one.points[-1].square))
+        lines = broken(one.name, WIDTH - 32)
+        drawn += [label(32, at + LINE * k, text) for k, text in enumerate(lines)]
+        y += 3 + LINE * len(lines)
+    return joined(*drawn), y

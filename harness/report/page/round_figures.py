@@ -24,7 +24,8 @@ VERBS = {
     "trusted": "are trusted",
     "not trusted": "are not trusted",
     "clean": "training took for right (the mixture’s clean part)",
-    "not clean": "training did not take for right (filtered by the mixture, or left out by student.agreement)",
+    "not clean": "training did not take for right (filtered by the mixture, or left out by "
+    "student.agreement)",
 }
 """Groups of labels, and what is said of them."""
 SHOWN, REASONS = 50, 12

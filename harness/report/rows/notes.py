@@ -13,8 +13,8 @@ from harness.results import StageResult
 LEAST = 0.05
 """An annotator that answers less of a split was never asked about it: its score is no score."""
 NOT_RECORDED = (
-    "answers_usd: runs of earlier versions record only what they paid; replies that another run had "
-    "bought count as 0 there"
+    "answers_usd: runs of earlier versions record only what they paid; replies that another run "
+    "had bought count as 0 there"
 )
 
 
