@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -72,6 +72,27 @@ def test_all_rows_and_columns_come_back_in_order(tmp_path: Path) -> None:
     again = label(file)
     assert "was not run again" in again.stderr
     assert (tmp_path / "out.csv").read_bytes() == before
+
+
+def test_a_full_confidence_is_printed_whole_in_80_columns(tmp_path: Path) -> None:
+    import io
+
+    from rich.console import Console
+
+    from harness.cli.screen.labelled import labels_picture
+    from harness.label.labelling import Given, Labelled
+    from harness.label.texts import Texts
+
+    long = "a text that is much too long for its column " * 3
+    places = [f"f.csv: row {1000 + k}" for k in range(5)]
+    texts = Texts(cast("Any", None), places, [{}] * 5, dict.fromkeys(range(5), long), {}, {})
+    given = [Given("cancellation", 1.0, "both", candidates=("delivery", "fault"))] * 5
+    screen = Console(file=io.StringIO(), width=80)
+    screen.print(labels_picture(Labelled(texts, given, 0.0), ["cancellation"]))
+    lines = cast("io.StringIO", screen.file).getvalue().splitlines()
+    rows = [line.split() for line in lines[-5:]]
+    assert [row[:2] for row in rows] == [[str(1000 + k), "100"] for k in range(5)]
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_what_a_person_reviewed_comes_back_and_measures_the_rest(tmp_path: Path) -> None:

@@ -141,6 +141,22 @@ def test_one_table_a_metric_with_differences_to_the_baseline(
     assert lines[2].startswith("| usual (supervised) | ") and len(lines) == 8
 
 
+@pytest.mark.usefixtures("sweeps_here")
+def test_a_table_of_80_columns_breaks_no_word(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    label = "without self-generated demonstrations"
+    recipe.write_text(MINE.replace('"placebo"', f'"{label}"'))
+    shown = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-1").stdout.splitlines()
+    table = shown[: next(k for k, one in enumerate(shown) if one.startswith("Δ"))]
+    assert all(len(one) <= 80 for one in table)
+    words = {word for one in table for word in one.split()}
+    assert words >= {"without", "demonstrations", "(supervised)"}
+    assert words >= {"self-generated"} or words >= {"self-", "generated"}
+    assert not any("…" in one for one in table)
+
+
 def test_a_failing_run_stops_no_other_and_is_named(tmp_path: Path) -> None:
     recipe = tmp_path / "fails.toml"
     recipe.write_text(
