@@ -210,9 +210,12 @@ def test_a_preset_is_shown_with_its_settings_and_its_file(
 
 
 def test_a_plan_counts_the_thoughts_of_a_preset_that_asks_for_them() -> None:
-    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10", "--json")
-    total = json.loads(succeeded(call(*arguments)))["total"]
+    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10")
+    total = json.loads(succeeded(call(*arguments, "--json")))["total"]
     assert total["completion_tokens"] >= 4096 * total["requests"]
+    printed = succeeded(call(*arguments)).splitlines()
+    assert next(line.split()[-1] for line in printed if "requests" in line) == "asking"
+    assert printed[-1].startswith("time with training: not known")
 
 
 def test_an_annotator_without_a_model_has_nothing_to_plan() -> None:
