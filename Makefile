@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# uv installs in a tenth of pip's processor time, and on less disk. It hears here what pip hears from
-# the environment; without that it takes the torch that this machine can use. Where uv fails, pip installs.
+# uv installs in a tenth of pip's processor time, and on less disk. It reads PIP_FIND_LINKS and
+# PIP_INDEX_URL as pip does; without them it takes the torch that this machine can use. Where uv fails, pip installs.
 TOLD := $(addprefix --find-links ,$(PIP_FIND_LINKS)) $(addprefix --default-index ,$(PIP_INDEX_URL))
 TORCH := $(if $(strip $(TOLD)),,--torch-backend auto)
 define install

@@ -142,12 +142,13 @@ def earlier(fitted: T) -> T | None:
     return _own(fitted, "earlier", None)
 
 
-def clean_labels(fitted: object) -> BoolArray | None:
-    """``clean_labels``: bool ``[units]``, the labels that training took for right in the end.
+def clean_labels(fitted: object, pool: Pool) -> BoolArray | None:
+    """``clean_labels(pool)``: bool ``[units]``, labels that training took for right in the end.
 
-    People look at them; nothing depends on them. None: it told none apart.
+    People look at them; nothing depends on them. None: it told none apart, or was trained on
+    another pool, as by a student that trains it on rows of its own.
     """
-    return _own(fitted, "clean_labels", None)
+    return _call(fitted, "clean_labels", pool, default=None)
 
 
 def exports(student: object) -> bool:

@@ -232,6 +232,10 @@ def test_replay_serves_token_tasks(tmp_path: Path) -> None:
         (NER, {"tokens": ["b"], "tags": "O"}, "does not fit the example's 1 units"),
         (MOOD, {"text": "b"}, "there is no 'label' in the row"),
         (MOOD, {"label": "good"}, "a recorded row needs 'text' or 'tokens'"),
+        *(
+            (MOOD, {"text": "b", "label": "good", "answers_usd": price}, "'answers_usd' is")
+            for price in (-5, float("inf"), 10**400)
+        ),
         (MOOD, ["b", "good"], "not a JSON object but a list; put it in braces"),
         (MOOD, '{"text": "b"', "not a JSON object"),
     ],
@@ -297,12 +301,16 @@ def test_replay_repeats_the_rounds_and_splits_of_a_run(tmp_path: Path) -> None:
     record(tmp_path, 0, MOOD, train, first)
     record(tmp_path, 0, MOOD, test, Annotations.of(np.asarray([1]), test.offsets))
     record(tmp_path, 1, MOOD, train, Annotations.of(np.asarray([1, 1, 1]), train.offsets))
+    asked = '{"schema": 1, "trusted": [0], "demonstrations": [], "requested": [1]}'
+    RunFolder(tmp_path).write_text(layout.selection(0), asked)
     said = say(f"replay:{tmp_path}", MOOD, train)
     assert said.labels.tolist() == labels.tolist()
     assert said.replies == ("x", "", "z")
     np.testing.assert_array_equal(said.confidence, confidence)
     assert said.reasons == ("", "no answer was recorded", "")
     assert say(f"replay:{tmp_path}", MOOD, test).labels.tolist() == [1]
+    second = annotator(f"replay:{tmp_path}", MOOD).of_round(1).annotate(train, None, no_progress)
+    assert second.labels.tolist() == [0, 1, 1]  # one was asked again, the others keep their answer
     assert say(f"replay:{tmp_path},round=1", MOOD, train).labels.tolist() == [1, 1, 1]
     with pytest.raises(CommandError, match="the run has no annotations of round 2"):
         annotator(f"replay:{tmp_path},round=2", MOOD)

@@ -141,6 +141,34 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert runs(out=tmp_path).to_arrow().num_rows == 1
     with pytest.raises(RunError, match="holds no finished run"):
         table(out=tmp_path / "none")
+    with pytest.raises(RunError, match="holds no such run"):
+        table(runs(task="nothing", out=tmp_path), out=tmp_path)
+    one = table(made, out=tmp_path).to_pandas()
+    assert list(one["R1"]) == ["100.00"] and one.equals(table("oracle", out=tmp_path).to_pandas())
+    assert table(rows="student", out=tmp_path).frame.columns[0] == "student"
+
+
+def test_results_are_printed_as_tables(tmp_path: Path) -> None:
+    made = run("demo", "oracle", out=tmp_path, **QUICK)
+    title, head, first, second = str(made).splitlines()
+    assert title == f"demo: {made.run_id}, accuracy"
+    assert re.split("  +", head)[:5] == ["stage", "round", "actor", "n", "abstained"]
+    assert first.startswith("R1     0      annotator  60 ")
+    assert second.startswith("R2     0      student ")
+    arms = sweep({"all": {}}, task="demo", annotator="oracle", out=tmp_path, **QUICK)
+    lines = str(arms).splitlines()
+    assert lines[0] == "sweep rows" and re.split("  +", lines[2])[:5] == [
+        *("all", "0", "found", "R1", "1")
+    ]
+
+
+def test_a_table_of_plain_text_is_short_and_has_one_line_a_row() -> None:
+    from harness.api.frame import Frame
+
+    rows = [{"text": "two\nlines \x1b[2J", "none": None}] + [{"text": "x" * 99, "none": None}] * 70
+    lines = Frame.of(rows, "a\nb").text().splitlines()
+    assert lines[:3] == ["a b", "text", "two lines \\u001b[2J"]
+    assert lines[3] == "x" * 57 + "..." and lines[-1] == "... 21 more rows: to_pandas() has all"
 
 
 def test_two_runs_are_compared(tmp_path: Path) -> None:

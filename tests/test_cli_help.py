@@ -80,6 +80,9 @@ def test_all_obstacles_of_a_run_are_named_at_once(
     assert "(2) no key for openai: set OPENAI_API_KEY" in said and "(3) transformers:absent" in said
     both = message(call("run", "--annotator", "orcale", "--student", "tfdif"), 2)
     assert both.startswith("2 obstacles: (1) unknown annotator") and "unknown student" in both
+    four = ("--annotator", "nope", "--student", "nope2", "--task", "nope3", "--selector", "nope4")
+    said = message(call("run", *four), 2)
+    assert said.startswith("4 obstacles:") and "unknown selector 'nope4'" in said
     assert "(see harness run --help)" in message(call("run", "--annotatr", "oracle"), 2)
     one = message(call("run", "--annotator", "orcale", "--student", "tfidf"), 2)
     assert one == (

@@ -62,9 +62,15 @@ def test_a_stage_says_what_it_paid_and_for_what(server: ChatServer, tmp_path: Pa
     )
     for one, repeated in zip(result["stages"], again["stages"], strict=True):
         assert repeated["transductive"] == one["transductive"] and repeated["cost_usd"] == 0
-        for split in {"train", "test"} & set(one["spending"]):
-            price = one["spending"][split]["answers_usd"]
-            assert repeated["spending"][split]["answers_usd"] == pytest.approx(price)
+        assert repeated["answers_usd"] == pytest.approx(one["answers_usd"])  # also of "written"
+    assert first["spending"]["written"]["answers_usd"] > 0 and second["answers_usd"] > 0
+    of_run = ("--annotator", f"replay:{tmp_path / 'runs/demo' / result['run_id']}")
+    same = json.loads(
+        succeeded(call(*replay, *of_run, "--rounds", "2", "--json", "--out", tmp_path / "replays"))
+    )
+    for one, other in zip(again["stages"], same["stages"], strict=True):
+        for field in ("transductive", "inductive", "abstained", "spending", "selection"):
+            assert other[field] == one[field]
 
 
 def test_a_repeated_run_asks_nothing_and_needs_no_server(tmp_path: Path) -> None:
@@ -204,13 +210,16 @@ def test_a_preset_is_shown_with_its_settings_and_its_file(
 
 
 def test_a_plan_counts_the_thoughts_of_a_preset_that_asks_for_them() -> None:
-    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10", "--json")
-    total = json.loads(succeeded(call(*arguments)))["total"]
+    arguments = ("plan", "--annotator", "gemini-small", "--limit", "10")
+    total = json.loads(succeeded(call(*arguments, "--json")))["total"]
     assert total["completion_tokens"] >= 4096 * total["requests"]
+    printed = succeeded(call(*arguments)).splitlines()
+    assert next(line.split()[-1] for line in printed if "requests" in line) == "asking"
+    assert printed[-1].startswith("time with training: not known")
 
 
 def test_an_annotator_without_a_model_has_nothing_to_plan() -> None:
     said = succeeded(call("plan", "--annotator", "embedding", "--limit", "5"))
     first, time_ = said.splitlines()
     assert first == "annotator embedding asks no language model: nothing is sent, $0"
-    assert time_.startswith("time: not known; no run like this is finished")
+    assert time_.startswith("time with training: not known; no run like this is finished")

@@ -19,6 +19,8 @@ from harness.record.folder import RunFolder
 from harness.record.provenance import code_of
 from harness.results import RunResult, StageResult
 from tests.commands import call, message, succeeded
+from tests.exporting import SHIPPED
+from tests.factories import plugin_file
 from tests.test_prompts import APPROVED
 
 PLUGINS = Plugins()
@@ -48,28 +50,30 @@ def stages(test: float) -> list[StageResult]:
     return [first, last]
 
 
-def recorded(out: Path, row: int, seed: int, test: float, *, done: bool = True) -> str:
+def recorded(
+    out: Path, row: int, seed: int, test: float, *, done: bool = True, task: str = "mr"
+) -> str:
     """A run as it is committed: its result without the records of its steps."""
     config = {
-        "task": "mr", "seed": seed, "annotator": {"spec": "replay:a.jsonl"},
+        "task": task, "seed": seed, "annotator": {"spec": "replay:a.jsonl"},
         "student": {"spec": "minilm", "mixup": row}, "selector": {"spec": "freeal"},
     }  # fmt: skip
     result = RunResult(
-        run_id=f"row{row}-s{seed}", task="mr", kind="sequence", metric="accuracy",
+        run_id=f"row{row}-s{seed}", task=task, kind="sequence", metric="accuracy",
         supervised=False, config=config, provenance={"code": code_of(config, PLUGINS)},
         seconds=1.0, cost_usd=0.0,
         stages=stages(test),
     )  # fmt: skip
-    path = layout.run_folder(out, "mr", result.run_id)
+    path = layout.run_folder(out, task, result.run_id)
     with RunFolder.held(path) as folder:
         keys = f'[annotator]\nspec = "replay:a.jsonl"\n[student]\nspec = "minilm"\nmixup = {row}\n'
         keys += '[selector]\nspec = "freeal"\n'
-        folder.write_text(layout.CONFIG, f'task = "mr"\nseed = {seed}\n{keys}')
+        folder.write_text(layout.CONFIG, f'task = "{task}"\nseed = {seed}\n{keys}')
         lines = [json.dumps({"schema": 1, **one.model_dump(mode="json")}) for one in result.stages]
         folder.write_text(layout.STAGES, f"{lines[0]}\n" if not done else "\n".join(lines) + "\n")
         if done:
             folder.write_text(layout.RESULT, result.to_json())
-    return f"mr/{result.run_id}"
+    return f"{task}/{result.run_id}"
 
 
 @pytest.fixture
@@ -231,3 +235,23 @@ def test_published_figures_stand_beside_ours_marked(out: Path) -> None:
     printed = succeeded(call(*arguments, "--reference", "--format", "markdown", "--out", out))
     assert re.search(r"\| GPT-3.5, zero-shot# \|.* 90.05 \|", printed), printed
     assert "# published: Xiao et al. 2023" in printed
+
+
+def test_a_block_shows_the_published_figures_of_a_plugins_task(tmp_path: Path) -> None:
+    recorded(tmp_path / "own", 0, 0, 0.84, task="films")
+    body = (
+        "from pathlib import Path\nfrom harness_tasks.task import DeclaredTask\n@hookimpl\n"
+        "def harness_register_tasks(register):\n"
+        f"    file = Path({str(SHIPPED / 'mr.toml')!r})\n"
+        "    register('films', lambda asked: DeclaredTask(file, None, declaration_only=True))\n"
+    )
+    plugin = ("--plugin", plugin_file(tmp_path / "films.py", body))
+    block = "<!-- harness table --columns task --metric test --reference --out own -->"
+    file = Path("FILE.md")
+    file.write_text(f"{block}\n<!-- end -->\n", encoding="utf-8")
+    assert succeeded(call("table", "--update", file, *plugin)) == ""
+    made = file.read_text(encoding="utf-8")
+    assert re.search(r"\| GPT-3.5, zero-shot# \|.* 90.05 \|", made), made
+    assert "§" not in made  # a table that stays does not say what today's code is
+    without = call("table", "--update", file, "--check")
+    assert "--reference: films: unknown task 'films'" in without.stderr

@@ -17,6 +17,7 @@ from harness.identity import digest
 from harness.iob2 import first_invalid
 from harness.protocols import Aids, no_progress
 from harness.record.codecs import read_views, write_views
+from harness_plugins.students.checking import check_used
 from harness_plugins.students.encoder.heads import Standard, load_classifier
 from harness_plugins.students.encoder.pieces import epoch_batches, make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
@@ -123,7 +124,8 @@ def test_a_student_tells_which_labels_it_took_for_right(
         silent[3] = False
     said = replace(Annotations.of(labels, pool.offsets), candidates=tuple(named))
     fitted = student(encoders["bert"], EVERYTHING, kind).fit(pool, said, 0, no_progress, Aids())
-    clean = fitted.clean_labels
+    clean = fitted.clean_labels(pool)
+    assert fitted.clean_labels(pool.take(np.arange(40)[::-1])) is None  # trained on another one
     assert clean is not None and clean.shape == labels.shape and not clean[silent].any()
     view = fitted.view(pool, no_progress)
     losses, answered = view.losses(said), labels >= 0
@@ -134,7 +136,7 @@ def test_a_student_tells_which_labels_it_took_for_right(
     assert digest(told) == digest(view)  # no later step depends on it
     plain = replace(EVERYTHING, clean="all", epochs=1)
     fitted = student(encoders["bert"], plain, kind).fit(pool, said, 0, no_progress, Aids())
-    assert fitted.clean_labels is None
+    assert fitted.clean_labels(pool) is None
 
 
 def test_a_batch_without_a_clean_row_has_a_finite_loss(encoders: dict[str, Path]) -> None:
@@ -390,9 +392,10 @@ def test_feedback_is_of_the_epoch_that_is_named(
         plain = student(encoders["bert"], replace(settings, feedback_epoch=0))
         same = plain.fit(pool, said, 0, no_progress, Aids())
         assert same.earlier is None and all(map(torch.equal, same.model.parameters(), last))
-    late = student(encoders["bert"], replace(EVERYTHING, epochs=None, feedback_epoch=99))
-    with pytest.raises(CommandError, match=r"feedback_epoch is 99, but training has \d+ epochs"):
-        late.fit(pool, said, 0, no_progress, Aids())
+    long = replace(EVERYTHING, feedback_epoch=99)
+    for late, said in ((long, r"has \d+"), (Settings(feedback_epoch=3), "may have no more than 2")):
+        with pytest.raises(CommandError, match=f"but training {said} epochs"):
+            check_used(late, "sequence")
 
 
 def test_looks_with_dropout_differ_by_their_seed_and_leave_the_student_alone(

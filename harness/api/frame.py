@@ -10,6 +10,9 @@ from typing import Any
 from harness.errors import CommandError
 from harness.files.printable import printable
 
+SHOWN, WIDEST = 50, 60
+"""Rows, and letters of a cell, of a table of plain text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -45,6 +48,22 @@ class Frame:
             raise CommandError("to_pandas needs pandas: pip install pandas") from None
         return pd.DataFrame(list(self.rows), columns=list(self.columns))
 
+    def text(self) -> str:
+        """A table of plain text: its first ``SHOWN`` rows, and the columns that have a value."""
+        cells = [[_cell(value) for value in row] for row in self.rows[:SHOWN]]
+        columns = [
+            [_cell(name), *(row[at] for row in cells)]
+            for at, name in enumerate(self.columns)
+            if any(row[at] for row in cells)
+        ]
+        widths = [max(map(len, column)) for column in columns]
+        lines = [
+            "  ".join(map(str.ljust, line, widths)).rstrip() for line in zip(*columns, strict=True)
+        ]
+        left = len(self.rows) - SHOWN
+        more = [f"... {left} more rows: to_pandas() has all"] if left > 0 else []
+        return "\n".join([*filter(None, [_line(self.title)]), *lines, *more])
+
     def html(self) -> str:
         """A table for a notebook."""
         head = "".join(f"<th>{_text(name)}</th>" for name in self.columns)
@@ -56,7 +75,7 @@ class Frame:
 
 
 class Framed:
-    """A result with a ``frame``, for pandas, Arrow, and a notebook."""
+    """A result with a ``frame``, for pandas, Arrow, ``print``, and a notebook."""
 
     __slots__ = ()
 
@@ -73,12 +92,28 @@ class Framed:
         """The frame as a ``pandas.DataFrame``."""
         return self.frame.to_pandas()
 
+    def __str__(self) -> str:
+        return self.frame.text()
+
     def _repr_html_(self) -> str:
         return self.frame.html()
 
 
 def _text(value: object) -> str:
+    return html.escape(_plain(value))
+
+
+def _cell(value: object) -> str:
+    """A value on one line."""
+    text = _line(_plain(value))
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+def _plain(value: object) -> str:
     if value is None:
         return ""
-    text = format(value, ".4g") if isinstance(value, float) else str(value)
-    return html.escape(printable(text))
+    return printable(format(value, ".4g") if isinstance(value, float) else str(value))

@@ -35,9 +35,9 @@ class RunsTable(Framed):
 
 
 def table(
-    runs: Sequence[Run | str] | None = None,
+    runs: Run | str | Sequence[Run | str] | None = None,
     *,
-    rows: Sequence[str] = (),
+    rows: str | Sequence[str] = (),
     columns: str = "stage",
     stage: str | None = None,
     metric: str = "pool",
@@ -47,15 +47,16 @@ def table(
     reference: bool = False,
     data: Path | str | None = None,
     out: Path | str = RUNS,
-    plugins: Plugins | Sequence[object] | None = (),
+    plugins: Plugins | Sequence[object] = (),
+    other_code: bool = True,
     warn: Callable[[str], None] | None = None,
 ) -> RunsTable:
     """The stages of runs, seeds as mean ± standard deviation; ``harness table`` calls this.
 
     Args:
-        runs: which, also by any part of their ids, or sweeps by their recipes; None: all below
-            ``out``. A stopped run has the stages that it recorded.
-        rows: configuration keys that name a row; empty: those that differ.
+        runs: one or several, also by any part of their ids, or sweeps by their recipes; None: all
+            below ``out``. A stopped run has the stages that it recorded.
+        rows: configuration keys, or one, that name a row; empty: those that differ.
         columns: ``stage``, ``task`` or another configuration key.
         stage: one stage alone.
         metric: ``pool``, ``test``, ``answered``, ``cost_usd``, ...
@@ -64,7 +65,8 @@ def table(
         task: only this task.
         reference: also published figures of the tasks, whose declarations may need ``data``.
         out: where runs are kept.
-        plugins: whose parts made the runs: a run that other code made is marked. None: no mark.
+        plugins: whose parts made the runs.
+        other_code: mark a run that was made by other code than that of ``plugins``.
         warn: hears of runs that are left out, even where an error follows; None: ``notes`` do.
 
     Raises:
@@ -75,9 +77,11 @@ def table(
     from harness.report.rows.published import with_published
 
     notes: list[str] = []
-    known = plugins_with(plugins) if isinstance(plugins, Sequence) else plugins
-    names = [one.path if isinstance(one, Run) else one for one in runs or ()]
-    every, sweeps = chosen(names, Path(out), known, warn or notes.append)
+    known = plugins if isinstance(plugins, Plugins) else plugins_with(plugins)
+    runs = [runs] if isinstance(runs, Run | str) else runs
+    rows = [rows] if isinstance(rows, str) else rows
+    names = None if runs is None else [one.path if isinstance(one, Run) else one for one in runs]
+    every, sweeps = chosen(names, Path(out), known if other_code else None, warn or notes.append)
     entries = _those(every, task, where, runs, out)
     if baseline is None and len(sweeps) == 1 and not rows and not where and columns == "stage":
         baseline = sweeps[0].baseline
@@ -92,7 +96,7 @@ def table(
     made = make_table(entries, layout)
     if reference:
         tasks = sorted({entry.task for entry in entries})
-        found = _figures(entries, known or plugins_with(()), data, warn or notes.append)
+        found = _figures(entries, known, data, warn or notes.append)
         made = with_published(made, found, tasks)
     return RunsTable(made, tuple(notes))
 
@@ -111,7 +115,7 @@ def _those(
     if found and where:
         found = among(found, where)
     if not found:
-        said = "no such run" if runs or where or task else "no finished run"
+        said = "no such run" if runs is not None or where or task else "no finished run"
         raise RunError(f"{out}: holds {said}; make one with harness run")
     return found
 
@@ -132,7 +136,7 @@ def _figures(
         try:
             task = load_task(spec, plugins, data_folder(data), declaration_only=True)
         except HarnessError as error:
-            warn(f"reference: {name}: {error}")
+            warn(f"--reference: {name}: {error}")
             continue
         found += figures(name, abilities.declared(task))
     return found

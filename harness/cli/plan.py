@@ -81,8 +81,9 @@ def _timed(took: Duration, out: Path) -> str:
     from harness.cli.screen.tables import clock
 
     if not took.estimated:
-        return f"time: not known; no run like this is finished below {out}"
-    said = f"time: at most about {clock(took.seconds)}, one run at a time, by like runs below {out}"
+        return f"time with training: not known; no run like this is finished below {out}"
+    most = f"time with training: at most about {clock(took.seconds)}, one run at a time"
+    said = f"{most}, by like runs below {out}"
     return f"{said}; {took.unknown} runs are like no finished one" if took.unknown else said
 
 

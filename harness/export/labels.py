@@ -53,7 +53,8 @@ def replay_rows(
     (null: abstained); ``confidence`` or null; ``reply``; ``supervised``; in sequence tasks
     ``candidates``, a list of the plausible labels, empty where no more than one was named. Without
     a stage those of all rounds: of the pool what the annotator was asked in each, with ``round``.
-    Where the answers cost money, ``answers_usd``.
+    Where the answers cost money, ``answers_usd``, in the first round with a share of what writing
+    its demonstrations cost.
     Errors as above.
     """
     splits, priced = splits_of(run.config, task), bool(run.result.answers_usd)
@@ -66,6 +67,7 @@ def replay_rows(
         everything = stage is not None or split is not splits.train
         asked = np.ones(len(pool), dtype=np.bool_) if everything else run.asked(round_)
         sequence = pool.kind == "sequence"
+        share = run.written_usd / asked.sum() if not round_ and split is splits.train else 0.0
         for row, (example, answer) in enumerate(_answered(recorded.labels, pool, task)):
             named = [task.card.classes[one] for one in recorded.candidates[row]]
             if asked[row]:
@@ -76,7 +78,7 @@ def replay_rows(
                     "reply": recorded.replies[row],
                     "supervised": run.result.supervised,
                     **({"candidates": named} if sequence else {}),
-                    **({"answers_usd": float(recorded.answers_usd[row])} if priced else {}),
+                    **({"answers_usd": float(recorded.answers_usd[row] + share)} if priced else {}),
                     **at,
                 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Config, load_config
-from harness.data import Annotations, BoolArray, Pool, Selection, StudentView
+from harness.data import Annotations, BoolArray, IntArray, Pool, Selection, StudentView
 from harness.errors import CommandError, DataError, RunError
 from harness.protocols import Task
 from harness.record import codecs, layout
@@ -74,6 +74,11 @@ class FinishedRun:
                 f"{pool.split} examples are missing here; pass the --data of that run"
             )
 
+    @property
+    def written_usd(self) -> float:
+        """As ``written_usd`` of its folder."""
+        return written_usd(self.folder)
+
     def view(self, round_: int) -> StudentView:
         """The student's view of the pool."""
         return self.folder.read(layout.view(round_), codecs.read_views)[0]["train"]
@@ -89,11 +94,9 @@ class FinishedRun:
 
     def asked(self, round_: int) -> BoolArray:
         """Whether the annotator was asked about an example in a round: bool ``[n]``."""
-        name = layout.INITIAL if round_ == 0 else layout.selection(round_ - 1)
         asked = np.zeros(self.result.stages[0].n, dtype=np.bool_)
-        if round_ == 0 and not self.folder.has(name):
-            return ~asked
-        asked[self.folder.read(name, codecs.SELECTION.read)[0].requested] = True
+        rows = requested(self.folder, round_)
+        asked[slice(None) if rows is None else rows] = True
         return asked
 
     def carried(self, round_: int) -> BoolArray:
@@ -107,3 +110,20 @@ class FinishedRun:
             student[selection.trusted] = True
             student[selection.requested] = False
         return student
+
+
+def requested(folder: RunFolder, round_: int) -> IntArray | None:
+    """Rows of the pool that the annotator was asked about in a round, int64; None: all."""
+    name = layout.INITIAL if round_ == 0 else layout.selection(round_ - 1)
+    if round_ == 0 and not folder.has(name):
+        return None
+    return folder.read(name, codecs.SELECTION.read)[0].requested
+
+
+def written_usd(folder: RunFolder) -> float:
+    """What the demonstrations cost that the annotator wrote, whichever run paid."""
+    if not folder.has(layout.WRITTEN):
+        return 0.0
+    costs = folder.read_json(layout.WRITTEN)
+    answers = costs.get("answers_usd")
+    return float(costs["cost_usd"] if answers is None else answers)

@@ -97,9 +97,10 @@ def annotations_of(round_: int, split: str) -> str:
     return _of(round_, f"{name}.parquet")
 
 
-def recorded_annotations(folder: Path, round_: int) -> list[Path]:
-    """The annotations of all splits that a run's folder has of a round, by name."""
-    return sorted((folder / _of(round_, "")).glob("annotations*.parquet"))
+def recorded_annotations(folder: Path) -> list[tuple[int, Path]]:
+    """The annotations of all rounds and splits that a run's folder has, with their rounds."""
+    files = sorted(folder.glob(f"{ROUNDS}/*/annotations*.parquet"))
+    return [(int(file.parent.name), file) for file in files]
 
 
 def variants(round_: int | None) -> str:

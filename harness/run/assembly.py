@@ -82,9 +82,9 @@ def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Except
             found[str(error)] = None
             return None
 
-    for role in SECTIONS:
-        if (spec := getattr(config, role).spec) is not None:
-            tried(partial(plugins.find, role, spec))
+    for kind in (*SECTIONS, "selector"):
+        if (text := getattr(config, kind).spec) is not None:
+            tried(partial(_find, kind, text, plugins))
     task = tried(lambda: load_task(config.task, plugins, data))
     if task is None:
         task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))
@@ -101,6 +101,14 @@ def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Except
         return str(first)
     listed = "; ".join(f"({number}) {one}" for number, one in enumerate(found, start=1))
     return f"{len(found)} obstacles: {listed}"
+
+
+def _find(kind: str, text: str, plugins: Plugins) -> tuple[Part, Spec]:
+    """The part that a section's spec names; of selectors, the preset."""
+    if kind != "selector":
+        return plugins.find(kind, text)
+    spec = parse_spec(text)
+    return plugins.part(kind, f"preset/{spec.name}"), spec
 
 
 def _opened_once(annotator: object) -> None:
@@ -197,8 +205,7 @@ def load_task(
 
 def resolve_selector(config: SelectorConfig, plugins: Plugins, shots: int) -> SelectorConfig:
     """The selector configuration with each role filled in from its preset."""
-    spec = parse_spec(config.spec or "")
-    part = plugins.part("selector", f"preset/{spec.name}")
+    part, spec = _find("selector", config.spec or "", plugins)
     preset: SelectorPreset = made(part, SelectorRequest(spec, shots))
     roles = {role: getattr(config, role) or getattr(preset, role) for role in ROLES}
     return config.model_copy(update=roles)

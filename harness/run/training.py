@@ -99,7 +99,7 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
             if earlier is not None:
                 views[EARLIER + name] = earlier.view(split.pool, run.watcher.advanced)
                 check_view(views[EARLIER + name], split.pool, run.task, part)
-        if (clean := abilities.clean_labels(fitted)) is not None:
+        if (clean := abilities.clean_labels(fitted, pool)) is not None:
             views["train"] = replace(views["train"], clean=clean)
             check_view(views["train"], pool, run.task, part)
         views |= _passes(run, round_, earlier or fitted)

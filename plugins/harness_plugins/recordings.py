@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ class Record:
         place: number of this occurrence of its text, from 1 on.
         candidates: names of the labels that were plausible, the likeliest first.
         round: in which it was answered, from 0 on.
-        answers_usd: what the answer cost whoever paid for it.
+        answers_usd: what the answer cost whoever paid for it, with its share of what writing the
+            demonstrations of the first round cost.
     """
 
     where: str
@@ -115,12 +117,12 @@ def open_variants(file: Path) -> Recording:
     return _from_csv(file, None) if table else _from_jsonl(file, answers=False)
 
 
-def open_recording(argument: str | None, round_: int, classes: Sequence[str]) -> Recording:
+def open_recording(argument: str | None, round_: int | None, classes: Sequence[str]) -> Recording:
     """Open ``FILE.jsonl``, ``FILE.csv``, a run's folder, or a run by its id.
 
     Args:
         argument: what follows ``replay:``.
-        round_: the round of a run.
+        round_: whose labels a run repeats in all rounds; None: each round its own answers.
         classes: of the task, by whose order csv files may number their answers.
 
     Raises:
@@ -210,7 +212,7 @@ def _record(row: Mapping[str, Any], key: str | None, where: str) -> Record:
         id=row["id"] if isinstance(row.get("id"), str) else None,
         candidates=_optional(row, "candidates", list, where) or (),
         round=_optional(row, "round", int, where) or 0,
-        answers_usd=_optional(row, "answers_usd", (int, float), where) or 0.0,
+        answers_usd=_price(row, where),
     )
 
 
@@ -235,34 +237,55 @@ def _optional(row: Mapping[str, Any], name: str, kind: Any, where: str) -> Any:
     return value
 
 
-def _from_run(folder: Path, round_: int) -> Recording:
-    import pyarrow.parquet as pq
+def _price(row: Mapping[str, Any], where: str) -> float:
+    price = _optional(row, "answers_usd", (int, float), where) or 0.0
+    if not 0 <= price <= sys.float_info.max:
+        raise DataError(f"{where}: 'answers_usd' is {price}, which is no price; write 0 or more")
+    return float(price)
 
+
+def _from_run(folder: Path, round_: int | None) -> Recording:
     run = RunFolder(folder)
-    files = layout.recorded_annotations(folder, round_)
+    files = [one for one in layout.recorded_annotations(folder) if round_ in (None, one[0])]
     if not files:
-        raise CommandError(f"replay:{folder}: the run has no annotations of round {round_}")
+        which = "" if round_ is None else f" of round {round_}"
+        raise CommandError(f"replay:{folder}: the run has no annotations{which}")
     digest, records = hashlib.sha256(), []
-    for file in files:
+    for at, file in files:
         digest.update(file.read_bytes())
-        name = file.relative_to(folder).as_posix()
-        for row in run.read(name, lambda path: pq.read_table(path).to_pylist()):
-            confidence = row["confidence"]
-            records.append(
-                Record(
-                    where=f"{file}: {row['id']}",
-                    place=occurrence(row["id"]),
-                    key=row["text_key"],
-                    answer=row["label"] if "label" in row else row["tags"],
-                    augmented=None,
-                    confidence=None if confidence != confidence else confidence,
-                    reply=row["reply"],
-                    id=row["id"],
-                    candidates=row.get("candidates") or (),
-                    answers_usd=row.get("answers_usd") or 0.0,
-                )
-            )
+        records += _rows_of_run(run, at, file, alone=round_ is not None)
     supervised = run.read_json(layout.MANIFEST).get("supervised")
     if not isinstance(supervised, bool):
         raise DataError(f"{folder / layout.MANIFEST}: does not say whether the run was supervised")
     return Recording(str(folder), records, digest.hexdigest(), from_gold=supervised)
+
+
+def _rows_of_run(run: RunFolder, round_: int, file: Path, *, alone: bool) -> list[Record]:
+    """Of the pool those that the annotator was asked about in the round, or (``alone``) all."""
+    import pyarrow.parquet as pq
+
+    from harness.record.finished import requested, written_usd
+
+    name = file.relative_to(run.path).as_posix()
+    rows = run.read(name, lambda path: pq.read_table(path).to_pylist())
+    share = 0.0
+    if name == layout.annotations_of(round_, "train"):
+        asked = None if alone else requested(run, round_)
+        rows = rows if asked is None else [rows[row] for row in asked]
+        share = written_usd(run) / len(rows) if rows and not round_ else 0.0
+    return [
+        Record(
+            where=f"{file}: {row['id']}",
+            place=occurrence(row["id"]),
+            key=row["text_key"],
+            answer=row["label"] if "label" in row else row["tags"],
+            augmented=None,
+            confidence=None if row["confidence"] != row["confidence"] else row["confidence"],
+            reply=row["reply"],
+            id=row["id"],
+            candidates=row.get("candidates") or (),
+            round=0 if alone else round_,
+            answers_usd=(row.get("answers_usd") or 0.0) + share,
+        )
+        for row in rows
+    ]

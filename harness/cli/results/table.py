@@ -94,7 +94,7 @@ def table(
     say(_text(made, format_, spreadsheet=spreadsheet))
 
 
-PASSED = ("runs", "columns", "stage", "metric", "baseline", "where", "task", "reference", "data")
+PASSED = ("columns", "stage", "metric", "baseline", "where", "task", "reference", "data")
 """Options that are arguments of the function of the same name."""
 
 
@@ -114,10 +114,12 @@ def _made(given: Mapping[str, Any], format_: str, *, lasting: bool = False) -> T
     if format_ != "rich" and format_ not in (formats := _formats()):
         raise UnknownNameError("table format", format_, [*formats, "rich"])
     return table_of(
+        given["runs"] or None,
         **{key: given[key] for key in PASSED},
         rows=given["rows"].split(",") if given["rows"] else (),
         out=given["out"] or RUNS,
-        plugins=None if lasting else load_plugins(),
+        plugins=load_plugins(),
+        other_code=not lasting,
         warn=warn,
     ).table
 

@@ -152,8 +152,8 @@ def _counted(count: int, right: float | None) -> str:
 
 
 def plan_table(title: str, steps: Sequence[PlannedStep], total: Estimate) -> RichTable:
-    """What each step of a run would send, and cost."""
-    right = ("requests", "prompt tokens", "reply tokens", "$", "time")
+    """What each step of a run would send, cost, and how long asking takes."""
+    right = ("requests", "prompt tokens", "reply tokens", "$", "asking")
     table = titled(title, ("stage", "what"), right, no_wrap=True)
     for step in steps:
         table.add_row(step.stage, step.what, *_estimate(step.estimate))

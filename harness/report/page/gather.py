@@ -44,7 +44,7 @@ def parts_of(
         CommandError: for a name that nothing has.
         RunError: if no run is finished.
     """
-    entries, sweeps = chosen(names, out, plugins, warn)
+    entries, sweeps = chosen(names or None, out, plugins, warn)
     tasks: dict[str, list[Entry]] = {}
     labelled = {path_of(one) for one in entries if one.label}
     for one in entries:

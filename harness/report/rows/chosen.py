@@ -23,12 +23,12 @@ Warn = Callable[[str], None]
 
 
 def chosen(
-    names: Sequence[str | Path], out: Path, plugins: Plugins | None, warn: Warn
+    names: Sequence[str | Path] | None, out: Path, plugins: Plugins | None, warn: Warn
 ) -> tuple[list[Entry], list[SweepRows]]:
     """The runs that are asked for, each with its row's name where it has one, and the sweeps.
 
     Args:
-        names: sweeps by their recipes, ``recipe:row``, runs by ids or folders; none: all runs.
+        names: sweeps by their recipes, ``recipe:row``, runs by ids or folders; None: all runs.
         out: where runs are kept.
         plugins: whose code may be another than that of the runs; None: nobody asks.
         warn: of runs that cannot be read.
@@ -37,7 +37,7 @@ def chosen(
         CommandError: for a name that nothing has.
         CorruptRunError: if a sweep's file is damaged.
     """
-    if not names:
+    if names is None:
         return [one for run in list_runs(out) if (one := _entry(run, plugins, warn))], []
     found: dict[tuple[Path, str], Entry] = {}
     sweeps: list[SweepRows] = []

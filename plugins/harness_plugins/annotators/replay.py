@@ -10,8 +10,9 @@ later round repeats its own answers, else earlier ones. A row without it counts 
 with labels as numbers in the order of the declared labels, -1 for no answer. The labels of
 another csv file count as gold, unless its header has ``llm_label``.
 
-``replay:RUN`` reads the annotations of an earlier run (a folder or a run id;
-``replay:RUN,round=1`` those of its second round).
+``replay:RUN`` reads the answers of an earlier run (a folder or a run id), as it would read them
+from a file of ``harness export RUN --replay``; ``replay:RUN,round=1`` repeats the labels after the
+annotator's second round, in all rounds.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class ReplayAnnotator:
     def from_request(cls, request: AnnotatorRequest) -> ReplayAnnotator:
         """Open the recording that the spec names."""
         request.spec.check_options("round")
-        round_ = request.spec.option("round", 0, int)
+        round_ = request.spec.option("round", None, int)
         recording = open_recording(request.spec.argument, round_, request.task.classes)
         return cls(recording, request.task)
 

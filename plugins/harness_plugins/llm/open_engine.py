@@ -42,7 +42,7 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
         if account.budget_usd is not None and (why := own_server(settings)):
             account.note(why)
-        if settings.keys.base_url is None and (gone := retired(settings.model)):
+        if settings.base_url is None and (gone := retired(settings.model)):
             account.note(f"model {settings.model!r}: {gone}")
         if not meter.priced:
             account.note(

@@ -75,20 +75,11 @@ def check_used(settings: Settings, kind: Kind, *, augmented: bool = False) -> No
         if applies:
             raise CommandError(message)
     _check_processes(settings)
-    if settings.epochs is not None:
-        check_feedback_epoch(settings, settings.epochs)
-
-
-def check_feedback_epoch(settings: Settings, epochs: int) -> None:
-    """Refuse feedback from an epoch that training does not reach.
-
-    Raises:
-        CommandError: naming the key and how many epochs there are.
-    """
-    if settings.feedback_epoch > epochs:
+    if settings.feedback_epoch > settings.least_epochs:
+        few = "" if settings.epochs else "may have no more than "
         raise CommandError(
-            f"student.feedback_epoch is {settings.feedback_epoch}, but training has {epochs} "
-            "epochs; lower it, or set student.epochs"
+            f"student.feedback_epoch is {settings.feedback_epoch}, but training "
+            f"{few or 'has '}{settings.least_epochs} epochs; lower it, or set student.epochs"
         )
 
 

@@ -40,8 +40,9 @@ class Keyed:
     weighted: bool = False
     """Weigh each label by the annotator's confidence, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
-    """Which labels training uses: all; those of small loss, by a Gaussian mixture; or (auto) all
-    where an estimate finds few wrong labels, else those of small loss (texts only)."""
+    """Which labels training uses: all; those of small loss, by a Gaussian mixture; or (auto, texts
+    only) those of small loss unless an estimate finds few wrong labels: then all, without mixup
+    and averaging and in 2 or 3 epochs, unless mixup, ema and epochs are set."""
     clean_threshold: float = Field(default=0.7, ge=0, le=1)
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] = "unit"
@@ -123,6 +124,12 @@ class Settings(Keyed):
             return self.epochs
         wanted = math.ceil(self.steps * self.batch_size / max(1, examples))
         return min(self.most_epochs, max(self.fewest_epochs, wanted))
+
+    @property
+    def least_epochs(self) -> int:
+        """So many epochs has any training."""
+        least = self.few_wrong.get("fewest_epochs", self.fewest_epochs)
+        return self.epochs or int(min(self.fewest_epochs, least))
 
     def probed(self, kind: Kind) -> bool:
         """Whether training begins with a probe's head, not one at random."""

@@ -90,7 +90,7 @@ def rewriting(
 
 def _estimate(requests: int, prompt: float, reply: float, settings: LlmSettings) -> Estimate:
     price = price_of(settings)
-    gone = retired(settings.model) if settings.keys.base_url is None else ""
+    gone = retired(settings.model) if settings.base_url is None else ""
     return Estimate(
         requests=requests,
         prompt_tokens=round(prompt),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,15 @@ from harness_plugins.students.settings import Settings
 class FittedEncoder:
     """A fine-tuned encoder.
 
-    ``earlier`` is the same after an earlier epoch, if that was kept; ``clean_labels`` are those
-    that the last epoch counted as clean (``abilities.clean_labels``).
+    ``earlier`` is the same after an earlier epoch, if that was kept; ``clean`` the ids of
+    the pool that it was trained on, and the labels that its last epoch counted as clean.
     """
 
     def __init__(self, model: Any, tokenizer: Any, kind: Kind, settings: Settings) -> None:
         self.model, self.tokenizer, self.kind = model, tokenizer, kind
         self._settings = settings
         self.earlier: FittedEncoder | None = None
-        self.clean_labels: BoolArray | None = None
+        self.clean: tuple[Sequence[str], BoolArray] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -43,6 +44,12 @@ class FittedEncoder:
         """Rows of which it reads the beginning only (``abilities.cut``)."""
         length = self._settings.max_length
         return said_of_cut(cut_texts(pool, self.tokenizer, length), length)
+
+    def clean_labels(self, pool: Pool) -> BoolArray | None:
+        """The labels of a pool that training took for right (``abilities.clean_labels``)."""
+        if self.clean is None or tuple(self.clean[0]) != tuple(pool.ids):
+            return None
+        return self.clean[1]
 
     def view(self, pool: Pool, progress: Progress) -> StudentView:
         """Probabilities, predictions and embeddings of a pool."""

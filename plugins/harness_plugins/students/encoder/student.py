@@ -14,7 +14,6 @@ from harness.data import ABSTAINED, Annotations, BoolArray, IntArray, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.candidates import spread
-from harness_plugins.students.checking import check_feedback_epoch
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.noise.auto_clean import corrected, resolve_auto
 from harness_plugins.students.noise.estimate import (
@@ -91,7 +90,7 @@ class EncoderStudent:
             clean = self._train(fitted, data, seed, progress, aids)
             if clean is not None:
                 read = rows[training_rows(annotations, self._settings)]
-                fitted.clean_labels = _of_pool(clean, data.pool, read, whole)
+                fitted.clean = whole.ids, _of_pool(clean, data.pool, read, whole)
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
@@ -131,7 +130,6 @@ class EncoderStudent:
         if note:
             aids.note(note)
         epochs = settings.epochs_for(len(data.pool))
-        check_feedback_epoch(settings, epochs)
         if settings.clean != "all" and epochs <= settings.first_filtered(self._kind):
             aids.note(
                 f"student: with student.epochs={epochs} no wrong labels are filtered; raise it"

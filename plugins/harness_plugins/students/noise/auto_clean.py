@@ -32,7 +32,8 @@ def resolve_auto(settings: Settings, wrong: WrongLabels | None) -> tuple[Setting
         done, other = "filters them by their loss (mixture)", "all to use all of them"
     else:
         chosen = replace(settings, clean="all", **dict[str, Any](settings.few_wrong))
-        done, other = "uses all of them, as preset plain does", "mixture to filter them"
+        alone = "" if chosen.mixup or chosen.pairs else " by cross-entropy alone"
+        done, other = f"uses all of them{alone}", "mixture to filter them"
     rate = f"at learning rate {chosen.learning_rate:g}"
     return chosen, f"student: {_said(wrong)}, so training {done}, {rate}; set student.clean={other}"
 
