@@ -138,6 +138,7 @@ def test_nothing_that_others_wrote_acts_and_nothing_is_asked_for() -> None:
                 "--student", "tfidf", "--rounds", "1", "--json")  # fmt: skip
     assert done.code == 0, done
     page = reported("--data", "data")
+    assert "harness report -o page.html --data DIR" in page.source
     scripts = [text for kind, text in page.scripts if kind != "application/gzip"]
     assert len(scripts) == 1 and "alert" not in scripts[0]
     assert not {"img", "b", "iframe", "a:javascript"} & page.elements and page.handlers == []

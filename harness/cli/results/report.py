@@ -57,7 +57,7 @@ def report(
     parts = parts_of(names, folder, plugins, warn, task=task, baseline=baseline)
     given = {"task": task, "baseline": baseline, "examples": examples}
     # The page may go to others, whom paths of this machine do not concern.
-    folders = {"data": data and "DIR", "out": out and "RUNS"}
+    folders = {"data": "DIR" if data else None, "out": "RUNS" if out else None}
     command = _command(names, output, **given, **folders)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
     new_file(output, lambda path: _write(path, page(made)))
