@@ -196,6 +196,13 @@ def _fitting(cpus: int, gpus: float) -> int:
     return max(1, int(min(most, there.get("GPU", 0.0) // gpus) if gpus else most))
 
 
+def _knock(address: str) -> None:
+    """An ``OSError`` where nothing listens: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
 @contextmanager
 def _connected(cluster: Cluster, cpus: int) -> Iterator[None]:
     """Ray, started here or found there; what is unfinished ends with the block."""
@@ -206,6 +213,7 @@ def _connected(cluster: Cluster, cpus: int) -> Iterator[None]:
     if cluster.address is None:
         size["num_cpus"] = cpus
     try:
+        _knock(cluster.address or "")
         ray.init(**size, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         where = "this machine" if cluster.address is None else cluster.address
