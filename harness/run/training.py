@@ -94,14 +94,14 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
         for split in (run.splits.train, *run.splits.scored.values()):
             name = split.pool.split
             run.watcher.began(layout.student_stage(round_), "student", f"viewing {name}")
-            views[name] = fitted.view(split.pool, run.watcher.advanced)
+            seen, clean = fitted.view(split.pool, run.watcher.advanced), None
+            if split is run.splits.train:
+                clean = abilities.clean_labels(fitted, pool)
+            views[name] = seen if clean is None else replace(seen, clean=clean)
             check_view(views[name], split.pool, run.task, part)
             if earlier is not None:
                 views[EARLIER + name] = earlier.view(split.pool, run.watcher.advanced)
                 check_view(views[EARLIER + name], split.pool, run.task, part)
-        if (clean := abilities.clean_labels(fitted, pool)) is not None:
-            views["train"] = replace(views["train"], clean=clean)
-            check_view(views["train"], pool, run.task, part)
         views |= _passes(run, round_, earlier or fitted)
         if run.config.student.save and round_ == run.config.rounds - 1:
             run.folder.write_folder(layout.STUDENT, fitted.save)
