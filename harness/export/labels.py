@@ -15,7 +15,7 @@ import numpy as np
 from harness.data import BoolArray, FloatArray, IntArray, Pool
 from harness.errors import CorruptRunError
 from harness.protocols import Task
-from harness.record.finished import FinishedRun
+from harness.record.finished import FinishedRun, written_usd
 from harness.results import StageResult
 from harness.run.feedback import evidence
 from harness.run.splits import splits_of
@@ -67,7 +67,9 @@ def replay_rows(
         everything = stage is not None or split is not splits.train
         asked = np.ones(len(pool), dtype=np.bool_) if everything else run.asked(round_)
         sequence = pool.kind == "sequence"
-        share = run.written_usd / asked.sum() if not round_ and split is splits.train else 0.0
+        share = (
+            written_usd(run.folder) / asked.sum() if not round_ and split is splits.train else 0.0
+        )
         for row, (example, answer) in enumerate(_answered(recorded.labels, pool, task)):
             named = [task.card.classes[one] for one in recorded.candidates[row]]
             if asked[row]:

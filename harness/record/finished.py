@@ -74,11 +74,6 @@ class FinishedRun:
                 f"{pool.split} examples are missing here; pass the --data of that run"
             )
 
-    @property
-    def written_usd(self) -> float:
-        """As ``written_usd`` of its folder."""
-        return written_usd(self.folder)
-
     def view(self, round_: int) -> StudentView:
         """The student's view of the pool."""
         return self.folder.read(layout.view(round_), codecs.read_views)[0]["train"]
