@@ -120,6 +120,13 @@ def test_a_damaged_record_of_the_store_is_not_used(recipe: Path, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("sweeps_here")
+def test_a_sweep_that_takes_the_place_of_another_says_so(recipe: Path, tmp_path: Path) -> None:
+    said = "'mine' named the runs of another harness sweep"
+    command = ("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds")
+    assert [said in call(*command, seeds).stderr for seeds in ("0", "0-1", "1")] == [0, 0, 1]
+
+
+@pytest.mark.usefixtures("sweeps_here")
 def test_one_table_a_metric_with_differences_to_the_baseline(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,5 +179,10 @@ def test_what_is_wrong_with_a_cluster_is_one_line(recipe: Path, tmp_path: Path) 
     assert "write ray, or ray:ADDRESS" in message(call("sweep", recipe, "--on", "slurm"), 2)
     where = f"ray:127.0.0.1:{_free_port()}"
     command = ("sweep", recipe, *SMALL, "--on", where, "--out", tmp_path / "out")
-    done = call_process(*command, cwd=tmp_path)
-    assert done.code == 2 and "--on ray: no Ray at 127.0.0.1:" in done.stderr.splitlines()[-1]
+    record = layout.sweep_file(tmp_path / "out", recipe.stem)
+    for earlier in (None, '{"rows": [], "baseline": null}'):
+        if earlier:
+            record.write_text(earlier)
+        done = call_process(*command, cwd=tmp_path)
+        assert done.code == 2 and "--on ray: no Ray at 127.0.0.1:" in done.stderr.splitlines()[-1]
+        assert (record.read_text() if record.exists() else None) == earlier

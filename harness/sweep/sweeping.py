@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import CorruptRunError, HarnessError
 from harness.plugin_manager import Plugins
 from harness.record import layout
 from harness.record.folder import new_file
+from harness.record.listing import find_sweep
 from harness.results import SCHEMA
 from harness.sweep.grid import Fixed, Grid, grid_of
 from harness.sweep.jobs import Crew, GoThrough, do_jobs
@@ -111,10 +114,11 @@ def sweep_of(
     ``go_through``: how its runs are done (``jobs``).
     """
     grid = grid_of(found, seeds, fixed, plugins)
-    _record(name, found, grid, fixed)
     for note in grid.notes:
         watcher.noted(note)
-    states = {one.job.path: one for one in do_jobs(grid.jobs, fixed, crew, watcher, go_through)}
+    with _recorded(name, fixed.out, _rows_of(name, found, grid), watcher):
+        done = do_jobs(grid.jobs, fixed, crew, watcher, go_through)
+    states = {one.job.path: one for one in done}
     runs = tuple(
         _swept(kind.row.label, job.seed, states[job.path])
         for kind in grid.kinds
@@ -128,8 +132,31 @@ def _swept(label: str, seed: int, state: JobState) -> SweptRun:
     return SweptRun(label, seed, state.job.run_id, state.job.path, *said)
 
 
-def _record(name: str, recipe: Recipe, grid: Grid, fixed: Fixed) -> None:
-    """Write which runs the sweep is made of."""
+@contextmanager
+def _recorded(name: str, out: Path, text: str, watcher: SweepWatcher) -> Iterator[None]:
+    """Say in a file which runs the sweep is made of; what it said stays if none can begin."""
+    file, earlier = layout.sweep_file(out, name), None
+    before = file.read_bytes() if file.is_file() else None
+    with suppress(CorruptRunError):
+        earlier = find_sweep(name, out)
+    if earlier and any(run not in text for row in earlier.rows for run in row["runs"].values()):
+        watcher.noted(
+            f"{name!r} named the runs of another harness sweep in tables until now; that command "
+            "names them again, and does nothing twice; --out keeps two apart"
+        )
+    new_file(file, lambda path: path.write_text(text, encoding="utf-8"))
+    try:
+        yield
+    except HarnessError:
+        if before is None:
+            file.unlink()
+        else:
+            new_file(file, lambda path: path.write_bytes(before))
+        raise
+
+
+def _rows_of(name: str, recipe: Recipe, grid: Grid) -> str:
+    """Which runs the sweep is made of, as JSON."""
     rows = [
         {
             "label": kind.row.label,
@@ -139,10 +166,4 @@ def _record(name: str, recipe: Recipe, grid: Grid, fixed: Fixed) -> None:
         for kind in grid.kinds
     ]
     values = {"schema": SCHEMA, "recipe": name, "baseline": recipe.baseline, "rows": rows}
-    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-    path = layout.sweep_file(fixed.out, name)
-    new_file(path, lambda temporary: _write(temporary, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
