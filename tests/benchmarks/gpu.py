@@ -252,10 +252,10 @@ def demo(options: Options) -> Iterator[Line]:
     for name, most in (("first in a new environment", None), ("again", options.on_gpu(12))):
         with tempfile.TemporaryDirectory() as room:
             began = perf_counter()
-            said = subprocess.run([*command, "--out", room], check=True, capture_output=True).stdout
+            done = subprocess.run([*command, "--out", room], check=True, stdout=subprocess.PIPE)
             seconds = perf_counter() - began
         yield Line(f"harness run (demo), {name}", seconds, "s", most=most)
-        for stage in json.loads(said)["stages"]:
+        for stage in json.loads(done.stdout)["stages"]:
             about = f"harness run (demo), {name}: {stage['stage']}"
             yield Line(f"{about} of {stage['actor']}", stage["seconds"], "s")
             if stage["inductive"]:
