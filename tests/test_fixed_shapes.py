@@ -13,11 +13,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import masking_utils
 
-from harness.data import Annotations, BoolArray, IntArray, Pool
+from harness.data import Annotations, BoolArray, IntArray, Pool, take_units
 from harness.protocols import no_progress
 from harness_plugins.lengths import fixed_length, fixed_lengths
 from harness_plugins.students.encoder import device
-from harness_plugins.students.encoder.pieces import collate, make_pieces
+from harness_plugins.students.encoder.pieces import Pieces, make_pieces
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
@@ -87,6 +87,15 @@ def as_on_a_gpu(batch: Batch) -> Totals[Any]:
     return Totals(*batch.totals.unbind())._replace(rate=batch.drawn.totals.rate)
 
 
+def padded(pieces: Pieces, rows: IntArray, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Input ids and attention mask, int64 ``[rows, longest]``."""
+    flat, offsets = take_units(pieces.ids, pieces.starts, rows)
+    mask = np.arange(np.diff(offsets).max()) < np.diff(offsets)[:, None]
+    ids = np.full(mask.shape, pad, dtype=np.int64)
+    ids[mask] = flat
+    return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
 def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ramp: float) -> float:
     """The loss as the paper writes it: subsets of clean units and of the rest, padded to the
     longest; partners drawn among the clean ones."""
@@ -94,7 +103,7 @@ def plain_loss(one: Trainer, rows: IntArray, clean: BoolArray, share: float, ram
     units = data.pieces.units_of(rows)
     found = []
     for pieces in (data.pieces, data.variants):
-        ids, mask = collate([(pieces, rows)], one._pad)
+        ids, mask = padded(pieces, rows, one._pad)
         row, place = (torch.from_numpy(of) for of in pieces.at(rows))
         features, _ = model.features(ids, mask, (row, place))
         found.append((features, model.logits(features)))

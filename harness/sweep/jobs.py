@@ -26,7 +26,6 @@ WORKER = "harness.sweep.worker"
 END_SECONDS = 12.0
 """A worker that is asked to end has this long: it first takes in what is on its way."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-EXIT_BUDGET, EXIT_WRONG = 3, 2
 
 
 @dataclass(frozen=True, slots=True)

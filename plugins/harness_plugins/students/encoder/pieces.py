@@ -165,15 +165,3 @@ def epoch_batches(
         batches += [chunk[i : i + size] for i in range(0, len(chunk), size)]
     for index in rng.permutation(len(batches)):
         yield batches[index]
-
-
-def collate(parts: Sequence[tuple[Pieces, IntArray]], pad: int) -> tuple[Any, Any]:
-    """Input ids and attention mask, int64 ``[batch, longest]``, of rows of one or more pieces."""
-    import torch
-
-    taken = [take_units(pieces.ids, pieces.starts, rows) for pieces, rows in parts]
-    lengths = np.concatenate([np.diff(offsets) for _, offsets in taken])
-    mask = np.arange(int(lengths.max())) < lengths[:, None]
-    ids = np.full(mask.shape, pad, dtype=np.int64)
-    ids[mask] = np.concatenate([flat for flat, _ in taken])
-    return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))

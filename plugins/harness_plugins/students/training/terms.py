@@ -79,11 +79,6 @@ def _divergence(fixed: Tensor, moving: Tensor) -> Tensor:
     return (wanted.exp() * (wanted - torch.log_softmax(moving, dim=-1))).sum(dim=-1)
 
 
-def sharpened(probabilities: Tensor, temperature: float) -> Tensor:
-    """``p_c^(1/T) / sum_k p_k^(1/T)``, float ``[units, classes]``."""
-    return torch.softmax(torch.log(probabilities.clamp_min(1e-12)) / temperature, dim=-1)
-
-
 def ramp_up(epoch: float, length: float) -> float:
     """``min(epoch / length, 1)``, the weight of all terms but the first (reference code).
 
