@@ -91,6 +91,8 @@ class StageResult(_Record):
             (student stages).
         where_answered: of student stages, the student's score on the examples that the annotator
             answered, beside the annotator's ``transductive.answered``; None without gold there.
+        combined: of student stages of sequence tasks, the pool's score by the labels that annotator
+            and student give together (``stats.combined``), those that ``harness label`` writes.
         noise: share of the annotator's labels that are wrong as the student estimates it: one
             minus the mean probability that it gives them (student stages).
         validation: score on the validation set, if ``validation`` is set.
@@ -120,6 +122,7 @@ class StageResult(_Record):
     confidence: float | None = None
     agreement: float | None = None
     where_answered: float | None = None
+    combined: float | None = None
     noise: float | None = None
     selection: SelectionResult | None = None
     requests: int = 0

@@ -321,6 +321,29 @@ def test_strict_refuses_rows_that_cannot_be_used(tmp_path: Path) -> None:
     assert "1 of 20 rows cannot be used and stay without label: messages.csv:9 (no text)" in said
 
 
+def test_a_good_annotator_is_not_overruled_by_a_weak_student(tmp_path: Path, tiny: Path) -> None:
+    file, answers = tmp_path / "messages.csv", tmp_path / "answers.jsonl"
+    truth = write_messages(file, 80)
+    said = [
+        {"text": row["message"], "llm_label": row["category"] if n % 10 else None}
+        for n, row in enumerate(truth)
+    ]
+    answers.write_text("".join(json.dumps(row) + "\n" for row in said))
+    weak = ("--student", f"transformers:{tiny}", "--set", "student.preset=plain")
+    outcome = label(file, "--annotator", f"replay:{answers}", *weak, "--set", "student.epochs=1")
+    done(outcome)
+    assert "R2: the annotator's labels look better than the student's: " in outcome.stderr
+    found = [(one, row) for one, row in zip(read(tmp_path / "out.csv"), truth, strict=True)]
+    by = {one["given_by"] for one, _ in found if one["label"]}
+    assert by == {"both", "annotator", "student"}
+    kept = [(one, row) for one, row in found if one["given_by"] == "annotator"]
+    assert len(kept) > 20
+    assert all(one["label"] == row["category"] for one, row in kept)
+    assert all(float(one["confidence"]) <= 0.5 for one, _ in kept)
+    answered = [pair for n, pair in enumerate(found) if n % 10 and pair[0]["label"]]
+    assert sum(one["label"] == row["category"] for one, row in answered) >= len(answered) - 2
+
+
 def test_long_texts_are_labelled_by_their_beginning_and_named(tmp_path: Path, tiny: Path) -> None:
     file = Path("texts.jsonl")
     texts = ["house and river", "music " * 200, "stone and bread", "a light of winter"] * 3

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.data import Gold, IntArray, offsets_of
+from harness.data import FloatArray, Gold, IntArray, offsets_of
 from harness.metrics import score
 from harness.stats.bootstrap import bootstrap_interval, paired_bootstrap_interval
+from harness.stats.combined import combined_labels
 from harness.stats.holm import holm
 from harness.stats.intervals import score_interval, wilson
 from harness.stats.outcomes import Interval, Outcomes, mention_counts
@@ -300,3 +301,45 @@ def test_examples_that_all_seeds_share_make_the_interval_of_the_analysis_of_vari
     of_rest = (rest**2).sum() / (2 * 79)
     wanted = max(squares.sum() - of_rest, LEAST[1] * squares[1]) / 240
     assert usual.error == pytest.approx(np.sqrt(wanted))
+
+
+def opinions(
+    wrong: float, sure: float, n: int = 4000
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Gold, an annotator's labels, no confidence, and a calibrated student's log probabilities."""
+    rng = np.random.default_rng(5)
+    gold = rng.integers(3, size=n)
+    said = np.where(rng.random(n) < wrong, (gold + rng.integers(1, 3, n)) % 3, gold)
+    own = np.where(rng.random(n) < sure, gold, (gold + rng.integers(1, 3, n)) % 3)
+    probabilities = np.full((n, 3), (1 - sure) / 2)
+    probabilities[np.arange(n), own] = sure
+    return gold, said, np.full(n, np.nan), np.log(probabilities)
+
+
+@pytest.mark.parametrize(("wrong", "sure"), [(0.06, 0.75), (0.4, 0.9), (0.3, 0.8), (0.15, 0.8)])
+def test_labels_of_two_are_at_least_as_right_as_the_better_one_of_them(
+    wrong: float, sure: float
+) -> None:
+    gold, said, silent, student = opinions(wrong, sure)
+    found = combined_labels(said, silent, student)
+    better = max((said == gold).mean(), (student.argmax(axis=1) == gold).mean())
+    assert (found == gold).mean() >= better - 0.01
+
+
+def test_an_annotator_that_says_where_it_is_unsure_is_believed_where_it_is_sure() -> None:
+    gold, said, silent, student = opinions(0.3, 0.8)
+    said, told = said.copy(), np.where(said == gold, 0.95, 0.4)
+    alike, by_row = (combined_labels(said, one, student) for one in (silent, told))
+    assert (by_row == gold).mean() > (alike == gold).mean() + 0.05
+    said[:50] = -1
+    assert (combined_labels(said, told, student)[:50] == student[:50].argmax(axis=1)).all()
+    nothing = combined_labels(np.full(4000, -1), silent, student)
+    assert (nothing == student.argmax(axis=1)).all()
+
+
+def test_a_student_that_knows_its_labels_by_memory_changes_none() -> None:
+    _, said, silent, _ = opinions(0.3, 0.8)
+    memory = np.full((len(said), 3), 0.01)
+    memory[np.arange(len(said)), said] = 0.98
+    memory[:20] = [0.4, 0.3, 0.3]
+    assert (combined_labels(said, silent, np.log(memory)) == said).all()

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, StudentView
+from harness.data import ABSTAINED, Annotations, IntArray, StudentView
 from harness.export.rows import Type
 from harness.label.by_hand import Answer
 from harness.label.texts import Texts
 from harness.label.words import spans_in, words
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
-from harness.run.feedback import evidence
+from harness.run.feedback import evidence, together
 from harness.run.splits import splits_of
 from harness.stats.intervals import score_interval
 from harness.stats.outcomes import Interval, Outcomes
@@ -35,8 +35,9 @@ class Given:
 
     Attributes:
         label: a label, or (token tasks) the spans; None where there is none.
-        confidence: the student's, in [0, 1]; None without a label.
-        given_by: ``both`` annotator and student, ``student`` alone, or a ``person``.
+        confidence: the student's in this label, in [0, 1]; None without a label.
+        given_by: ``both`` annotator and student, ``student`` or ``annotator`` where the other one
+            says something else, or nothing (``stats.combined``), or a ``person``.
         trusted: the selector believes it.
         candidates: labels that are plausible, the likeliest first.
         reason: why there is no label, why the annotator abstained, or what was read of a long text.
@@ -131,7 +132,7 @@ def labelled(
     reviewed: Mapping[int, Answer] | None = None,
     checked: Sequence[int] = (),
 ) -> Labelled:
-    """The labels that a run's last stage gave, with those of a person in their place.
+    """The labels that a run's last round gave, with those of a person in their place.
 
     Args:
         run: of the task that was made of the texts.
@@ -186,6 +187,8 @@ def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
     assert said is not None
     view = run.view(last)
     seen = evidence(said, view, task.card)
+    both = together(said, view, task.card)
+    chosen = view.predictions if both is None else both
     trusted = np.zeros(len(pool), dtype=np.bool_)
     trusted[run.selection(last).trusted] = True
     place = {id_: row for row, id_ in enumerate(pool.ids)}  # the pool is in a drawn order
@@ -193,19 +196,21 @@ def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
     assert loaded is not None
     for id_, (position, text) in zip(loaded.ids, texts.texts.items(), strict=True):
         row = place[id_]
+        sure, by = float(seen.student_confidence[row]), "both" if seen.agrees[row] else "student"
+        if both is not None and both[row] != view.predictions[row]:
+            sure, by = float(np.exp(view.log_probabilities[row, both[row]])), "annotator"
         yield Given(
-            label=_label(view, row, text, task),
-            confidence=float(seen.student_confidence[row]),
-            given_by="both" if seen.agrees[row] else "student",
+            label=_label(chosen[slice(*view.offsets[row : row + 2])], text, task),
+            confidence=sure,
+            given_by=by,
             trusted=bool(trusted[row]),
             candidates=_candidates(view, said, row, task),
             reason=said.reasons[row] or texts.cut.get(position, ""),
         )
 
 
-def _label(view: StudentView, row: int, text: str, task: Task) -> Any:
-    names, (begin, end) = task.card.classes, view.offsets[row : row + 2].tolist()
-    found = [names[index] for index in view.predictions[begin:end].tolist()]
+def _label(chosen: IntArray, text: str, task: Task) -> Any:
+    found = [task.card.classes[index] for index in chosen.tolist()]
     if task.card.kind == "sequence":
         return found[0]
     return tuple(spans_in(text, words(text)[1], found))

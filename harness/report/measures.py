@@ -40,6 +40,7 @@ METRICS: Mapping[str, Reader] = {
     **{name: _score(field) for name, (field, _) in SCORES.items()},
     **{name: _score(name) for name in EARLIER},
     "answered": lambda stage: stage.answered_score,
+    "combined": lambda stage: stage.combined,
     "random_label": lambda stage: (
         None if stage.transductive is None else stage.transductive.random_label
     ),
@@ -61,6 +62,7 @@ TITLES = {
     "validation": "{score} on validation",
     "test_without_leaked": "{score} on test without texts of the pool",
     "answered": "{score} on the answered examples of the pool",
+    "combined": "{score} on the pool of annotator and student together",
     "random_label": "accuracy on the pool, abstentions drawn at random",
     "agreement": "examples on which annotator and student agree",
     "confidence": "mean confidence",

@@ -22,6 +22,7 @@ from harness.data import (
     take_units,
 )
 from harness.protocols import DemonstrationSelector, Evidence
+from harness.stats.combined import combined_labels
 
 TARGETS = 65_536
 """Rows whose embeddings are copied at a time to find demonstrations for them."""
@@ -136,6 +137,16 @@ def evidence(
         askable=np.ones(len(times), dtype=np.bool_) if asks is None else times < asks,
         pool=pool,
     )
+
+
+def together(annotations: Annotations, view: StudentView, task: TaskCard) -> IntArray | None:
+    """The class of each example that annotator and student give together (``stats.combined``).
+
+    None in token tasks: most tokens are no entity, so one rate of errors says nothing of mentions.
+    """
+    if task.kind == "token":
+        return None
+    return combined_labels(annotations.labels, annotations.confidence, view.log_probabilities)
 
 
 def thin_classes(selection: Selection, seen: Evidence, task: TaskCard) -> str | None:

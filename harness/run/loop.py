@@ -181,6 +181,8 @@ def _report(run: Run, done: list[StageResult], scored: Scored) -> None:
         run.folder.write(name, lambda path: write_outcomes(path, scored.outcomes))
     lines = [json.dumps({"schema": SCHEMA, **one.model_dump(mode="json")}) for one in done]
     run.folder.write_text(layout.STAGES, "\n".join(lines) + "\n")
+    for note in scored.notes:
+        run.watcher.noted(note)
     run.watcher.finished(stage)
 
 

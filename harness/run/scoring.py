@@ -25,19 +25,23 @@ from harness.record import layout
 from harness.record.outcomes import SplitOutcomes
 from harness.results import SelectionResult, StageResult, paid
 from harness.run.annotating import Annotated
-from harness.run.feedback import Feedback, evidence
+from harness.run.feedback import Feedback, evidence, together
 from harness.run.splits import Split, Splits
 from harness.run.training import Trained
 from harness.stats.intervals import score_interval
 from harness.stats.outcomes import Outcomes, mention_counts
 
+FEW = 0.05
+"""Share of the answers up to which it does not matter whose labels are taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A stage's result, and what it got right on each split that has gold."""
+    """A stage's result, what it got right on each split that has gold, and what to tell of it."""
 
     stage: StageResult
     outcomes: Mapping[str, SplitOutcomes]
+    notes: tuple[str, ...] = ()
 
 
 class Scorer:
@@ -85,6 +89,7 @@ class Scorer:
         view, answered = trained.views["train"], annotations.answered
         seen = evidence(annotations, view, self._task)
         labels = {name: view.predictions for name, view in trained.views.items()}
+        both = together(annotations, view, self._task)
         stage = StageResult(
             stage=layout.student_stage(round_),
             round=round_,
@@ -98,12 +103,15 @@ class Scorer:
             confidence=_mean(seen.student_confidence),
             agreement=_mean(seen.agrees[answered]),
             where_answered=self._where(answered, view.predictions),
+            combined=None if both is None else self._where(np.ones_like(answered), both),
             noise=_noise(view, annotations),
             selection=self._selection(feedback.selection, feedback.annotations),
             **paid({"variants": trained.variants}),
             seconds=trained.seconds,
         )
-        return Scored(stage, self._outcomes(labels))
+        said = None if both is None else whose(annotations, view, both)
+        notes = () if said is None else (f"{stage.stage}: {said}",)
+        return Scored(stage, self._outcomes(labels), notes)
 
     def _where(self, rows: BoolArray, labels: IntArray) -> float | None:
         """The score of the pool's labels on some of its rows, bool ``[n]``."""
@@ -166,6 +174,23 @@ class Scorer:
             return None
         left, _ = take_units(labels, gold.offsets, kept)
         return score_known(left, gold.take(kept), self._task)
+
+
+def whose(annotations: Annotations, view: StudentView, both: IntArray) -> str | None:
+    """Whose labels of a pool of texts look better, in one line; None where they differ on few."""
+    said = annotations.labels
+    differ = annotations.answered & (said != view.predictions)
+    count, answers = int(differ.sum()), int(annotations.answered.sum())
+    if count < FEW * answers or not count:
+        return None
+    kept = int((both == said)[differ].sum())
+    better = "annotator's labels look better than the student's"
+    if 2 * kept < count:
+        better, kept = "student's labels look better than the annotator's", count - kept
+    return (
+        f"the {better}: {kept} of the {count} on which they differ, by the student's "
+        "probabilities and how often the annotator errs (harness table --metric combined)"
+    )
 
 
 def score_known(labels: IntArray, gold: Gold, task: TaskCard) -> Score | None:
