@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,10 @@ from harness.plugin_manager import Plugins
 from harness.protocols import Parts
 from harness.record import layout
 from harness.record.finished import FinishedRun
-from harness.record.folder import RunFolder
 from harness.results import Watcher
 from harness.run.assembly import assemble, load_task, run_id
-from harness.run.loop import run as run_loop
 from harness.run.planning import PlannedStep, plan
+from harness.run.single import run_assembled
 from harness.run.splits import Splits, splits_of
 
 
@@ -113,21 +113,16 @@ def _cut(texts: Texts, parts: Parts) -> dict[int, str]:
 
 
 def run_of(
-    prepared: Prepared, plugins: Plugins, watcher: Watcher, *, fresh: bool = False
+    prepared: Prepared,
+    plugins: Plugins,
+    watching: Callable[[str], AbstractContextManager[Watcher]],
+    *,
+    fresh: bool = False,
 ) -> FinishedRun:
     """Do the run, or what is left of it; ``fresh``: all of it."""
-    with RunFolder.held(prepared.folder, fresh=fresh) as folder:
-        run_loop(
-            prepared.parts,
-            prepared.config,
-            prepared.splits,
-            folder,
-            run_id=prepared.name,
-            replies=prepared.out / layout.REPLIES,
-            plugins=plugins,
-            watcher=watcher,
-        )
-    return FinishedRun.open(prepared.folder)
+    made = (prepared.parts, prepared.config, prepared.splits)
+    _, path = run_assembled(*made, plugins, prepared.out, watching, fresh=fresh)
+    return FinishedRun.open(path)
 
 
 def _declared(request: Request, plugins: Plugins) -> dict[str, Any]:
