@@ -87,8 +87,10 @@ def label(
     from harness.label.request import prepare, run_of
     from harness.label.review import read_review
 
-    paths = [None if one is None else Path(one) for one in (output, review, model)]
-    outputs = Outputs(*paths, check=check)
+    rows, to_review, folder = (
+        None if one is None else Path(one) for one in (output, review, model)
+    )
+    outputs = Outputs(rows, to_review, folder, check)
     outputs.refuse_existing(Path(file))
     # No folder of data is read, not even that of HARNESS_DATA.
     asked = wanted(given, config=None, settings=settings, data=".", out=out, plugins=plugins)
