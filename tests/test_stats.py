@@ -298,5 +298,5 @@ def test_examples_that_all_seeds_share_make_the_interval_of_the_analysis_of_vari
     rest = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
     squares = np.array([80 * values.mean(1).var(ddof=1), 3 * values.mean(0).var(ddof=1)])
     of_rest = (rest**2).sum() / (2 * 79)
-    wanted = max(squares.sum() - of_rest, LEAST * squares[1]) / 240
+    wanted = max(squares.sum() - of_rest, LEAST[1] * squares[1]) / 240
     assert usual.error == pytest.approx(np.sqrt(wanted))

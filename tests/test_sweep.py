@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -132,20 +133,42 @@ def test_one_table_a_metric_with_differences_to_the_baseline(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     found = swept(recipe, tmp_path, "--seeds", "0-2")
-    assert [table["metric"] for table in found["tables"]] == ["transductive", "inductive"]
+    assert [table["metric"] for table in found["tables"]] == ["pool", "test"]
     usual, placebo = found["tables"][0]["rows"]
-    assert usual["difference"] is None and usual["supervised"]
-    assert usual["stages"]["R4"]["n"] == placebo["difference"]["n"] == 3
-    mean = placebo["stages"]["R4"]["mean"] - usual["stages"]["R4"]["mean"]
-    assert placebo["difference"]["mean"] == pytest.approx(mean)
-    assert usual["stages"]["R1"] == placebo["stages"]["R1"]
+    assert "difference" not in usual["cells"]["R4"] and usual["marks"] == ["supervised", "limited"]
+    last, other = usual["cells"]["R4"], placebo["cells"]["R4"]
+    assert last["n"] == other["difference"]["n"] == 3
+    assert other["difference"]["mean"] == pytest.approx(other["mean"] - last["mean"])
+    assert usual["cells"]["R1"] == placebo["cells"]["R1"]
     shown = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2")
-    assert "usual (supervised)" in shown.stdout and "Holm" in shown.stdout
+    assert "usual†‡" in shown.stdout and "Holm" in shown.stdout
+    assert shown.stdout.startswith(call("table", "mine", "--out", tmp_path).stdout)
     written = call("sweep", recipe, *SMALL, "--out", tmp_path, "--seeds", "0-2", "--markdown")
     lines = [line for line in written.stdout.splitlines() if line.startswith("|")]
     assert lines[0] == "| row | R1 | R2 | R3 | R4 | Δ | 95 % | p |"
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    assert lines[2].startswith("| usual (supervised) | ") and len(lines) == 8
+    assert lines[2].startswith("| usual†‡ | ") and len(lines) == 8
+
+
+@pytest.mark.usefixtures("sweeps_here")
+def test_a_row_of_fewer_rounds_is_compared_by_its_own_last_stage(tmp_path: Path) -> None:
+    recipe = tmp_path / "rounds.toml"
+    recipe.write_text(
+        'summary = "rounds"\nbaseline = "two"\ncolumns = ["R2", "R4"]\n[settings]\nrounds = 2\n'
+        '[[rows]]\nlabel = "two"\n[[rows]]\nlabel = "one"\nsettings = { rounds = 1 }\n'
+    )
+    found = swept(recipe, tmp_path, "--seeds", "0-1")["tables"][0]
+    two, one = (row["cells"] for row in found["rows"])
+    assert list(two) == ["R2", "R4"] and one["R4"] is None
+    mean = one["R2"]["mean"] - two["R4"]["mean"]
+    assert one["R2"]["difference"]["mean"] == pytest.approx(mean)
+    assert any(note.startswith("Δ: each row's last stage less") for note in found["notes"])
+    written = call("table", "rounds", "--metric", "test", "--format", "csv", "--out", tmp_path)
+    header, _, row = csv.reader(written.stdout.splitlines())
+    assert float(dict(zip(header, row, strict=True))["R4_delta"]) == pytest.approx(mean)
+    drawn = call("table", "rounds", "--metric", "test", "--format", "markdown", "--out", tmp_path)
+    line = next(one for one in drawn.stdout.splitlines() if one.startswith("| one"))
+    assert line.split(" | ")[2:4] == ["–", f"{100 * mean:+.2f}"]
 
 
 @pytest.mark.usefixtures("sweeps_here")
@@ -159,7 +182,7 @@ def test_a_table_of_80_columns_breaks_no_word(
     table = shown[: next(k for k, one in enumerate(shown) if one.startswith("Δ"))]
     assert all(len(one) <= 80 for one in table)
     words = {word for one in table for word in one.split()}
-    assert words >= {"without", "demonstrations", "(supervised)"}
+    assert words >= {"without", "demonstrations†‡"}
     assert words >= {"self-generated"} or words >= {"self-", "generated"}
     assert not any("…" in one for one in table)
 

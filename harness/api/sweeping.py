@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from harness.api.finished_runs import Run
+from harness.api.finished_runs import Run, load_run
 from harness.api.frame import Frame, Framed
 from harness.api.given_parts import with_given
+from harness.api.tables_of_runs import RunsTable, table
 from harness.api.wanted import SPECS, Wanted, objects_in, wanted
 from harness.errors import CommandError
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
+    from harness.plugin_manager import Plugins
     from harness.protocols import AnyAnnotator, SelectorPreset, Student, Task
     from harness.sweep import sweeping
-    from harness.sweep.jobs import Crew
     from harness.sweep.recipes import Recipe
-    from harness.sweep.states import JobState
+    from harness.sweep.states import JobState, SweepWatcher
 
 SCORES = {"pool": "transductive", "test": "inductive"}
+Watching: TypeAlias = Callable[[str], AbstractContextManager["SweepWatcher"]]
+"""Whoever watches the sweep of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,21 @@ class SweptRun:
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Framed):
-    """All runs of a sweep, and what was left out, one line each."""
+    """All runs of a sweep.
+
+    Attributes:
+        name: of its recipe.
+        runs: row by row, seed by seed.
+        tables: one for each metric of the recipe; none where no run has recorded a stage.
+        notes: what was left out, one line each.
+        done: the same runs with their folders and times.
+    """
 
     name: str
     runs: tuple[SweptRun, ...]
-    notes: tuple[str, ...] = ()
+    tables: tuple[RunsTable, ...]
+    notes: tuple[str, ...]
+    done: sweeping.Sweep
 
     def of(self, label: str) -> list[Run]:
         """The finished runs of a row, by seed; a ``CommandError`` if there is no such row."""
@@ -71,6 +85,7 @@ def sweep(
     *,
     seeds: Sequence[int] = (0,),
     jobs: int = 1,
+    on: str | None = None,
     task: str | Task | None = None,
     annotator: str | AnyAnnotator | None = None,
     student: str | Student | None = None,
@@ -83,21 +98,24 @@ def sweep(
     settings: Mapping[str, Any] | Sequence[str] = (),
     data: Path | str | None = None,
     out: Path | str = RUNS,
-    plugins: Sequence[str | Path] = (),
+    plugins: Plugins | Sequence[str | Path] = (),
+    progress: Watching | None = None,
 ) -> Sweep:
-    """Do the runs of a recipe, each row with each seed; steps that runs share are done once.
+    """Do the runs of a recipe, each row with each seed; ``harness sweep`` calls this.
 
-    A run that fails stops no other, and is tried once more at the end. The same call goes on with
-    what is missing.
+    Steps that runs share are done once. A run that fails stops no other, and is tried once more at
+    the end. The same call goes on with what is missing.
 
     Args:
         recipe: its name, the path of its TOML file, or rows: ``{"small": {"student.epochs": 1}}``.
         seeds: of each row.
         jobs: runs at a time, each in a process of its own.
+        on: ``ray``, or ``ray:ADDRESS``: the runs as Ray tasks.
         task, annotator, student, selector: what all runs have, as of ``run``. Where one of them,
             or a value of a row, is an object, the runs are done in this process, one by one.
         rounds, setting, limit, budget_usd, config, settings, data, out: as of ``run``.
         plugins: modules or files.
+        progress: whoever watches; None: nobody.
 
     Raises:
         HarnessError: if a name or a setting is wrong, before anything runs.
@@ -107,44 +125,55 @@ def sweep(
     own = [settings] if isinstance(settings, Mapping) else []
     every = ({f"{key}.spec": given[key] for key in SPECS}, given, *rows, *own)
     objects = [key for values in every for key in objects_in(values)]
-    if objects and jobs > 1:
+    if objects and (jobs > 1 or on is not None):
         raise CommandError(
-            f"sweep: {objects[0]} is an object, which no other process has: leave jobs at 1, or "
-            "register it in a plugin, and name it (plugins=['my_plugin.py'])"
+            f"sweep: {objects[0]} is an object, which no other process has: leave jobs at 1 and "
+            "on at None, or register it in a plugin, and name it (plugins=['my_plugin.py'])"
         )
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
-    crew = _crew(jobs, asked, [str(one) for one in plugins])
-    return _done(*_recipe(recipe, asked), list(seeds), crew, asked, here=bool(objects))
-
-
-def _crew(jobs: int, asked: Wanted, plugins: list[str]) -> Crew:
-    from harness.files.user_config import configured_plugins
-    from harness.plugin_manager.discovery import third_party
-    from harness.sweep.jobs import Crew
-
-    extra = [*configured_plugins(asked.file), *plugins]
-    return Crew(jobs, {"extra": extra, "without": [], "third_party": third_party()})
+    name, found = _recipe(recipe, asked)
+    notes: list[str] = []
+    with (progress or _keeping(notes))(name) as watcher:
+        done = _done(name, found, seeds, asked, watcher, (jobs, on), here=bool(objects))
+    return Sweep(name, tuple(map(_swept, done.runs)), _tables(done, asked), tuple(notes), done)
 
 
 def _done(
-    name: str, recipe: Recipe, seeds: list[int], crew: Crew, asked: Wanted, *, here: bool
-) -> Sweep:
+    name: str,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    asked: Wanted,
+    watcher: SweepWatcher,
+    how: tuple[int, str | None],
+    *,
+    here: bool,
+) -> sweeping.Sweep:
     from harness.sweep.grid import Fixed
+    from harness.sweep.jobs import Crew
+    from harness.sweep.on_ray import on_ray
     from harness.sweep.sweeping import sweep_of
     from harness.sweep.worker import in_this_process
 
+    jobs, on = how
+    through = on_ray(on) if on is not None else in_this_process(asked.plugins) if here else None
     fixed = Fixed(asked.file, asked.settings, asked.values, asked.data, asked.out)
-    watcher = _Notes([])
-    how = in_this_process(asked.plugins) if here else None
-    done = sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher, how)
-    return Sweep(name, tuple(map(_swept, done.runs)), tuple(watcher.notes))
+    crew = Crew(jobs, asked.plugins.choice)
+    return sweep_of(name, recipe, seeds, fixed, asked.plugins, crew, watcher, through)
 
 
 def _swept(one: sweeping.SweptRun) -> SweptRun:
-    from harness.api.finished_runs import load_run
+    return SweptRun(
+        one.label, one.seed, one.state, load_run(one.path) if one.finished else None, one.error
+    )
 
-    run = load_run(one.path) if one.finished else None
-    return SweptRun(one.label, one.seed, one.state, run, one.error)
+
+def _tables(done: sweeping.Sweep, asked: Wanted) -> tuple[RunsTable, ...]:
+    if not any(one.recorded for one in done.runs):
+        return ()
+    return tuple(
+        table([done.name], metric=metric, out=asked.out, plugins=asked.plugins)
+        for metric in done.recipe.metrics
+    )
 
 
 def _recipe(
@@ -173,6 +202,14 @@ class _Notes:
     def noted(self, message: str) -> None:
         """Kept."""
         self.notes.append(message)
+
+
+def _keeping(notes: list[str]) -> Watching:
+    @contextmanager
+    def watching(name: str) -> Iterator[SweepWatcher]:
+        yield _Notes(notes)
+
+    return watching
 
 
 def _score(stage: Any, field: str) -> float | None:

@@ -90,6 +90,7 @@ def table(
         columns=columns,
         stage=stage.upper() if stage else None,
         metric=metric,
+        stages=sweeps[0].stages if len(sweeps) == 1 else (),
         baseline=baseline,
         labels=tuple(row["label"] for sweep in sweeps for row in sweep.rows),
     )

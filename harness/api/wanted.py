@@ -73,9 +73,13 @@ def wanted(
     return Wanted(found, with_given(keyed, found), texts, file, data_folder(data), Path(out))
 
 
-def plugins_with(more: Sequence[object], config: Path | None = None) -> Plugins:
-    """The built-in, the installed and the named plugins; what is wrong is in ``problems``."""
+def plugins_with(more: Sequence[object] | Path, config: Path | None = None) -> Plugins:
+    """The built-in, the installed and the named plugins; what is wrong is in ``problems``.
+
+    ``more``: modules, files or objects; or a single name.
+    """
     named = configured_plugins(config)
+    more = [more] if isinstance(more, str | Path) else more
     found = Plugins([*named, *(str(one) for one in more if _named(one))], third_party=third_party())
     for one in more:
         if not _named(one):

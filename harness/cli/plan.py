@@ -104,14 +104,15 @@ def _of_recipe(
     options: RunOptions, recipe: str, seeds: str | None
 ) -> tuple[str, list[Config], list[PlannedStep]]:
     """What to call it, the configuration of each run, and the steps of all."""
-    from harness.cli.options import load_plugins
-    from harness.cli.sweep import fixed_of, wanted_seeds
-    from harness.sweep.grid import grid_of
+    from harness.cli.options import data_folder, load_plugins
+    from harness.cli.sweep import wanted_seeds
+    from harness.sweep.grid import Fixed, grid_of
     from harness.sweep.recipes import find_recipe
 
     name, found = find_recipe(recipe, load_plugins())
     wanted = wanted_seeds(options, seeds)
-    grid = grid_of(found, wanted, fixed_of(options), load_plugins())
+    said, folder = (options.config, options.settings, options.values), data_folder(options.data)
+    grid = grid_of(found, wanted, Fixed(*said, folder, options.out), load_plugins())
     each = {job.path: kind.config for kind in grid.kinds for job in kind.jobs}
     asked = " / ".join(dict.fromkeys(map(_asked, each.values())))
     return f"recipe {name}, {len(grid.jobs)} runs: {asked}", list(each.values()), grid.steps()

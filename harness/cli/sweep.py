@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import (
-    RunOptions,
-    data_folder,
-    load_plugins,
-    plugin_choice,
-    with_run_options,
-)
+from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
+from harness.report.formats import FORMATS
 
 if TYPE_CHECKING:
-    from harness.record.finished import FinishedRun
-    from harness.report.sweep_table import SweepTable
-    from harness.sweep.grid import Fixed
+    from harness.report.tables import Table
     from harness.sweep.sweeping import Sweep
 
 
@@ -53,40 +46,27 @@ def sweep(
     all runs together. --on ray:ADDRESS,cpus=4,gpus=1 gives each run so many CPUs and GPUs of the
     cluster, whose nodes share the folders of --out and --data.
     """
-    from harness.sweep import sweeping
-    from harness.sweep.jobs import Crew
+    from harness.api.sweeping import sweep as do_sweep
 
-    fixed, crew = fixed_of(options), Crew(jobs, plugin_choice())
-    with _watching(recipe, quiet=json or markdown) as watcher:
-        done = sweeping.sweep(
-            recipe, wanted_seeds(options, seeds), fixed, load_plugins(), crew, watcher, on
-        )
-    tables = _tables(done)
+    asked = {key: value for key, value in options.arguments().items() if key != "seed"}
+    watching = partial(_watching, quiet=json or markdown)
+    every = wanted_seeds(options, seeds)
+    made = do_sweep(recipe, seeds=every, jobs=jobs, on=on, **asked, progress=watching)
+    tables = [one.table for one in made.tables]
     if json:
-        say(_as_json(done, tables))
+        say(_as_json(made.done, tables))
     elif markdown:
-        from harness.report.sweep_table import markdown as as_markdown
-
-        say(as_markdown(done.name, tables).rstrip())
+        say("\n\n".join(map(FORMATS["markdown"], tables)))
     else:
-        from harness.cli.results.drawing import sweep_picture
+        from harness.cli.results.drawing import results_table
         from harness.cli.screen.sweep import print_states
 
         screen = console()
         for table in tables:
-            screen.print(sweep_picture(table, done.name, screen.width))
-        print_states(screen, done.each)
-    if done.unfinished:
-        _fail(done)
-
-
-def fixed_of(options: RunOptions) -> Fixed:
-    """What all runs have in common."""
-    from harness.sweep.grid import Fixed
-
-    return Fixed(
-        options.config, options.settings, options.values, data_folder(options.data), options.out
-    )
+            screen.print(results_table(table, screen.width))
+        print_states(screen, made.done.each)
+    if made.done.unfinished:
+        _fail(made.done)
 
 
 def wanted_seeds(options: RunOptions, seeds: str | None) -> Sequence[int]:
@@ -104,35 +84,9 @@ def _watching(name: str, *, quiet: bool) -> Any:
     return StateLines() if quiet or not screen.is_terminal else LiveStates(name, screen)
 
 
-def _tables(done: Sweep) -> list[SweepTable]:
-    """One table a metric, of the runs that are finished."""
-    from harness.report.sweep_table import sweep_table
-
-    runs: dict[str, dict[int, FinishedRun]] = {}
-    for one in done.runs:
-        of = runs.setdefault(one.label, {})
-        if (found := _finished(one.path)) is not None:
-            of[one.seed] = found
-    baseline, columns, seeds = done.recipe.baseline, done.recipe.columns, len(done.seeds)
-    return [
-        sweep_table(runs, metric, baseline=baseline, columns=columns, seeds=seeds)
-        for metric in done.recipe.metrics
-    ]
-
-
-def _finished(path: Path) -> FinishedRun | None:
-    from harness.errors import RunError
-    from harness.record.finished import FinishedRun
-
-    try:
-        return FinishedRun.open(path)
-    except RunError:
-        return None
-
-
-def _as_json(done: Sweep, tables: Sequence[SweepTable]) -> str:
-    import json
+def _as_json(done: Sweep, tables: Sequence[Table]) -> str:
     from dataclasses import asdict
+    from json import dumps, loads
 
     from harness.results import SCHEMA
 
@@ -140,10 +94,10 @@ def _as_json(done: Sweep, tables: Sequence[SweepTable]) -> str:
         "schema": SCHEMA,
         "recipe": done.name,
         "runs": [{**asdict(one), "path": str(one.path)} for one in done.runs],
-        "tables": [table.as_json() for table in tables],
+        "tables": [loads(FORMATS["json"](table)) for table in tables],
         "notes": done.notes,
     }
-    return json.dumps(values, ensure_ascii=False)
+    return dumps(values, ensure_ascii=False)
 
 
 def _fail(done: Sweep) -> None:

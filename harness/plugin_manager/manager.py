@@ -77,6 +77,8 @@ class Plugins:
         CommandError: if an ``extra`` plugin cannot be found or imported, or one to leave out is
             not there. (Plugins that the user names must work; problems of installed ones are
             warnings.)
+
+    ``choice``: these arguments without ``warn``, by which another process has the same plugins.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Plugins:
         warn: Callable[[Problem], None] | None = None,
         third_party: bool = True,
     ) -> None:
+        self.choice = {"extra": [*extra], "without": [*without], "third_party": third_party}
         self._pm = pluggy.PluginManager("harness")
         self._pm.add_hookspecs(hookspecs)
         self._warn = warn

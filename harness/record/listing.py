@@ -94,10 +94,17 @@ def find_method(name: str, out: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class SweepRows:
-    """What a sweep's file says: its rows' labels, settings and runs by seed, and its baseline."""
+    """What a sweep's file says.
+
+    Attributes:
+        rows: their labels, settings and runs by seed.
+        baseline: the row that the others are compared with.
+        stages: that tables show; empty: all.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     baseline: str | None
+    stages: tuple[str, ...] = ()
 
 
 def find_sweep(name: str, out: Path) -> SweepRows | None:
@@ -116,7 +123,7 @@ def find_sweep(name: str, out: Path) -> SweepRows | None:
              "runs": {str(seed): str(path) for seed, path in row["runs"].items()}}
             for row in values["rows"]
         ]  # fmt: skip
-        return SweepRows(rows, values["baseline"])
+        return SweepRows(rows, values["baseline"], tuple(map(str, values.get("stages", ()))))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         again = "the same harness sweep command writes it anew; nothing is done twice"
         raise CorruptRunError(f"{file}: damaged ({error}); {again}") from None

@@ -65,9 +65,7 @@ def _csv(table: Table) -> str:
     writer.writerow([*table.keys, "marks", *names])
     for (keys, cells), marks in zip(table.rows, table.marks, strict=True):
         values = [
-            value
-            for cell, column in zip(cells, table.columns, strict=True)
-            for value in _numbers(cell, column in table.compared)
+            value for at, column in enumerate(table.columns) for value in _numbers(table, cells, at)
         ]
         empty = ["" if value is None else value for value in values]
         writer.writerow([*keys, "; ".join(marks), *empty])
@@ -79,14 +77,15 @@ def _columns(table: Table, column: str) -> list[str]:
     return [column, *(f"{column}_{name}" for name in ("sd", "n", *more))]
 
 
-def _numbers(cell: Cell | None, compared: bool) -> Sequence[float | None]:
-    found: list[float | None] = [None, None, None]
-    more: list[float | None] = [None] * len(COMPARED)
+def _numbers(table: Table, cells: Sequence[Cell | None], at: int) -> list[float | None]:
+    cell, found = cells[at], list[float | None]([None] * 3)
     if cell is not None:
         found = [cell.mean, cell.deviation, cell.n]
-        if (of := cell.difference) is not None:
-            more = [of.mean, of.low, of.high, of.p]
-    return [*found, *(more if compared else ())]
+    if table.columns[at] not in table.compared:
+        return found
+    last = table.differing(cells, at)
+    of = None if last is None else last.difference
+    return [*found, *([None] * len(COMPARED) if of is None else [of.mean, of.low, of.high, of.p])]
 
 
 def _json(table: Table) -> str:

@@ -86,7 +86,8 @@ class Table:
         percent: whether the values are shares, to be printed in per cent.
         marks: of each row, names of ``MARKS``.
         notes: lines below the table.
-        compared: columns after which differences from the baseline stand.
+        compared: columns after which differences from the baseline stand; of stages the last one,
+            after which each row has that of its own last stage.
         by: what the columns are: ``stage`` or a key of the configuration.
         metric: what is shown.
     """
@@ -127,20 +128,30 @@ class Table:
     def values(self) -> list[list[tuple[str, bool]]]:
         """Of each row the texts after its keys, each with whether it is in bold."""
         return [
-            [text for cell, column in zip(cells, self.columns, strict=True)
-             for text in self._texts(cell, column)]
+            [text for at in range(len(self.columns)) for text in self._texts(cells, at)]
             for _, cells in self.rows
-        ]  # fmt: skip
+        ]
 
-    def _texts(self, cell: Cell | None, column: str) -> list[tuple[str, bool]]:
-        count = len(COMPARED) if column in self.compared else 0
-        if cell is None:
-            return [(NONE, False)] * (1 + count)
-        found = [(cell.text(percent=self.percent), cell.supported)]
-        if count:
-            difference, *others = cell.compared(percent=self.percent)
-            found += [(difference, cell.supported), *((one, False) for one in others)]
+    def differing(self, cells: Sequence[Cell | None], at: int) -> Cell | None:
+        """The cell of a row whose difference stands after a column."""
+        if self.by != "stage":
+            return cells[at]
+        return next((cell for cell in reversed(cells) if cell is not None), None)
+
+    def _texts(self, cells: Sequence[Cell | None], at: int) -> list[tuple[str, bool]]:
+        cell = cells[at]
+        found = [(NONE, False) if cell is None else self._value(cell)]
+        if self.columns[at] in self.compared:
+            last = self.differing(cells, at)
+            difference, *others = last.compared(percent=self.percent) if last else [NONE] * 3
+            found += [
+                (difference, last is not None and last.supported),
+                *((one, False) for one in others),
+            ]
         return found
+
+    def _value(self, cell: Cell) -> tuple[str, bool]:
+        return cell.text(percent=self.percent), cell.supported
 
     def texts(self) -> list[list[str]]:
         """All rows as texts; a dash where there is no value."""

@@ -17,9 +17,10 @@ from harness.stats.outcomes import Interval, Outcomes, paired_counts
 LEVEL = 0.95
 EQUAL = 1e-12
 """Values that are nearer to each other are the same."""
-LEAST = 0.6
-"""Seeds that by chance differ less than the rest would make the error too small: it is at least
-this share of what the examples alone make it. Ours, by ``tests.benchmarks.coverage``."""
+LEAST = (0.2, 0.6)
+"""Seeds that by chance differ less than the rest would make the error too small: its square is at
+least this share of what the examples alone make it, the first where each seed has examples of its
+own, the second where all have the same. Ours, by ``tests.benchmarks.coverage``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,9 @@ def _error(deviations: FloatArray, by_seed: FloatArray) -> tuple[float, float]:
     rest = (seeds * of_all - of_examples) / (seeds - 1)
     squares = np.array([of_seeds, of_examples, rest])
     left = max(int(own.sum()) - seeds - examples + 1, examples - 1)
-    total = max(of_seeds + of_examples - rest, LEAST * of_examples)
+    shared = (own.sum() / examples - 1) / (seeds - 1)
+    least = LEAST[0] + (LEAST[1] - LEAST[0]) * shared
+    total = max(of_seeds + of_examples - rest, least * of_examples)
     if total == 0:
         return 0.0, float(examples - 1)
     effective = total**2 / (squares**2 / np.array([seeds - 1, examples - 1, left])).sum()

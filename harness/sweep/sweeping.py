@@ -16,7 +16,7 @@ from harness.record.listing import find_sweep
 from harness.results import SCHEMA
 from harness.sweep.grid import Fixed, Grid, grid_of
 from harness.sweep.jobs import Crew, GoThrough, do_jobs
-from harness.sweep.recipes import Recipe, find_recipe
+from harness.sweep.recipes import Recipe
 from harness.sweep.states import JobState, State, SweepWatcher
 
 
@@ -38,6 +38,11 @@ class SweptRun:
     def finished(self) -> bool:
         """Whether its result is there."""
         return self.state in ("done", "found")
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it has a stage to show."""
+        return (self.path / layout.RESULT).is_file() or (self.path / layout.STAGES).is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +73,6 @@ class Sweep:
         return tuple(one for one in self.each if not one.finished)
 
 
-def sweep(
-    recipe: str,
-    seeds: Sequence[int],
-    fixed: Fixed,
-    plugins: Plugins,
-    crew: Crew,
-    watcher: SweepWatcher,
-    on: str | None = None,
-) -> Sweep:
-    """Do the runs of a recipe, each row with each seed; what is finished is not done again.
-
-    Args:
-        recipe: its name, or the path of a file.
-        seeds: of each row.
-        fixed: what all runs have in common.
-        plugins: whose parts they name.
-        crew: who does them.
-        watcher: sees their states, and what is left out.
-        on: ``ray``, or ``ray:ADDRESS`` (``on_ray``); None: processes of this machine.
-
-    Raises:
-        HarnessError: for what is wrong with the recipe or a setting, before anything runs. A run
-            that fails raises nothing: its state says so.
-    """
-    from harness.sweep.on_ray import on_ray
-
-    go_through = None if on is None else on_ray(on)
-    name, found = find_recipe(recipe, plugins)
-    return sweep_of(name, found, seeds, fixed, plugins, crew, watcher, go_through)
-
-
 def sweep_of(
     name: str,
     found: Recipe,
@@ -109,9 +83,21 @@ def sweep_of(
     watcher: SweepWatcher,
     go_through: GoThrough | None = None,
 ) -> Sweep:
-    """The same of a recipe that is no file: ``found``, recorded as the sweep ``name``.
+    """Do the runs of a recipe, each row with each seed; what is finished is not done again.
 
-    ``go_through``: how its runs are done (``jobs``).
+    Args:
+        name: under which the sweep is recorded.
+        found: the recipe.
+        seeds: of each row.
+        fixed: what all runs have in common.
+        plugins: whose parts they name.
+        crew: who does them.
+        watcher: sees their states, and what is left out.
+        go_through: how they are done (``jobs``, ``on_ray``).
+
+    Raises:
+        HarnessError: for what is wrong with the recipe or a setting, before anything runs. A run
+            that fails raises nothing: its state says so.
     """
     grid = grid_of(found, seeds, fixed, plugins)
     for note in grid.notes:
@@ -165,5 +151,8 @@ def _rows_of(name: str, recipe: Recipe, grid: Grid) -> str:
         }
         for kind in grid.kinds
     ]
-    values = {"schema": SCHEMA, "recipe": name, "baseline": recipe.baseline, "rows": rows}
+    values = {
+        "schema": SCHEMA, "recipe": name, "baseline": recipe.baseline,
+        "stages": recipe.columns, "rows": rows,
+    }  # fmt: skip
     return json.dumps(values, indent=1, ensure_ascii=False) + "\n"

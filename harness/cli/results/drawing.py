@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from harness.cli.screen.tables import titled
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from harness.report.sweep_table import SweepTable
     from harness.report.tables import Table
 
 LONGEST = 16
@@ -24,57 +22,20 @@ LONGEST = 16
 GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Texts to lay out: names of rows below ``keys``; values, and whether each is in bold.
-
-    ``blocks``: the headings of columns that stay together where there is room.
-    """
-
-    title: str
-    keys: Sequence[str]
-    blocks: Sequence[Sequence[str]]
-    names: Sequence[Sequence[str]]
-    values: Sequence[Sequence[tuple[str, bool]]]
-    notes: Sequence[str]
-
-    @property
-    def heads(self) -> list[str]:
-        """The headings of the values."""
-        return [name for block in self.blocks for name in block]
-
-
 def results_table(table: Table, width: int) -> Group:
     """The table, in as many parts below each other as the width needs, and its notes."""
-    parts = (table.title, table.keys, table.blocks(), table.names(), table.values(), table.notes)
-    return _picture(_Grid(*parts), width)
-
-
-def sweep_picture(table: SweepTable, name: str, width: int) -> Group:
-    """The table of a sweep, likewise."""
-    key, *heads = table.header()
-    count, rows = len(table.stages), table.texts()
-    blocks = [*([head] for head in heads[:count]), heads[count:]]
-    values = [[(text, False) for text in row[1:]] for row in rows]
-    names = [row[:1] for row in rows]
-    return _picture(_Grid(table.title(name), [key], blocks, names, values, table.notes()), width)
-
-
-def _picture(grid: _Grid, width: int) -> Group:
-    columns = [[key, *(row[at] for row in grid.names)] for at, key in enumerate(grid.keys)]
+    names, values, heads = table.names(), table.values(), table.header[len(table.keys) :]
+    columns = [[key, *(row[at] for row in names)] for at, key in enumerate(table.keys)]
     starts = [0]
-    for block in grid.blocks:
+    for block in table.blocks():
         starts.append(starts[-1] + len(block))
-    wide = [
-        max([len(head), *(len(row[at][0]) for row in grid.values)])
-        for at, head in enumerate(grid.heads)
-    ]
+    wide = [max([len(head), *(len(row[at][0]) for row in values)]) for at, head in enumerate(heads)]
     blocks = [list(range(first, end)) for first, end in pairwise(starts)]
     widths = [max(map(len, texts)) for texts in columns]
     room, parts = _laid_out(widths, [_least(texts) for texts in columns], blocks, wide, width)
-    drawn: list[RenderableType] = [Text(grid.title, style="bold")]
-    drawn += [_drawn(grid, room, part) for part in parts]
-    return Group(*drawn, *(Text(note, style="dim") for note in grid.notes))
+    drawn: list[RenderableType] = [Text(table.title, style="bold")]
+    drawn += [_drawn(table, room, part) for part in parts]
+    return Group(*drawn, *(Text(note, style="dim") for note in table.notes))
 
 
 def _least(texts: Sequence[str]) -> int:
@@ -127,15 +88,15 @@ def _parts(blocks: Sequence[list[int]], wide: Sequence[int], room: int) -> list[
     return parts or [[]]
 
 
-def _drawn(grid: _Grid, room: Sequence[int], part: Sequence[int]) -> RichTable:
+def _drawn(table: Table, room: Sequence[int], part: Sequence[int]) -> RichTable:
     # The box puts a space of its own between two columns.
     drawn = titled("", padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
     drawn.title = None
-    for name, width in zip(grid.keys, room, strict=True):
+    for name, width in zip(table.keys, room, strict=True):
         drawn.add_column(name, overflow="fold", max_width=width)
     for column in part:
-        drawn.add_column(grid.heads[column], justify="right", no_wrap=True)
-    for keys, row in zip(grid.names, grid.values, strict=True):
+        drawn.add_column(table.header[len(table.keys) + column], justify="right", no_wrap=True)
+    for keys, row in zip(table.names(), table.values(), strict=True):
         names = ("\n".join(wrap(key, width)) for key, width in zip(keys, room, strict=True))
         cells = [Text(row[at][0], style="bold" if row[at][1] else "") for at in part]
         drawn.add_row(*map(Text, names), *cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
@@ -26,6 +26,7 @@ class Layout:
         rows: keys that name a row; empty: those that differ.
         columns: ``stage``, or a key.
         stage: which one, where columns are something else; None: the last with a value.
+        stages: the columns that are shown of ``stage``; empty: all.
         metric: a name of ``measures.METRICS``.
         baseline: a row's name; None: no differences.
         labels: rows of a recipe, in its order, also those without a run.
@@ -34,6 +35,7 @@ class Layout:
     rows: tuple[str, ...] = ()
     columns: str = STAGE
     stage: str | None = None
+    stages: tuple[str, ...] = ()
     metric: str = "pool"
     baseline: str | None = None
     labels: tuple[str, ...] = ()
@@ -49,7 +51,7 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     shown = measure(layout.metric)
     column = STAGE if layout.columns == STAGE else key_of(layout.columns, entries, "--columns")
     keys, names = named(entries, layout.rows, column)
-    values = _values(entries, names, shown, column, layout.stage)
+    values = _values(entries, names, shown, column, layout)
     if column != STAGE and not values and layout.stage:
         known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
         raise CommandError(
@@ -58,7 +60,8 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     columns = _columns(values, column)
     rows = _ordered(names, layout, column)
     cells = {at: Cell.of([one.value for one in of.values()]) for at, of in values.items()}
-    compared = _compare(cells, values, rows, columns, layout, shown, column)
+    stopped = {name for e, name in zip(entries, names, strict=True) if e.state != "finished"}
+    compared = _compare(cells, values, rows, columns, layout, shown, stopped)
     table = Table(
         title=_title(entries, shown, keys),
         keys=keys,
@@ -82,16 +85,17 @@ def _values(
     names: Sequence[Names],
     shown: Measure,
     column: str,
-    stage: str | None,
+    layout: Layout,
 ) -> Values:
     """By row and column the value of each seed."""
     found: Values = {}
+    wanted = layout.stages if layout.stage is None else (layout.stage,)
     for entry, name in zip(entries, names, strict=True):
         stages = [one for one in entry.stages if _has(one, shown)]
         if column != STAGE:
-            stages = [one for one in stages if stage in (None, one.stage)][-1:]
-        elif stage is not None:
-            stages = [one for one in stages if one.stage == stage]
+            stages = [one for one in stages if layout.stage in (None, one.stage)][-1:]
+        elif wanted:
+            stages = [one for one in stages if one.stage in wanted]
         for one in stages:
             value = shown.read(one)
             if value is not None:
@@ -135,22 +139,32 @@ def _compare(
     columns: Sequence[str],
     layout: Layout,
     shown: Measure,
-    column: str,
+    stopped: Collection[Names],
 ) -> list[str]:
-    """Put the differences from the baseline into the cells; the columns that have them."""
+    """Put the differences from the baseline into the cells; the columns that have them.
+
+    Of stages each row's last one is compared with the baseline's last one: rows may have fewer
+    rounds. A row with a stopped run is compared at the stage that it has reached.
+    """
     if layout.baseline is None:
         return []
     base = _baseline(rows, layout.baseline)
-    wanted = columns if column != STAGE else columns[-1:]
-    places = [(row, one) for row in rows for one in wanted if row != base and (row, one) in cells]
+    held = {row: [one for one in columns if (row, one) in cells] for row in rows}
+    stages = layout.columns == STAGE
+    if stages:
+        held = {row: of[-1:] for row, of in held.items()}
+    places = [
+        (row, at, held[base][0] if stages and held[base] and row not in stopped else at)
+        for row, of in held.items() for at in of if row != base
+    ]  # fmt: skip
     records = Records()
     found = [
-        difference(values.get((base, at), {}), values[row, at], shown.split, records)
-        for row, at in places
+        difference(values.get((base, beside), {}), values[row, at], shown.split, records)
+        for row, at, beside in places
     ]
-    for place, one in zip(places, corrected(found), strict=True):
-        cells[place] = replace(cells[place], difference=one)
-    return list(wanted)
+    for (row, at, _), one in zip(places, corrected(found), strict=True):
+        cells[row, at] = replace(cells[row, at], difference=one)
+    return list(columns[-1:] if stages else columns)
 
 
 def _baseline(rows: Sequence[Names], name: str) -> Names:

@@ -69,6 +69,7 @@ def notes_of(
         *_sizes(table, entries, shown, stage),
         *legend(table),
         *_compared(table, baseline),
+        *_annotated(entries, table),
         *_mixed(entries, shown),
         *_uncovered(entries, shown),
         *((NOT_RECORDED,) if shown.name == "answers_usd" and _unpriced(entries) else ()),
@@ -147,10 +148,32 @@ def _compared(table: Table, baseline: str | None) -> Iterator[str]:
         else "t-test over seeds and examples" if several
         else "permutation test over examples"
     )  # fmt: skip
+    less = f"Δ: less {baseline!r}"
+    if _ends_differ(table):
+        less = f"Δ: each row's last stage less that of {baseline!r}"
     yield (
-        f"Δ: less {baseline!r}, paired by {test}, with its 95 % interval; bold: p < {LEVEL} "
+        f"{less}, paired by {test}, with its 95 % interval; bold: p < {LEVEL} "
         f"({name}, Holm over the table)"
     )
+
+
+def _ends_differ(table: Table) -> bool:
+    """Whether rows have values of fewer stages than others."""
+    return table.by == "stage" and any(any(cells) and not cells[-1] for _, cells in table.rows)
+
+
+def _annotated(entries: Sequence[Entry], table: Table) -> Iterator[str]:
+    """The shares of the pool whose labels were asked for, where they are not the whole."""
+    if all(one.unlabelled == 0 for entry in entries for one in entry.stages):
+        return
+    shares: dict[str, set[int]] = {}
+    for entry in entries:
+        for one in entry.stages:
+            share = round(100 * (1 - one.unlabelled / one.n))
+            shares.setdefault(one.stage, set()).add(share)
+    shown = [stage for stage in table.columns if stage in shares] or sorted(shares)
+    said = (f"{stage} {' / '.join(map(str, sorted(shares[stage])))} %" for stage in shown)
+    yield f"share of the pool that was annotated: {', '.join(said)}"
 
 
 def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
