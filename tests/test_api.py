@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -263,6 +264,13 @@ def test_the_snippets_of_the_documentation_run(page: str) -> None:
     exec(snippet, known)
     assert [stage.stage for stage in known["done"].stages] == ["R1", "R2"]
     assert "arms" not in known or len(known["arms"].of("few")) == 2
+
+
+def test_the_functions_that_stand_for_commands_are_where_the_documentation_says() -> None:
+    text = (Path(harness.__file__).parent / "api/README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(harness(?:\.\w+){2,})", text.partition("| command | function |")[2])
+    assert len(named) >= 12
+    assert [name for name in named if pkgutil.resolve_name(name) is None] == []
 
 
 NOTEBOOK = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
     from harness.label.labelling import Labelled
-    from harness.label.request import Prepared, Request
+    from harness.label.request import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +85,43 @@ def label(
     given = dict(locals())
     from harness.label.labelling import labelled
     from harness.label.outputs import Outputs
-    from harness.label.request import prepare, run_of
     from harness.label.review import read_review
+    from harness.run.single import run_single
 
-    rows, to_review, folder = (
-        None if one is None else Path(one) for one in (output, review, model)
-    )
-    outputs = Outputs(rows, to_review, folder, check)
+    places = {key: given[key] and Path(given[key]) for key in ("output", "review", "model")}
+    outputs = Outputs(**places, check=check)
     outputs.refuse_existing(Path(file))
     # No folder of data is read, not even that of HARNESS_DATA.
     asked = wanted(given, config=None, settings=settings, data=".", out=out, plugins=plugins)
-    prepared = prepare(_request(Path(file), given, asked), asked.plugins)
+    prepared = _prepared(Path(file), given, asked)
     outputs.refuse_model(prepared)
     own, texts = prepared.parts.task, prepared.texts
     person, notes = read_review(outputs.review, texts, own.card), texts.notes()
     if confirm is not None:
         confirm(prepared)
-    run = run_of(prepared, asked.plugins, lambda name: watched(progress, name, notes), fresh=fresh)
-    found = labelled(run, own, texts, person.gold, person.checked)
-    outputs.write(found, run, asked.plugins)
-    return LabelledTexts(found, Run(run.result, run.folder.path), tuple(notes))
+    watching = partial(watched, progress, notes=notes)
+    known = asked.plugins
+    made = run_single(prepared.config, known, None, asked.out, watching, fresh=fresh)
+    run = Run(*made, tuple(notes))
+    found = labelled(run.records, own, texts, person.gold, person.checked)
+    outputs.write(found, run.records, known)
+    return LabelledTexts(found, run, run.notes)
 
 
-def _request(file: Path, given: Mapping[str, Any], asked: Wanted) -> Request:
-    """What to label, and how, by the arguments of ``label``."""
-    from harness.label.request import Request
+def _prepared(file: Path, given: Mapping[str, Any], asked: Wanted) -> Prepared:
+    """The run that the arguments of ``label`` ask for."""
+    from harness.label.request import prepare
 
     if sum(bool(given[one]) for one in ("labels", "types", "task")) != 1:
         raise CommandError("label: give labels, types or task, one of the three")
     named = given["types"] or given["labels"]
     kept = {"student.save": True} if given["model"] else {}
-    return Request(
+    return prepare(
         file,
         dict(named) if isinstance(named, Mapping) else dict.fromkeys(named, ""),
         "token" if given["types"] else "sequence",
-        given["task"],
+        asked.plugins,
+        task=given["task"],
         columns=given["columns"] or {},
         options={**asked.values, **kept},
         settings=asked.settings,

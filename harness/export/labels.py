@@ -96,17 +96,10 @@ def write_labels(
     replay: bool = False,
     spreadsheet: bool = False,
 ) -> tuple[int, str]:
-    """Write the pool's labels, or the annotator's answers, to a file.
+    """Write ``label_rows`` of a stage (None: the last one); how many, and what they are of.
 
-    Args:
-        run, task: these.
-        to: the file; its suffix says the format.
-        stage: that one alone; None: the last one, or the answers of all rounds.
-        replay: answers, not labels.
-        spreadsheet: no cell is computed as a formula.
-
-    Returns:
-        How many there are, and what they are of.
+    ``replay``: ``replay_rows`` instead, without a stage those of all rounds. ``spreadsheet``: no
+    cell is computed as a formula.
     """
     which = run.stage(stage, "annotator" if replay else None)
     all_rounds = replay and not stage

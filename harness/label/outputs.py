@@ -21,35 +21,30 @@ class Outputs:
     """Where to write what; None: nowhere.
 
     Attributes:
-        rows: the user's rows with the columns that are added.
+        output: the user's rows with the columns that are added.
         review: new: for a person to fill in; existing: it stays as it is.
         model: folder of the student's model.
         check: how many rows, drawn at random, the review begins with.
     """
 
-    rows: Path | None = None
+    output: Path | None = None
     review: Path | None = None
     model: Path | None = None
     check: int = 0
 
     def refuse_existing(self, file: Path) -> None:
-        """Raise a ``CommandError`` if anything would be written over but rows of an earlier call.
-
-        ``file``: the user's texts.
-        """
+        """A ``CommandError`` if a file but rows of an earlier call would be written over."""
         if self.check and self.review is None:
             raise CommandError("--check N: needs --review FILE, where those rows are to be checked")
         if self.review is not None and not self.review.exists():
             check_new(self.review, "--review")
-        if self.rows is None:
-            return
-        if self.rows.resolve() == file.resolve():
-            raise CommandError(f"-o {self.rows}: is the file of texts itself; choose another name")
-        if not self.rows.exists() or not _ours(self.rows):
-            check_new(self.rows, "-o")
+        if self.output is not None and self.output.resolve() == file.resolve():
+            raise CommandError(f"-o {file}: is the file of texts itself; choose another name")
+        if self.output is not None and not (self.output.exists() and _ours(self.output)):
+            check_new(self.output, "-o")
 
     def refuse_model(self, prepared: Prepared) -> None:
-        """Raise a ``CommandError`` if the run's student could not be exported to the folder."""
+        """A ``CommandError`` if the run's student could not be exported to the folder."""
         if self.model is not None:
             check_exports(prepared.parts.student, prepared.config.student.spec or "")
             if not _has_model(self.model, prepared.name):
@@ -57,8 +52,8 @@ class Outputs:
 
     def write(self, found: Labelled, run: FinishedRun, plugins: Plugins) -> None:
         """Write what is not there yet; rows anew."""
-        if self.rows is not None:
-            write_rows(self.rows, found.rows(), found.types())
+        if self.output is not None:
+            write_rows(self.output, found.rows(), found.types())
         if self.review is not None and not self.review.exists():
             write_review(self.review, found, self.check, run.config.seed)
         if self.model is not None and not _has_model(self.model, run.result.run_id):

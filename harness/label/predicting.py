@@ -46,12 +46,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file that was read to its end once, and the model that will label it.
+    """A file that was read to its end once, how many rows it has, and the model to label it.
 
-    Attributes:
-        file, model: these.
-        rows: how many there are.
-        notes: how the file was taken, and which rows stay without label.
+    ``notes``: how the file was taken, and which rows stay without label.
     """
 
     file: UserFile
@@ -60,10 +57,7 @@ class Opened:
     notes: Sequence[str]
 
     def write(self, output: Path, progress: Progress = no_progress) -> list[str]:
-        """Write all rows with label and confidence to a file, by its suffix.
-
-        Returns what to know of rows of which the model read the beginning only.
-        """
+        """Write all rows with label and confidence; a note on rows that were not wholly read."""
         names, kind, cut = added(self.file.columns), self.model.kind, Tally()
         types: dict[str, Type] = {names["confidence"]: "float"}
         types |= {names["label"]: "spans"} if kind == "token" else {}
@@ -75,17 +69,16 @@ class Opened:
 def opened(
     model: Path, path: Path, text: str | None, plugins: Plugins, *, strict: bool = False
 ) -> Opened:
-    """Open an exported model, and a file for it, so that a damaged one is refused before any work.
+    """Open an exported model's folder, and a file that it is to label.
 
     Args:
-        model: a folder.
-        path: the file.
-        text: its column of texts; None: the one that is called so, or the only one.
+        model, path: these.
+        text: the file's column of texts; None: the one of that name, or the only one.
         plugins: whose kinds of models are known.
         strict: refuse a file with rows that cannot be used.
 
     Raises:
-        HarnessError: naming what is wrong, with file and rows.
+        HarnessError: naming what is wrong, a damaged file's rows too, before any work.
     """
     file = read_rows(path, text)
     loaded = open_model(model, plugins)

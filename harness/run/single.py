@@ -9,14 +9,13 @@ from pathlib import Path
 from harness.config import Config
 from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
-from harness.protocols import Parts
 from harness.record import layout
 from harness.record.failures import noting_failure
 from harness.record.folder import RunFolder
 from harness.results import RunResult, Watcher
 from harness.run.assembly import assemble, obstacles, run_id
 from harness.run.loop import run
-from harness.run.splits import Splits, splits_of
+from harness.run.splits import splits_of
 from harness.run.steps import Sharing
 
 
@@ -53,23 +52,6 @@ def run_single(
     except HarnessError as first:
         first.args = (obstacles(config, plugins, data, first),)
         raise
-    return run_assembled(
-        parts, config, splits, plugins, out, watching, fresh=fresh, sharing=sharing
-    )
-
-
-def run_assembled(
-    parts: Parts,
-    config: Config,
-    splits: Splits,
-    plugins: Plugins,
-    out: Path,
-    watching: Callable[[str], AbstractContextManager[Watcher]],
-    *,
-    fresh: bool = False,
-    sharing: Sharing | None = None,
-) -> tuple[RunResult, Path]:
-    """Likewise, of a resolved configuration with its parts and data."""
     name = run_id(config, parts)
     path = layout.run_folder(out, parts.task.card.name, name)
     with (

@@ -92,6 +92,7 @@ def label(
     given_by, trusted, candidates, reason. Where a language model is asked, the plan with its
     price comes first. The same command goes on with a run that was stopped.
     """
+    given = dict(locals())
     from harness.api.labels_of_texts import label as do_label
     from harness.cli.run import watching
     from harness.cli.screen.labelled import labels_picture
@@ -107,24 +108,13 @@ def label(
         file,
         named if labels else (),
         types=named if types else (),
-        task=task,
         columns=columns_of(column),
-        annotator=annotator,
-        student=student,
-        rounds=rounds,
-        seed=seed,
-        budget_usd=budget_usd,
         settings=set_ or (),
-        strict=strict,
-        output=output,
-        review=review,
-        check=check,
-        model=model,
         out=out or RUNS,
         plugins=load_plugins(),
-        fresh=fresh,
         confirm=confirm,
         progress=partial(watching, quiet=False),
+        **{key: given[key] for key in PASSED},
     )
     console().print(labels_picture(done.labelled))
     say(f"labels: {output}")
@@ -133,3 +123,10 @@ def label(
     if model is not None:
         say(f"model: {model}")
     say(f"run: {done.run.path}")
+
+
+PASSED = (
+    *("task", "annotator", "student", "rounds", "seed", "budget_usd", "strict"),
+    *("output", "review", "check", "model", "fresh"),
+)
+"""Options that are arguments of the function of the same name."""

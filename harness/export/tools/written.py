@@ -19,16 +19,9 @@ TOOLS = {"label-studio": label_studio.tasks, "argilla": argilla.records}
 def write_suggestions(
     run: FinishedRun, task: Task, stage: StageResult, to: Path, tool: str, most: int = 0
 ) -> tuple[int, Path | None]:
-    """Write a run's labels as suggestions, doubtful first.
+    """Write ``suggestions`` as JSON for one of ``TOOLS``.
 
-    Args:
-        run, task, stage, most: of ``suggestions``.
-        to: the file, JSON.
-        tool: one of ``TOOLS``.
-
-    Returns:
-        How many there are, and the file beside it with the labelling interface, where the tool
-        needs one.
+    Returns how many, and the file beside them with the labelling interface that a tool needs.
     """
     found = suggestions(run, task, stage, most)
     made = TOOLS[tool](found, run.result.run_id)
