@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import harness
 from harness import compare, label, load_run, load_task, run, runs, sweep, table
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, HarnessError, RunError
+from harness.label.request import Prepared
 from harness.protocols import SelectorPreset
 from tests.commands import call, succeeded
 from tests.factories import plugin_file
@@ -229,9 +231,28 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
     asked |= {"out": tmp_path / "runs", "plugins": [plugin_file(tmp_path / "mine.py", plugin)]}
     with pytest.raises(HarnessError, match="no \\[rules\\]"):
         label(file, annotator="rules", **asked)
-    done = label(file, annotator="by-length", **asked)
+    asked |= {"annotator": "by-length", "output": tmp_path / "out.jsonl", "check": 5}
+    asked["review"] = str(tmp_path / "review.jsonl")
+    planned = []
+
+    def refuse(prepared: Prepared) -> None:
+        planned.append(prepared.steps())
+        raise CommandError("not today")
+
+    with pytest.raises(CommandError, match="not today"):
+        label(file, confirm=refuse, **asked)
+    assert planned == [[]] and not len(runs(out=asked["out"]).listed)
+    done = label(file, **asked)
     frame = done.to_pandas()
     assert len(frame) == 40 and set(frame["label"]) <= {one.name for one in task.card.labels}
+    written, review = (
+        [json.loads(line) for line in (tmp_path / name).read_text("utf-8").splitlines()]
+        for name in ("out.jsonl", "review.jsonl")
+    )
+    assert [row["label"] for row in written] == list(frame["label"])
+    assert [row["why"] for row in review][:6] == [*["check"] * 5, "doubtful"]
+    with pytest.raises(CommandError, match="is the file of texts itself"):
+        label(file, **{**asked, "output": str(file)})
 
 
 @pytest.mark.parametrize("page", ["README.md", "harness/api/README.md"])
@@ -243,6 +264,13 @@ def test_the_snippets_of_the_documentation_run(page: str) -> None:
     exec(snippet, known)
     assert [stage.stage for stage in known["done"].stages] == ["R1", "R2"]
     assert "arms" not in known or len(known["arms"].of("few")) == 2
+
+
+def test_the_functions_that_stand_for_commands_are_where_the_documentation_says() -> None:
+    text = (Path(harness.__file__).parent / "api/README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(harness(?:\.\w+){2,})", text.partition("| command | function |")[2])
+    assert len(named) >= 12
+    assert [name for name in named if pkgutil.resolve_name(name) is None] == []
 
 
 NOTEBOOK = [

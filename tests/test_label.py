@@ -88,7 +88,7 @@ def test_a_full_confidence_is_printed_whole_in_80_columns(tmp_path: Path) -> Non
     texts = Texts(cast("Any", None), places, [{}] * 5, dict.fromkeys(range(5), long), {}, {})
     given = [Given("cancellation", 1.0, "both", candidates=("delivery", "fault"))] * 5
     screen = Console(file=io.StringIO(), width=80)
-    screen.print(labels_picture(Labelled(texts, given, 0.0), ["cancellation"]))
+    screen.print(labels_picture(Labelled(texts, given, ["cancellation"], 0.0)))
     lines = cast("io.StringIO", screen.file).getvalue().splitlines()
     rows = [line.split() for line in lines[-5:]]
     assert [row[:2] for row in rows] == [[str(1000 + k), "100"] for k in range(5)]

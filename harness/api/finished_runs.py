@@ -106,7 +106,7 @@ def load_run(run: str | Path, *, out: Path | str = RUNS) -> Run:
 
 
 def runs(*, out: Path | str = RUNS, task: str | None = None) -> Runs:
-    """The runs below a folder, of all tasks or of one."""
+    """The runs below a folder, of all tasks or of one; ``harness runs`` calls this."""
     from harness.record.listing import list_runs
 
     found = list_runs(Path(out))

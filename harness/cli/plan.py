@@ -14,7 +14,6 @@ from harness.cli.screen.output import console, say
 if TYPE_CHECKING:
     from harness.config import Config
     from harness.protocols import Estimate
-    from harness.results import RunResult
     from harness.run.planning import PlannedStep
     from harness.sweep.timing import Duration
 
@@ -40,6 +39,7 @@ def plan(
     possible cost of each request is reserved before it is sent. Of a recipe, what several rows
     ask alike is counted once.
     """
+    from harness.api.finished_runs import runs
     from harness.cli.screen.tables import plan_table
     from harness.results import SCHEMA
     from harness.run import planning
@@ -53,7 +53,8 @@ def plan(
         steps, budget, configs = planning.plan(parts, config, splits), config.budget_usd, [config]
         title = f"{parts.task.card.name}: {_asked(config)}"
         asker = f"annotator {config.annotator.spec}"
-    total, took = planning.total(steps), duration(configs, _finished(options.out))
+    finished = [run.result for run in runs(out=options.out)]
+    total, took = planning.total(steps), duration(configs, finished)
     if json:
         from json import dumps
 
@@ -68,12 +69,6 @@ def plan(
     console().print(plan_table(f"{title}, about, at most", steps, total))
     for line in (*remarks(total, budget), _timed(took, options.out)):
         say(line)
-
-
-def _finished(out: Path) -> list[RunResult]:
-    from harness.record.listing import list_runs
-
-    return [one.result for one in list_runs(out) if one.result is not None]
 
 
 def _timed(took: Duration, out: Path) -> str:
@@ -111,8 +106,6 @@ def _of_recipe(
     """What to call it, the configuration of each run, and the steps of all."""
     from harness.cli.options import data_folder, load_plugins
     from harness.cli.sweep import wanted_seeds
-    from harness.run import planning
-    from harness.run.splits import splits_of
     from harness.sweep.grid import Fixed, grid_of
     from harness.sweep.recipes import find_recipe
 
@@ -120,13 +113,6 @@ def _of_recipe(
     wanted = wanted_seeds(options, seeds)
     said, folder = (options.config, options.settings, options.values), data_folder(options.data)
     grid = grid_of(found, wanted, Fixed(*said, folder, options.out), load_plugins())
-    runs = [
-        (kind.parts, kind.config.model_copy(update={"seed": seed}))
-        for kind in grid.kinds
-        for seed in wanted
-    ]
-    planned = [(config, planning.plan(p, config, splits_of(config, p.task))) for p, config in runs]
-    asked = " / ".join(dict.fromkeys(_asked(config) for _, config in runs))
-    title = f"recipe {name}, {len(grid.jobs)} runs: {asked}"
     each = {job.path: kind.config for kind in grid.kinds for job in kind.jobs}
-    return title, list(each.values()), planning.together(planned)
+    asked = " / ".join(dict.fromkeys(map(_asked, each.values())))
+    return f"recipe {name}, {len(grid.jobs)} runs: {asked}", list(each.values()), grid.steps()

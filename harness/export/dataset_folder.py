@@ -10,8 +10,9 @@ from typing import Any
 from harness.data import TaskCard
 from harness.export.labels import label_rows
 from harness.export.model_card import METRICS, SUPERVISED
-from harness.export.reproducing import portable
+from harness.export.reproducing import command_of, portable
 from harness.files.escaping import fence_of, markdown, markdown_row
+from harness.plugin_manager import Plugins
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.record.folder import new_folder
@@ -62,13 +63,14 @@ Before you pass the data on, state the terms of the texts and of the annotator h
 
 
 def write_dataset(
-    run: FinishedRun, task: Task, stage: StageResult, command: str, target: Path
+    run: FinishedRun, task: Task, stage: StageResult, plugins: Plugins, target: Path
 ) -> int:
     """Write the pool's labels after a stage to a new folder, atomically; the number of rows.
 
-    ``command`` makes the run again. Labels are ``ClassLabel`` values, null where there is none.
+    Labels are ``ClassLabel`` values, null where there is none.
     """
     rows = list(label_rows(run, task, stage))
+    command = command_of(run.config, task.card, plugins)
 
     def write(folder: Path) -> None:
         file = folder / FILE

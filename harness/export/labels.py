@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.data import BoolArray, FloatArray, IntArray, Pool
 from harness.errors import CorruptRunError
+from harness.export.rows import LABELS, for_spreadsheets, write_rows
 from harness.protocols import Task
 from harness.record.finished import FinishedRun, written_usd
 from harness.results import StageResult
@@ -83,6 +85,29 @@ def replay_rows(
                     **({"answers_usd": float(recorded.answers_usd[row] + share)} if priced else {}),
                     **at,
                 }
+
+
+def write_labels(
+    run: FinishedRun,
+    task: Task,
+    to: Path,
+    stage: str | None = None,
+    *,
+    replay: bool = False,
+    spreadsheet: bool = False,
+) -> tuple[int, str]:
+    """Write ``label_rows`` of a stage (None: the last one); how many, and what they are of.
+
+    ``replay``: ``replay_rows`` instead, without a stage those of all rounds. ``spreadsheet``: no
+    cell is computed as a formula.
+    """
+    which = run.stage(stage, "annotator" if replay else None)
+    all_rounds = replay and not stage
+    rows = label_rows(run, task, which)
+    if replay:
+        rows = replay_rows(run, task, None if all_rounds else which)
+    count = write_rows(to, for_spreadsheets(rows) if spreadsheet else rows, LABELS)
+    return count, "all rounds" if all_rounds else which.stage
 
 
 def labels_of_stage(

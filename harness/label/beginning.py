@@ -10,9 +10,10 @@ from typing import Any
 from harness import abilities
 from harness.data import Kind
 from harness.errors import CommandError
-from harness.label.task_folder import DECLARATION, EXAMPLES, declaration_of, task_files, write_text
+from harness.label.task_folder import DECLARATION, EXAMPLES, declaration_of, task_files
 from harness.label.texts import Texts
 from harness.plugin_manager import Plugins
+from harness.record.folder import new_text
 from harness.run.assembly import load_task
 
 CONFIG = "config.toml"
@@ -72,7 +73,7 @@ def begun(
 def write_all(folder: Path, files: Mapping[str, str]) -> None:
     """Write the files, the declaration last."""
     for name in FILES:
-        write_text(folder / name, files[name])
+        new_text(folder / name, files[name])
 
 
 def labels_in(values: Sequence[Any], most: int = 20) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from harness.data import ABSTAINED, OUTSIDE, IntArray, TaskCard, take_units
 from harness.export.labels import labels_of_stage
-from harness.label.gold_file import GoldRows
+from harness.label.gold_file import GoldRows, read_gold
 from harness.protocols import Task
 from harness.record.finished import FinishedRun
 from harness.run.splits import splits_of
@@ -88,9 +89,15 @@ class Certificate:
     stages: Sequence[OfStage]
 
 
-def certificate(run: FinishedRun, task: Task, gold: GoldRows) -> Certificate:
-    """Judge every stage of a run by the gold rows that are in its pool."""
+def certificate(
+    run: FinishedRun, task: Task, file: Path, columns: Mapping[str, str]
+) -> Certificate:
+    """Judge every stage of a run of a task by the rows of a file that are in its pool.
+
+    ``columns`` and errors: as of ``read_gold``.
+    """
     pool = splits_of(run.config, task).train.pool
+    gold = read_gold(file, columns, pool, task.card)
     stages = []
     for stage in run.result.stages:
         labels, _, _ = labels_of_stage(run, task, stage, pool)

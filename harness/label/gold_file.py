@@ -18,6 +18,7 @@ from harness.files.raw_table import plain
 from harness.files.user_file import UserFile, columns_of, read_rows
 from harness.label.by_hand import answer_of, dense, places_of, tags_of
 from harness.label.review import DOUBTFUL
+from harness.label.texts import some_of
 
 ANSWERS = ("gold", "label", "tags")
 """Columns of a person's answers, the first that is there."""
@@ -28,6 +29,7 @@ class GoldRows:
     """Gold labels of some rows of a pool.
 
     Attributes:
+        file: they are from.
         rows: int64 ``[n]``, of the pool.
         labels: int32 ``[units]`` of these rows, class indices.
         unmatched: places of rows whose id and text the pool does not have.
@@ -36,12 +38,27 @@ class GoldRows:
         doubtful: how many rows were chosen as doubtful and so do not measure.
     """
 
+    file: Path
     rows: IntArray
     labels: IntArray
     unmatched: Sequence[str] = ()
     conflicting: Sequence[str] = ()
     wrong: Sequence[str] = ()
     doubtful: int = 0
+
+    def notes(self) -> list[str]:
+        """Which rows do not count, and why."""
+        said = {
+            "are not in the run's pool, neither by id nor by text": self.unmatched,
+            "repeat a text with another label": self.conflicting,
+            "have a label that cannot be read": self.wrong,
+        }
+        chosen = f"{self.doubtful} rows were chosen as doubtful, not at random"
+        return [
+            f"{len(places)} rows {what}, and do not count: {some_of(places)}"
+            for what, places in said.items()
+            if places
+        ] + ([f"{self.file}: {chosen}, and do not count"] if self.doubtful else [])
 
 
 def read_gold(path: Path, columns: Mapping[str, str], pool: Pool, card: TaskCard) -> GoldRows:
@@ -91,6 +108,7 @@ def read_gold(path: Path, columns: Mapping[str, str], pool: Pool, card: TaskCard
         )
     flat = [label for row in kept for label in found[row]]
     return GoldRows(
+        path,
         np.asarray(kept, dtype=np.int64),
         np.asarray(flat, dtype=np.int32),
         unmatched,

@@ -58,6 +58,7 @@ class Labelled:
     Attributes:
         texts: the file.
         given: of each row.
+        labels: names of the task's labels, or entity types.
         cost_usd: that the run paid.
         outcomes: what is right in the rows with gold that were not chosen by the labels they
             got; None where there are no such rows.
@@ -66,6 +67,7 @@ class Labelled:
 
     texts: Texts
     given: Sequence[Given]
+    labels: Sequence[str]
     cost_usd: float
     outcomes: Outcomes | None = None
     reviewed: Mapping[int, Answer] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Labelled:
 
     def counts(self) -> Counter[str]:
         """Rows of each label; of entity types, mentions."""
-        found: Counter[str] = Counter()
+        found = Counter(dict.fromkeys(self.labels, 0))
         for one in self.given:
             if isinstance(one.label, str):
                 found[one.label] += 1
@@ -153,7 +155,8 @@ def labelled(
     for row, answer in reviewed.items():
         names = (answer,) if isinstance(answer, str) else ()
         given[row] = Given(answer, 1.0, "person", trusted=True, candidates=names)
-    return Labelled(texts, given, run.result.cost_usd, outcomes, reviewed)
+    labels = [label.name for label in task.card.labels]
+    return Labelled(texts, given, labels, run.result.cost_usd, outcomes, reviewed)
 
 
 def outcomes_of(pairs: Iterable[tuple[Answer | None, Answer]]) -> Outcomes | None:

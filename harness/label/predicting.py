@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from harness import abilities
-from harness.data import Kind, Pool
+from harness.data import Pool
 from harness.errors import CommandError, DataError
-from harness.export.rows import Type
-from harness.files.user_file import UserFile
+from harness.export.rows import Type, write_rows
+from harness.files.user_file import UserFile, read_rows
 from harness.label.texts import SHOWN, text_of
 from harness.label.words import spans_in, words
 from harness.plugin_manager import Plugins
@@ -44,14 +44,68 @@ class Tally:
         return ", ".join(self.some) + (", ..." if self.count > len(self.some) else "")
 
 
-def looked_through(file: UserFile) -> tuple[int, Tally]:
-    """Read a file once to its end, so that a damaged one is refused before any work.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that was read to its end once, how many rows it has, and the model to label it.
 
-    Returns the number of its rows, and those that cannot be used.
+    ``notes``: how the file was taken, and which rows stay without label.
+    """
+
+    file: UserFile
+    model: ExportedModel
+    rows: int
+    notes: Sequence[str]
+
+    def write(self, output: Path, progress: Progress = no_progress) -> list[str]:
+        """Write all rows with label and confidence; a note on rows that were not wholly read."""
+        names, kind, cut = added(self.file.columns), self.model.kind, Tally()
+        types: dict[str, Type] = {names["confidence"]: "float"}
+        types |= {names["label"]: "spans"} if kind == "token" else {}
+        write_rows(output, predicted(self.file, self.model, self.rows, progress, cut), types)
+        longer = f"{cut.count:,} of {self.rows:,} rows are longer than the model reads"
+        return [f"{longer} and are labelled by their beginning: {cut}"] if cut.count else []
+
+
+def opened(
+    model: Path, path: Path, text: str | None, plugins: Plugins, *, strict: bool = False
+) -> Opened:
+    """Open an exported model's folder, and a file that it is to label.
+
+    Args:
+        model, path: these.
+        text: the file's column of texts; None: the one of that name, or the only one.
+        plugins: whose kinds of models are known.
+        strict: refuse a file with rows that cannot be used.
 
     Raises:
-        DataError: naming file and rows, or if no row has a text.
+        HarnessError: naming what is wrong, a damaged file's rows too, before any work.
     """
+    file = read_rows(path, text)
+    loaded = open_model(model, plugins)
+    rows, unusable = _looked_through(file)
+    said = f"{unusable.count:,} of {rows:,} rows cannot be used"
+    if unusable.count and strict:
+        raise CommandError(f"{said}: {unusable}; mend them, or leave out --strict")
+    problems = [f"{said} and stay without label: {unusable}"] if unusable.count else []
+    return Opened(file, loaded, rows, [*file.notes, *problems])
+
+
+def unlabelled(files: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
+    """The files whose rows are not in a folder yet, each with where they go: under its name.
+
+    Raises:
+        CommandError: if two have the same name.
+    """
+    targets = [folder / file.name for file in files]
+    if twice := [one for one in targets if targets.count(one) > 1]:
+        raise CommandError(f"two files are called {twice[0].name!r}, and both would be {twice[0]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = zip(files, targets, strict=True)
+    return [(file, target) for file, target in pairs if not target.exists()]
+
+
+def _looked_through(file: UserFile) -> tuple[int, Tally]:
+    """The number of rows, and those that cannot be used; a ``DataError`` if no row has a text."""
     rows, unusable = 0, Tally()
     for place, row in file.rows():
         rows += 1
@@ -83,13 +137,6 @@ def open_model(folder: Path, plugins: Plugins) -> ExportedModel:
 def added(columns: Sequence[str]) -> Mapping[str, str]:
     """What each of ``COLUMNS`` is called in a file that has such a column already."""
     return {name: f"{name}_given" if name in columns else name for name in COLUMNS}
-
-
-def types_of(columns: Sequence[str], kind: Kind) -> Mapping[str, Type]:
-    """Types of the columns that are added, as ``export.rows`` takes them."""
-    label, confidence = added(columns).values()
-    found: dict[str, Type] = {confidence: "float"}
-    return found | {label: "spans"} if kind == "token" else found
 
 
 def predicted(

@@ -1,9 +1,9 @@
-"""From a file and labels to a finished run: what ``harness label`` does, without printing."""
+"""From a file and labels to a run that has not begun."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +16,9 @@ from harness.label.texts import Texts, read_texts, refuse_problems
 from harness.plugin_manager import Plugins
 from harness.protocols import Parts
 from harness.record import layout
-from harness.record.finished import FinishedRun
-from harness.record.folder import RunFolder
-from harness.results import Watcher
 from harness.run.assembly import assemble, load_task, run_id
-from harness.run.loop import run as run_loop
 from harness.run.planning import PlannedStep, plan
 from harness.run.splits import Splits, splits_of
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to label, and how.
-
-    Attributes:
-        file: the user's.
-        labels: names of labels, or of entity types, with their descriptions ("": the name);
-            empty where ``task`` names them.
-        kind: of the task.
-        task: spec of a task whose labels, descriptions and prompt are used.
-        columns: the columns of the text and, where some rows have one, of the label.
-        options: keys of the configuration, dotted; None where not given.
-        settings: more of them, as ``--set`` has them.
-        strict: refuse rows that cannot be taken as they are (``Texts.problems``).
-        out: where runs are kept.
-    """
-
-    file: Path
-    labels: Mapping[str, str]
-    kind: Kind = "sequence"
-    task: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    settings: Sequence[str] = ()
-    strict: bool = False
-    out: Path = layout.RUNS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,40 +36,61 @@ class Prepared:
         """The run's id."""
         return run_id(self.config, self.parts)
 
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return layout.run_folder(self.out, self.parts.task.card.name, self.name)
-
     def steps(self, *, fresh: bool = False) -> list[PlannedStep]:
         """What would be sent to a language model; nothing where the run is finished.
 
         ``fresh``: it begins anew.
         """
-        if not fresh and (self.folder / layout.RESULT).exists():
+        folder = layout.run_folder(self.out, self.parts.task.card.name, self.name)
+        if not fresh and (folder / layout.RESULT).exists():
             return []
         return plan(self.parts, self.config, self.splits)
 
 
-def prepare(request: Request, plugins: Plugins) -> Prepared:
+def prepare(
+    file: Path,
+    labels: Mapping[str, str],
+    kind: Kind,
+    plugins: Plugins,
+    *,
+    task: str | None,
+    columns: Mapping[str, str],
+    options: Mapping[str, Any],
+    settings: Sequence[str],
+    strict: bool,
+    out: Path,
+) -> Prepared:
     """Read the file, make a task of it, and put the run together; nothing is sent.
+
+    Args:
+        file: the user's.
+        labels: names of labels, or of entity types, with their descriptions ("": the name);
+            empty where ``task`` names them.
+        kind: of the task.
+        plugins: whose parts are named.
+        task: spec of a task whose labels, descriptions and prompt are used.
+        columns: the columns of the text and, where some rows have one, of the label.
+        options: keys of the configuration, dotted; None where not given.
+        settings: more of them, as ``--set`` has them.
+        strict: refuse rows that cannot be taken as they are (``Texts.problems``).
+        out: where runs are kept.
 
     Raises:
         HarnessError: for whatever is wrong with the file, the labels or an option.
     """
-    declared = _declared(request, plugins)
+    declared = _declared(declaration_of(kind, labels) if labels else None, task, plugins)
     names = [label["name"] for label in declared["labels"]]
-    texts = read_texts(request.file, request.columns, names, declared["kind"])
-    if request.strict:
+    texts = read_texts(file, columns, names, declared["kind"])
+    if strict:
         refuse_problems(texts)
-    task = write_task(texts, declared, request.out)
-    options = {**request.options, "task": str(task), "setting": "transductive"}
-    config = load_config(None, request.settings, options, plugins.keys())
+    made = write_task(texts, declared, out)
+    options = {**options, "task": str(made), "setting": "transductive"}
+    config = load_config(None, settings, options, plugins.keys())
     config, parts = assemble(config, plugins, None)
     texts = replace(texts, cut=_cut(texts, parts))
-    if request.strict:
+    if strict:
         refuse_problems(texts)
-    return Prepared(texts, config, parts, splits_of(config, parts.task), request.out)
+    return Prepared(texts, config, parts, splits_of(config, parts.task), out)
 
 
 def _cut(texts: Texts, parts: Parts) -> dict[int, str]:
@@ -112,33 +101,12 @@ def _cut(texts: Texts, parts: Parts) -> dict[int, str]:
     return {positions[row]: said for row, said in abilities.cut(parts.student, pool).items()}
 
 
-def run_of(
-    prepared: Prepared, plugins: Plugins, watcher: Watcher, *, fresh: bool = False
-) -> FinishedRun:
-    """Do the run, or what is left of it; ``fresh``: all of it."""
-    with RunFolder.held(prepared.folder, fresh=fresh) as folder:
-        run_loop(
-            prepared.parts,
-            prepared.config,
-            prepared.splits,
-            folder,
-            run_id=prepared.name,
-            replies=prepared.out / layout.REPLIES,
-            plugins=plugins,
-            watcher=watcher,
-        )
-    return FinishedRun.open(prepared.folder)
-
-
-def _declared(request: Request, plugins: Plugins) -> dict[str, Any]:
+def _declared(labels: dict[str, Any] | None, named: str | None, plugins: Plugins) -> dict[str, Any]:
     """The declaration: the labels' own, or the named task's; with an annotator by default."""
-    if request.task is not None:
-        task = load_task(request.task, plugins, None, declaration_only=True)
-        declared = dict(abilities.declared(task))
-        if not declared:
-            raise CommandError(f"--task {request.task}: it has no declaration; name labels instead")
-    else:
-        declared = declaration_of(request.kind, request.labels)
     # That of the default task asks nobody, so that a first try needs no key.
     usual = load_task(None, plugins, None, declaration_only=True).default_annotator
-    return {**({"annotator": usual} if usual else {}), **declared}
+    if labels is None:
+        labels = dict(abilities.declared(load_task(named, plugins, None, declaration_only=True)))
+        if not labels:
+            raise CommandError(f"--task {named}: it has no declaration; name labels instead")
+    return {**({"annotator": usual} if usual else {}), **labels}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data import Kind
+from harness.data import TaskCard
 from harness.errors import DataError
 from harness.export.rows import write_rows
 from harness.files.user_file import read_rows
@@ -34,13 +34,13 @@ class Reviewed:
     checked: Sequence[int] = ()
 
 
-def read_review(path: Path, texts: Texts, labels: Sequence[str], kind: Kind) -> Reviewed:
+def read_review(path: Path | None, texts: Texts, card: TaskCard) -> Reviewed:
     """The answers that a person wrote into the column ``gold``; of rows left empty, none.
 
     Raises:
         DataError: if it is no review file, is of another file, or has unknown labels.
     """
-    if not path.exists():
+    if path is None or not path.exists():
         return Reviewed()
     file = read_rows(path, "text")
     if missing := [name for name in ("row", "gold", "why") if name not in file.columns]:
@@ -55,7 +55,8 @@ def read_review(path: Path, texts: Texts, labels: Sequence[str], kind: Kind) -> 
         if row["why"] == CHECK:
             checked.append(position)
         cells[position] = row["gold"]
-    gold, wrong = read_answers(cells, texts.texts, labels, kind)
+    names = [label.name for label in card.labels]
+    gold, wrong = read_answers(cells, texts.texts, names, card.kind)
     if wrong:
         said = some_of([f"{places[row]} ({why})" for row, why in wrong.items()])
         raise DataError(f"{len(wrong)} rows have a label that cannot be read: {said}")

@@ -14,7 +14,7 @@ from harness.label.by_hand import tags_of
 from harness.label.texts import Texts
 from harness.label.words import words
 from harness.record import layout
-from harness.record.folder import new_file
+from harness.record.folder import new_text
 
 EXAMPLES = "train.jsonl"
 DECLARATION = "task.toml"
@@ -54,7 +54,7 @@ def write_task(texts: Texts, declared: Mapping[str, Any], out: Path) -> Path:
     folder = layout.texts_folder(out, task_name(texts.file.path), key)
     for name, content in files.items():
         if not (folder / name).exists():
-            write_text(folder / name, content)
+            new_text(folder / name, content)
     return folder / DECLARATION
 
 
@@ -71,12 +71,3 @@ def _example(texts: Texts, row: int, kind: Kind) -> str:
         known = tags_of(text, answer) if isinstance(answer, tuple) else answer
         example["tags" if kind == "token" else "label"] = known
     return json.dumps(example, ensure_ascii=False) + "\n"
-
-
-def write_text(file: Path, content: str) -> None:
-    """Write a file atomically."""
-
-    def write(path: Path) -> None:
-        path.write_text(content, encoding="utf-8", newline="\n")
-
-    new_file(file, write)

@@ -213,6 +213,11 @@ def new_file(target: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def new_text(target: Path, text: str) -> None:
+    """Make such a file of a text."""
+    new_file(target, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
+
+
 def new_folder(target: Path, write: Callable[[Path], None]) -> None:
     """Make a folder atomically: ``write`` fills a temporary one. ``target`` is empty or absent."""
     import shutil

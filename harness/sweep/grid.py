@@ -13,6 +13,8 @@ from harness.plugin_manager import Plugins
 from harness.protocols import Parts
 from harness.record import layout
 from harness.run.assembly import assemble, run_id
+from harness.run.planning import PlannedStep, plan, together
+from harness.run.splits import splits_of
 from harness.sweep.recipes import Recipe, Row
 
 
@@ -88,6 +90,20 @@ class Grid:
     kinds: tuple[Kind, ...]
     jobs: tuple[Job, ...]
     notes: tuple[str, ...]
+
+    def steps(self) -> list[PlannedStep]:
+        """What all runs would send to a language model, as ``planning.together`` adds it up."""
+        runs = {
+            job.path: (kind.config.model_copy(update={"seed": job.seed}), kind.parts)
+            for kind in self.kinds
+            for job in kind.jobs
+        }
+        return together(
+            [
+                (config, plan(parts, config, splits_of(config, parts.task)))
+                for config, parts in runs.values()
+            ]
+        )
 
 
 def grid_of(recipe: Recipe, seeds: Sequence[int], fixed: Fixed, plugins: Plugins) -> Grid:

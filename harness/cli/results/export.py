@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +14,8 @@ from harness.errors import CommandError
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
+    from harness.protocols import Task
     from harness.record.finished import FinishedRun
-
-TOOLS = ("label-studio", "argilla")
-"""For people who correct labels."""
 
 
 def export(
@@ -64,9 +62,12 @@ def export(
     --for writes them for people to correct: harness import takes back what they say. --dataset
     writes them as a folder that datasets.load_dataset loads, with a card.
     """
+    from harness.export.dataset_folder import write_dataset
+    from harness.export.labels import write_labels
     from harness.export.model_export import check_empty, export_model
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
+    from harness.run.assembly import load_task
 
     if model is None and to is None and dataset is None:
         raise CommandError("say what to export: --model DIR, --to FILE, or --dataset DIR")
@@ -81,18 +82,25 @@ def export(
     if model is not None:
         export_model(finished, load_plugins(), model)
         say(f"model of {finished.result.run_id}: {model}")
-    source = data_folder(data)
+    task = partial(load_task, finished.config.task, load_plugins(), data_folder(data))
     if to is not None and for_:
-        _suggestions(finished, source, stage, to, for_, first)
+        _suggestions(finished, task(), stage, to, for_, first)
     elif to is not None:
-        _labels(finished, source, stage, to, replay=replay, spreadsheet=spreadsheet)
+        count, of = write_labels(
+            finished, task(), to, stage, replay=replay, spreadsheet=spreadsheet
+        )
+        mark = ", supervised" if finished.result.supervised else ""
+        say(f"{count} {'answers' if replay else 'labels'} of {of}{mark}: {to}")
     if dataset is not None:
-        _dataset(finished, source, stage, dataset)
+        which = finished.stage(stage)
+        count = write_dataset(finished, task(), which, load_plugins(), dataset)
+        say(f"{count} labels of {which.stage}: {dataset}")
 
 
 def _check_file(to: Path, tool: str | None, *, replay: bool, spreadsheet: bool) -> None:
     from harness.errors import UnknownNameError
     from harness.export.rows import check_new
+    from harness.export.tools.written import TOOLS
     from harness.files.delimited import SEPARATORS
 
     if tool is not None and tool not in TOOLS:
@@ -106,67 +114,13 @@ def _check_file(to: Path, tool: str | None, *, replay: bool, spreadsheet: bool) 
         raise CommandError("--spreadsheet is for --to FILE.csv or FILE.tsv")
 
 
-def _labels(
-    run: FinishedRun,
-    data: Path | None,
-    stage: str | None,
-    to: Path,
-    *,
-    replay: bool,
-    spreadsheet: bool,
-) -> None:
-    from harness.export.labels import label_rows, replay_rows
-    from harness.export.rows import LABELS, for_spreadsheets, write_rows
-    from harness.run.assembly import load_task
-
-    which = run.stage(stage, "annotator" if replay else None)
-    task = load_task(run.config.task, load_plugins(), data)
-    if replay:
-        rows = replay_rows(run, task, which if stage else None)
-    else:
-        rows = label_rows(run, task, which)
-    rows = for_spreadsheets(rows) if spreadsheet else rows
-    count = write_rows(to, rows, LABELS)
-    mark = ", supervised" if run.result.supervised else ""
-    of = which.stage if stage or not replay else "all rounds"
-    say(f"{count} {'answers' if replay else 'labels'} of {of}{mark}: {to}")
-
-
 def _suggestions(
-    run: FinishedRun, data: Path | None, stage: str | None, to: Path, tool: str, most: int
+    run: FinishedRun, task: Task, stage: str | None, to: Path, tool: str, most: int
 ) -> None:
-    """For Label Studio also the labelling interface, beside the tasks."""
-    from harness.export.tools import argilla, label_studio
-    from harness.export.tools.suggestions import suggestions
-    from harness.record.folder import new_file
-    from harness.run.assembly import load_task
+    from harness.export.tools.written import write_suggestions
 
-    task, which = load_task(run.config.task, load_plugins(), data), run.stage(stage)
-    found = suggestions(run, task, which, most)
-    made = {"argilla": argilla.records, "label-studio": label_studio.tasks}[tool](
-        found, run.result.run_id
-    )
-    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-    new_file(to, lambda path: _write(path, text))
-    say(f"{len(found)} suggestions of {which.stage}, doubtful first: {to}")
-    if tool == "label-studio":
-        labels = [label.name for label in task.card.labels]
-        xml = label_studio.interface(task.card.kind, labels)
-        new_file(to.with_suffix(".xml"), lambda path: _write(path, xml))
-        say(f"labelling interface: {to.with_suffix('.xml')}")
-
-
-def _dataset(run: FinishedRun, data: Path | None, stage: str | None, target: Path) -> None:
-    from harness.export.dataset_folder import write_dataset
-    from harness.export.reproducing import command_of
-    from harness.run.assembly import load_task
-
-    task = load_task(run.config.task, load_plugins(), data)
     which = run.stage(stage)
-    command = command_of(run.config, task.card, load_plugins())
-    count = write_dataset(run, task, which, command, target)
-    say(f"{count} labels of {which.stage}: {target}")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    count, interface = write_suggestions(run, task, which, to, tool, most)
+    say(f"{count} suggestions of {which.stage}, doubtful first: {to}")
+    if interface is not None:
+        say(f"labelling interface: {interface}")

@@ -48,7 +48,7 @@ def report(
     Runs that differ only in the seed are one method. --data DIR is that of the runs: their
     folders hold no texts.
     """
-    from harness.record.folder import new_file
+    from harness.record.folder import new_text
     from harness.report.page.document import page
     from harness.report.page.gather import parts_of
 
@@ -60,7 +60,7 @@ def report(
     folders = {"data": "DIR" if data else None, "out": "RUNS" if out else None}
     command = _command(names, output, **given, **folders)
     made = _report(parts, plugins, data_folder(data), _shown(parts, examples, folder), command)
-    new_file(output, lambda path: _write(path, page(made)))
+    new_text(output, page(made))
     if figures is not None:
         for one in (*made.outer, *made.inner):
             one.write(figures)
@@ -130,7 +130,3 @@ def _check_output(file: Path) -> None:
     with file.open(encoding="utf-8", errors="replace") as page:
         if MARK not in page.read(500):
             raise CommandError(f"-o {file}: exists, and is no report; choose another name")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -71,13 +71,13 @@ def runs(
 
 def _found(folder: Path) -> list[tuple[ListedRun, bool]]:
     """All runs, and whether other code than today's made them."""
-    from harness.record.listing import list_runs
+    from harness.api.finished_runs import runs as runs_below
     from harness.record.provenance import outdated
 
     plugins = load_plugins()
     return [
         (run, run.result is not None and bool(outdated(run.result, plugins)))
-        for run in list_runs(folder)
+        for run in runs_below(out=folder).listed
     ]
 
 
@@ -141,13 +141,13 @@ def _stage(stage: StageResult) -> dict[str, Any]:
 
 
 def _prune(folder: Path, what: str, older_than: float, *, yes: bool) -> None:
+    from harness.api.finished_runs import runs as runs_below
     from harness.cli.screen.runs import prunable_table, size
-    from harness.record.listing import list_runs
     from harness.record.pruning import WHATS, prunable
 
     if what not in WHATS:
         raise UnknownNameError("thing to prune", what, WHATS)
-    going = list(prunable(list_runs(folder), what, older_than=older_than))
+    going = list(prunable(runs_below(out=folder).listed, what, older_than=older_than))
     if not going:
         say(f"nothing to remove below {folder}")
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CommandError, RunError
-from harness.record.folder import new_file
+from harness.record.folder import new_text
 from harness.report.blocks import Block, find_blocks, rewritten
 
 Values = Mapping[str, Any]
@@ -75,7 +75,7 @@ def update_file(
         lines = ", ".join(f"{file}:{line}" for line in changed)
         raise RunError(f"{lines}: not what the command makes; run harness table --update {file}")
     if not check and changed:
-        new_file(file, lambda path: _write(path, made))
+        new_text(file, made)
 
 
 def _read(file: Path) -> str:
@@ -83,7 +83,3 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"--update {file}: cannot be read ({error})") from None
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -10,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.label.labelling import Given, Labelled
 
 DOUBTFUL = 20
@@ -20,15 +18,15 @@ WIDTH = 42
 """Characters of a text that are shown."""
 
 
-def labels_picture(found: Labelled, names: Sequence[str]) -> Group:
+def labels_picture(found: Labelled) -> Group:
     """Rows of each label, how many are right, what it cost, and the most doubtful rows."""
     counts, total = found.counts(), len(found.given)
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for name, side in (("label", "left"), ("rows", "right"), ("%", "right")):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
     every = sum(counts.values()) or 1
-    for name in names:
-        table.add_row(Text(name), str(counts[name]), f"{100 * counts[name] / every:.1f}")
+    for name, count in counts.items():
+        table.add_row(Text(name), str(count), f"{100 * count / every:.1f}")
     unused = len(found.texts.unusable)
     lines = [f"{total - unused} of {total} rows are labelled; {unused} cannot be used."]
     lines += [_right(found), f"Cost: ${found.cost_usd:.2f}."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from harness.cli.options import DataOption, OutOption, data_folder, load_plugins
 from harness.cli.screen.output import console, note
 from harness.cli.texts.naming import ColumnOption, columns_of
 from harness.record.layout import RUNS
-
-if TYPE_CHECKING:
-    from harness.label.gold_file import GoldRows
 
 
 def certify(
@@ -34,37 +31,13 @@ def certify(
     """
     from harness.cli.screen.certified import certificate_picture
     from harness.label.certificate import certificate
-    from harness.label.gold_file import read_gold
     from harness.record.finished import FinishedRun
     from harness.record.listing import find_run
     from harness.run.assembly import load_task
-    from harness.run.splits import splits_of
 
     finished = FinishedRun.open(find_run(run, out or RUNS))
     task = load_task(finished.config.task, load_plugins(), data_folder(data))
-    pool = splits_of(finished.config, task).train.pool
-    rows = read_gold(gold, columns_of(column), pool, task.card)
-    for line in _notes(gold, rows):
+    found = certificate(finished, task, gold, columns_of(column))
+    for line in found.gold.notes():
         note(line)
-    console().print(certificate_picture(certificate(finished, task, rows), task.card.kind))
-
-
-def _notes(file: Path, gold: GoldRows) -> list[str]:
-    """Rows that do not count, and why."""
-    from harness.label.texts import some_of
-
-    said = {
-        "are not in the run's pool, neither by id nor by text": gold.unmatched,
-        "repeat a text with another label": gold.conflicting,
-        "have a label that cannot be read": gold.wrong,
-    }
-    found = [
-        f"{len(places)} rows {what}, and do not count: {some_of(places)}"
-        for what, places in said.items()
-        if places
-    ]
-    if gold.doubtful:
-        found.append(
-            f"{file}: {gold.doubtful} rows were chosen as doubtful, not at random, and do not count"
-        )
-    return found
+    console().print(certificate_picture(found, task.card.kind))

@@ -51,27 +51,19 @@ def predict(
     are not labelled again, so the same command goes on. --on ray:ADDRESS,cpus=4,gpus=1 labels
     them on the nodes of a cluster that share the folders.
     """
+    from harness.label.predicting import unlabelled
+
     if len(files) == 1 and on is None:
         _label(model, files[0], output, column, strict=strict)
         return
-    left = _left(files, output)
+    left = unlabelled(files, output)
+    if there := len(files) - len(left):
+        note(f"{there} of {len(files)} files are in {output} and are not labelled again")
     if on is not None:
         _on_ray(on, model, left, column, strict=strict)
         return
     for file, target in left:
         _label(model, file, target, column, strict=strict)
-
-
-def _left(files: list[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """Each file that is not labelled yet, with where its rows go."""
-    targets = [folder / file.name for file in files]
-    if twice := [one.name for one in targets if targets.count(one) > 1]:
-        refuse(f"two files are called {twice[0]!r}, and both would be {folder / twice[0]}")
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = list(zip(files, targets, strict=True))
-    if there := [target for _, target in pairs if target.exists()]:
-        note(f"{len(there)} of {len(files)} files are in {folder} and are not labelled again")
-    return [(file, target) for file, target in pairs if not target.exists()]
 
 
 def _on_ray(
@@ -110,29 +102,20 @@ def _label(
     from time import monotonic
 
     from harness.cli.screen.live import pace
-    from harness.export.rows import check_new, write_rows
-    from harness.files.user_file import read_rows
-    from harness.label.predicting import Tally, looked_through, open_model, predicted, types_of
+    from harness.export.rows import check_new
+    from harness.label.predicting import opened
 
     check_new(output, "-o")
     columns = columns_of(column)
     if "label" in columns:
         refuse("--column label=...: predict reads no labels; certify and label do")
-    texts = read_rows(file, columns.get("text"))
-    loaded = open_model(model, load_plugins())
-    for line in texts.notes:
+    found = opened(model, file, columns.get("text"), load_plugins(), strict=strict)
+    for line in found.notes:
         note(line)
-    total, unusable = looked_through(texts)
-    if unusable.count:
-        said = f"{unusable.count:,} of {total:,} rows cannot be used"
-        if strict:
-            refuse(f"{said}: {unusable}; mend them, or leave out --strict")
-        note(f"{said} and stay without label: {unusable}")
-    began, types, cut = monotonic(), types_of(texts.columns, loaded.kind), Tally()
+    began = monotonic()
     with pace(file.name) as progress:
-        write_rows(output, predicted(texts, loaded, total, progress, cut), types)
-    if cut.count:
-        longer = f"{cut.count:,} of {total:,} rows are longer than the model reads"
-        note(f"{longer} and are labelled by their beginning: {cut}")
+        more = found.write(output, progress)
+    for line in more:
+        note(line)
     seconds = monotonic() - began
-    say(f"{total:,} rows in {seconds:.0f} s ({total / seconds:,.0f} rows/s): {output}")
+    say(f"{found.rows:,} rows in {seconds:.0f} s ({found.rows / seconds:,.0f} rows/s): {output}")
