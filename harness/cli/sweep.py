@@ -10,7 +10,6 @@ import typer
 
 from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
-from harness.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from harness.report.tables import Table
@@ -47,6 +46,7 @@ def sweep(
     cluster, whose nodes share the folders of --out and --data.
     """
     from harness.api.sweeping import sweep as do_sweep
+    from harness.report.formats import FORMATS
 
     asked = {key: value for key, value in options.arguments().items() if key != "seed"}
     watching = partial(_watching, quiet=json or markdown)
@@ -88,6 +88,7 @@ def _as_json(done: Sweep, tables: Sequence[Table]) -> str:
     from dataclasses import asdict
     from json import dumps, loads
 
+    from harness.report.formats import FORMATS
     from harness.results import SCHEMA
 
     values: Mapping[str, Any] = {
