@@ -144,7 +144,7 @@ def _compare(
     """Put the differences from the baseline into the cells; the columns that have them.
 
     Of stages each row's last one is compared with the baseline's last one: rows may have fewer
-    rounds. A row with a stopped run is compared at the stage that it has reached.
+    rounds. Where one of the two has a stopped run, they are compared at the row's stage.
     """
     if layout.baseline is None:
         return []
@@ -153,8 +153,9 @@ def _compare(
     stages = layout.columns == STAGE
     if stages:
         held = {row: of[-1:] for row, of in held.items()}
+    ends = held[base] if stages and base not in stopped else []
     places = [
-        (row, at, held[base][0] if stages and held[base] and row not in stopped else at)
+        (row, at, ends[0] if ends and row not in stopped else at)
         for row, of in held.items() for at in of if row != base
     ]  # fmt: skip
     records = Records()

@@ -148,18 +148,21 @@ def _compared(table: Table, baseline: str | None) -> Iterator[str]:
         else "t-test over seeds and examples" if several
         else "permutation test over examples"
     )  # fmt: skip
-    less = f"Δ: less {baseline!r}"
-    if _ends_differ(table):
+    shorter, less = _shorter(table), f"Δ: less {baseline!r}"
+    if False in shorter:
         less = f"Δ: each row's last stage less that of {baseline!r}"
+    if True in shorter:
+        less += " (stopped: less the same stage)"
     yield (
         f"{less}, paired by {test}, with its 95 % interval; bold: p < {LEVEL} "
         f"({name}, Holm over the table)"
     )
 
 
-def _ends_differ(table: Table) -> bool:
-    """Whether rows have values of fewer stages than others."""
-    return table.by == "stage" and any(any(cells) and not cells[-1] for _, cells in table.rows)
+def _shorter(table: Table) -> set[bool]:
+    """Of rows that have values of fewer stages than others: whether they are stopped."""
+    rows = zip(table.rows, table.marks, strict=True) if table.by == "stage" else ()
+    return {"stopped" in marks for (_, cells), marks in rows if any(cells) and not cells[-1]}
 
 
 def _annotated(entries: Sequence[Entry], table: Table) -> Iterator[str]:
