@@ -319,6 +319,7 @@ def test_a_grid_crosses_rows_with_values(tmp_path: Path) -> None:
         ('summary = "s"\n[[rows]]\nlabel = "x"\nlike = "y"', "no row 'y' above it"),
         ('summary = "s"\n[[rows]]\nlabel = "x"\n[[rows]]\nlabel = "x"', "two rows have the label"),
         ("summary", "not a readable TOML file"),
+        ('summary = "s"\nmetrics = ["tset"]', "unknown metric 'tset'; did you mean 'test'"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_said_on_one_line(

@@ -52,8 +52,8 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     column = STAGE if layout.columns == STAGE else key_of(layout.columns, entries, "--columns")
     keys, names = named(entries, layout.rows, column)
     values = _values(entries, names, shown, column, layout)
-    if column != STAGE and not values and layout.stage:
-        known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
+    known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
+    if layout.stage not in (None, *known):
         raise CommandError(
             f"--stage {layout.stage}: no such stage; these exist: {', '.join(known)}"
         )

@@ -137,7 +137,7 @@ def _by_task(sizes: dict[str, set[int]]) -> str:
 
 
 def _compared(table: Table, baseline: str | None) -> Iterator[str]:
-    if baseline is None:
+    if baseline is None or not table.compared:
         return
     found = [cell.difference for _, cells in table.rows for cell in cells if cell]
     by_example = any(one is not None and one.examples for one in found)
