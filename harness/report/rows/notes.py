@@ -70,7 +70,7 @@ def notes_of(
         *legend(table),
         *_compared(table, baseline),
         *_annotated(entries, table),
-        *_mixed(entries, shown),
+        *_mixed(table, entries, shown),
         *_uncovered(entries, shown),
         *((NOT_RECORDED,) if shown.name == "answers_usd" and _unpriced(entries) else ()),
     )
@@ -179,8 +179,8 @@ def _annotated(entries: Sequence[Entry], table: Table) -> Iterator[str]:
     yield f"share of the pool that was annotated: {', '.join(said)}"
 
 
-def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
-    """Which annotator's stages have labels of the student among the pool's."""
+def _mixed(table: Table, entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
+    """Which annotator's stages that are shown have labels of the student among the pool's."""
     if shown.name not in ("pool", "answered", "random_label"):
         return
     found = sorted(
@@ -189,6 +189,7 @@ def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
             for entry in entries
             for one in entry.stages
             if one.actor == "annotator" and one.round and one.annotated < one.n
+            if table.by != "stage" or one.stage in table.columns
         },
         key=lambda name: int(name.removeprefix("R")),
     )
