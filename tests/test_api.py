@@ -150,14 +150,16 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert table(rows="student", out=tmp_path).frame.columns[0] == "student"
 
 
-def test_results_are_printed_as_tables(tmp_path: Path) -> None:
+def test_results_are_printed_as_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = run("demo", "oracle", out=tmp_path, **QUICK)
     title, head, first, second = str(made).splitlines()
     assert title == f"demo: {made.run_id}, accuracy"
     assert re.split("  +", head)[:5] == ["stage", "round", "actor", "n", "abstained"]
     assert first.startswith("R1     0      annotator  60 ")
     assert second.startswith("R2     0      student ")
-    arms = sweep({"all": {}}, task="demo", annotator="oracle", out=tmp_path, **QUICK)
+    arms = sweep({"all": {}}, task="demo", annotator="oracle", out=tmp_path, **QUICK, progress=True)
+    assert capsys.readouterr().err == "harness: note: 1 of 1 runs were finished before\n"
+    assert arms.notes == ("1 of 1 runs were finished before",)
     lines = str(arms).splitlines()
     assert lines[0] == "sweep rows" and re.split("  +", lines[2])[:5] == [
         *("all", "0", "found", "R1", "1")
@@ -251,8 +253,14 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
     )
     assert [row["label"] for row in written] == list(frame["label"])
     assert [row["why"] for row in review][:6] == [*["check"] * 5, "doubtful"]
-    with pytest.raises(CommandError, match="is the file of texts itself"):
-        label(file, **{**asked, "output": str(file)})
+    for wrong, said in (
+        ({"output": str(file)}, "is the file of texts itself"),
+        ({"columns": {"texts": "text"}}, "'texts': the keys are text and label"),
+        ({"task": None, "labels": "a,b"}, "'a,b' is one text"),
+        ({"check": -1}, "--check -1: write a number"),
+    ):
+        with pytest.raises(CommandError, match=said):
+            label(file, **{**asked, **wrong})
 
 
 @pytest.mark.parametrize("page", ["README.md", "harness/api/README.md"])

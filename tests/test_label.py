@@ -299,6 +299,7 @@ def test_the_model_loads_in_a_pipeline(tmp_path: Path) -> None:
         (("--column", "text=body"), "no column 'body'; its columns are id, date, customer"),
         (("--column", "label=kind"), "has no such column"),
         (("-o", "messages.csv"), "is the file of texts itself"),
+        (("-o", "new.csv", "--review", "./new.csv"), "-o new.csv: is the file of --review, too"),
         (("-o", "other.csv"), "other.csv: exists"),
         (("-o", "out.doc"), "its suffix says how to write it"),
         (("--model", "model"), "student 'tfidf' cannot be exported"),

@@ -185,3 +185,5 @@ def test_several_files_keep_their_names_and_are_not_labelled_again(
     assert "two files are called 'a.csv'" in message(
         call("predict", model, files[0], twin, "-o", tmp_path / "new"), 2
     )
+    several = call("predict", model, *files, "-o", twin)
+    assert "a.csv: is a file; several files go into a folder" in message(several, 2)

@@ -207,6 +207,17 @@ def test_a_failing_run_stops_no_other_and_is_named(tmp_path: Path) -> None:
     assert last.startswith("harness: 1 of 2 runs are not finished: fails, seed 0: ")
 
 
+@pytest.mark.usefixtures("sweeps_here")
+def test_damaged_runs_are_named_where_no_table_is_left(recipe: Path, tmp_path: Path) -> None:
+    for one in swept(recipe, tmp_path)["runs"]:
+        (Path(one["path"]) / layout.RESULT).write_text("{broken")
+    done = call("sweep", recipe, *SMALL, "--out", tmp_path)
+    last = done.stderr.splitlines()[-1]
+    assert done.code == 1 and last.startswith(
+        "harness: 2 of 2 runs are not finished: usual, seed 0"
+    )
+
+
 @pytest.mark.slow
 def test_a_killed_sweep_ends_its_workers_and_repeats_nothing(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -319,6 +330,7 @@ def test_a_grid_crosses_rows_with_values(tmp_path: Path) -> None:
         ('summary = "s"\n[[rows]]\nlabel = "x"\nlike = "y"', "no row 'y' above it"),
         ('summary = "s"\n[[rows]]\nlabel = "x"\n[[rows]]\nlabel = "x"', "two rows have the label"),
         ("summary", "not a readable TOML file"),
+        ('summary = "s"\nmetrics = ["tset"]', "unknown metric 'tset'; did you mean 'test'"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_said_on_one_line(

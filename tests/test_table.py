@@ -152,6 +152,18 @@ def test_bold_is_a_difference_that_a_test_supports(out: Path) -> None:
     assert rows[0]["cells"]["R2"]["difference"]["mean"] > 0
 
 
+def test_what_is_stopped_is_compared_with_the_same_stage_alone(out: Path) -> None:
+    told = ("table", "mine", "--format", "json", "--out", out)
+    made = json.loads(succeeded(call(*told)))
+    full, *_, stopped, _ = (row["cells"] for row in made["rows"])
+    paired = 0.75 - (SCORES["full method"][0] - 0.05)
+    assert stopped["R1"]["difference"]["mean"] == pytest.approx(paired)
+    (note,) = [one for one in made["notes"] if one.startswith("Δ")]
+    assert note.startswith("Δ: less 'full method' (stopped: less the same stage), paired")
+    rows = json.loads(succeeded(call(*told, "--baseline", "stopped")))["rows"]
+    assert rows[0]["cells"]["R2"] == full["R2"] and "difference" not in full["R2"]
+
+
 def test_an_annotator_that_was_not_asked_has_no_score(out: Path) -> None:
     printed = succeeded(call("table", "mine", "--metric", "test", "--out", out))
     assert "R1: – where the annotator has answers for 0.3 % of test" in printed

@@ -114,7 +114,11 @@ def _prepared(file: Path, given: Mapping[str, Any], asked: Wanted) -> Prepared:
 
     if sum(bool(given[one]) for one in ("labels", "types", "task")) != 1:
         raise CommandError("label: give labels, types or task, one of the three")
-    named = given["types"] or given["labels"]
+    named, columns = given["types"] or given["labels"], given["columns"] or {}
+    if isinstance(named, str):
+        raise CommandError(f"label: {named!r} is one text; give a list of names, or a mapping")
+    if wrong := set(columns) - {"text", "label"}:
+        raise CommandError(f"label: columns: {wrong.pop()!r}: the keys are text and label")
     kept = {"student.save": True} if given["model"] else {}
     return prepare(
         file,
@@ -122,7 +126,7 @@ def _prepared(file: Path, given: Mapping[str, Any], asked: Wanted) -> Prepared:
         "token" if given["types"] else "sequence",
         asked.plugins,
         task=given["task"],
-        columns=given["columns"] or {},
+        columns=columns,
         options={**asked.values, **kept},
         settings=asked.settings,
         strict=given["strict"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +13,8 @@ from harness.api.frame import Frame, Framed
 from harness.api.given_parts import with_given
 from harness.api.tables_of_runs import RunsTable, table
 from harness.api.wanted import SPECS, Wanted, objects_in, wanted
-from harness.errors import CommandError
+from harness.api.watching import RunLines
+from harness.errors import CommandError, nearest
 from harness.record.layout import RUNS
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from harness.sweep.states import JobState, SweepWatcher
 
 SCORES = {"pool": "transductive", "test": "inductive"}
-Watching: TypeAlias = Callable[[str], AbstractContextManager["SweepWatcher"]]
-"""Whoever watches the sweep of that name."""
+Watching: TypeAlias = bool | Callable[[str], AbstractContextManager["SweepWatcher"]]
+"""False: nobody. True: a line a run. A callable: whoever watches the sweep of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def sweep(
     data: Path | str | None = None,
     out: Path | str = RUNS,
     plugins: Plugins | Sequence[str | Path] = (),
-    progress: Watching | None = None,
+    progress: Watching = False,
 ) -> Sweep:
     """Do the runs of a recipe, each row with each seed; ``harness sweep`` calls this.
 
@@ -115,7 +116,8 @@ def sweep(
             or a value of a row, is an object, the runs are done in this process, one by one.
         rounds, setting, limit, budget_usd, config, settings, data, out: as of ``run``.
         plugins: modules or files.
-        progress: whoever watches; None: nobody.
+        progress: True shows on stderr which runs end. A callable: whoever watches the sweep of
+            that name.
 
     Raises:
         HarnessError: if a name or a setting is wrong, before anything runs.
@@ -132,8 +134,11 @@ def sweep(
         )
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
     name, found = _recipe(recipe, asked)
+    _check_metrics(recipe, found.metrics)
+    if not seeds:
+        raise CommandError("sweep: seeds: name at least one")
     notes: list[str] = []
-    with (progress or _keeping(notes))(name) as watcher:
+    with _watched(progress, name, notes) as watcher:
         done = _done(name, found, seeds, asked, watcher, (jobs, on), here=bool(objects))
     return Sweep(name, tuple(map(_swept, done.runs)), _tables(done, asked), tuple(notes), done)
 
@@ -190,26 +195,38 @@ def _recipe(
     return "rows", Recipe.model_validate({"summary": "rows of a call", "rows": rows})
 
 
+def _check_metrics(recipe: object, metrics: Sequence[str]) -> None:
+    """Refuse, before anything runs, tables that could not be made."""
+    from harness.report.measures import METRICS
+
+    for metric in metrics:
+        if metric not in METRICS:
+            raise CommandError(f"{recipe}: unknown metric {metric!r}; {nearest(metric, METRICS)}")
+
+
 @dataclass(frozen=True, slots=True)
-class _Notes:
-    """Watches a sweep: keeps its notes."""
+class _Noting:
+    """Keeps the notes of a sweep, and passes everything on."""
 
     notes: list[str]
+    other: SweepWatcher | None
 
     def changed(self, state: JobState, states: Sequence[JobState]) -> None:
-        """Nothing is shown."""
+        """Passed on."""
+        if self.other is not None:
+            self.other.changed(state, states)
 
     def noted(self, message: str) -> None:
-        """Kept."""
+        """Kept, and passed on."""
         self.notes.append(message)
+        if self.other is not None:
+            self.other.noted(message)
 
 
-def _keeping(notes: list[str]) -> Watching:
-    @contextmanager
-    def watching(name: str) -> Iterator[SweepWatcher]:
-        yield _Notes(notes)
-
-    return watching
+@contextmanager
+def _watched(progress: Watching, name: str, notes: list[str]) -> Iterator[SweepWatcher]:
+    with progress(name) if callable(progress) else nullcontext() as other:
+        yield _Noting(notes, RunLines() if progress is True else other)
 
 
 def _score(stage: Any, field: str) -> float | None:

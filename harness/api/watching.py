@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.files.printable import one_line
 from harness.results import StageResult, Watcher
+
+if TYPE_CHECKING:
+    from harness.sweep.states import JobState
 
 Progress: TypeAlias = bool | Callable[[str], AbstractContextManager[Watcher]]
 """False: show nothing. True: a line a stage. A callable: whoever watches the run of that id."""
@@ -62,6 +65,28 @@ class Lines(Watcher):
         self._show(f"note: {one_line(message)}")
 
 
+class RunLines:
+    """Says on stderr, on one line each, which runs of a sweep end."""
+
+    def __init__(self) -> None:
+        self._noted: set[str] = set()
+
+    def changed(self, state: JobState, states: Sequence[JobState]) -> None:
+        """One line where a run has ended."""
+        if state.state in ("done", "failed", "stopped"):
+            why = f": {state.error}" if state.error else ""
+            took = f" in {state.seconds:.1f} s" if state.seconds else ""
+            ended = sum(one.state not in ("waiting", "running") for one in states)
+            count = f"{ended} of {len(states)}"
+            _line(f"{state.job.name}: {state.state}{took} ({count}){why}")
+
+    def noted(self, message: str) -> None:
+        """One line, of the first run that has to say it."""
+        if (said := message.rpartition(": ")[2]) not in self._noted:
+            self._noted.add(said)
+            _line(f"note: {message}")
+
+
 @contextmanager
 def watched(progress: Progress, name: str, notes: list[str]) -> Iterator[Watcher]:
     """The watcher that a caller asked for; what is noted is added to ``notes``."""
@@ -74,6 +99,10 @@ def watched(progress: Progress, name: str, notes: list[str]) -> Iterator[Watcher
         yield watcher
     finally:
         notes += watcher.notes
+
+
+def _line(text: str) -> None:
+    _write(f"harness: {one_line(text)}")
 
 
 def _write(line: str) -> None:

@@ -12,6 +12,7 @@ from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
 
 if TYPE_CHECKING:
+    from harness.api.sweeping import Watching
     from harness.report.tables import Table
     from harness.sweep.sweeping import Sweep
 
@@ -49,7 +50,7 @@ def sweep(
     from harness.report.formats import FORMATS
 
     asked = {key: value for key, value in options.arguments().items() if key != "seed"}
-    watching = partial(_watching, quiet=json or markdown)
+    watching = _watching(quiet=json or markdown)
     every = wanted_seeds(options, seeds)
     made = do_sweep(recipe, seeds=every, jobs=jobs, on=on, **asked, progress=watching)
     tables = [one.table for one in made.tables]
@@ -76,12 +77,12 @@ def wanted_seeds(options: RunOptions, seeds: str | None) -> Sequence[int]:
     return seeds_of(seeds) if seeds is not None else [options.values.get("seed") or 0]
 
 
-def _watching(name: str, *, quiet: bool) -> Any:
+def _watching(*, quiet: bool) -> Watching:
     """A table of states on a terminal; elsewhere a line for each run that ends."""
-    from harness.cli.screen.sweep import LiveStates, StateLines
+    from harness.cli.screen.sweep import LiveStates
 
     screen = console(stderr=True)
-    return StateLines() if quiet or not screen.is_terminal else LiveStates(name, screen)
+    return True if quiet or not screen.is_terminal else partial(LiveStates, console=screen)
 
 
 def _as_json(done: Sweep, tables: Sequence[Table]) -> str:

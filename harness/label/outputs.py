@@ -34,12 +34,15 @@ class Outputs:
 
     def refuse_existing(self, file: Path) -> None:
         """A ``CommandError`` if a file but rows of an earlier call would be written over."""
+        if self.check < 0:
+            raise CommandError(f"--check {self.check}: write a number of rows, 0 or more")
         if self.check and self.review is None:
             raise CommandError("--check N: needs --review FILE, where those rows are to be checked")
         if self.review is not None and not self.review.exists():
             check_new(self.review, "--review")
-        if self.output is not None and self.output.resolve() == file.resolve():
-            raise CommandError(f"-o {file}: is the file of texts itself; choose another name")
+        for other, what in ((file, "texts itself"), (self.review, "--review, too")):
+            if self.output and other and self.output.resolve() == other.resolve():
+                raise CommandError(f"-o {self.output}: is the file of {what}; choose another name")
         if self.output is not None and not (self.output.exists() and _ours(self.output)):
             check_new(self.output, "-o")
 

@@ -94,12 +94,13 @@ def unlabelled(files: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
     """The files whose rows are not in a folder yet, each with where they go: under its name.
 
     Raises:
-        CommandError: if two have the same name.
+        CommandError: if two have the same name, or the folder is a file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"-o {folder}: is a file; several files go into a folder")
     targets = [folder / file.name for file in files]
     if twice := [one for one in targets if targets.count(one) > 1]:
         raise CommandError(f"two files are called {twice[0].name!r}, and both would be {twice[0]}")
-    folder.mkdir(parents=True, exist_ok=True)
     pairs = zip(files, targets, strict=True)
     return [(file, target) for file, target in pairs if not target.exists()]
 

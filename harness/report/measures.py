@@ -62,7 +62,7 @@ TITLES = {
     "validation": "{score} on validation",
     "test_without_leaked": "{score} on test without texts of the pool",
     "answered": "{score} on the answered examples of the pool",
-    "combined": "{score} on the pool of annotator and student together",
+    "combined": "{score} on the pool by the labels of annotator and student together",
     "random_label": "accuracy on the pool, abstentions drawn at random",
     "agreement": "examples on which annotator and student agree",
     "confidence": "mean confidence",

@@ -177,19 +177,25 @@ class Scorer:
 
 
 def whose(annotations: Annotations, view: StudentView, both: IntArray) -> str | None:
-    """Whose labels of a pool of texts look better, in one line; None where they differ on few."""
+    """Whose labels of a pool of texts look better, in one line.
+
+    None if they differ on few, or if each is likelier on half of these.
+    """
     said = annotations.labels
     differ = annotations.answered & (said != view.predictions)
     count, answers = int(differ.sum()), int(annotations.answered.sum())
     if count < FEW * answers or not count:
         return None
     kept = int((both == said)[differ].sum())
+    if 2 * kept == count:
+        return None
     better = "annotator's labels look better than the student's"
     if 2 * kept < count:
         better, kept = "student's labels look better than the annotator's", count - kept
     return (
-        f"the {better}: {kept} of the {count} on which they differ, by the student's "
-        "probabilities and how often the annotator errs (harness table --metric combined)"
+        f"the {better}: likelier on {kept} of the {count} examples on which they differ, by the "
+        "student's probabilities and how often the annotator errs (where there is gold, harness "
+        "table --metric combined scores the likelier ones)"
     )
 
 

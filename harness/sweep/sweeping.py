@@ -12,7 +12,7 @@ from harness.errors import CorruptRunError, HarnessError
 from harness.plugin_manager import Plugins
 from harness.record import layout
 from harness.record.folder import new_file
-from harness.record.listing import find_sweep
+from harness.record.listing import find_sweep, read_run
 from harness.results import SCHEMA
 from harness.sweep.grid import Fixed, Grid, grid_of
 from harness.sweep.jobs import Crew, GoThrough, do_jobs
@@ -42,7 +42,7 @@ class SweptRun:
     @property
     def recorded(self) -> bool:
         """Whether it has a stage to show."""
-        return (self.path / layout.RESULT).is_file() or (self.path / layout.STAGES).is_file()
+        return bool(read_run(self.path).stages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console, Group
@@ -16,38 +15,6 @@ from harness.sweep.sweeping import SweptRun
 STYLES = {"running": "cyan", "done": "green", "found": "green", "failed": "red", "stopped": "red"}
 SHOWN = 12
 """Runs that a small terminal has room for: those that run, and the last that ended."""
-
-
-class StateLines:
-    """Says on stderr, on one line each, which runs end."""
-
-    def __init__(self) -> None:
-        self._noted: set[str] = set()
-
-    def __enter__(self) -> StateLines:
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        return None
-
-    def changed(self, state: JobState, states: Sequence[JobState]) -> None:
-        """One line where a run has ended."""
-        if state.state in ("done", "failed", "stopped"):
-            why = f": {state.error}" if state.error else ""
-            took = f" in {state.seconds:.1f} s" if state.seconds else ""
-            ended = sum(one.state not in ("waiting", "running") for one in states)
-            count = f"{ended} of {len(states)}"
-            _line(f"{state.job.name}: {state.state}{took} ({count}){why}")
-
-    def noted(self, message: str) -> None:
-        """One line, of the first run that has to say it."""
-        if (said := message.rpartition(": ")[2]) not in self._noted:
-            self._noted.add(said)
-            _line(f"note: {message}")
-
-
-def _line(text: str) -> None:
-    print(f"harness: {text}", file=sys.stderr)  # noqa: T201
 
 
 class LiveStates(LiveScreen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import CommandError
@@ -52,16 +52,18 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
     column = STAGE if layout.columns == STAGE else key_of(layout.columns, entries, "--columns")
     keys, names = named(entries, layout.rows, column)
     values = _values(entries, names, shown, column, layout)
-    if column != STAGE and not values and layout.stage:
-        known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
+    known = sorted({one.stage for entry in entries for one in entry.stages}, key=order)
+    if layout.stage not in (None, *known):
         raise CommandError(
             f"--stage {layout.stage}: no such stage; these exist: {', '.join(known)}"
         )
     columns = _columns(values, column)
     rows = _ordered(names, layout, column)
     cells = {at: Cell.of([one.value for one in of.values()]) for at, of in values.items()}
-    stopped = {name for e, name in zip(entries, names, strict=True) if e.state != "finished"}
-    compared = _compare(cells, values, rows, columns, layout, shown, stopped)
+    states: dict[Names, set[bool]] = {}
+    for entry, name in zip(entries, names, strict=True):
+        states.setdefault(name, set()).add(entry.state == "finished")
+    compared = _compare(cells, values, rows, columns, layout, shown, states)
     table = Table(
         title=_title(entries, shown, keys),
         keys=keys,
@@ -139,12 +141,13 @@ def _compare(
     columns: Sequence[str],
     layout: Layout,
     shown: Measure,
-    stopped: Collection[Names],
+    finished: Mapping[Names, Collection[bool]],
 ) -> list[str]:
     """Put the differences from the baseline into the cells; the columns that have them.
 
     Of stages each row's last one is compared with the baseline's last one: rows may have fewer
-    rounds. A row with a stopped run is compared at the stage that it has reached.
+    rounds. A row with a stopped run is compared at the stage that it has reached, and so are all
+    rows where no run of the baseline is finished (``finished`` says it of each row's runs).
     """
     if layout.baseline is None:
         return []
@@ -153,8 +156,9 @@ def _compare(
     stages = layout.columns == STAGE
     if stages:
         held = {row: of[-1:] for row, of in held.items()}
+    ends = held[base] if stages and True in finished.get(base, ()) else []
     places = [
-        (row, at, held[base][0] if stages and held[base] and row not in stopped else at)
+        (row, at, ends[0] if ends and False not in finished[row] else at)
         for row, of in held.items() for at in of if row != base
     ]  # fmt: skip
     records = Records()

@@ -70,7 +70,7 @@ def notes_of(
         *legend(table),
         *_compared(table, baseline),
         *_annotated(entries, table),
-        *_mixed(entries, shown),
+        *_mixed(table, entries, shown),
         *_uncovered(entries, shown),
         *((NOT_RECORDED,) if shown.name == "answers_usd" and _unpriced(entries) else ()),
     )
@@ -137,7 +137,7 @@ def _by_task(sizes: dict[str, set[int]]) -> str:
 
 
 def _compared(table: Table, baseline: str | None) -> Iterator[str]:
-    if baseline is None:
+    if baseline is None or not table.compared:
         return
     found = [cell.difference for _, cells in table.rows for cell in cells if cell]
     by_example = any(one is not None and one.examples for one in found)
@@ -148,18 +148,21 @@ def _compared(table: Table, baseline: str | None) -> Iterator[str]:
         else "t-test over seeds and examples" if several
         else "permutation test over examples"
     )  # fmt: skip
-    less = f"Δ: less {baseline!r}"
-    if _ends_differ(table):
+    shorter, less = _shorter(table), f"Δ: less {baseline!r}"
+    if False in shorter:
         less = f"Δ: each row's last stage less that of {baseline!r}"
+    if True in shorter:
+        less += " (stopped: less the same stage)"
     yield (
         f"{less}, paired by {test}, with its 95 % interval; bold: p < {LEVEL} "
         f"({name}, Holm over the table)"
     )
 
 
-def _ends_differ(table: Table) -> bool:
-    """Whether rows have values of fewer stages than others."""
-    return table.by == "stage" and any(any(cells) and not cells[-1] for _, cells in table.rows)
+def _shorter(table: Table) -> set[bool]:
+    """Of rows that have values of fewer stages than others: whether they are stopped."""
+    rows = zip(table.rows, table.marks, strict=True) if table.by == "stage" else ()
+    return {"stopped" in marks for (_, cells), marks in rows if any(cells) and not cells[-1]}
 
 
 def _annotated(entries: Sequence[Entry], table: Table) -> Iterator[str]:
@@ -176,8 +179,8 @@ def _annotated(entries: Sequence[Entry], table: Table) -> Iterator[str]:
     yield f"share of the pool that was annotated: {', '.join(said)}"
 
 
-def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
-    """Which annotator's stages have labels of the student among the pool's."""
+def _mixed(table: Table, entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
+    """Which annotator's stages that are shown have labels of the student among the pool's."""
     if shown.name not in ("pool", "answered", "random_label"):
         return
     found = sorted(
@@ -186,6 +189,7 @@ def _mixed(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
             for entry in entries
             for one in entry.stages
             if one.actor == "annotator" and one.round and one.annotated < one.n
+            if table.by != "stage" or one.stage in table.columns
         },
         key=lambda name: int(name.removeprefix("R")),
     )
