@@ -15,7 +15,7 @@ from harness.label.by_hand import Answer
 from harness.label.texts import Texts
 from harness.label.words import spans_in, words
 from harness.protocols import Task
-from harness.record.finished import FinishedRun
+from harness.record.finished import FinishedRun, own_answers
 from harness.run.feedback import evidence, together
 from harness.run.splits import splits_of
 from harness.stats.intervals import score_interval
@@ -186,8 +186,7 @@ def _of_run(run: FinishedRun, task: Task, texts: Texts) -> Iterator[Given]:
     """What the last stage gave to each usable row, in their order."""
     pool = splits_of(run.config, task).train.pool
     last = run.stage(None).round
-    said = run.annotations(last, pool, task)
-    assert said is not None
+    said = own_answers(run, last, pool, task)
     view = run.view(last)
     seen = evidence(said, view, task.card)
     both = together(said, view, task.card)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.config import Config, load_config
-from harness.data import Annotations, BoolArray, IntArray, Pool, Selection, StudentView
+from harness.data import Annotations, BoolArray, IntArray, Pool, Selection, StudentView, merge
 from harness.errors import CommandError, DataError, RunError
 from harness.protocols import Task
 from harness.record import codecs, layout
@@ -105,6 +105,21 @@ class FinishedRun:
             student[selection.trusted] = True
             student[selection.requested] = False
         return student
+
+
+def own_answers(run: FinishedRun, round_: int, pool: Pool, task: Task) -> Annotations:
+    """The annotator's latest answer to each example of its pool, up to a round.
+
+    In the annotations of a round, examples that were trusted before have the student's label.
+    """
+    found = run.annotations(0, pool, task)
+    assert found is not None  # the annotator's stage is the first of a run
+    for later in range(1, round_ + 1):
+        rows = np.flatnonzero(~run.carried(later))
+        answers = run.annotations(later, pool, task)
+        assert answers is not None
+        found = merge(found, rows, answers.take(rows))
+    return found
 
 
 def requested(folder: RunFolder, round_: int) -> IntArray | None:
