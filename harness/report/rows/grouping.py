@@ -79,7 +79,8 @@ def make_table(entries: Sequence[Entry], layout: Layout | None = None) -> Table:
         ),
     )
     table = _with_seeds(table)
-    return replace(table, notes=notes_of(table, entries, shown, layout.baseline, layout.stage))
+    said = layout.baseline, layout.stage, layout.stages
+    return replace(table, notes=notes_of(table, entries, shown, *said))
 
 
 def _values(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from harness.report.differences import Records
 from harness.report.measures import SHARE_UNIT, Measure
@@ -63,15 +63,16 @@ def notes_of(
     shown: Measure,
     baseline: str | None,
     stage: str | None,
+    stages: Collection[str],
 ) -> tuple[str, ...]:
-    """The lines below a table."""
+    """The lines below a table; ``stages``: those that are wanted, empty: all."""
     return (
         *_sizes(table, entries, shown, stage),
         *legend(table),
         *_compared(table, baseline),
         *_annotated(entries, table),
         *_mixed(table, entries, shown),
-        *_uncovered(entries, shown),
+        *_uncovered(entries, shown, stages),
         *((NOT_RECORDED,) if shown.name == "answers_usd" and _unpriced(entries) else ()),
     )
 
@@ -200,7 +201,7 @@ def _mixed(table: Table, entries: Sequence[Entry], shown: Measure) -> Iterator[s
         )
 
 
-def _uncovered(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
+def _uncovered(entries: Sequence[Entry], shown: Measure, stages: Collection[str]) -> Iterator[str]:
     found: dict[str, float] = {}
     for entry in entries:
         for one in entry.stages:
@@ -208,4 +209,6 @@ def _uncovered(entries: Sequence[Entry], shown: Measure) -> Iterator[str]:
                 share = coverage(one, shown) or 0.0
                 found[one.stage] = max(share, found.get(one.stage, 0.0))
     for stage, share in found.items():
-        yield f"{stage}: – where the annotator has answers for {100 * share:.1f} % of {shown.name}"
+        if not stages or stage in stages:
+            said = f"the annotator has answers for {100 * share:.1f} % of {shown.name}"
+            yield f"{stage}: – where {said}"
