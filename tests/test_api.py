@@ -216,6 +216,8 @@ def test_objects_are_swept_in_this_process(tmp_path: Path) -> None:
     alone = run(settings={"selector.trust": Sure(3)}, seed=1, **asked)
     assert alone.run_id == swept.of("three")[1].run_id  # the same run, found
     assert [one.state for one in sweep(rows, seeds=(0, 1), **asked).runs] == ["found"] * 4
+    again = sweep({3: rows["three"]}, seeds=1, **asked).runs  # type: ignore[dict-item]
+    assert [(one.label, one.seed, one.state) for one in again] == [("3", 1, "found")]
 
 
 def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:

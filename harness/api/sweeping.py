@@ -84,7 +84,7 @@ class Sweep(Framed):
 def sweep(
     recipe: str | Path | Mapping[str, Mapping[str, Any]],
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: int | Sequence[int] = (0,),
     jobs: int = 1,
     on: str | None = None,
     task: str | Task | None = None,
@@ -109,7 +109,7 @@ def sweep(
 
     Args:
         recipe: its name, the path of its TOML file, or rows: ``{"small": {"student.epochs": 1}}``.
-        seeds: of each row.
+        seeds: of each row; or the only one.
         jobs: runs at a time, each in a process of its own.
         on: ``ray``, or ``ray:ADDRESS``: the runs as Ray tasks.
         task, annotator, student, selector: what all runs have, as of ``run``. Where one of them,
@@ -135,6 +135,7 @@ def sweep(
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
     name, found = _recipe(recipe, asked)
     _check_metrics(recipe, found.metrics)
+    seeds = [seeds] if isinstance(seeds, int) else seeds
     if not seeds:
         raise CommandError("sweep: seeds: name at least one")
     notes: list[str] = []
@@ -189,7 +190,7 @@ def _recipe(
     if not isinstance(recipe, Mapping):
         return find_recipe(str(recipe), asked.plugins)
     rows = [
-        {"label": label, "settings": with_given(values, asked.plugins)}
+        {"label": str(label), "settings": with_given(values, asked.plugins)}
         for label, values in recipe.items()
     ]
     return "rows", Recipe.model_validate({"summary": "rows of a call", "rows": rows})
