@@ -24,8 +24,11 @@ prints it without a traceback.
 
 from __future__ import annotations
 
+import _thread
 import difflib
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterable
 
@@ -153,7 +156,15 @@ def interrupt(number: int, frame: object) -> None:
         if time.monotonic() - came > REPEAT_SECONDS:
             raise Interrupted(number)
 
+    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, Interrupted):
+            threading.Timer(2 * REPEAT_SECONDS, _thread.interrupt_main, (number,)).start()
+        else:
+            passed_on(unraisable)
+
     signal.signal(number, again)
+    # Python drops what is raised while a destructor runs, so the signal is sent once more.
+    passed_on, sys.unraisablehook = sys.unraisablehook, lost
     raise Interrupted(number)
 
 

@@ -325,6 +325,48 @@ def test_a_run_of_the_embedding_annotator_resumes_to_the_same_numbers(
     assert numbers(json.loads(resumed[1])) == numbers(json.loads(whole[1]))
 
 
+IN_A_DESTRUCTOR = '''
+"""Is interrupted while an object's destructor runs, where Python drops what is raised."""
+import os
+import signal
+import time
+
+from harness import hookimpl
+
+
+class Noticed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+
+class Slow:
+    needs_gold = False
+
+    def annotate(self, pool, demonstrations, progress):
+        Noticed()
+        for _ in range(300):
+            time.sleep(0.1)
+        raise AssertionError("nothing interrupted")
+
+
+@hookimpl
+def harness_register_annotators(register):
+    register("slow", lambda request: Slow())
+'''
+
+
+def test_an_interruption_in_a_destructor_is_not_lost(tmp_path: Path) -> None:
+    plugin = tmp_path / "slow.py"
+    plugin.write_text(IN_A_DESTRUCTOR)
+    command = [HARNESS, "run", "--plugin", plugin, "--annotator", "slow", "--student", "tfidf"]
+    command += ["--out", tmp_path / "runs"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 130 and ended.stdout == ""
+    assert ended.stderr.splitlines()[-1].startswith("harness: interrupted; the same command")
+    assert "Exception ignored" not in ended.stderr
+
+
 @pytest.mark.slow
 def test_an_interruption_is_said_in_one_line(tmp_path: Path) -> None:
     options = ["--limit", "60", "--set", "student.epochs=99", "--out", str(tmp_path)]
@@ -335,7 +377,10 @@ def test_an_interruption_is_said_in_one_line(tmp_path: Path) -> None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # one that goes on would fail other tests, too
     assert process.returncode == 130 and out == ""
     *doing, last = err.splitlines()
     assert last.startswith("harness: interrupted; the same command goes on")

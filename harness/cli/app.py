@@ -141,6 +141,7 @@ def _signals_interrupt() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    hook = sys.unraisablehook  # ``interrupt`` sets its own
     handled = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
     try:
         for number in handled:
@@ -151,6 +152,7 @@ def _signals_interrupt() -> Iterator[None]:
             _end(getattr(interruption, "exit_code", 130))
         raise
     finally:
+        sys.unraisablehook = hook
         for number in handled:
             signal.signal(number, before[number])
 
