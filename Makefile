@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # uv installs in a tenth of pip's processor time, and on less disk. It reads PIP_FIND_LINKS and
-# PIP_INDEX_URL as pip does; without them it takes the torch that this machine can use. Where uv fails, pip installs.
+# PIP_INDEX_URL as pip does; without them it takes the torch that this machine can use. Where uv
+# fails, pip installs. It is needed for this alone, so its 37 MiB go afterwards.
 TOLD := $(addprefix --find-links ,$(PIP_FIND_LINKS)) $(addprefix --default-index ,$(PIP_INDEX_URL))
 TORCH := $(if $(strip $(TOLD)),,--torch-backend auto)
 define install
+	-@$(BIN)/pip install --quiet 'uv>=0.7'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(TOLD) $(TORCH) $(1) || $(BIN)/pip install --quiet $(1)
+	-@$(BIN)/pip uninstall --quiet --yes uv
 endef
 
 .PHONY: demo test docs clean
@@ -30,7 +33,6 @@ docs: $(VENV)/.development
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; call make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	-$(BIN)/pip install --quiet 'uv>=0.7'
 	$(call install,--constraint constraints.txt --editable .)
 	@touch $@
 

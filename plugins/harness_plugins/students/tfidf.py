@@ -82,7 +82,7 @@ class TfidfStudent:
         if len(present) == 1:
             bias[present] = 0.0
             return weights, bias
-        model = LogisticRegression(C=C, max_iter=1000).fit(features, labels, shares)
+        model = LogisticRegression(C=C, solver="newton-cg").fit(features, labels, shares)
         coefficients, intercept = model.coef_, model.intercept_
         if len(present) == 2:  # scikit-learn keeps one row for two classes
             coefficients = np.vstack([-coefficients / 2, coefficients / 2])

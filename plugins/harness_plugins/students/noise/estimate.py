@@ -92,7 +92,7 @@ def unseen_by_words(texts: Sequence[str], labels: IntArray, classes: int) -> Flo
         if len(present) == 1:
             unseen[np.ix_(out, present)] = 0.0
             continue
-        model = LogisticRegression(C=C, max_iter=1000).fit(features[rows], labels[rows])
+        model = LogisticRegression(C=C, solver="newton-cg").fit(features[rows], labels[rows])
         unseen[np.ix_(out, present)] = model.predict_log_proba(features[out])
     return unseen
 
