@@ -338,8 +338,9 @@ def test_what_is_wrong_with_a_recipe_is_said_on_one_line(
 ) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(text)
-    said = message(call("sweep", path), 2)
-    assert str(path) in said and wrong in said
+    for command in ("sweep", "plan"):
+        said = message(call(command, path), 2)
+        assert str(path) in said and wrong in said
 
 
 @pytest.mark.usefixtures("sweeps_here")

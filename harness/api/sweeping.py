@@ -134,7 +134,7 @@ def sweep(
         )
     asked = wanted(given, config=config, settings=settings, data=data, out=out, plugins=plugins)
     name, found = _recipe(recipe, asked)
-    _check_metrics(recipe, found.metrics)
+    check_metrics(recipe, found.metrics)
     seeds = [seeds] if isinstance(seeds, int) else seeds
     if not seeds:
         raise CommandError("sweep: seeds: name at least one")
@@ -196,7 +196,7 @@ def _recipe(
     return "rows", Recipe.model_validate({"summary": "rows of a call", "rows": rows})
 
 
-def _check_metrics(recipe: object, metrics: Sequence[str]) -> None:
+def check_metrics(recipe: object, metrics: Sequence[str]) -> None:
     """Refuse, before anything runs, tables that could not be made."""
     from harness.report.measures import METRICS
 

@@ -104,12 +104,14 @@ def _of_recipe(
     options: RunOptions, recipe: str, seeds: str | None
 ) -> tuple[str, list[Config], list[PlannedStep]]:
     """What to call it, the configuration of each run, and the steps of all."""
+    from harness.api.sweeping import check_metrics
     from harness.cli.options import data_folder, load_plugins
     from harness.cli.sweep import wanted_seeds
     from harness.sweep.grid import Fixed, grid_of
     from harness.sweep.recipes import find_recipe
 
     name, found = find_recipe(recipe, load_plugins())
+    check_metrics(recipe, found.metrics)
     wanted = wanted_seeds(options, seeds)
     said, folder = (options.config, options.settings, options.values), data_folder(options.data)
     grid = grid_of(found, wanted, Fixed(*said, folder, options.out), load_plugins())

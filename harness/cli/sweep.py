@@ -57,7 +57,8 @@ def sweep(
     if json:
         say(_as_json(made.done, tables))
     elif markdown:
-        say("\n\n".join(map(FORMATS["markdown"], tables)))
+        if tables:
+            say("\n\n".join(map(FORMATS["markdown"], tables)))
     else:
         from harness.cli.results.drawing import results_table
         from harness.cli.screen.sweep import print_states
