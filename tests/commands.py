@@ -55,6 +55,20 @@ def call_process(*arguments: object, cwd: Path) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
+def done(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """What a process prints, which must go well."""
+    finished = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
 FOUND = "harness: note: this run is finished and was not run again; --fresh makes it anew\n"
 
 

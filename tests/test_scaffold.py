@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import sysconfig
 import venv
@@ -14,7 +13,7 @@ import pytest
 
 import harness
 from harness.scaffold.writing import PARTS, write_package
-from tests.commands import call, message, succeeded
+from tests.commands import call, done, message, succeeded
 
 ROOT = Path(harness.__file__).resolve().parent.parent
 EVERY_PART = (
@@ -30,20 +29,6 @@ def written(tmp_path: Path, name: str, *parts: str) -> Path:
     printed = succeeded(call("plugins", "new", name, *parts, "-o", tmp_path))
     assert f"next: pip install -e {tmp_path / name}" in printed
     return tmp_path / name
-
-
-def done(*command: str | Path, cwd: Path, **environment: str) -> str:
-    """What a process prints, which must go well."""
-    finished = subprocess.run(
-        list(map(str, command)),
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished.stdout
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from transformers import (
     BertTokenizerFast,
     RobertaConfig,
     RobertaModel,
-    RobertaTokenizerFast,
+    RobertaTokenizer,
 )
 
 __all__ = ["WORDS", "write_bert", "write_roberta"]
@@ -52,7 +52,7 @@ def write_roberta(folder: Path) -> Path:
         [" ".join(WORDS)] * 20, vocab_size=400, min_frequency=1, special_tokens=special
     )
     trained.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokenizer = RobertaTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = RobertaConfig(

@@ -160,7 +160,7 @@ class ChatServer:
         self.seen.keys[key] += 1
         if self.keep_bodies:
             self.seen.bodies.append(body)
-        if refusal := self.refusal(body, key):
+        if (refusal := self.refusal(body, key)) is not None:
             return refusal
         case = self._case(request, body, attempt)
         if case.name != ORDINARY:
