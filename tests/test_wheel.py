@@ -68,7 +68,7 @@ report -o report.html                                  | report.html
 cache                                                  | replies
 cache export replies.sqlite                            | replies.sqlite
 cache prune --yes                                      | removed [0-9]
-doctor                                                 | ok +packaged encoder
+doctor                                                 | embeds in 384
 """
 WORDS = {
     "LITTLE": "--task demo --student tfidf --rounds 1 --limit 60",
