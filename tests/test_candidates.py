@@ -155,4 +155,4 @@ def test_wrong_candidates_name_the_row(named: tuple[int, ...]) -> None:
     pool = text_pool(["a", "b"])
     said = Annotations.of(np.asarray([0, -1]), pool.offsets, candidates=[(), named])
     with pytest.raises(PartError, match=f"candidates for {pool.ids[1]}"):
-        check_annotations(said, pool, THEMES, "annotator 'mine'")
+        check_annotations(said, pool, THEMES)

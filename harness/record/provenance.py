@@ -87,6 +87,19 @@ def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
     return found
 
 
+def origins_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, tuple[str, str]]:
+    """By role how messages name the part, and its plugin (``Parts.origins``)."""
+    return {
+        role: (_title(role, kind, text), plugins.find(kind, text)[0].plugin)
+        for role, (kind, text) in _named(config).items()
+    }
+
+
+def _title(role: str, kind: str, text: str) -> str:
+    named = f"{role} selector" if kind == "selector" else role
+    return f"{named} {text.removeprefix(f'{role}/')!r}"
+
+
 def _others(role: str, text: str, plugins: Plugins) -> list[Part]:
     """The students that a student's spec names as those that it trains (``mine:minilm``)."""
     if role != "student":

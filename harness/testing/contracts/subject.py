@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from harness.config import DemonstrationsConfig
 from harness.data import Kind
-from harness.errors import PartError
 from harness.plugin_manager import Part, Plugins
 from harness.plugin_manager.making import made as made_by
 from harness.plugin_manager.places import place_of
@@ -20,9 +19,18 @@ from harness.protocols import (
     TaskRequest,
 )
 from harness.run.assembly import others
+from harness.run.contracts import WrongValueError
 from harness.specs import Spec
 from harness.testing.contracts.calling import BrokenContractError, asked
 from harness.testing.contracts.tiny import SHOTS, Tiny, tiny
+
+METHODS = {
+    "annotator": "annotate",
+    "student": "fit",
+    "augmenter": "augment",
+    "demonstrations": "choose",
+}
+"""By role what the contracts call; of others the object itself."""
 
 
 class NotCheckedError(Exception):
@@ -58,14 +66,21 @@ class Subject:
         """Another one of the same request."""
         return asked(_Factory(self.part), "made", self._request())
 
-    def checked(self, check: Callable[..., None], value: object, *more: object) -> None:
-        """A check of ``run.contracts``, whose message says what a run would say."""
+    def checked(
+        self, check: Callable[..., None], value: object, *more: object, of: str = ""
+    ) -> None:
+        """A check of ``run.contracts``, whose message says what a run would say.
+
+        ``of``: the method that returned the value, where it is not that of ``METHODS``.
+        """
         try:
-            check(value, *more, "it")
-        except PartError as error:
-            method = {"annotator": "annotate", "student": "fit", "augmenter": "augment"}
-            written = getattr(self.made(), method.get(self.part.kind, ""), self.made())
-            raise BrokenContractError(str(error), place_of(written)) from error
+            check(value, *more)
+        except WrongValueError as wrong:
+            raise BrokenContractError(f"it {wrong}", place_of(self.method(of))) from wrong
+
+    def method(self, name: str = "") -> object:
+        """Its method, or that of ``METHODS``, or itself: where a wrong value is written."""
+        return getattr(self.made(), name or METHODS.get(self.part.role, ""), self.made())
 
     def _request(self) -> object:
         card = self.tiny.card
