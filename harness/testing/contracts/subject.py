@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -44,17 +44,29 @@ def skip(why: str) -> NoReturn:
 
 @dataclass(slots=True)
 class Subject:
-    """A part with its spec, for one kind of task; it is made once unless ``remade``."""
+    """A part with its spec, for one kind of task; it is made once unless ``remade``.
+
+    ``keys`` are those of its configuration that are not left at their defaults.
+    """
 
     plugins: Plugins
     part: Part
     spec: Spec
     kind: Kind
+    keys: Mapping[str, object] = field(default_factory=dict)
     tiny: Tiny = field(init=False)
     _made: Any = None
 
     def __post_init__(self) -> None:
         self.tiny = tiny(self.kind)
+
+    @property
+    def source(self) -> object:
+        """What its plugin gave: the factory, or of a service what makes its backend."""
+        given = self.part.given
+        if self.part.kind != "service":
+            return given
+        return getattr(given, "backend", None) or getattr(given, "sender", None) or given
 
     def made(self) -> Any:
         """The part, as its factory made it first."""
@@ -84,7 +96,7 @@ class Subject:
 
     def _request(self) -> object:
         card = self.tiny.card
-        config = None if self.part.config is None else self.part.config()
+        config = None if self.part.config is None else self.part.config(**self.keys)
         shown = DemonstrationsConfig(shots=SHOTS)
         return {
             "annotator": AnnotatorRequest(self.spec, card, config, 0, shown),
