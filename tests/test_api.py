@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ class Sure:
 
     def __call__(self, evidence: Any, rng: object) -> Any:
         return np.flatnonzero(evidence.groups >= 0)[: self.count]
+
+
+class Planted:
+    """Returns a mask in place of rows."""
+
+    def __call__(self, evidence: Any, rng: object) -> Any:
+        return evidence.groups >= 0
 
 
 ORDERS = {
@@ -136,6 +144,11 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert list(frame["stage"]) == ["R1", "R2"] and frame["pool"][0] == 1.0
     assert made.to_arrow().to_pandas().equals(frame)
     assert made._repr_html_().count("<tr>") == 3
+    limited, legend = table(out=tmp_path), "‡ limited: a part of the examples"
+    assert legend in str(limited).splitlines()[-1] and f"<p>{legend}" in limited._repr_html_()
+    for result in (made, limited, runs(out=tmp_path)):
+        with pytest.raises(FrozenInstanceError):
+            result.text = "another"  # type: ignore[union-attr]
     assert list(table(out=tmp_path).to_pandas()["R1"]) == ["100.00"]
     assert list(table([made, made.run_id], stage="r2", out=tmp_path).frame.columns)[-1] == "R2"
     with pytest.raises(RunError, match="holds no such run"):
@@ -196,7 +209,17 @@ def test_errors_are_exceptions_of_one_line(tmp_path: Path) -> None:
         ({"annotator": "orcale"}, "did you mean 'oracle'"),
         ({"settings": {"student.epoch": 3}}, "unknown key 'student.epoch'"),
         ({"data": tmp_path / "none"}, "no such folder"),
-        ({"annotator": object()}, "returned a value of type object without needs_gold, annotate"),
+        ({"annotator": ByLength}, r"^ByLength is a class; write ByLength\(\)$"),
+        (
+            {"annotator": Sure(1)},
+            rf"class Sure \({__file__}:\d+\) is no annotator: it has no",
+        ),
+        ({"annotator": lambda pool: 1}, rf"<lambda> \({__file__}:\d+\) is no annotator: it has no"),
+        (
+            {"annotator": "oracle", "settings": {"selector.trust": Planted()}},
+            r"^trust selector 'planted:\w+' returned bool of shape \(60,\); whole numbers \[k\] "
+            rf"are expected \(.*\) \(plugin trust selector planted, given, {__file__}:\d+\)$",
+        ),
     ]
     for given, said in wrong:
         with pytest.raises(HarnessError, match=said) as caught:
