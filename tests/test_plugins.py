@@ -478,7 +478,7 @@ def test_a_wrong_plugin_of_the_command_line_is_refused(
     [
         ("absent.py", "--plugin absent.py: no such file"),
         ("no_such_module", "--plugin no_such_module: cannot be imported: ModuleNotFoundError"),
-        ("./folder", "--plugin ./folder: cannot be imported"),
+        ("./folder", "--plugin ./folder: cannot be imported; write a module's name, or file.py"),
         ("", "--plugin : cannot be imported"),
     ],
 )

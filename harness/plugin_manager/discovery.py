@@ -126,7 +126,9 @@ def import_named(name: str) -> object:
                 f"pip install -e {place}"
             )
         if os.sep in name:
-            raise CommandError(f"--plugin {name}: write a module's name, or file.py")
+            raise CommandError(
+                f"--plugin {name}: cannot be imported; write a module's name, or file.py"
+            )
         # `--plugin mymodule` most often means a module in the working folder.
         if str(Path.cwd()) not in sys.path:
             sys.path.append(str(Path.cwd()))
