@@ -201,7 +201,7 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
     "leaves": (
         "annotator",
         "return annotator(lambda self, pool, shown, progress: os._exit(3))",
-        "it labels every example (and 3 more contracts): it ended the process (exit code 3)",
+        "it labels every example (and 3 more): it ended the process (exit code 3)",
     ),
     "trust/mask": (
         "selector",
@@ -304,10 +304,10 @@ def test_a_part_that_ends_the_process_hides_no_other(tmp_path: Path) -> None:
     at = 1 + next(row for row, line in enumerate(lines) if "register('gone'" in line)
     outcome = call("plugins", "check", path)
     assert outcome.stdout.splitlines() == [
-        "BAD  annotator 'gone' on sequence and token tasks: it labels every example (and 3 more "
-        f"contracts): it ended the process (exit code 3) (plugin {path}, {path}:{at})",
-        "BAD  annotator 'none' on token tasks: it says whether it needs gold (and 4 more "
-        "contracts): its factory returned None without needs_gold, annotate; see "
+        "BAD  annotator 'gone' on sequence and token tasks: it labels every example (and 3 more): "
+        f"it ended the process (exit code 3) (plugin {path}, {path}:{at})",
+        "BAD  annotator 'none' on token tasks: it says whether it needs gold (and 4 more): "
+        "its factory returned None without needs_gold, annotate; see "
         f"harness.protocols (plugin {path}, {path}:{at + 1})",
         "3 contracts kept, 13 broken by 2 faults, 0 not checked (-v lists them)",
     ]

@@ -74,7 +74,7 @@ def together(same: Sequence[Finding]) -> str:
     first = same[0]
     kinds = " and ".join(dict.fromkeys(one.kind for one in same if one.kind))
     contracts = list(dict.fromkeys(one.contract for one in same))
-    more = f" (and {len(contracts) - 1} more contracts)" if len(contracts) > 1 else ""
+    more = f" (and {len(contracts) - 1} more)" if len(contracts) > 1 else ""
     line = f"{first.subject}{f' on {kinds} tasks' if kinds else ''}: {contracts[0]}{more}"
     if not first.message:
         return line
