@@ -78,7 +78,7 @@ def test_students_learn_from_candidates_alone() -> None:
     ])  # fmt: skip
     fitted = student("tfidf").fit(pool, alone, 0, no_progress, Aids())
     found = fitted.view(pool, no_progress).predictions
-    assert (found == labels).mean() > 0.9
+    assert (found == labels).mean() >= 0.9
 
 
 def test_an_encoder_reads_each_candidate_and_its_variant(tmp_path: Path) -> None:

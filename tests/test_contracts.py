@@ -14,22 +14,15 @@ from harness.testing.contracts.subject import Subject
 from harness.testing.contracts.suite import Finding, alike, check_contract, contracts_of, together
 from tests.commands import call
 from tests.factories import plugin_file
+from tests.tiny_encoders import write_bert
 
-SLOW = (
-    "minilm",
-    "roberta",
-    "bert",
-    "biomed-roberta",
-    "transformers",
-    "initial/diverse",
-    "embedding",
-)
-"""Parts that need an encoder; what they do is tested with tiny ones elsewhere."""
+HUB = ("roberta", "bert", "biomed-roberta")
+"""Students whose weights are on the hub: ``transformers`` with another encoder."""
 PLUGINS = Plugins(third_party=False)
 CHECKED = [
     part
     for part in PLUGINS.all_parts()
-    if part.name not in SLOW and (part.kind != "task" or part.name in ("demo", "demo-ner"))
+    if part.name not in HUB and (part.kind != "task" or part.name in ("demo", "demo-ner"))
 ]
 
 
@@ -49,13 +42,22 @@ ARGUMENTS = {"litellm": "openai/tiny"}
 SUBJECTS: dict[tuple[str, str, str], Subject] = {}
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bert(tmp_path_factory.mktemp("encoders") / "bert")
+
+
 @pytest.mark.parametrize(
     ("part", "kind", "contract"), contracts(), ids=lambda one: getattr(one, "name", one)
 )
-def test_built_in_parts_keep_the_contracts(part: Part, kind: str, contract: str) -> None:
+def test_built_in_parts_keep_the_contracts(
+    part: Part, kind: str, contract: str, tiny: Path
+) -> None:
     key = (part.kind, part.name, kind)
     if key not in SUBJECTS:
-        spec = Spec(part.name.partition("/")[2] or part.name, ARGUMENTS.get(part.name, ""))
+        argument = str(tiny) if key[:2] == ("student", "transformers") else ""
+        argument = argument or ARGUMENTS.get(part.name, "")
+        spec = Spec(part.name.partition("/")[2] or part.name, argument)
         SUBJECTS[key] = Subject(PLUGINS, part, spec, kind)  # type: ignore[arg-type]
     (check,) = [one for one in contracts_of(part) if one.__name__ == contract]
     found = check_contract(SUBJECTS[key], check)
