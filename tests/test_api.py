@@ -265,17 +265,6 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
             label(file, **{**asked, **wrong})
 
 
-@pytest.mark.parametrize("page", ["README.md", "harness/api/README.md"])
-@pytest.mark.usefixtures("alone")
-def test_the_snippets_of_the_documentation_run(page: str) -> None:
-    text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"```python\n(from harness import run, .*?)```", text, re.DOTALL)
-    known: dict[str, Any] = {"MyAnnotator": ByLength}
-    exec(snippet, known)
-    assert [stage.stage for stage in known["done"].stages] == ["R1", "R2"]
-    assert "arms" not in known or len(known["arms"].of("few")) == 2
-
-
 def test_the_functions_that_stand_for_commands_are_where_the_documentation_says() -> None:
     text = (Path(harness.__file__).parent / "api/README.md").read_text(encoding="utf-8")
     named = re.findall(r"`(harness(?:\.\w+){2,})", text.partition("| command | function |")[2])
