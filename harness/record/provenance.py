@@ -96,12 +96,15 @@ def _others(role: str, text: str, plugins: Plugins) -> list[Part]:
 
 
 def outdated(result: RunResult, plugins: Plugins) -> list[str]:
-    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``."""
+    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``.
+
+    Of a part that is not loaded (its plugin was named by ``--plugin``) nothing can be told.
+    """
     then, now = result.provenance.get("code", {}), code_of(result.config, plugins)
     return [
         f"{role} {text.removeprefix(f'{role}/')!r}"
         for role, (_, text) in _named(result.config).items()
-        if then.get(role) is None or then[role] != now.get(role)
+        if role in now and then.get(role) != now[role]
     ]
 
 
