@@ -90,9 +90,7 @@ def plot(
     parts = parts_of(names, Path(out), known, lambda note: None, task=task, baseline=baseline)
     drawn = {one.name: one for one in Report(parts, None, "", "", ()).outer}
     if not drawn:
-        raise RunError(
-            "plot: these runs have no score to draw; harness label has none without gold"
-        )
+        raise RunError("plot: these runs have no scores to draw: their task has no gold labels")
     name = figure or next(iter(drawn))
     if name not in drawn:
         raise CommandError(f"plot: no figure {name!r} of these runs; {nearest(name, drawn)}")
