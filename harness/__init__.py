@@ -6,7 +6,7 @@ are registered through the same hooks that a third party uses.
 
 In Python everything begins here::
 
-    from harness import run, sweep, load_run, runs, table, compare, label, load_task
+    from harness import run, sweep, load_run, runs, table, compare, plot, label, load_task
 
 Each of these functions is imported when it is first used, and what it needs when it is called.
 """
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.api.finished_runs import load_run as load_run
     from harness.api.finished_runs import runs as runs
     from harness.api.labels_of_texts import label as label
+    from harness.api.page_of_runs import plot as plot
     from harness.api.running import load_task as load_task
     from harness.api.running import run as run
     from harness.api.sweeping import sweep as sweep
@@ -37,6 +38,7 @@ _FUNCTIONS = {
     "load_task": "running",
     "sweep": "sweeping",
     "compare": "comparing",
+    "plot": "page_of_runs",
     **dict.fromkeys(("load_run", "runs"), "finished_runs"),
     "table": "tables_of_runs",
     "label": "labels_of_texts",

@@ -251,10 +251,13 @@ class Annotations:
         replies: Sequence[str] | None = None,
         candidates: Sequence[tuple[int, ...]] = (),
     ) -> Annotations:
-        """Annotations that cost nothing: the columns left out get their neutral value."""
+        """Annotations that cost nothing: the columns left out get their neutral value.
+
+        A ``ValueError`` for a label that is no whole number.
+        """
         n = len(offsets) - 1
         return cls(
-            labels=np.asarray(labels, dtype=np.int32),
+            labels=_class_indices(labels),
             offsets=np.asarray(offsets, dtype=np.int64),
             confidence=np.asarray(
                 np.full(n, np.nan) if confidence is None else confidence, dtype=np.float32
@@ -446,6 +449,18 @@ def _taken(values: Sequence[T], rows: IntArray) -> Sequence[T]:
     if isinstance(values, Column):
         return values.take(rows)
     return tuple(values[row] for row in np.asarray(rows).tolist())
+
+
+def _class_indices(labels: npt.ArrayLike) -> IntArray:
+    """int32 of any whole numbers."""
+    given = np.asarray(labels)
+    with np.errstate(invalid="ignore"):  # NaN becomes another number, and so differs
+        indices = given.astype(np.int32, copy=False)
+    if (wrong := np.flatnonzero(indices != given)).size:
+        raise ValueError(
+            f"label {given[wrong[0]]} of unit {wrong[0]}: labels are class indices, whole numbers"
+        )
+    return indices
 
 
 def _freeze_arrays(value: object, *names: str) -> None:

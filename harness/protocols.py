@@ -471,7 +471,10 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one run, assembled; by role hashes of what they read, and of their source."""
+    """The parts of one run, assembled; by role hashes of what they read, and of their source.
+
+    ``origins``: by role the part as messages name it, ``annotator 'mine:3'``, and its plugin.
+    """
 
     task: Task
     annotator: AnyAnnotator
@@ -483,3 +486,8 @@ class Parts:
     augmenter: Augmenter | None = None
     code: Mapping[str, str] = field(default_factory=dict)
     initial: InitialSelector | None = None
+    origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def origin(self, role: str) -> tuple[str, str]:
+        """How messages name the part of a role, and its plugin, "" where that is not known."""
+        return self.origins.get(role, (role, ""))

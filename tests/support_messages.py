@@ -1,9 +1,15 @@
-"""A messy table of support messages in five categories, generated: no row is anybody's."""
+"""A messy table of support messages in five categories, generated: no row is anybody's.
+
+python -m tests.support_messages             writes messages.csv, next-month.csv and gold.csv
+python -m tests.support_messages review.csv  fills the column gold, as a person would
+"""
 
 from __future__ import annotations
 
 import csv
 import random
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -51,13 +57,45 @@ def messages(seed: int = 5, count: int = 300) -> list[dict[str, str]]:
     return rows
 
 
-def write_messages(file: Path, count: int = 300, *, known: int = 0) -> list[dict[str, str]]:
+def write_messages(
+    file: Path, count: int = 300, *, known: int = 0, seed: int = 5
+) -> list[dict[str, str]]:
     """Write them without category, but for the first ``known``; the rows."""
-    rows = messages(count=count)
+    rows = messages(seed, count)
     columns = ["id", "date", "customer", "message", *(["category"] if known else [])]
+    shown = (row if n < known else row | {"category": ""} for n, row in enumerate(rows))
+    write_table(file, columns, shown)
+    return rows
+
+
+def write_examples(folder: Path, count: int = 300, by_hand: int = 100) -> None:
+    """The files of README: messages of two months, and some of the first labelled by hand."""
+    rows = write_messages(folder / "messages.csv", count)
+    write_messages(folder / "next-month.csv", count, seed=6)
+    named = [row for row in rows if row["message"].strip()]
+    drawn = random.Random(0).sample(named, by_hand)
+    gold = ({"text": row["message"], "label": row["category"]} for row in drawn)
+    write_table(folder / "gold.csv", ["text", "label"], gold)
+
+
+def fill_review(file: Path, count: int = 300) -> None:
+    """Write the right label next to each row that was drawn to be checked."""
+    right = {row["message"].strip(): row["category"] for row in messages(count=count)}
+    with file.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    checked = (
+        row | {"gold": right[row["text"].strip()] if row["why"] == "check" else ""} for row in rows
+    )
+    write_table(file, list(rows[0]), checked)
+
+
+def write_table(file: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """As csv."""
     with file.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, columns, extrasaction="ignore")
         writer.writeheader()
-        for number, row in enumerate(rows):
-            writer.writerow(row if number < known else row | {"category": ""})
-    return rows
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    fill_review(Path(sys.argv[1])) if sys.argv[1:] else write_examples(Path())

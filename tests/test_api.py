@@ -7,6 +7,8 @@ import pkgutil
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 import harness
-from harness import compare, label, load_run, load_task, run, runs, sweep, table
+from harness import compare, label, load_run, load_task, plot, run, runs, sweep, table
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, HarnessError, RunError
 from harness.label.request import Prepared
@@ -46,6 +48,13 @@ class Sure:
 
     def __call__(self, evidence: Any, rng: object) -> Any:
         return np.flatnonzero(evidence.groups >= 0)[: self.count]
+
+
+class Planted:
+    """Returns a mask in place of rows."""
+
+    def __call__(self, evidence: Any, rng: object) -> Any:
+        return evidence.groups >= 0
 
 
 ORDERS = {
@@ -136,6 +145,11 @@ def test_results_are_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert list(frame["stage"]) == ["R1", "R2"] and frame["pool"][0] == 1.0
     assert made.to_arrow().to_pandas().equals(frame)
     assert made._repr_html_().count("<tr>") == 3
+    limited, legend = table(out=tmp_path), "‡ limited: a part of the examples"
+    assert legend in str(limited).splitlines()[-1] and f"<p>{legend}" in limited._repr_html_()
+    for result in (made, limited, runs(out=tmp_path)):
+        with pytest.raises(FrozenInstanceError):
+            result.text = "another"  # type: ignore[union-attr]
     assert list(table(out=tmp_path).to_pandas()["R1"]) == ["100.00"]
     assert list(table([made, made.run_id], stage="r2", out=tmp_path).frame.columns)[-1] == "R2"
     with pytest.raises(RunError, match="holds no such run"):
@@ -196,7 +210,17 @@ def test_errors_are_exceptions_of_one_line(tmp_path: Path) -> None:
         ({"annotator": "orcale"}, "did you mean 'oracle'"),
         ({"settings": {"student.epoch": 3}}, "unknown key 'student.epoch'"),
         ({"data": tmp_path / "none"}, "no such folder"),
-        ({"annotator": object()}, "returned a value of type object without needs_gold, annotate"),
+        ({"annotator": ByLength}, r"^ByLength is a class; write ByLength\(\)$"),
+        (
+            {"annotator": Sure(1)},
+            rf"class Sure \({__file__}:\d+\) is no annotator: it has no",
+        ),
+        ({"annotator": lambda pool: 1}, rf"<lambda> \({__file__}:\d+\) is no annotator: it has no"),
+        (
+            {"annotator": "oracle", "settings": {"selector.trust": Planted()}},
+            r"^trust selector 'planted:\w+' returned bool of shape \(60,\); whole numbers \[k\] "
+            rf"are expected \(.*\) \(plugin trust selector planted, given, {__file__}:\d+\)$",
+        ),
     ]
     for given, said in wrong:
         with pytest.raises(HarnessError, match=said) as caught:
@@ -265,17 +289,6 @@ def test_a_task_and_labels_of_texts(tmp_path: Path) -> None:
             label(file, **{**asked, **wrong})
 
 
-@pytest.mark.parametrize("page", ["README.md", "harness/api/README.md"])
-@pytest.mark.usefixtures("alone")
-def test_the_snippets_of_the_documentation_run(page: str) -> None:
-    text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"```python\n(from harness import run, .*?)```", text, re.DOTALL)
-    known: dict[str, Any] = {"MyAnnotator": ByLength}
-    exec(snippet, known)
-    assert [stage.stage for stage in known["done"].stages] == ["R1", "R2"]
-    assert "arms" not in known or len(known["arms"].of("few")) == 2
-
-
 def test_the_functions_that_stand_for_commands_are_where_the_documentation_says() -> None:
     text = (Path(harness.__file__).parent / "api/README.md").read_text(encoding="utf-8")
     named = re.findall(r"`(harness(?:\.\w+){2,})", text.partition("| command | function |")[2])
@@ -284,17 +297,13 @@ def test_the_functions_that_stand_for_commands_are_where_the_documentation_says(
 
 
 NOTEBOOK = [
-    "from harness import compare, run, runs, sweep, table\nimport pathlib",
-    "first = run('demo-ner', 'rules', 'transformers:{encoder}', rounds=1, limit=30,\n"
-    "            settings={'student.epochs': 1, 'student.preset': 'plain'}, progress=True)\nfirst",
-    "arms = sweep({'all labels': {'selector.trust': 'all'}, 'small loss': {'selector.trust':\n"
-    "    'small-loss'}}, task='demo', annotator='noisy:0.2', student='tfidf',\n"
-    "    rounds=1, limit=30)\narms",
-    "compare(*arms.of('all labels'), *arms.of('small loss'))",
-    "scores = arms.to_pandas().pivot(index='stage', columns='row', values='test')\n"
-    "from IPython.display import HTML\n"
-    "bars = ''.join(f'<p>{name} <meter value=\"{value:.3f}\"></meter></p>'\n"
-    "               for name, value in scores.loc['R2'].items())\nHTML(bars)",
+    "from harness import compare, load_task, plot, run, sweep, table",
+    "load_task('demo')",
+    "first = run('demo', 'embedding', 'tfidf', rounds=1, progress=True)\nfirst",
+    "arms = sweep({'all labels': {'selector.trust': 'all'}, 'small loss': {}},\n"
+    "             task='demo', annotator='noisy:0.2', student='tfidf', limit=60)\narms",
+    "compare(arms.of('all labels'), arms.of('small loss'))",
+    "plot(arms.name)",
     "table()",
 ]
 
@@ -306,20 +315,32 @@ def test_a_notebook_does_the_demo_a_sweep_a_comparison_and_a_plot(
     import nbformat
     from nbclient import NotebookClient
 
-    from tests.tiny_encoders import write_bert
-
-    encoder = write_bert(tmp_path / "encoder")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
-    cells = [nbformat.v4.new_code_cell(one.replace("{encoder}", str(encoder))) for one in NOTEBOOK]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, NOTEBOOK)])
     NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    shown = [
-        [output["data"]["text/html"] for output in cell.outputs if "data" in output]
-        for cell in notebook.cells
-    ]
-    assert "R2" in shown[1][-1] and "<caption>demo-ner" in shown[1][-1]
-    assert "R2 student" in shown[1][0]  # the progress, in one place
-    assert shown[2][0].count("<tr>") == 5
-    assert "all labels" in shown[4][0] and shown[4][0].count("<meter") == 2
-    assert shown[5][0].count("<tr>") >= 3
+    _, task, demo, arms, compared, drawn, tables = (
+        [output["data"] for output in cell.outputs if "data" in output] for cell in notebook.cells
+    )
+    said = "<task demo: sequence, labels access, billing, delivery, fault, howto, cancellation>"
+    assert task[0]["text/plain"] == said
+    assert "R2 student" in demo[0]["text/html"]  # the progress, in one place
+    assert "<caption>demo: " in demo[-1]["text/html"] and "R2" in demo[-1]["text/html"]
+    assert arms[-1]["text/html"].count("<tr>") == 9
+    assert compared[-1]["text/html"].count("<tr>") == 9
+    picture = xml.etree.ElementTree.fromstring(drawn[-1]["image/svg+xml"])
+    words = {"".join(one.itertext()) for one in picture.iter()}
+    assert {"Student’s accuracy on the test set, %", "all labels", "small loss", "R4"} <= words
+    assert tables[-1]["text/html"].count("<tr>") >= 3
+
+
+def test_a_plot_is_a_figure_of_the_report(tmp_path: Path) -> None:
+    made = run("demo", "oracle", out=tmp_path, **QUICK)
+    figure = plot(made, out=tmp_path)
+    assert figure.name == plot(out=tmp_path).name == "stages-test"
+    scores = [stage.inductive.score for stage in made.stages if stage.inductive]
+    assert [row[figure.columns.index("score")] for row in figure.rows] == scores
+    with pytest.raises(CommandError, match="did you mean 'stages-test'"):
+        plot(made, "stage-test", out=tmp_path)
+    with pytest.raises(RunError, match="no finished run"):
+        plot(out=tmp_path / "none")

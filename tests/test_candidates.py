@@ -78,7 +78,7 @@ def test_students_learn_from_candidates_alone() -> None:
     ])  # fmt: skip
     fitted = student("tfidf").fit(pool, alone, 0, no_progress, Aids())
     found = fitted.view(pool, no_progress).predictions
-    assert (found == labels).mean() > 0.9
+    assert (found == labels).mean() >= 0.9
 
 
 def test_an_encoder_reads_each_candidate_and_its_variant(tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ def test_wrong_candidates_name_the_row(named: tuple[int, ...]) -> None:
     pool = text_pool(["a", "b"])
     said = Annotations.of(np.asarray([0, -1]), pool.offsets, candidates=[(), named])
     with pytest.raises(PartError, match=f"candidates for {pool.ids[1]}"):
-        check_annotations(said, pool, THEMES, "annotator 'mine'")
+        check_annotations(said, pool, THEMES)

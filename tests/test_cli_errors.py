@@ -43,7 +43,10 @@ WRONG_RUNS = {
     "missing TOML": (("--task", "absent.toml"), ("absent.toml: no such task file",)),
     "task file without a path": (("--task", "file"), ("--task path/to/task.toml",)),
     "option": (("--studnet", "tfidf"), ("--studnet", "--student")),
-    "option without value": (("--seed",), ("--seed", "requires an argument")),
+    "option without value": (
+        ("--seed",),
+        ("--seed", "requires an argument", "see harness run --help"),
+    ),
     "superfluous argument": (("demo",), ("demo", "--help")),
     "key": (("--student", "minilm", "--set", "student.epoch=3"), ("'student.epochs'",)),
     "key of no table": (("--set", "epochs=3"), ("'epochs'", "student.epochs")),

@@ -116,6 +116,9 @@ def test_a_configuration_file_names_plugins(
     assert call("run", *quick, *out, "--config", other).code == 0
     other.write_text('plugins = "waving.py"\n', encoding="utf-8")
     assert "write a list of modules or files" in message(call("run", "--config", other), 2)
+    other.write_text('plugins = ["absent.py"]\n', encoding="utf-8")
+    said = message(call("run", "--config", other), 2)
+    assert f"{other}: plugins: " in said and "absent.py: no such file" in said
 
 
 def test_a_run_is_shown_result_first(tmp_path: Path) -> None:

@@ -88,11 +88,13 @@ def test_a_retired_preset_says_so_before_anything_is_sent(tmp_path: Path) -> Non
     assert gone in succeeded(call(*line))
     own = succeeded(call(*line, "--set", "annotator.base_url=http://localhost:1/v1"))
     assert gone not in own and "a server of your own" in own
+    ran = call("run", *line[1:]).stderr
+    assert ran.index(gone) < ran.index("no key for openai")
 
 
 def test_without_a_key_nothing_is_left(tmp_path: Path) -> None:
     out = tmp_path / "runs"
-    said = message(call("run", "--annotator", "gpt35", "--out", out), 2)
+    said = message(call("run", "--annotator", "gpt-small", "--out", out), 2)
     assert "OPENAI_API_KEY" in said
     assert "annotator.base_url" in said
     assert [path for path in out.rglob("*") if path.is_file()] == []

@@ -14,6 +14,7 @@ import shutil
 import statistics
 import struct
 import subprocess
+import sys
 import termios
 import tomllib
 from collections.abc import Mapping
@@ -112,6 +113,37 @@ def test_json_is_one_object_and_nothing_else(runs: Runs) -> None:
     assert (result["metric"], result["supervised"], result["cost_usd"]) == ("accuracy", True, 0.0)
     assert result["provenance"]["harness"] == harness.__version__
     assert result["seconds"] > 0
+
+
+PRINTS = """
+import os
+from harness import hookimpl
+from harness.data import Annotations
+import numpy as np
+
+
+class Talks:
+    needs_gold = False
+
+    def annotate(self, pool, demonstrations, progress):
+        print("from Python")
+        os.system("echo from a child")
+        return Annotations.of(np.arange(len(pool), dtype=np.int32) % 6, pool.offsets)
+
+
+@hookimpl
+def harness_register_annotators(register):
+    register("talks", lambda request: Talks(), kinds=["sequence"])
+"""
+
+
+def test_what_a_part_prints_is_kept_apart(tmp_path: Path) -> None:
+    (tmp_path / "talks.py").write_text(PRINTS)
+    command = [sys.executable, "-m", "harness", "run", "--plugin", tmp_path / "talks.py", "--json"]
+    command += ["--annotator", "talks", "--student", "tfidf", "--rounds", "1", "--limit", "60"]
+    ran = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, timeout=120)
+    assert json.loads(ran.stdout)["run_id"].startswith("talks-tfidf")
+    assert "from Python" in ran.stderr and "from a child" in ran.stderr
 
 
 def test_json_has_every_stage_with_its_fields(runs: Runs) -> None:

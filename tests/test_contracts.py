@@ -11,25 +11,18 @@ from harness.plugin_manager import Part, Plugins
 from harness.specs import Spec
 from harness.testing.contracts.plugin_check import check_plugin
 from harness.testing.contracts.subject import Subject
-from harness.testing.contracts.suite import Finding, check_contract, contracts_of
+from harness.testing.contracts.suite import Finding, alike, check_contract, contracts_of, together
 from tests.commands import call
 from tests.factories import plugin_file
+from tests.tiny_encoders import write_bert
 
-SLOW = (
-    "minilm",
-    "roberta",
-    "bert",
-    "biomed-roberta",
-    "transformers",
-    "initial/diverse",
-    "embedding",
-)
-"""Parts that need an encoder; what they do is tested with tiny ones elsewhere."""
+HUB = ("roberta", "bert", "biomed-roberta")
+"""Students whose weights are on the hub: ``transformers`` with another encoder."""
 PLUGINS = Plugins(third_party=False)
 CHECKED = [
     part
     for part in PLUGINS.all_parts()
-    if part.name not in SLOW and (part.kind != "task" or part.name in ("demo", "demo-ner"))
+    if part.name not in HUB and (part.kind != "task" or part.name in ("demo", "demo-ner"))
 ]
 
 
@@ -44,16 +37,27 @@ def contracts() -> list[tuple[Part, str, str]]:
     ]
 
 
+ARGUMENTS = {"litellm": "openai/tiny"}
+"""Of built-in parts that need one."""
 SUBJECTS: dict[tuple[str, str, str], Subject] = {}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bert(tmp_path_factory.mktemp("encoders") / "bert")
 
 
 @pytest.mark.parametrize(
     ("part", "kind", "contract"), contracts(), ids=lambda one: getattr(one, "name", one)
 )
-def test_built_in_parts_keep_the_contracts(part: Part, kind: str, contract: str) -> None:
+def test_built_in_parts_keep_the_contracts(
+    part: Part, kind: str, contract: str, tiny: Path
+) -> None:
     key = (part.kind, part.name, kind)
     if key not in SUBJECTS:
-        spec = Spec(part.name.partition("/")[2] or part.name)
+        argument = str(tiny) if key[:2] == ("student", "transformers") else ""
+        argument = argument or ARGUMENTS.get(part.name, "")
+        spec = Spec(part.name.partition("/")[2] or part.name, argument)
         SUBJECTS[key] = Subject(PLUGINS, part, spec, kind)  # type: ignore[arg-type]
     (check,) = [one for one in contracts_of(part) if one.__name__ == contract]
     found = check_contract(SUBJECTS[key], check)
@@ -63,11 +67,12 @@ def test_built_in_parts_keep_the_contracts(part: Part, kind: str, contract: str)
 
 # --- planted faults --------------------------------------------------------------------
 
-HEAD = """import random
+HEAD = """import os
 import numpy as np
 from dataclasses import replace
 from harness.data import Annotations, Gold, Pool, StudentView
 from harness.protocols import Variants
+from harness_plugins.llm.service import Reply, Service, http_backend
 
 
 def annotator(annotate, needs_gold=False):
@@ -76,6 +81,17 @@ def annotator(annotate, needs_gold=False):
 
 def zeros(pool, **more):
     return Annotations.of(np.zeros(pool.offsets[-1], dtype=np.int32), pool.offsets, **more)
+
+
+def service(name, reply):
+    def body(call):
+        messages = [{"role": one.role, "content": one.content} for one in call.messages]
+        return {"model": call.model, "messages": messages}
+
+    def backend(settings):
+        return http_backend(settings, "/chat/completions", body, reply)
+
+    return Service(name, "planted", backend=backend)
 
 
 class Uniform:
@@ -178,6 +194,33 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
         "    return planted",
         "it changed its argument, a Evidence; copy it",
     ),
+    "half": (
+        "annotator",
+        "return annotator(lambda self, pool, shown, progress:\n"
+        "        Annotations.of(np.full(len(pool), 0.5), pool.offsets))",
+        "annotate raised: ValueError: label 0.5 of unit 0: labels are class indices, whole numbers",
+    ),
+    "leaves": (
+        "annotator",
+        "return annotator(lambda self, pool, shown, progress: os._exit(3))",
+        "it labels every example (and 3 more): it ended the process (exit code 3)",
+    ),
+    "trust/mask": (
+        "selector",
+        "return lambda evidence, rng: evidence.agrees",
+        "it returned bool of shape (24,); whole numbers [k] are expected",
+    ),
+    "demonstrations/itself": (
+        "selector",
+        "return type('Planted', (), {'choose': lambda self, seen, trusted, rng: trusted,\n"
+        "        'assign': lambda self, shown, groups, targets, own, rng: own[:, None]})()",
+        "it assigned an example to itself; leave out own",
+    ),
+    "unread": (
+        "service",
+        "return Reply(body['text'])",
+        "a chat service answered, but",
+    ),
     "query/twice": (
         "selector",
         "return lambda evidence, trusted, rng: np.asarray([3, 3])",
@@ -207,13 +250,15 @@ ALONE: Mapping[str, tuple[str, str]] = {
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Finding]]:
     """A plugin with every fault, and what its check finds."""
     body = HEAD
-    for number, (name, (_, code, _)) in enumerate(FAULTS.items()):
-        takes = "a, b" if name == "of-two" else "request"
+    for number, (name, (of, code, _)) in enumerate(FAULTS.items()):
+        takes = "a, b" if name == "of-two" else "body, call" if of == "service" else "request"
         body += f"\n\ndef make_{number}({takes}):\n    {code}\n"
-    for kind in ("annotator", "student", "selector", "augmenter"):
+    for kind in ("service", "annotator", "student", "selector", "augmenter"):
         body += f"\n\n@hookimpl\ndef harness_register_{kind}s(register):\n"
         for number, (name, (of, _, _)) in enumerate(FAULTS.items()):
-            if of == kind:
+            if of == kind == "service":
+                body += f"    register(service({name!r}, make_{number}))\n"
+            elif of == kind:
                 body += f"    register({name!r}, make_{number}, kinds=['sequence'])\n"
     path = tmp_path_factory.mktemp("planted") / "planted.py"
     plugin_file(path, body)
@@ -227,7 +272,8 @@ def test_a_planted_fault_is_named_with_file_and_line(
     path, findings = planted
     kind, _, message = FAULTS[name]
     about = f"{kind} {name!r}"
-    said = [str(one) for one in findings if one.message and about in f"{one.subject} {one.message}"]
+    those = [one for one in findings if one.message and about in f"{one.subject} {one.message}"]
+    said = [together(same) for same in alike(those)]
     (line,) = {one for one in said if message.removeprefix(", ") in one} or {"\n".join(said)}
     assert message.removeprefix(", ") in line and "\n" not in line
     number = int(line.rpartition(":")[2].rstrip(")"))
@@ -244,6 +290,29 @@ def test_a_fault_of_the_import_is_named(name: str, tmp_path: Path) -> None:
     assert outcome.code == 1
     (line,) = [one for one in outcome.stdout.splitlines() if message in one]
     assert line.startswith("BAD ") and f"{name}.py" in line
+
+
+def test_a_part_that_ends_the_process_hides_no_other(tmp_path: Path) -> None:
+    body = (
+        "import os\nimport numpy as np\nfrom harness.data import Annotations\n"
+        "class Gone:\n    needs_gold = False\n"
+        "    def annotate(self, pool, demonstrations, progress): os._exit(3)\n"
+        "@hookimpl\ndef harness_register_annotators(register):\n"
+        "    register('gone', lambda request: Gone())\n"
+        "    register('none', lambda request: None, kinds=['token'])\n"
+    )
+    path = Path(plugin_file(tmp_path / "gone.py", body))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = 1 + next(row for row, line in enumerate(lines) if "register('gone'" in line)
+    outcome = call("plugins", "check", path)
+    assert outcome.stdout.splitlines() == [
+        "BAD  annotator 'gone' on sequence and token tasks: it labels every example (and 3 more): "
+        f"it ended the process (exit code 3) (plugin {path}, {path}:{at})",
+        "BAD  annotator 'none' on token tasks: it says whether it needs gold (and 4 more): "
+        "its factory returned None without needs_gold, annotate; see "
+        f"harness.protocols (plugin {path}, {path}:{at + 1})",
+        "3 contracts kept, 13 broken by 2 faults, 0 not checked (-v lists them)",
+    ]
 
 
 def test_a_plugin_that_keeps_its_contracts(tmp_path: Path) -> None:

@@ -78,6 +78,28 @@ def test_every_command_is_documented_with_its_options(references: ModuleType) ->
             assert not parameter.opts[0].startswith("--") or parameter.opts[0] in sections[name]
 
 
+SHARED = {"plugins/harness_plugins": "plugins", "tasks/harness_tasks": "tasks"}
+"""Packages whose page stands one folder up, where a reader of the repository looks."""
+FEW = 2
+"""Modules of a folder that needs no page of its own."""
+FOLDERS = [
+    folder
+    for package in ("harness", *SHARED)
+    for folder in sorted({file.parent for file in (ROOT / package).rglob("*.py")})
+]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda one: one.relative_to(ROOT).as_posix())
+def test_a_room_has_a_page_that_names_each_of_its_modules(folder: Path) -> None:
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__", "__main__"}
+    name = folder.relative_to(ROOT).as_posix()
+    page = ROOT / SHARED.get(name, name) / "README.md"
+    if page.exists() or len(modules) > FEW:
+        text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+        quoted = " ".join(re.findall(r"`([^`]+)`", text))
+        assert modules - set(re.findall(r"\w+", quoted)) == set()
+
+
 @pytest.mark.slow
 def test_the_site_is_built_and_each_page_is_also_markdown(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs", reason="pip install 'freeal-harness[docs]'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,8 @@ def test_recorded_answers_of_mr_score_as_published(
     assert round(first["transductive"]["random_label"], 4) == 0.9178
     assert student["selection"]["trusted_precision"] > 0.97
     assert result["supervised"] is False
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^R1 +annotator +89\.6 +– +384 ", readme, re.MULTILINE)
+    (shown,) = re.findall(r"^R2 +student +([\d.]+) +([\d.]+) +0 +1655: ", readme, re.MULTILINE)
+    scores = [100 * student[split]["score"] for split in ("transductive", "inductive")]
+    assert scores == pytest.approx([*map(float, shown)], abs=1)

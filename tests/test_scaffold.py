@@ -27,7 +27,7 @@ TESTED = ("--annotator", "--service", "--selector", "trust", "--task")
 def written(tmp_path: Path, name: str, *parts: str) -> Path:
     """A package that the command wrote."""
     printed = succeeded(call("plugins", "new", name, *parts, "-o", tmp_path))
-    assert f"next: pip install -e {tmp_path / name}" in printed
+    assert f"next: pip install -e '{tmp_path / name}[dev]', then harness plugins check" in printed
     return tmp_path / name
 
 
@@ -48,8 +48,18 @@ def test_each_part_alone_and_the_longest_name_are_formatted(tmp_path: Path) -> N
         done(sys.executable, "-m", *tool.split(), cwd=tmp_path)
 
 
-def test_a_package_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_package_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert "harness plugins check mine" in succeeded(call("plugins", "new", "mine", "-o", tmp_path))
+    for asked in ("mine", "./mine", str(tmp_path / "mine")):
+        place = asked if asked.startswith("/") else "./mine"
+        (line, _) = call("plugins", "check", asked).stdout.splitlines()
+        assert (
+            f"a folder with a package, not a module or file.py; install it: pip install -e "
+            f"'{place}[dev]'" in line
+        )
     again = call("plugins", "new", "mine", "-o", tmp_path)
     assert "is there already" in message(again, 2)
     for name, options, said in (

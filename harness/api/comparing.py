@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.report.comparison import TwoMethods
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison(Framed):
     """What differs, and whether the scores do by more than chance; ``found`` has all of it."""
 

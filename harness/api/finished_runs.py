@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.results import RunResult, StageResult
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run(Framed):
     """A finished run.
 
@@ -57,7 +57,7 @@ class Run(Framed):
         return Frame.of([_stage(stage) for stage in self.stages], title)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Runs(Framed, Sequence["Run"]):
     """The finished runs of a folder, in the order of their names; ``listed`` has all of them."""
 

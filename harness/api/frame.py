@@ -16,7 +16,7 @@ SHOWN, WIDEST = 50, 60
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Named columns and rows of plain values.
+    """Named columns and rows of plain values, with lines of text below.
 
     ``html`` escapes every text: names and messages come from others.
     """
@@ -24,6 +24,7 @@ class Frame:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     title: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, rows: Sequence[dict[str, Any]], title: str = "") -> Frame:
@@ -62,7 +63,8 @@ class Frame:
         ]
         left = len(self.rows) - SHOWN
         more = [f"... {left} more rows: to_pandas() has all"] if left > 0 else []
-        return "\n".join([*filter(None, [_line(self.title)]), *lines, *more])
+        notes = map(_line, self.notes)
+        return "\n".join([*filter(None, [_line(self.title)]), *lines, *more, *notes])
 
     def html(self) -> str:
         """A table for a notebook."""
@@ -71,13 +73,16 @@ class Frame:
             f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in row)}</tr>" for row in self.rows
         )
         caption = f"<caption>{_text(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table + "".join(f"<p>{_text(note)}</p>" for note in self.notes)
 
 
 class Framed:
-    """A result with a ``frame``, for pandas, Arrow, ``print``, and a notebook."""
+    """A result with a ``frame``, for pandas, Arrow, ``print``, and a notebook.
 
-    __slots__ = ()
+    Its classes have no ``slots``: with them, Python 3.11 answers an attempt to set a property
+    with a TypeError about ``super``.
+    """
 
     @property
     def frame(self) -> Frame:

@@ -13,6 +13,8 @@ from typing import Any
 from harness import hookimpl
 from harness.errors import CommandError
 from harness.plugin_manager import Plugins
+from harness.plugin_manager.making import lacking
+from harness.plugin_manager.places import place_of, whose
 
 KEYS: Mapping[str, tuple[str, str]] = {
     "task": ("task", ""),
@@ -53,7 +55,8 @@ def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
     A spec has eight digits of the identity, so that no object is taken for another of its class.
 
     Raises:
-        CommandError: if a built-in or installed part has its name, or its state cannot be hashed.
+        CommandError: if it is a class, or no such part; if a built-in or installed part has its
+            name; or if its state cannot be hashed.
     """
     return {
         key: _registered(*KEYS[key], value, plugins)
@@ -64,8 +67,9 @@ def with_given(values: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
 
 
 def _registered(kind: str, role: str, part: object, plugins: Plugins) -> str:
+    _check(kind, role, part)
     name, digits = name_of(part), identity_of(part)[:8]
-    plugin = f"{kind} {name}, given"
+    plugin = f"{_called(kind, role)} {name}, given"
     plugins.add_object(GivenParts(kind, role + name, part), plugin, "an object")
     owner = plugins.part(kind, role + name).plugin
     if owner != plugin:
@@ -77,6 +81,27 @@ def _registered(kind: str, role: str, part: object, plugins: Plugins) -> str:
     assert isinstance(given, GivenParts)
     given.objects[digits] = part
     return f"{name}:{digits}"
+
+
+def _check(kind: str, role: str, part: object) -> None:
+    """A ``CommandError`` for a class in place of an object, or for what is no such part."""
+    if inspect.isclass(part):
+        raise CommandError(f"{part.__name__} is a class; write {part.__name__}()")
+    if missing := lacking(part, role.removesuffix("/") or kind):
+        raise CommandError(
+            f"{_title(part)} is no {_called(kind, role)}: it has no {', '.join(missing)}; "
+            "see harness.protocols"
+        )
+
+
+def _called(kind: str, role: str) -> str:
+    return f"{role.removesuffix('/')} {kind}" if role else kind
+
+
+def _title(part: object) -> str:
+    own = getattr(part, "__qualname__", None)
+    title = f"the function {own}" if own else f"an object of class {type(part).__qualname__}"
+    return f"{title} {whose('', place_of(part))}".rstrip()
 
 
 def name_of(part: object) -> str:

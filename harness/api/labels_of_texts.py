@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.label.request import Prepared
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LabelledTexts(Framed):
     """Attributes: what each row was given, the run that gave it, its notes."""
 

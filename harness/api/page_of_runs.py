@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.api.finished_runs import Run
+from harness.api.wanted import plugins_with
 from harness.config import Config
-from harness.errors import CommandError, HarnessError
+from harness.errors import CommandError, HarnessError, RunError, nearest
 from harness.export.reproducing import command_of
 from harness.plugin_manager import Plugins
+from harness.record.layout import RUNS
 from harness.record.listing import find_run
+from harness.report.charts.figure import Figure
 from harness.report.page.document import MARK, Report
 from harness.report.page.gather import inside_of, parts_of, path_of
 from harness.report.page.overview import Overview
@@ -51,6 +55,46 @@ def report_of(
     firsts = [arm.first for part in parts for arm in part.scores.arms]
     commands = [again for run in firsts if (again := _again(run, plugins))]
     return Report(parts, inside, remark, command, commands)
+
+
+def plot(
+    runs: Sequence[Run | str] | Run | str | None = None,
+    figure: str | None = None,
+    *,
+    task: str | None = None,
+    baseline: str | None = None,
+    out: Path | str = RUNS,
+    plugins: Plugins | Sequence[object] = (),
+) -> Figure:
+    """One of the figures over methods that ``harness report`` draws; a notebook shows it.
+
+    Args:
+        runs: one or several, also by their ids, or sweeps by their recipes; None: all below
+            ``out``. Unfinished ones are left out.
+        figure: its name, that of its files in ``harness report --figures``; None: the first, the
+            scores of the stages.
+        task, baseline: as of ``harness report``.
+        out: where runs are kept.
+        plugins: whose parts made the runs.
+
+    Returns:
+        The figure: ``picture`` is SVG, ``rows`` below ``columns`` are its numbers, and
+        ``write(folder)`` writes both as files.
+
+    Raises:
+        HarnessError: if there is no finished run, or no figure of this name.
+    """
+    wanted = [runs] if isinstance(runs, Run | str) else runs or []
+    names = [str(one.path) if isinstance(one, Run) else one for one in wanted]
+    known = plugins if isinstance(plugins, Plugins) else plugins_with(plugins)
+    parts = parts_of(names, Path(out), known, lambda note: None, task=task, baseline=baseline)
+    drawn = {one.name: one for one in Report(parts, None, "", "", ()).outer}
+    if not drawn:
+        raise RunError("plot: these runs have no scores to draw: their task has no gold labels")
+    name = figure or next(iter(drawn))
+    if name not in drawn:
+        raise CommandError(f"plot: no figure {name!r} of these runs; {nearest(name, drawn)}")
+    return drawn[name]
 
 
 def check_page(file: Path) -> None:

@@ -40,7 +40,7 @@ class SweptRun:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sweep(Framed):
     """All runs of a sweep.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.report.tables import Table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunsTable(Framed):
     """Results of several runs in one table; ``notes`` name what it leaves out."""
 
@@ -29,9 +29,9 @@ class RunsTable(Framed):
 
     @property
     def frame(self) -> Frame:
-        """The cells as texts."""
+        """The cells as texts, with the marks' legend and the other lines below the table."""
         rows = tuple(tuple(row) for row in self.table.texts())
-        return Frame(tuple(self.table.header), rows, self.table.title)
+        return Frame(tuple(self.table.header), rows, self.table.title, self.table.notes)
 
 
 def table(

@@ -192,7 +192,8 @@ def _run(arguments: list[str]) -> int:
         return _fail("stopped at a question; nothing was sent", 130)
     except typer.TyperException as error:
         message = _near(error.format_message().replace("Value error, ", "").rstrip("."))
-        where = getattr(getattr(error, "ctx", None), "command_path", "harness")
+        named = arguments[:1] if arguments[:1] and not arguments[0].startswith("-") else []
+        where = getattr(getattr(error, "ctx", None), "command_path", " ".join(["harness", *named]))
         return _fail(f"{message} (see {where} --help)", 2)
     except Exception as error:
         passed_on = isinstance(error, BrokenPipeError) or _interruption(error)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from harness.cli.screen.output import warn
-from harness.errors import CommandError
+from harness.errors import CommandError, ConfigError
 from harness.files.user_config import plugins_of, user_config_file
 from harness.plugin_manager import Plugins
 from harness.plugin_manager.discovery import third_party
@@ -39,6 +39,7 @@ SpreadsheetOption = Annotated[
 
 PLUGIN_OPTIONS = ("--plugin", "--no-plugin")
 _named: list[tuple[str, str]] = []
+_configured: dict[str, Path] = {}
 
 
 def take_plugins(arguments: Sequence[str]) -> list[str]:
@@ -49,7 +50,9 @@ def take_plugins(arguments: Sequence[str]) -> list[str]:
     """
     load_plugins.cache_clear()
     given, others = list(arguments), list[str]()
-    _named[:] = [(PLUGIN_OPTIONS[0], name) for name in _configured(given)]
+    _configured.clear()
+    _configured.update({name: file for file in _files(given) for name in plugins_of(file)})
+    _named[:] = [(PLUGIN_OPTIONS[0], name) for name in _configured]
     while given:
         option, equals, value = given.pop(0).partition("=")
         if option == "--":
@@ -68,14 +71,14 @@ def named_plugins() -> bool:
     return bool(_named)
 
 
-def _configured(arguments: Sequence[str]) -> list[str]:
-    """The plugins that configuration files name."""
+def _files(arguments: Sequence[str]) -> list[Path]:
+    """The configuration files of a command line."""
     files = [user_config_file()]
     for option, value in pairwise([*arguments, ""]):
         name, equals, after = option.partition("=")
         if name == "--config" and (after or value):
             files.append(Path(after if equals else value))
-    return [name for file in files for name in plugins_of(file)]
+    return files
 
 
 def plugin_choice() -> dict[str, Any]:
@@ -87,7 +90,14 @@ def plugin_choice() -> dict[str, Any]:
 @functools.cache
 def load_plugins() -> Plugins:
     """The plugins of this call; a warning on stderr names what is wrong with one, once."""
-    return Plugins(**plugin_choice(), warn=lambda one: warn(str(one)))
+    try:
+        return Plugins(**plugin_choice(), warn=lambda one: warn(str(one)))
+    except CommandError as error:
+        for name, file in _configured.items():
+            said = str(error).removeprefix(f"{PLUGIN_OPTIONS[0]} {name}: ")
+            if said != str(error):
+                raise ConfigError(f"{file}: plugins: {name}: {said}") from error
+        raise
 
 
 def data_folder(option: Path | None) -> Path | None:

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
+from harness.plugin_manager.printing import printing_to_stderr
 
 if TYPE_CHECKING:
     from harness.results import Watcher
@@ -32,7 +33,8 @@ def run(
     """
     from harness.api.running import run as do_run
 
-    done = do_run(**options.arguments(), fresh=fresh, progress=partial(watching, quiet=json))
+    with printing_to_stderr():
+        done = do_run(**options.arguments(), fresh=fresh, progress=partial(watching, quiet=json))
     if json:
         say(done.result.to_json())
         return

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
+from harness.plugin_manager.printing import printing_to_stderr
 
 if TYPE_CHECKING:
     from harness.api.sweeping import Watching
@@ -52,7 +53,8 @@ def sweep(
     asked = {key: value for key, value in options.arguments().items() if key != "seed"}
     watching = _watching(quiet=json or markdown)
     every = wanted_seeds(options, seeds)
-    made = do_sweep(recipe, seeds=every, jobs=jobs, on=on, **asked, progress=watching)
+    with printing_to_stderr():
+        made = do_sweep(recipe, seeds=every, jobs=jobs, on=on, **asked, progress=watching)
     tables = [one.table for one in made.tables]
     if json:
         say(_as_json(made.done, tables))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,10 +106,29 @@ def left_out(found: Sequence[Found], extra: Sequence[str], names: Sequence[str])
     return frozenset().union(*(aliases[name] for name in names))
 
 
+def _is_module(name: str) -> bool:
+    """Whether a module has this name; a folder that Python would take for a package is none."""
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return found is not None and found.origin is not None
+
+
 def import_named(name: str) -> object:
-    """A module by its name, or a file; a ``CommandError`` if there is no such file."""
+    """A module by its name, or a file; a ``CommandError`` for another file, or a folder."""
     path = Path(name)
     if path.suffix != ".py":
+        if (path / "pyproject.toml").is_file() and not _is_module(name):
+            place = shlex.quote(f"{path if path.is_absolute() else f'./{path}'}[dev]")
+            raise CommandError(
+                f"--plugin {name}: a folder with a package, not a module or file.py; install it: "
+                f"pip install -e {place}"
+            )
+        if os.sep in name:
+            raise CommandError(
+                f"--plugin {name}: cannot be imported; write a module's name, or file.py"
+            )
         # `--plugin mymodule` most often means a module in the working folder.
         if str(Path.cwd()) not in sys.path:
             sys.path.append(str(Path.cwd()))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import HarnessError, PartError, describe
-from harness.plugin_manager.places import place_of, place_of_error
+from harness.plugin_manager.places import place_of, place_of_error, whose
 from harness.plugin_manager.registration import Part
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -37,26 +37,26 @@ def made(part: Part, request: object) -> Any:
     except ImportError as error:
         raise PartError(
             f"{part.kind} {part.name!r} needs {error.name}: pip install {error.name} "
-            f"{_whose(part, place_of_error(error))}"
+            f"{whose(part.plugin, place_of_error(error))}"
         ) from error
     except (Exception, SystemExit) as error:
         raise PartError(
             f"{part.kind} {part.name!r} could not be made: {describe(error)} "
-            f"{_whose(part, place_of_error(error))}"
+            f"{whose(part.plugin, place_of_error(error))}"
         ) from error
-    needed = NEEDED.get(part.role, ())
-    if missing := [name for name in needed if not hasattr(value, name)]:
+    if missing := lacking(value, part.role):
         raise PartError(
             f"{part.kind} {part.name!r}: its factory returned {_named(value)} without "
             f"{', '.join(missing)}; see harness.protocols "
-            f"{_whose(part, place_of(part.factory))}"
+            f"{whose(part.plugin, place_of(part.factory))}"
         )
     return value
 
 
+def lacking(value: object, role: str) -> list[str]:
+    """What the protocol of a role asks for that a value does not have."""
+    return [name for name in NEEDED.get(role, ()) if not hasattr(value, name)]
+
+
 def _named(value: object) -> str:
     return "None" if value is None else f"a value of type {type(value).__name__}"
-
-
-def _whose(part: Part, place: str) -> str:
-    return f"(plugin {part.plugin}{', ' if place else ''}{place})"

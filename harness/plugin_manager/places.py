@@ -48,6 +48,12 @@ def place_of_error(error: BaseException) -> str:
     return f"{file}:{line}"
 
 
+def whose(plugin: str, place: str) -> str:
+    """What a message ends with: ``(plugin NAME, file:line)``, or as much of it as is known."""
+    known = [f"plugin {plugin}" if plugin else "", place]
+    return f"({', '.join(filter(None, known))})" if any(known) else ""
+
+
 def calling_place(frame: FrameType | None) -> str:
     """The innermost line outside the core that led to a frame."""
     while frame is not None and frame.f_code.co_filename.startswith(CORE):

@@ -87,6 +87,19 @@ def code_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, str]:
     return found
 
 
+def origins_of(config: Mapping[str, Any], plugins: Plugins) -> dict[str, tuple[str, str]]:
+    """By role how messages name the part, and its plugin (``Parts.origins``)."""
+    return {
+        role: (_title(role, kind, text), plugins.find(kind, text)[0].plugin)
+        for role, (kind, text) in _named(config).items()
+    }
+
+
+def _title(role: str, kind: str, text: str) -> str:
+    named = f"{role} selector" if kind == "selector" else role
+    return f"{named} {text.removeprefix(f'{role}/')!r}"
+
+
 def _others(role: str, text: str, plugins: Plugins) -> list[Part]:
     """The students that a student's spec names as those that it trains (``mine:minilm``)."""
     if role != "student":
@@ -96,12 +109,15 @@ def _others(role: str, text: str, plugins: Plugins) -> list[Part]:
 
 
 def outdated(result: RunResult, plugins: Plugins) -> list[str]:
-    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``."""
+    """The parts of a finished run whose source has changed since, such as ``student 'minilm'``.
+
+    Of a part that is not loaded (its plugin was named by ``--plugin``) nothing can be told.
+    """
     then, now = result.provenance.get("code", {}), code_of(result.config, plugins)
     return [
         f"{role} {text.removeprefix(f'{role}/')!r}"
         for role, (_, text) in _named(result.config).items()
-        if then.get(role) is None or then[role] != now.get(role)
+        if role in now and then.get(role) != now[role]
     ]
 
 

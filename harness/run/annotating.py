@@ -72,7 +72,7 @@ def start_of(run: Run) -> Start:
     step = run.step("written", 0, stage, layout.WRITTEN, run.pools["train"], *decided)
 
     def made() -> Written:
-        with blaming(_named(run)):
+        with blaming(*run.parts.origin("annotator"), write):
             return write(pool, seed, run.watcher.advanced)
 
     codec = codecs.written_codec(run.task.kind, run.task.classes)
@@ -147,7 +147,8 @@ def _ask_again(run: Run, round_: int, split: Split, feedback: Feedback) -> Annot
         return feedback.annotations
     rng = drawing(run.config.seed, round_, split.pool)
     train, chooser = run.splits.train.pool, run.parts.demonstrations
-    demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
+    with blaming(*run.parts.origin("demonstrations"), chooser.assign):
+        demonstrations = feedback.demonstrations(train, split.pool, run.task, chooser, rng)
     new = _ask(run, round_, split.take(rows), demonstrations)
     return merge(feedback.annotations, rows, new) if split.pool.split == "train" else new
 
@@ -156,14 +157,10 @@ def _ask(run: Run, round_: int, split: Split, demonstrations: Demonstrations | N
     """Gold labels go to an annotator that declares ``needs_gold``, and to no other."""
     annotator = abilities.of_round(run.parts.annotator, round_)
     progress = run.watcher.advanced
-    with blaming(_named(run)):
+    with blaming(*run.parts.origin("annotator"), annotator.annotate):
         if annotator.needs_gold:
             made = annotator.annotate(split.pool, demonstrations, progress, split.gold)
         else:
             made = annotator.annotate(split.pool, demonstrations, progress)
-        check_annotations(made, split.pool, run.task, _named(run))
+        check_annotations(made, split.pool, run.task)
     return made
-
-
-def _named(run: Run) -> str:
-    return f"annotator {run.config.annotator.spec!r}"

@@ -29,7 +29,7 @@ from harness.protocols import (
     TaskRequest,
 )
 from harness.record import layout
-from harness.record.provenance import code_of
+from harness.record.provenance import code_of, origins_of
 from harness.specs import Spec, parse_spec
 
 
@@ -65,6 +65,7 @@ def assemble_for(config: Config, task: Task, plugins: Plugins) -> tuple[Config, 
         code=code_of(config.model_dump(), plugins),
         augmenter=augmenter,
         initial=None if config.selector.initial is None else _selector("initial", config, plugins),
+        origins=origins_of(config.model_dump(), plugins),
     )
 
 

@@ -22,6 +22,7 @@ from harness.data import (
     take_units,
 )
 from harness.protocols import DemonstrationSelector, Evidence
+from harness.run.contracts import check_assigned
 from harness.stats.combined import combined_labels
 
 TARGETS = 65_536
@@ -75,10 +76,11 @@ class Feedback:
             own = positions[rows]
         shown = self.views["train"].embeddings[chosen], groups(labels, offsets, task)
         embeddings = self.views[target.split].embeddings
-        parts = [slice(start, start + TARGETS) for start in range(0, len(rows), TARGETS)]
-        nearest = [
-            selector.assign(*shown, embeddings[rows[part]], own[part], rng) for part in parts
-        ]
+        nearest = []
+        for start in range(0, len(rows), TARGETS):
+            part = slice(start, start + TARGETS)
+            nearest.append(selector.assign(*shown, embeddings[rows[part]], own[part], rng))
+            check_assigned(nearest[-1], own[part], len(chosen))
         return Demonstrations(train.take(chosen), labels, np.concatenate(nearest), "trusted")
 
 

@@ -9,11 +9,10 @@ import numpy as np
 from harness import abilities
 from harness.config import count_of
 from harness.data import Annotations, BoolArray, IntArray, Selection, StudentView
-from harness.errors import PartError
 from harness.metrics import right_examples
 from harness.protocols import ROLES, Evidence, Parts
 from harness.record import codecs, layout
-from harness.run.contracts import blaming
+from harness.run.contracts import blaming, check_rows
 from harness.run.feedback import Feedback, believe, evidence, thin_classes
 from harness.run.steps import Run, recorded
 from harness.run.training import Trained
@@ -29,8 +28,8 @@ def select_first(run: Run) -> IntArray:
 
     def made() -> Selection:
         rng = np.random.default_rng([run.config.seed, 0, 6])
-        with blaming(f"selector {run.config.selector.initial!r}"):
-            rows = _checked(initial(pool, rng), np.arange(len(pool)), "initial")
+        with blaming(*run.parts.origin("initial"), initial):
+            rows = _rows(initial(pool, rng), np.arange(len(pool)), len(pool), "initial")
         none = np.zeros(0, dtype=np.int64)
         return Selection(none, none, np.sort(rows))
 
@@ -56,11 +55,10 @@ def select(
     step = run.step("selection", round_, stage, file, *decided)
 
     def made() -> Selection:
-        with blaming(f"selector {run.config.selector.spec!r}"):
-            pool = run.splits.train.pool
-            seen = evidence(annotations, view, run.task, times, pool, limits.asks)
-            seen = replace(seen, passes=[one.log_probabilities for one in trained.passes])
-            chosen = select_from(run.parts, seen, run.config.seed, round_, limits.budget, right)
+        pool = run.splits.train.pool
+        seen = evidence(annotations, view, run.task, times, pool, limits.asks)
+        seen = replace(seen, passes=[one.log_probabilities for one in trained.passes])
+        chosen = select_from(run.parts, seen, run.config.seed, round_, limits.budget, right)
         if (thin := thin_classes(chosen, seen, run.task)) is not None:
             run.watcher.noted(thin)
         return chosen
@@ -90,26 +88,22 @@ def select_from(
 
     ``budget``: most examples to annotate next, a number or a share of the pool; None: no limit.
     ``right``, bool ``[n]``: the student's label is right; only for a supervised selector of trust.
-    A ``PartError`` for a row that is repeated, outside the pool, or shown but not trusted.
+    A ``PartError`` for one that fails, or whose rows are wrong (``contracts.check_rows``).
     """
-    n = len(seen)
-    everything = np.arange(n)
-    known = () if right is None else (right,)
-    trusted = parts.trust(seen, np.random.default_rng([seed, round_, 0]), *known)
-    trusted = _checked(trusted, everything, "trust")
-    chosen = parts.demonstrations.choose(seen, trusted, np.random.default_rng([seed, round_, 1]))
-    chosen = _checked(chosen, trusted, "demonstrations")
-    requested = parts.query(seen, trusted, np.random.default_rng([seed, round_, 2]))
-    requested = _checked(requested, everything, "query")
+    n, known = len(seen), () if right is None else (right,)
+    trusting, showing, asking = (np.random.default_rng([seed, round_, role]) for role in range(3))
+    with blaming(*parts.origin("trust"), parts.trust):
+        labelled = np.flatnonzero(seen.groups >= 0)
+        trusted = _rows(parts.trust(seen, trusting, *known), labelled, n, "trust")
+    choose = parts.demonstrations.choose
+    with blaming(*parts.origin("demonstrations"), choose):
+        chosen = _rows(choose(seen, trusted, showing), trusted, n, "demonstrations")
+    with blaming(*parts.origin("query"), parts.query):
+        requested = _rows(parts.query(seen, trusted, asking), np.arange(n), n, "query")
     most = n if budget is None else count_of(budget, n)
     return Selection(trusted, chosen, requested[seen.askable[requested]][:most])
 
 
-def _checked(rows: IntArray, allowed: IntArray, role: str) -> IntArray:
-    rows = np.asarray(rows, dtype=np.int64)
-    if len(np.unique(rows)) != len(rows):
-        raise PartError(f"the {role} selector returned a row twice")
-    if not np.isin(rows, allowed).all():
-        where = "that is not trusted" if role == "demonstrations" else "outside the pool"
-        raise PartError(f"the {role} selector returned a row {where}")
-    return rows
+def _rows(rows: IntArray, allowed: IntArray, n: int, role: str) -> IntArray:
+    check_rows(rows, allowed, n, role)
+    return rows.astype(np.int64, copy=False)

@@ -84,11 +84,11 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
         Its view of each split, by name; with ``EARLIER`` before the name, that of an earlier
         epoch; with ``PASS`` and a number, those of the pool with dropout, without embeddings.
     """
-    part, pool = f"student {run.config.student.spec!r}", run.splits.train.pool
+    student, pool = run.parts.student, run.splits.train.pool
     seed = int(np.random.default_rng([run.config.seed, round_, 3]).integers(2**31))
-    with blaming(part):
-        fitted = run.parts.student.fit(pool, annotations, seed, run.watcher.advanced, aids)
-        check_fitted(fitted, part)
+    with blaming(*run.parts.origin("student"), student.fit):
+        fitted = student.fit(pool, annotations, seed, run.watcher.advanced, aids)
+        check_fitted(fitted)
         views = {}
         earlier = abilities.earlier(fitted)
         for split in (run.splits.train, *run.splits.scored.values()):
@@ -98,10 +98,10 @@ def fit(run: Run, round_: int, annotations: Annotations, aids: Aids) -> dict[str
             if split is run.splits.train:
                 clean = abilities.clean_labels(fitted, pool)
             views[name] = seen if clean is None else replace(seen, clean=clean)
-            check_view(views[name], split.pool, run.task, part)
+            check_view(views[name], split.pool, run.task)
             if earlier is not None:
                 views[EARLIER + name] = earlier.view(split.pool, run.watcher.advanced)
-                check_view(views[EARLIER + name], split.pool, run.task, part)
+                check_view(views[EARLIER + name], split.pool, run.task)
         views |= _passes(run, round_, earlier or fitted)
         if run.config.student.save and round_ == run.config.rounds - 1:
             run.folder.write_folder(layout.STUDENT, fitted.save)
@@ -116,7 +116,7 @@ def _passes(run: Run, round_: int, fitted: FittedStudent) -> dict[str, StudentVi
         run.watcher.began(stage, "student", doing)
         seed = int(np.random.default_rng([run.config.seed, round_, 7, number]).integers(2**31))
         seen = abilities.view_with_dropout(fitted, pool, seed, run.watcher.advanced)
-        check_view(seen, pool, run.task, f"student {run.config.student.spec!r}")
+        check_view(seen, pool, run.task)
         none = np.zeros((len(pool), 0), dtype=np.float32)
         views[f"{PASS}{number:03}"] = replace(seen, embeddings=none)
     return views
@@ -147,12 +147,12 @@ def _variants(
 def _augment(run: Run, round_: int, labels: Annotations | None) -> Variants:
     augmenter, pool = run.parts.augmenter, run.splits.train.pool
     assert augmenter is not None
-    part = f"augmenter {run.config.student.augmenter!r}"
     seed = int(np.random.default_rng([run.config.seed, round_, 5]).integers(2**31))
-    with blaming(part):
+    part, plugin = run.parts.origin("augmenter")
+    with blaming(part, plugin, augmenter.augment):
         made = augmenter.augment(pool, labels, seed, run.watcher.advanced)
-        check_type(made, Variants, part)
-        check_variants(made.pool, pool, part)
+        check_type(made, Variants)
+        check_variants(made.pool, pool)
     pairs = zip(made.pool.texts, pool.texts, strict=True)
     if 2 * (same := sum(new == old for new, old in pairs)) > len(pool):
         run.watcher.noted(f"{part}: {same} of {len(pool)} variants are the examples themselves")

@@ -13,6 +13,7 @@ the module names::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -40,7 +41,7 @@ def _contracts(name: str, specs: Sequence[str]) -> Iterator[tuple[str, Callable[
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
     for finding in findings:
-        label = f"{finding.subject}: {finding.contract}".replace("'", "")
+        label = str(replace(finding, message="")).replace("'", "")
 
         def passes(
             said: str = str(finding), wrong: str = finding.message, checked: bool = finding.checked

@@ -39,6 +39,10 @@ class DeclaredTask:
         self._rows: dict[str, Rows] = {}
         self._notes: list[str] = list(self._source.notes)
 
+    def __repr__(self) -> str:
+        labels = ", ".join(label.name for label in self.card.labels)
+        return f"<task {self.card.name}: {self.card.kind}, labels {labels}>"
+
     @cached_property
     def card(self) -> TaskCard:
         """The task as its parts see it."""

@@ -170,6 +170,7 @@ def work(folder: Path, way: str, width: int) -> None:
         trust=selector("trust", "agreeing-small-loss"),
         demonstrations=selector("demonstrations", "k-medoids"),
         query=selector("query", "untrusted"),
+        origin=lambda role: (role, ""),
     )
     with step("select (freeal)", baseline):
         selection = select_from(parts, seen, 0, 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -50,17 +53,26 @@ def check(
 ) -> None:
     """Check each part of a plugin against the contract of its kind, in a process of its own.
 
-    Exit code 1 where one is broken: each in one line with the plugin's file and line.
+    Exit code 1 where one is broken: each fault in one line with its contract, file and line.
     """
     from harness.testing.contracts.plugin_check import check_plugin
+    from harness.testing.contracts.suite import alike, together
 
-    kept, broken, skipped = 0, 0, 0
-    for one in check_plugin(name, plugin_choice(), spec or ()):
-        wrong, unchecked = bool(one.message) and one.checked, not one.checked
-        kept, broken, skipped = kept + (not one.message), broken + wrong, skipped + unchecked
-        if wrong or verbose:
-            hanging("BAD  " if wrong else "?    " if unchecked else "ok   ", one_line(str(one)))
-    say(f"{kept} contracts kept, {broken} broken, {skipped} not checked (-v lists them)")
+    counts: Counter[str] = Counter()
+    findings = check_plugin(name, plugin_choice(), spec or ())
+    for _, of_part in groupby(findings, lambda one: one.subject):
+        for same in alike(of_part):
+            start = "ok   " if not same[0].message else "BAD  " if same[0].checked else "?    "
+            counts[start] += len(same)
+            counts["faults"] += start == "BAD  "
+            if start == "BAD  " or verbose:
+                hanging(start, one_line(together(same)))
+    broken, faults = counts["BAD  "], counts["faults"]
+    of = f" by {faults} fault{'s' * (faults > 1)}" if broken > faults else ""
+    say(
+        f"{counts['ok   ']} contracts kept, {broken} broken{of}, {counts['?    ']} not checked "
+        "(-v lists them)"
+    )
     if broken:
         raise typer.Exit(1)
 
@@ -103,4 +115,5 @@ def new(
         raise CommandError(f"{target}: is there already; choose another name or --output")
     for file in write_package(name, parts or ["annotator"], target):
         say(str(file))
-    say(f"next: pip install -e {target}, then harness plugins check {name}, and pytest in it")
+    place = shlex.quote(f"{target if target.is_absolute() else f'./{target}'}[dev]")
+    say(f"next: pip install -e {place}, then harness plugins check {name}, and pytest in {target}")

@@ -49,6 +49,10 @@ class Figure:
         begin, end, rest = self.picture.partition(">")
         return Html(f"{begin}{end}{element('title', self.title)}{rest}")
 
+    def _repr_svg_(self) -> str | None:
+        """What a notebook draws; None of a table."""
+        return standalone(self.drawn) if self.drawn.startswith("<svg") else None
+
     def html(self, command: str) -> Html:
         """The figure in the page; ``command`` makes its files."""
         data = element(
@@ -79,10 +83,10 @@ class Figure:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerows([self.columns, *(["" if v is None else v for v in r] for r in self.rows)])
         files = {"csv": out.getvalue().encode()}
-        if self.drawn.startswith("<svg"):
-            files["svg"] = standalone(self.drawn).encode()
+        if picture := self._repr_svg_():
+            files["svg"] = picture.encode()
             with suppress(ImportError):
-                files["pdf"] = _pdf(standalone(self.drawn))
+                files["pdf"] = _pdf(picture)
         for suffix, content in files.items():
             new_file(folder / f"{self.name}.{suffix}", partial(Path.write_bytes, data=content))
 

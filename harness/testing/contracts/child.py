@@ -7,7 +7,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import asdict, replace
+from functools import partial
 from inspect import currentframe
 from pathlib import Path
 from types import FrameType
@@ -17,16 +20,14 @@ from harness.errors import HarnessError
 from harness.plugin_manager import Plugins
 from harness.plugin_manager.places import calling_place
 from harness.specs import parse_spec
-from harness.testing.contracts.observing import check_observers
-from harness.testing.contracts.plugin_check import as_event
-from harness.testing.contracts.suite import Finding, check_part
+from harness.testing.contracts.observing import observer_checks
+from harness.testing.contracts.suite import IMPORTED, Finding, Planned, planned
 
 HEAVY = (
     *("torch", "transformers", "datasets", "openai", "litellm", "sklearn", "pandas"),
     *("tensorflow", "jax", "matplotlib"),
 )
 """Packages that take long to import: a plugin imports them when a part is used."""
-IMPORTED = "its import prints nothing and imports nothing heavy"
 
 
 class _Recorder(importlib.abc.MetaPathFinder):
@@ -44,43 +45,56 @@ class _Recorder(importlib.abc.MetaPathFinder):
 
 
 def main() -> None:
-    """Do what the one argument asks for."""
+    """Do what the one argument asks for: the checks from a number on."""
     order = json.loads(sys.argv[1])
     tell, printed = _only_we_write()
-    for finding in _findings(order, tell, printed):
-        tell(as_event(finding))
+    for number, (kept, check) in enumerate(_checks(order, printed)):
+        if number >= order["first"]:
+            tell({"begun": asdict(kept), "number": number})
+            tell({"finding": asdict(check())})
     tell({"ended": True})
 
 
-def _findings(
-    order: Mapping[str, Any], tell: Callable[[object], None], printed: Path
-) -> Iterator[Finding]:
-    asked, choice = order["name"], order["choice"]
-    recorder = _Recorder()
+def _checks(order: Mapping[str, Any], printed: Path) -> Iterator[Planned]:
+    asked, recorder = order["name"], _Recorder()
     sys.meta_path.insert(0, recorder)
     try:
-        plugins = _plugins(asked, choice)
+        plugins, name = _opened(asked, order["choice"])
     except HarnessError as error:
-        yield Finding("import", "it can be imported", str(error), "", asked)
+        said = str(error).removeprefix(f"--plugin {asked}: ")
+        yield _found(Finding("import", IMPORTED, said, "", asked))
         return
-    name = _name_of(asked, plugins)
-    plugins.all_parts()
+    parts = [part for part in plugins.all_parts() if part.plugin == name]
     sys.meta_path.remove(recorder)
     sys.stdout.flush()
-    yield from _import_findings(name, plugins, recorder, printed.read_text(errors="replace"))
-    yield from _part_findings(name, plugins, order["specs"], tell)
+    said = printed.read_text(errors="replace")
+    yield from map(_found, _import_findings(name, plugins, recorder, said))
+    specs = {parse_spec(spec).name: spec for spec in order["specs"]}
+    for part in parts:
+        yield from planned(plugins, part, specs.get(part.name.partition("/")[2] or part.name))
     if any(one.name == name for one in plugins.infos()):
-        tell({"begun": "observers"})
-        yield from check_observers(plugins, name, plugins.plugin(name))
+        yield from observer_checks(plugins, name, plugins.plugin(name))
 
 
-def _plugins(asked: str, choice: Mapping[str, Any]) -> Plugins:
-    """The plugins with the one that is asked for, which may be installed already."""
-    plugins = Plugins(**choice)
-    names = {problem.plugin for problem in plugins.problems} | {i.name for i in plugins.infos()}
-    if asked.endswith(".py") or not any(_is(asked, name) for name in names):
+def _found(finding: Finding) -> Planned:
+    return finding, partial(replace, finding)
+
+
+def _opened(asked: str, choice: Mapping[str, Any]) -> tuple[Plugins, str]:
+    """The plugins with the one that is asked for, which may be installed already, and its name."""
+    plugins, called = Plugins(**choice), {asked, _distribution(asked)}
+    if asked.endswith(".py") or _name_of(called, plugins) is None:
         plugins.add(asked)
-    return plugins
+    return plugins, _name_of(called, plugins) or asked
+
+
+def _distribution(asked: str) -> str:
+    """Of a folder with a package the name in its pyproject.toml, else what is asked for."""
+    try:
+        text = (Path(asked) / "pyproject.toml").read_text(encoding="utf-8")
+        return str(tomllib.loads(text)["project"]["name"])
+    except (OSError, ValueError, KeyError):
+        return asked
 
 
 def _import_findings(
@@ -102,26 +116,14 @@ def _import_findings(
         yield Finding("import", IMPORTED)
 
 
-def _part_findings(
-    name: str, plugins: Plugins, specs: Sequence[str], tell: Callable[[object], None]
-) -> Iterator[Finding]:
-    by_name = {parse_spec(spec).name: spec for spec in specs}
-    for part in plugins.all_parts():
-        if part.plugin == name:
-            tell({"begun": f"{part.kind} {part.name!r}"})
-            bare = part.name.partition("/")[2] or part.name
-            yield from check_part(plugins, part, by_name.get(bare))
-
-
-def _name_of(asked: str, plugins: Plugins) -> str:
+def _name_of(called: Set[str], plugins: Plugins) -> str | None:
+    """The last plugin called so: ``entry (distribution version)``, or a part of that."""
     names = [*(one.name for one in plugins.infos()), *(one.plugin for one in plugins.problems)]
-    return next((name for name in reversed(names) if _is(asked, name)), asked)
-
-
-def _is(asked: str, name: str) -> bool:
-    """Whether a plugin is called so: ``entry (distribution version)``, or a part of that."""
-    entry, _, rest = name.partition(" (")
-    return asked in (name, entry, rest.partition(" ")[0])
+    for name in reversed(names):
+        entry, _, rest = name.partition(" (")
+        if called & {name, entry, rest.partition(" ")[0]}:
+            return name
+    return None
 
 
 def _outside(frame: FrameType | None) -> FrameType | None:

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.config import Config
 from harness.metrics import Score
 from harness.plugin_manager import Plugins
+from harness.plugin_manager.places import place_of
 from harness.results import RunResult, StageResult
 from harness.testing.contracts.calling import BrokenContractError, asked
-from harness.testing.contracts.suite import Finding
+from harness.testing.contracts.suite import Finding, Planned
 
 
-def check_observers(plugins: Plugins, name: str, plugin: object) -> Iterator[Finding]:
+def observer_checks(plugins: Plugins, name: str, plugin: object) -> Iterator[Planned]:
     """Call each observer of a plugin as a finished run, and a failed one, would."""
     info = next(one for one in plugins.infos() if one.name == name)
     with tempfile.TemporaryDirectory() as folder:
         for hook, arguments in _events(Path(folder)).items():
-            if hook not in info.hooks:
-                continue
-            function = getattr(plugin, hook)
-            taken = function.__code__.co_varnames[: function.__code__.co_argcount]
-            given = [arguments[one] for one in taken if one in arguments]
-            what = "it goes on whatever a run tells it"
-            try:
-                asked(function, "__call__", *given)
-                yield Finding(hook, what)
-            except BrokenContractError as broken:
-                yield Finding(hook, what, broken.message, broken.place, name)
+            if hook in info.hooks:
+                function: Any = getattr(plugin, hook)
+                what, place = "it goes on whatever a run tells it", place_of(function)
+                kept = Finding(hook, what, "", place, name)
+                yield kept, partial(_checked, kept, function, arguments)
+
+
+def _checked(kept: Finding, function: Any, arguments: Mapping[str, Any]) -> Finding:
+    taken = function.__code__.co_varnames[: function.__code__.co_argcount]
+    try:
+        asked(function, "__call__", *[arguments[one] for one in taken if one in arguments])
+    except BrokenContractError as broken:
+        return replace(kept, message=broken.message, place=broken.place)
+    return kept
 
 
 def _events(folder: Path) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from harness import abilities
 from harness.data import IntArray
 from harness.errors import HarnessError
+from harness.run.contracts import check_assigned, check_rows
 from harness.testing.contracts.calling import asked, refuse
 from harness.testing.contracts.subject import Subject
 from harness.testing.contracts.tiny import SHOTS
@@ -19,28 +20,19 @@ SEED = 5
 
 def its_rows_are_rows_of_the_pool(subject: Subject) -> None:
     """int64, each once, within the pool; of trust and demonstrations ascending."""
+    everything = np.arange(len(subject.tiny.pool))
+    labelled = np.flatnonzero(subject.tiny.evidence().groups >= 0)
+    allowed = {"trust": labelled, "demonstrations": _trusted(subject)}
+    role = subject.part.role
     rows = _chosen(subject)
-    thing = _written(subject)
-    refuse(_wrong(rows, len(subject.tiny.pool)), thing)
-    if subject.part.role in ("trust", "demonstrations"):
-        ascending = bool((np.diff(rows) > 0).all())
-        refuse(None if ascending else "its rows are not in ascending order; sort them", thing)
-    if subject.part.role == "trust":
-        blind = bool(np.isin(rows, np.flatnonzero(subject.tiny.evidence().groups < 0)).any())
-        refuse(
-            "it trusts a label that does not exist (the annotator abstained)" if blind else None,
-            thing,
-        )
-    if subject.part.role == "demonstrations":
-        untrusted = not np.isin(rows, _trusted(subject)).all()
-        refuse("it shows an example that is not trusted" if untrusted else None, thing)
+    subject.checked(check_rows, rows, allowed.get(role, everything), len(everything), role)
 
 
 def the_same_generator_gives_the_same_rows(subject: Subject) -> None:
     """Twice with generators of one seed."""
     same = np.array_equal(_chosen(subject), _chosen(subject))
     wrong = "the same seed gave other rows; draw from rng alone"
-    refuse(None if same else wrong, _written(subject))
+    refuse(None if same else wrong, subject.method())
 
 
 def nothing_is_its_own_demonstration(subject: Subject) -> None:
@@ -54,7 +46,9 @@ def nothing_is_its_own_demonstration(subject: Subject) -> None:
     groups = np.asarray([0, 1, 2, 0, 1], dtype=np.int32)
     given = (shown.astype(np.float32), groups, targets.astype(np.float32), own, rng)
     found = asked(subject.made(), "assign", *given)
-    refuse(_wrong_assignment(found, own), subject.made().assign)
+    subject.checked(check_assigned, found, own, len(shown), of="assign")
+    wrong = f"it assigned {found.shape[1]} demonstrations to a text; {SHOTS} are expected"
+    refuse(None if found.shape[1] == SHOTS else wrong, subject.made().assign)
 
 
 def a_preset_names_selectors(subject: Subject) -> None:
@@ -89,36 +83,3 @@ def _chosen(subject: Subject) -> Any:
 
 def _trusted(subject: Subject) -> IntArray:
     return np.flatnonzero(subject.tiny.evidence().groups >= 0)[::2]
-
-
-def _written(subject: Subject) -> object:
-    return subject.made().choose if subject.part.role == "demonstrations" else subject.made()
-
-
-def _wrong(rows: Any, n: int) -> str | None:
-    if not isinstance(rows, np.ndarray):
-        return f"it returned {_type(rows)}; an array of rows is expected"
-    if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
-        return f"it returned {rows.dtype} of shape {rows.shape}; whole numbers [k] are expected"
-    if len(rows) and (rows.min() < 0 or rows.max() >= n):
-        return "it returned a row outside the pool"
-    return "it returned a row twice" if len(np.unique(rows)) < len(rows) else None
-
-
-def _wrong_assignment(found: Any, own: IntArray) -> str | None:
-    if not isinstance(found, np.ndarray) or found.shape[:1] != own.shape or found.ndim != 2:
-        return f"assign returned {_type(found)}; an array [{len(own)}, {SHOTS}] is expected"
-    if found.shape[1] != SHOTS or not np.issubdtype(found.dtype, np.integer):
-        return f"assign returned {found.dtype} {found.shape}; int32 [{len(own)}, {SHOTS}] expected"
-    if found.min() < -1 or found.max() >= 5:
-        return "assign returned a row that is no demonstration"
-    if ((found == own[:, None]) & (own[:, None] >= 0)).any():
-        return "assign shows an example to itself; leave out own"
-    padded = found == -1
-    return (
-        "assign pads before the end of a row" if (padded[:, :-1] & ~padded[:, 1:]).any() else None
-    )
-
-
-def _type(value: object) -> str:
-    return "None" if value is None else f"a value of type {type(value).__name__}"

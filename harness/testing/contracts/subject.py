@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from harness.config import DemonstrationsConfig
 from harness.data import Kind
-from harness.errors import PartError
 from harness.plugin_manager import Part, Plugins
 from harness.plugin_manager.making import made as made_by
 from harness.plugin_manager.places import place_of
@@ -20,9 +19,18 @@ from harness.protocols import (
     TaskRequest,
 )
 from harness.run.assembly import others
+from harness.run.contracts import WrongValueError
 from harness.specs import Spec
 from harness.testing.contracts.calling import BrokenContractError, asked
 from harness.testing.contracts.tiny import SHOTS, Tiny, tiny
+
+METHODS = {
+    "annotator": "annotate",
+    "student": "fit",
+    "augmenter": "augment",
+    "demonstrations": "choose",
+}
+"""By role what the contracts call; of others the object itself."""
 
 
 class NotCheckedError(Exception):
@@ -36,17 +44,29 @@ def skip(why: str) -> NoReturn:
 
 @dataclass(slots=True)
 class Subject:
-    """A part with its spec, for one kind of task; it is made once unless ``remade``."""
+    """A part with its spec, for one kind of task; it is made once unless ``remade``.
+
+    ``keys`` are those of its configuration that are not left at their defaults.
+    """
 
     plugins: Plugins
     part: Part
     spec: Spec
     kind: Kind
+    keys: Mapping[str, object] = field(default_factory=dict)
     tiny: Tiny = field(init=False)
     _made: Any = None
 
     def __post_init__(self) -> None:
         self.tiny = tiny(self.kind)
+
+    @property
+    def source(self) -> object:
+        """What its plugin gave: the factory, or of a service what makes its backend."""
+        given = self.part.given
+        if self.part.kind != "service":
+            return given
+        return getattr(given, "backend", None) or getattr(given, "sender", None) or given
 
     def made(self) -> Any:
         """The part, as its factory made it first."""
@@ -58,18 +78,25 @@ class Subject:
         """Another one of the same request."""
         return asked(_Factory(self.part), "made", self._request())
 
-    def checked(self, check: Callable[..., None], value: object, *more: object) -> None:
-        """A check of ``run.contracts``, whose message says what a run would say."""
+    def checked(
+        self, check: Callable[..., None], value: object, *more: object, of: str = ""
+    ) -> None:
+        """A check of ``run.contracts``, whose message says what a run would say.
+
+        ``of``: the method that returned the value, where it is not that of ``METHODS``.
+        """
         try:
-            check(value, *more, "it")
-        except PartError as error:
-            method = {"annotator": "annotate", "student": "fit", "augmenter": "augment"}
-            written = getattr(self.made(), method.get(self.part.kind, ""), self.made())
-            raise BrokenContractError(str(error), place_of(written)) from error
+            check(value, *more)
+        except WrongValueError as wrong:
+            raise BrokenContractError(f"it {wrong}", place_of(self.method(of))) from wrong
+
+    def method(self, name: str = "") -> object:
+        """Its method, or that of ``METHODS``, or itself: where a wrong value is written."""
+        return getattr(self.made(), name or METHODS.get(self.part.role, ""), self.made())
 
     def _request(self) -> object:
         card = self.tiny.card
-        config = None if self.part.config is None else self.part.config()
+        config = None if self.part.config is None else self.part.config(**self.keys)
         shown = DemonstrationsConfig(shots=SHOTS)
         return {
             "annotator": AnnotatorRequest(self.spec, card, config, 0, shown),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 from harness.data import Kind
 from harness.errors import HarnessError, PartError, describe
 from harness.plugin_manager import Part, Plugins
-from harness.plugin_manager.places import place_of, place_of_error
+from harness.plugin_manager.places import place_of, place_of_error, whose
 from harness.specs import Spec, parse_spec
-from harness.testing.contracts import annotators, other_parts, selectors, students
+from harness.testing.contracts import annotators, other_parts, selectors, services, students
 from harness.testing.contracts.calling import BrokenContractError
 from harness.testing.contracts.subject import NotCheckedError, Subject
 
@@ -21,10 +23,15 @@ CONTRACTS: Mapping[str, Sequence[Callable[[Subject], None]]] = {
     "preset": selectors.PRESET,
     "augmenter": other_parts.AUGMENTER,
     "task": other_parts.TASK,
+    "service": services.CONTRACTS,
     "recipe": other_parts.RECIPE,
     "table_format": other_parts.TABLE_FORMAT,
 }
 """By kind, and of selectors by role."""
+IMPORTED = "a clean import"
+"""The contract of a plugin's import: no problem, nothing printed, nothing heavy."""
+OF_KINDS = ("annotator", "student", "augmenter")
+"""Kinds of part that are checked on each kind of task that they serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,13 @@ class Finding:
     """What came of one contract: ``message`` is "" where it is kept.
 
     Attributes:
-        subject: the part, and the kind of task.
+        subject: the part.
         contract: its name in plain words.
         message: what is wrong, or why it was not checked.
         place: ``file:line`` of the part.
         plugin: its name, distribution and version.
         checked: False where the contract could not be checked here.
+        kind: of task, for parts that are checked on each that they serve.
     """
 
     subject: str
@@ -46,14 +54,37 @@ class Finding:
     place: str = ""
     plugin: str = ""
     checked: bool = True
+    kind: str = ""
 
     def __str__(self) -> str:
-        if not self.message:
-            return f"{self.subject}: {self.contract}"
-        if not self.checked:
-            return f"{self.subject}: {self.contract}: not checked, {self.message}"
-        where = f", {self.place}" if self.place else ""
-        return f"{self.subject}: {self.message} (plugin {self.plugin}{where})"
+        return together([self])
+
+
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Findings of one part by what is wrong; each contract that is kept stands alone."""
+    groups: dict[object, list[Finding]] = {}
+    for one in findings:
+        key = (one.message, one.place, one.checked) if one.message else one
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def together(same: Sequence[Finding]) -> str:
+    """Findings of one part with one message, in one line: contracts and kinds of task are named."""
+    first = same[0]
+    kinds = " and ".join(dict.fromkeys(one.kind for one in same if one.kind))
+    contracts = list(dict.fromkeys(one.contract for one in same))
+    more = f" (and {len(contracts) - 1} more)" if len(contracts) > 1 else ""
+    line = f"{first.subject}{f' on {kinds} tasks' if kinds else ''}: {contracts[0]}{more}"
+    if not first.message:
+        return line
+    if not first.checked:
+        return f"{line}: not checked, {first.message}"
+    return f"{line}: {first.message} {whose(first.plugin, first.place)}".rstrip()
+
+
+Planned: TypeAlias = tuple[Finding, Callable[[], Finding]]
+"""The finding that a contract is kept, and what checks it."""
 
 
 def contracts_of(part: Part) -> Sequence[Callable[[Subject], None]]:
@@ -61,43 +92,48 @@ def contracts_of(part: Part) -> Sequence[Callable[[Subject], None]]:
     return CONTRACTS.get(part.role, ())
 
 
-def check_part(plugins: Plugins, part: Part, spec: str | None = None) -> Iterator[Finding]:
-    """Check each contract of a part, for each kind of task that it serves.
+def planned(plugins: Plugins, part: Part, spec: str | None = None) -> Iterator[Planned]:
+    """Each contract of a part, for each kind of task that it serves.
 
     ``spec``: as a run would name it, for a part that needs an argument.
     """
     parsed = parse_spec(spec) if spec else Spec(part.name.partition("/")[2] or part.name)
     kinds: list[Kind] = [kind for kind in ("sequence", "token") if kind in part.serves]
-    for kind in kinds if part.kind in ("annotator", "student", "augmenter") else kinds[:1]:
+    for kind in kinds if part.kind in OF_KINDS else kinds[:1]:
         subject = Subject(plugins, part, parsed, kind)
         for contract in contracts_of(part):
-            yield check_contract(subject, contract)
+            yield _kept(subject, contract), partial(check_contract, subject, contract)
 
 
 def check_contract(subject: Subject, contract: Callable[[Subject], None]) -> Finding:
     """Check one contract."""
-    part, name = subject.part, contract.__name__.replace("_", " ")
-    called = f"{part.kind} {part.name!r}"
-    if part.kind in ("annotator", "student", "augmenter"):
-        called += f" on {subject.kind} tasks"
+    kept = _kept(subject, contract)
     try:
         contract(subject)
     except BrokenContractError as broken:
-        cause = broken.__cause__
-        if isinstance(cause, HarnessError) and not isinstance(cause, PartError):
-            return Finding(called, name, str(cause), checked=False)  # it asks for an argument
-        if isinstance(cause, HarnessError) and f"(plugin {part.plugin}" in str(cause):
-            within = "" if cause.__cause__ is None else place_of_error(cause.__cause__)
-            place = within or place_of(part.factory)
-            return Finding(called, name, _bare(str(cause), part), place, part.plugin)
-        place = broken.place or place_of(part.factory)
-        return Finding(called, name, broken.message, place, part.plugin)
+        return _broken(kept, subject.part, broken)
     except NotCheckedError as why:
-        return Finding(called, name, str(why), checked=False)
+        return replace(kept, message=str(why), checked=False)
     except Exception as error:
-        place = place_of(part.factory)
-        return Finding(called, name, describe(error), place, part.plugin)
-    return Finding(called, name)
+        return replace(kept, message=describe(error), place=place_of_error(error) or kept.place)
+    return kept
+
+
+def _kept(subject: Subject, contract: Callable[[Subject], None]) -> Finding:
+    part, name = subject.part, contract.__name__.replace("_", " ")
+    kind = subject.kind if part.kind in OF_KINDS else ""
+    place = subject.source if isinstance(subject.source, str) else place_of(subject.source)
+    return Finding(f"{part.kind} {part.name!r}", name, "", place, part.plugin, kind=kind)
+
+
+def _broken(kept: Finding, part: Part, broken: BrokenContractError) -> Finding:
+    cause = broken.__cause__
+    if isinstance(cause, HarnessError) and not isinstance(cause, PartError):
+        return replace(kept, message=str(cause), checked=False)  # it asks for an argument
+    if isinstance(cause, HarnessError) and f"(plugin {part.plugin}" in str(cause):
+        within = "" if cause.__cause__ is None else place_of_error(cause.__cause__)
+        return replace(kept, message=_bare(str(cause), part), place=within or kept.place)
+    return replace(kept, message=broken.message, place=broken.place or kept.place)
 
 
 def _bare(message: str, part: Part) -> str:

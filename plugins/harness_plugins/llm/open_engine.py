@@ -30,6 +30,8 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         ServiceError: if the cache cannot be used.
     """
     price = price_of(settings)
+    if settings.base_url is None and (gone := retired(settings.model)):
+        account.note(f"model {settings.model!r}: {gone}")
     sender = _Later(lambda: settings.service.open_sender(settings, account))
     if not account.replies.exists():
         # Nothing is recorded: errors are raised before any file is made.
@@ -42,8 +44,6 @@ def open_engine(settings: LlmSettings, account: Account) -> Iterator[Engine]:
         meter = Meter(account.budget_usd, price, spent, settings.model, stepwise=stepwise)
         if account.budget_usd is not None and (why := own_server(settings)):
             account.note(why)
-        if settings.base_url is None and (gone := retired(settings.model)):
-            account.note(f"model {settings.model!r}: {gone}")
         if not meter.priced:
             account.note(
                 f"no price is known for model {settings.model!r}: its cost counts as $0; "
