@@ -72,6 +72,8 @@ class Computer:
         self.device = model.device
         self.network, self._pad, self.ends = model, pad, tuple(dict.fromkeys(ends))
         self._takes = frozenset(inspect.signature(model.forward).parameters)
+        # Renamed in transformers 5.24, as an argument and in what comes back.
+        self._cache = "cache" if "cache" in self._takes else "past_key_values"
         model.requires_grad_(False)
         # A vendor's own sampling defaults would change answers without being in a call's key.
         model.generation_config = GenerationConfig()
@@ -92,7 +94,7 @@ class Computer:
         if not self.shares or len(ids) < SHORTEST_PREFIX:
             return None
         out = self.network(**self._inputs(self._rows([ids], 0)), use_cache=True, **self._keep(1))
-        return Prefix(tuple(ids), out.past_key_values)
+        return Prefix(tuple(ids), out[self._cache])
 
     def score(
         self,
@@ -147,7 +149,7 @@ class Computer:
         if prefix:
             before = torch.tensor([prefix.ids], device=ids.device).expand(len(prompts), -1)
             ids = torch.cat([before, ids], dim=1)
-            shared = {"past_key_values": self._copies(prefix, len(prompts))}
+            shared = {self._cache: self._copies(prefix, len(prompts))}
         out = self.network.generate(
             ids,
             attention_mask=rows.mask,
@@ -175,7 +177,7 @@ class Computer:
         rows = self._rows(prompts, skip, self.padded(max(map(len, prompts)) - skip))
         cache = self._copies(prefix, len(prompts)) if prefix else None
         out = self.network(
-            **self._inputs(rows), past_key_values=cache, use_cache=True, **self._keep(1)
+            **self._inputs(rows), **{self._cache: cache}, use_cache=True, **self._keep(1)
         )
         first = out.logits[:, -1].float().log_softmax(-1)
         found = first[:, [answer[0] for answer in answers]].double()
@@ -184,7 +186,7 @@ class Computer:
             return np.asarray(found.cpu())
         then = [token for answer in answers for token in answer[1:]]
         owner = np.repeat(np.arange(len(answers)), [len(answer) - 1 for answer in answers])
-        logs = self._follow(rows, fed, owner, out.past_key_values).float().log_softmax(-1)
+        logs = self._follow(rows, fed, owner, out[self._cache]).float().log_softmax(-1)
         index = torch.tensor(then, device=logs.device).expand(len(prompts), -1)
         picked = logs.gather(2, index[..., None])[..., 0].double()
         where = torch.tensor(owner, device=logs.device).expand(len(prompts), -1)
@@ -208,7 +210,7 @@ class Computer:
             input_ids=torch.tensor(fed, device=device).expand(count, -1),
             attention_mask=mask,
             position_ids=rows.mask.sum(1, keepdim=True) + depth,
-            past_key_values=cache,
+            **{self._cache: cache},
             use_cache=True,
         )
         return out.logits
