@@ -78,6 +78,8 @@ def test_all_obstacles_of_a_run_are_named_at_once(
     said = message(call(*line, "--data", "data"), 1)
     assert said.startswith("3 obstacles: (1) data/mr: no such folder")
     assert "(2) no key for openai: set OPENAI_API_KEY" in said and "(3) transformers:absent" in said
+    said = message(call(*line, "--data", "absent"), 2)
+    assert said.startswith("3 obstacles: (1) --data absent: no such folder; (2) no key for openai")
     both = message(call("run", "--annotator", "orcale", "--student", "tfdif"), 2)
     assert both.startswith("2 obstacles: (1) unknown annotator") and "unknown student" in both
     four = ("--annotator", "nope", "--student", "nope2", "--task", "nope3", "--selector", "nope4")

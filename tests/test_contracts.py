@@ -155,6 +155,11 @@ FAULTS: Mapping[str, tuple[str, str, str]] = {
         "return annotator(lambda self, pool, shown, progress: print('hello') or zeros(pool))",
         "annotate printed 'hello\\n' on stdout, which is for results alone",
     ),
+    "prints-elsewhere": (
+        "annotator",
+        "return annotator(lambda self, pool, shown, progress: os.system('echo hi') or zeros(pool))",
+        "annotate printed 'hi\\n' on stdout, which is for results alone",
+    ),
     "peeks": (
         "annotator",
         "return annotator(lambda self, pool, shown, progress:\n"

@@ -182,6 +182,15 @@ class RunOptions:
         config = load_config(self.config, self.settings, self.values, plugins.keys())
         return config, plugins, data_folder(self.data)
 
+    def obstacles(self, first: CommandError) -> str:
+        """Everything that keeps the run from beginning, in one line, ``first`` what was met."""
+        from harness.config import load_config
+        from harness.run.assembly import obstacles
+
+        plugins = load_plugins()
+        config = load_config(self.config, self.settings, self.values, plugins.keys())
+        return obstacles(config, plugins, self.data, first)
+
     def prepare(self) -> tuple[Config, Plugins, Parts, Splits]:
         """The resolved configuration, the plugins, the parts and the data of the run."""
         from harness.run.assembly import assemble

@@ -10,6 +10,7 @@ import typer
 
 from harness.cli.options import RunOptions, with_run_options
 from harness.cli.screen.output import console, say
+from harness.errors import CommandError
 from harness.plugin_manager.printing import printing_to_stderr
 
 if TYPE_CHECKING:
@@ -33,8 +34,13 @@ def run(
     """
     from harness.api.running import run as do_run
 
+    try:
+        given = options.arguments()
+    except CommandError as first:
+        first.args = (options.obstacles(first),)
+        raise
     with printing_to_stderr():
-        done = do_run(**options.arguments(), fresh=fresh, progress=partial(watching, quiet=json))
+        done = do_run(**given, fresh=fresh, progress=partial(watching, quiet=json))
     if json:
         say(done.result.to_json())
         return

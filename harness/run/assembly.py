@@ -86,9 +86,10 @@ def obstacles(config: Config, plugins: Plugins, data: Path | None, first: Except
     for kind in (*SECTIONS, "selector"):
         if (text := getattr(config, kind).spec) is not None:
             tried(partial(_find, kind, text, plugins))
-    task = tried(lambda: load_task(config.task, plugins, data))
+    there = None if data is None or not data.is_dir() else data
+    task = tried(lambda: load_task(config.task, plugins, data)) if there == data else None
     if task is None:
-        task = tried(lambda: load_task(config.task, plugins, data, declaration_only=True))
+        task = tried(lambda: load_task(config.task, plugins, there, declaration_only=True))
     if task is not None:
         named = tried(lambda: checked(config, plugins))
         whole = named and tried(lambda: _resolve(named, task, plugins))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +45,7 @@ def asked(part: Any, name: str, *arguments: Any, gold: bool = False) -> Any:
             how = "ended the process" if isinstance(error, SystemExit) else "raised"
             place = place_of_error(error) or place_of(method)
             raise BrokenContractError(f"{called} {how}: {describe(error)}", place) from error
-    if text := printed.getvalue():
+    if text := "".join(printed):
         refuse(f"{called} printed {text[:40]!r} on stdout, which is for results alone", method)
     if seen and not gold:
         refuse(f"{called} read gold labels; only annotators with needs_gold = True may", method)
@@ -55,9 +56,20 @@ def asked(part: Any, name: str, *arguments: Any, gold: bool = False) -> Any:
 
 
 @contextlib.contextmanager
-def _printed() -> Iterator[io.StringIO]:
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        yield printed
+def _printed() -> Iterator[list[str]]:
+    """Holds at the end what was printed, also by programs that the part started."""
+    found: list[str] = []
+    kept = os.dup(1)
+    with tempfile.TemporaryFile("w+", errors="replace") as file:
+        os.dup2(file.fileno(), 1)
+        try:
+            with contextlib.redirect_stdout(file):
+                yield found
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            file.seek(0)
+            found.append(file.read())
 
 
 @contextlib.contextmanager
