@@ -152,17 +152,19 @@ def interrupt(number: int, frame: object) -> None:
     """Handle a signal as the command line does: raise ``Interrupted``."""
     came = time.monotonic()
 
-    def again(number: int, frame: object) -> None:
+    def repeated(number: int, frame: object) -> None:
         if time.monotonic() - came > REPEAT_SECONDS:
             raise Interrupted(number)
 
     def lost(unraisable: sys.UnraisableHookArgs) -> None:
         if isinstance(unraisable.exc_value, Interrupted):
-            threading.Timer(2 * REPEAT_SECONDS, _thread.interrupt_main, (number,)).start()
+            again = threading.Timer(2 * REPEAT_SECONDS, _thread.interrupt_main, (number,))
+            again.daemon = True  # a run that ends before is not held up
+            again.start()
         else:
             passed_on(unraisable)
 
-    signal.signal(number, again)
+    signal.signal(number, repeated)
     # Python drops what is raised while a destructor runs, so the signal is sent once more.
     passed_on, sys.unraisablehook = sys.unraisablehook, lost
     raise Interrupted(number)
