@@ -40,7 +40,7 @@ from harness.run.splits import load_splits
 from harness.specs import parse_spec
 from harness_plugins.encoders import device, packaged_folder
 from harness_plugins.students.encoder import device as computing
-from harness_plugins.students.encoder.heads import mean_pooled, normalised
+from harness_plugins.students.encoder.heads import EPSILON, mean_pooled
 from harness_plugins.students.encoder.pieces import make_pieces
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.noise.mixture import clean_by_mixture
@@ -118,9 +118,9 @@ class PlainLoop:
         ids = words["input_ids"][rows].to(self.device)
         mask = words["attention_mask"][rows].to(self.device)
         hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        return torch.nn.functional.dropout(
-            normalised(mean_pooled(hidden, mask)), 0.1, training=encoder.training
-        )
+        pooled = mean_pooled(hidden, mask)
+        normalised = torch.nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=EPSILON)
+        return torch.nn.functional.dropout(normalised, 0.1, training=encoder.training)
 
     def loss(self, rows: IntArray, ramp: float, share: float, order: IntArray) -> torch.Tensor:
         at = torch.from_numpy(rows)

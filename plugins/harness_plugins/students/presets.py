@@ -78,7 +78,11 @@ def settings_of(
     """
     own = {} if keys is None else keys.model_dump(exclude_none=True)
     preset = own.pop("preset", "default")
-    settings = Settings(head=source.head, learning_rate=source.rates[kind])
+    settings = Settings(
+        head=source.head if preset == "paper" else "mean",
+        standardised=source.head != "mean",
+        learning_rate=source.rates[kind],
+    )
     settings = replace(settings, **(TOKEN if kind == "token" else {}))
     if preset == "paper":
         settings = replace(settings, **PAPER)

@@ -35,8 +35,8 @@ class Keyed:
     longer differs from that of right ones."""
     max_length: int = Field(default=128, ge=8, strict=True)
     """Word pieces: longer texts are cut there; longer sentences are read in windows."""
-    head: Head = "cls"
-    """What a text is classified by: the sentence token, or the mean over word pieces."""
+    head: Head = "mean"
+    """What a text is classified by: the mean over word pieces, or the sentence token (paper)."""
     weighted: bool = False
     """Weigh each label by the annotator's confidence, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
@@ -100,6 +100,8 @@ class Settings(Keyed):
     probe: float | None = 0.03
     """Penalty of the linear probe that a ``mean`` head starts with (``noise.probing``); None:
     the head starts at random."""
+    standardised: bool = False
+    """All dimensions of texts get the same scale before training (``probing.standardised``)."""
     frozen_embeddings: bool = True
     """Word embeddings stay as pretrained: they are half of a small encoder's weights and an eighth
     of its training time."""

@@ -29,7 +29,8 @@ class Source:
     Attributes:
         folder: as ``from_pretrained`` takes it.
         identity: name and version.
-        head: of sequence tasks, unless the configuration says otherwise.
+        head: ``mean`` if it was trained to put a text's meaning into the mean; its dimensions
+            are of one scale then, and it has that head with preset ``paper``, too.
         rates: peak learning rates by kind of task, likewise.
         careful_rate: of sequence tasks, see ``Settings``.
     """

@@ -9,7 +9,7 @@ more encoder layer with weights that put the head's input into the sentence toke
   ``DOWN``, the values up again, and the mean up by ``UP``, so that the input is 1/(DOWN · UP) of
   it. The layer norm then gives the normalised mean, whatever its scale. Powers of two lose no
   precision; the two steps stay within the range of float16.
-* The feed-forward part is 0, and the second layer norm changes nothing.
+* The feed-forward part is 0, and the second layer norm is that of the head.
 * The head's own hidden layer is linear about 0: tanh(x · SMALL) / SMALL = x up to x³ SMALL² / 3.
 """
 
@@ -70,7 +70,7 @@ def standard_form(model: MeanPooled) -> Any:
     made = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():
         _copy_encoder(model.base_model, made.base_model)
-        _average(*made.base_model.encoder.layer[-2:], epsilon=config.layer_norm_eps)
+        _average(*made.base_model.encoder.layer[-2:], model.norm, config.layer_norm_eps)
         hidden, last = (
             (made.base_model.pooler.dense, made.classifier)
             if config.model_type in BERT
@@ -93,7 +93,7 @@ def _copy_encoder(trained: Any, made: Any) -> None:
         raise PartError(f"the encoder has other weights than its type: {(missing + unknown)[0]}")
 
 
-def _average(before: Any, layer: Any, *, epsilon: float) -> None:
+def _average(before: Any, layer: Any, norm: Any, epsilon: float) -> None:
     """Make the last layer the normalised mean of the output of the layer before."""
     before.output.LayerNorm.weight /= DOWN
     before.output.LayerNorm.bias /= DOWN
@@ -103,7 +103,8 @@ def _average(before: Any, layer: Any, *, epsilon: float) -> None:
     _identity(layer.attention.output.dense, UP)
     layer.attention.output.LayerNorm.weight.fill_(1.0)
     # Its input has variance 1, to which a layer norm adds its epsilon.
-    layer.output.LayerNorm.weight.fill_(math.sqrt(1 + epsilon))
+    layer.output.LayerNorm.weight.copy_(norm.weight * math.sqrt(1 + epsilon))
+    layer.output.LayerNorm.bias.copy_(norm.bias)
 
 
 def _identity(linear: Any, scale: float) -> None:

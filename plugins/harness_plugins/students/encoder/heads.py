@@ -1,9 +1,10 @@
 """Classification heads on an encoder.
 
-``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token.
-``mean``: a linear head on the normalised mean over word pieces, for encoders that were
-trained to put meaning there (sentence encoders such as all-MiniLM-L6-v2). Token tasks have
-the head of ``AutoModelForTokenClassification``.
+``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token, which is
+learnt from the ground up. ``mean``: a linear head on the normalised mean over word pieces, where
+even an encoder that was not trained to put a text's meaning there has much of it, so that a probe
+can give the head its first weights. Token tasks have the head of
+``AutoModelForTokenClassification``.
 
 Every head works in two steps, since mixup acts between them: ``features`` of each unit, then
 ``logits`` of features.
@@ -38,21 +39,19 @@ def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (hidden * weights).sum(1) / weights.sum(1)
 
 
-def normalised(pooled: torch.Tensor) -> torch.Tensor:
-    """Layer normalisation without weights: mean 0, variance 1 along the width.
-
-    A sentence encoder is trained by cosines, so lengths carry no meaning. A head on it equals one
-    more standard layer (``encoder.exporting``).
-    """
-    return nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=EPSILON)
-
-
 class MeanPooled(nn.Module):
-    """An encoder with a linear head on the normalised mean of its last hidden states."""
+    """An encoder with a linear head on the normalised mean of its last hidden states.
+
+    ``norm`` is a layer norm that is not trained. A sentence encoder is trained by cosines, so
+    lengths carry no meaning, and its weights stay 1 and 0; of other encoders they make all
+    dimensions alike (``standardise``). A head on it equals one more standard layer
+    (``encoder.exporting``).
+    """
 
     def __init__(self, encoder: Any, labels: int) -> None:
         super().__init__()
         self.base_model = encoder
+        self.norm = nn.LayerNorm(encoder.config.hidden_size, eps=EPSILON).requires_grad_(False)
         self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Linear(encoder.config.hidden_size, labels)
         nn.init.normal_(self.classifier.weight, std=encoder.config.initializer_range)
@@ -66,7 +65,7 @@ class MeanPooled(nn.Module):
     def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
         """The normalised mean of each row, as features and as embedding."""
         hidden = self.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
-        pooled = normalised(mean_pooled(hidden.float(), mask))
+        pooled = self.norm(mean_pooled(hidden.float(), mask))
         return self.dropout(pooled), pooled
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
@@ -77,6 +76,12 @@ class MeanPooled(nn.Module):
         """``logits``, float ``[rows, labels]``, as a model of ``transformers`` gives them."""
         features, _ = self.features(input_ids, attention_mask, None)
         return SimpleNamespace(logits=self.logits(features))
+
+    def standardise(self, centre: FloatArray, scale: FloatArray) -> None:
+        """Subtract the centre from features and divide them by the scale, both ``[width]``."""
+        with torch.no_grad():
+            self.norm.weight.copy_(torch.from_numpy(1 / scale))
+            self.norm.bias.copy_(torch.from_numpy(-centre / scale))
 
     def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
         """Begin with the given head: ``[labels, width]`` and ``[labels]``."""
@@ -89,8 +94,8 @@ class MeanPooled(nn.Module):
         from safetensors.torch import save_file
 
         self.base_model.save_pretrained(folder)
-        state = {key: value.contiguous() for key, value in self.classifier.state_dict().items()}
-        save_file(state, folder / HEAD_FILE)
+        state = self.classifier.state_dict() | self.norm.state_dict(prefix="norm.")
+        save_file({key: one.contiguous() for key, one in state.items()}, folder / HEAD_FILE)
 
 
 class Standard(nn.Module):
@@ -207,5 +212,7 @@ def _read_head(classifier: MeanPooled, file: Path) -> None:
         from safetensors.torch import load_file
 
         saved = load_file(file)
+        norm = {key.removeprefix("norm."): saved.pop(key) for key in list(saved) if "norm." in key}
         if saved["weight"].shape == classifier.classifier.weight.shape:
             classifier.classifier.load_state_dict(saved)
+            classifier.norm.load_state_dict(norm, strict=False)  # without: an older version's

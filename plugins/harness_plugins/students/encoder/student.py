@@ -179,8 +179,9 @@ class EncoderStudent:
         from harness_plugins.students.noise import probing
 
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(data.answered))[:MOST]
-        features = fitted.view(data.pool.take(rows), no_progress).embeddings
-        fit = probing.standardised(features), data.labels[rows], data.weights[rows]
+        seen = probing.normalised(fitted.view(data.pool.take(rows), no_progress).embeddings)
+        features, centre, scale = probing.standardised(seen, settings.standardised)
+        fit = features, data.labels[rows], data.weights[rows]
         wrong = unseen = None
         if estimated and len(rows) >= 2 * FOLDS:
             unseen = probing.unseen_by_probes(*fit, classes)
@@ -191,6 +192,7 @@ class EncoderStudent:
             confirmed = unseen if corrected(settings, wrong) else None
             penalty = settings.probe or 0.0
             head = probing.first_head(*fit, classes=classes, penalty=penalty, unseen=confirmed)
+            fitted.model.standardise(centre, scale)
             fitted.model.set_head(*head)
         return wrong
 

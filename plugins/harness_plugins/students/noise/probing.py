@@ -22,6 +22,8 @@ STEPS = 100
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01)
 """Tried where labels may be wrong, from the highest on, which is fitted soonest, until it gets
 worse: the more labels are wrong, the higher the best one."""
+FLAT = 1e-4
+"""Least deviation of a dimension, of rows with variance 1, by which it is divided."""
 KEPT = 0.2
 """Share of the labels of each class that is kept at least."""
 
@@ -50,7 +52,7 @@ def first_head(
     """Weights float32 ``[classes, width]`` and bias float32 ``[classes]``.
 
     Args:
-        features: float ``[n, width]``, ``standardised``.
+        features: float ``[n, width]``, of variance 1.
         labels: int ``[n]``, class indices.
         weights: float ``[n]``, how much each label counts.
         classes: number of classes.
@@ -153,7 +155,26 @@ def _log_softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def standardised(features: FloatArray) -> FloatArray:
+def normalised(features: FloatArray) -> FloatArray:
     """Each row with mean 0 and variance 1, as a ``mean`` head reads it."""
     centred = features - features.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))
+
+
+def standardised(
+    features: FloatArray, wanted: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Features, their centre and their scale: each column with mean 0 and variance 1.
+
+    In most pretrained encoders few dimensions are far larger than all others, and hide them from
+    a penalised probe (Timkey and van Schijndel, "All Bark and No Bite", EMNLP 2021).
+
+    Args:
+        features: float ``[n, width]``.
+        wanted: else features stay, the centre is 0 and the scale 1.
+    """
+    width = features.shape[1]
+    if not wanted:
+        return features, np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
+    centre, scale = features.mean(axis=0), np.maximum(features.std(axis=0), FLAT)
+    return (features - centre) / scale, centre, scale
