@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from harness.data import Annotations, Pool
 from harness.errors import CommandError, PartError
@@ -36,6 +37,7 @@ EVERYTHING = Settings(
     epochs=2,
     batch_size=8,
     learning_rate=1e-3,
+    head="cls",
     warmup_epochs=1,
     ramp_epochs=0,
     clean="mixture",
@@ -309,6 +311,33 @@ def test_labels_given_too_often_are_corrected_for_with_any_head(
         pulls.append(float(biases[-1].grad[1]))
         one.model.zero_grad()
     assert pulls[0] < pulls[1]  # the gradient raises the frequent label, adjusted less so
+
+
+def test_a_dimension_that_dwarfs_all_others_hides_nothing(
+    encoders: dict[str, Path], tmp_path: Path
+) -> None:
+    """As in RoBERTa. Words tell the classes apart; the head begins with what a probe finds."""
+    folder = Path(shutil.copytree(encoders["bert"], tmp_path / "bert"))
+    weights = load_file(folder / "model.safetensors")
+    (last,) = [key for key in weights if key.endswith("layer.1.output.LayerNorm.bias")]
+    weights[last][3] += 300.0
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, size=200)
+    texts = [" ".join(rng.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth]
+    pool = Pool("sequence", "train", [f"train:{i}" for i in range(200)], texts)
+    said = Annotations.of(truth, pool.offsets)
+    right = {}
+    for standardised in (True, False):
+        settings = Settings(epochs=1, learning_rate=1e-9, standardised=standardised)
+        fitted = student(folder, settings).fit(pool, said, 0, no_progress, Aids())
+        view = fitted.view(pool, no_progress)
+        right[standardised] = float((view.predictions == truth).mean())
+        assert (view.embeddings.std(axis=0).max() < 2) or not standardised
+        fitted.save(tmp_path / f"{standardised}")
+        again = student(folder, settings).load(tmp_path / f"{standardised}")
+        assert np.array_equal(again.view(pool, no_progress).embeddings, view.embeddings)
+    assert right[True] > 0.95 > 0.8 > right[False]
 
 
 def test_in_low_budget_mode_the_unanswered_take_part(encoders: dict[str, Path]) -> None:

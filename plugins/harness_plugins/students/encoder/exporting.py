@@ -70,7 +70,8 @@ def standard_form(model: MeanPooled) -> Any:
     made = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():
         _copy_encoder(model.base_model, made.base_model)
-        _average(*made.base_model.encoder.layer[-2:], model.norm, config.layer_norm_eps)
+        before, layer = made.base_model.encoder.layer[-2:]
+        _average(before, layer, model.norm, config.layer_norm_eps)
         hidden, last = (
             (made.base_model.pooler.dense, made.classifier)
             if config.model_type in BERT

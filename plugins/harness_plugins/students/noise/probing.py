@@ -161,9 +161,7 @@ def normalised(features: FloatArray) -> FloatArray:
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))
 
 
-def standardised(
-    features: FloatArray, wanted: bool
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def standardised(features: FloatArray, wanted: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Features, their centre and their scale: each column with mean 0 and variance 1.
 
     In most pretrained encoders few dimensions are far larger than all others, and hide them from
