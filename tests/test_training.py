@@ -313,6 +313,20 @@ def test_labels_given_too_often_are_corrected_for_with_any_head(
     assert pulls[0] < pulls[1]  # the gradient raises the frequent label, adjusted less so
 
 
+def test_a_head_at_random_trains_longer_than_one_that_a_probe_begins(tmp_path: Path) -> None:
+    source = Source(tmp_path, "any")
+    for preset, wanted in (("plain", (10, 2)), ("default", (12, 4)), ("paper", (50, 50))):
+        at_random = settings_of(EncoderKeys(preset=preset, head="cls"), "sequence", source)
+        begun = settings_of(EncoderKeys(preset=preset), "sequence", source)
+        assert begun.head == ("cls" if preset == "paper" else "mean")
+        assert (at_random.epochs_for(1000) >= 6, at_random.head) == (True, "cls")
+        assert (at_random.epochs_for(500), begun.epochs_for(1000)) == wanted
+    longer = settings_of(EncoderKeys(head="cls"), "sequence", source)
+    assert longer.first_filtered("sequence") == 3
+    settings, _ = resolve_auto(longer, WrongLabels(0.0, 0.0))
+    assert (settings.clean, settings.mixup, settings.epochs_for(500)) == ("all", 0.0, 10)
+
+
 def test_a_dimension_that_dwarfs_all_others_hides_nothing(
     encoders: dict[str, Path], tmp_path: Path
 ) -> None:

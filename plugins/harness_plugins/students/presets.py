@@ -12,11 +12,12 @@ from harness.data import Kind
 from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
 
-TOKEN: Mapping[str, Any] = {
-    "batch_size": 16, "fewest_epochs": 3, "most_epochs": 10, "steps": 190,
+AT_RANDOM: Mapping[str, Any] = {"fewest_epochs": 3, "most_epochs": 10, "steps": 190}
+"""A head that starts at random needs more steps: about ten epochs of 300 sentences."""
+LONGER: Mapping[str, Any] = {
+    "fewest_epochs": 3, "most_epochs": 12, "steps": 400, "warmup_epochs": 3,
 }  # fmt: skip
-"""A token head starts at random and needs more steps, about ten epochs of 300 sentences, or more
-where training does not memorise wrong labels (``DEFAULT``)."""
+"""Still more where training does not memorise wrong labels; its first losses mean nothing."""
 PAPER: Mapping[str, Any] = {
     "epochs": 50,
     "batch_size": 32,
@@ -54,9 +55,6 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
         "clean": "mixture",
         "clean_groups": "class",
         "agreement": True,
-        "most_epochs": 12,
-        "steps": 400,
-        "warmup_epochs": 3,
         "ramp_epochs": 0.0,
         "mixup": 1.0,
         "ema": 0.98,
@@ -78,18 +76,9 @@ def settings_of(
     """
     own = {} if keys is None else keys.model_dump(exclude_none=True)
     preset = own.pop("preset", "default")
-    settings = Settings(
-        head=source.head if preset == "paper" else "mean",
-        standardised=source.head != "mean",
-        learning_rate=source.rates[kind],
-    )
-    settings = replace(settings, **(TOKEN if kind == "token" else {}))
-    if preset == "paper":
-        settings = replace(settings, **PAPER)
-    if preset == "default":
-        settings = replace(settings, **DEFAULT[kind])
-        if "learning_rate" not in own and kind == "sequence":
-            settings = replace(settings, careful_rate=source.careful_rate)
+    settings = _of_preset(preset, kind, source, kind == "token" or own.get("head") == "cls")
+    if preset == "default" and "learning_rate" not in own and kind == "sequence":
+        settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
         settings = replace(settings, augmented=1.0)
     kept = {key: value for key, value in settings.few_wrong.items() if key not in own}
@@ -97,6 +86,26 @@ def settings_of(
     if epochs := own.get("epochs"):
         settings = _shortened(settings, epochs, WARMING if preset == "paper" else 1)
     return replace(settings, **own)
+
+
+def _of_preset(preset: str, kind: Kind, source: Source, at_random: bool) -> Settings:
+    """The settings of a preset; ``at_random``: the head that it trains starts at random."""
+    settings = Settings(
+        head=source.head if preset == "paper" else "mean",
+        standardised=source.head != "mean",
+        learning_rate=source.rates[kind],
+        batch_size=16 if kind == "token" else 32,
+    )
+    if at_random:
+        settings = replace(settings, **AT_RANDOM)
+    if preset == "paper":
+        settings = replace(settings, **PAPER)
+    if preset == "default":
+        settings = replace(settings, **DEFAULT[kind])
+        if at_random:
+            few_wrong = {**settings.few_wrong, **AT_RANDOM} if settings.few_wrong else {}
+            settings = replace(settings, **LONGER, few_wrong=few_wrong)
+    return settings
 
 
 def _shortened(settings: Settings, epochs: int, part: int) -> Settings:

@@ -36,13 +36,14 @@ class Keyed:
     max_length: int = Field(default=128, ge=8, strict=True)
     """Word pieces: longer texts are cut there; longer sentences are read in windows."""
     head: Head = "mean"
-    """What a text is classified by: the mean over word pieces, or the sentence token (paper)."""
+    """What a text is classified by: the mean over word pieces, by a head that a probe begins; or
+    the sentence token, by one that begins at random and trains longer."""
     weighted: bool = False
     """Weigh each label by the annotator's confidence, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
     """Which labels training uses: all; those of small loss, by a Gaussian mixture; or (auto, texts
     only) those of small loss unless an estimate finds few wrong labels: then all, without mixup
-    and averaging and in 2 or 3 epochs, unless mixup, ema and epochs are set."""
+    and averaging and in fewer epochs, unless mixup, ema and epochs are set."""
     clean_threshold: float = Field(default=0.7, ge=0, le=1)
     """Probability of the mixture's lower component above which a label counts as clean."""
     clean_by: Literal["unit", "example"] = "unit"
