@@ -313,6 +313,17 @@ def test_labels_given_too_often_are_corrected_for_with_any_head(
     assert pulls[0] < pulls[1]  # the gradient raises the frequent label, adjusted less so
 
 
+def test_a_saved_student_keeps_its_head(encoders: dict[str, Path], tmp_path: Path) -> None:
+    pool, settings = texts(20), Settings(epochs=1, head="cls")
+    fitted = student(encoders["bert"], settings).fit(pool, labels_of(pool), 0, no_progress, Aids())
+    fitted.save(tmp_path / "saved")
+    again = student(encoders["bert"], Settings(head="mean")).load(tmp_path / "saved")
+    assert np.array_equal(
+        again.view(pool, no_progress).log_probabilities,
+        fitted.view(pool, no_progress).log_probabilities,
+    )
+
+
 def test_a_head_at_random_trains_longer_than_one_that_a_probe_begins(tmp_path: Path) -> None:
     source = Source(tmp_path, "any")
     for preset, wanted in (("plain", (10, 2)), ("default", (12, 4)), ("paper", (50, 50))):

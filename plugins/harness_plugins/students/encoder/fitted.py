@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +13,18 @@ from harness.data import BoolArray, Kind, Pool, StudentView
 from harness.protocols import Progress
 from harness_plugins.students.encoder.decoding import decode_iob2
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.settings import Head, Settings
+
+ABOUT = "harness.json"
+"""The file of a saved student that says how it was trained."""
+
+
+def saved_head(folder: Path) -> Head | None:
+    """The head of a saved student, whatever presets say today; None: no student is saved there."""
+    file = folder / ABOUT
+    if not file.exists():
+        return None
+    return cast("Head", json.loads(file.read_text(encoding="utf-8"))["head"])
 
 
 class FittedEncoder:
@@ -86,11 +97,11 @@ class FittedEncoder:
         return StudentView(log_probabilities, predictions, embeddings, pool.offsets)
 
     def save(self, folder: Path) -> None:
-        """Write the model, its tokenizer and ``harness.json``."""
+        """Write the model, its tokenizer and ``ABOUT``."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         about = {"kind": self.kind, **self._settings.describe()}
-        (folder / "harness.json").write_text(json.dumps(about), encoding="utf-8")
+        (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     def export(self, folder: Path) -> None:
         """Write the model in a form that ``transformers`` has (``abilities.exporter``)."""

@@ -104,13 +104,14 @@ class EncoderStudent:
 
     def model_maker(self, folder: Path) -> Callable[[], Classifier]:
         """Makes the model of a folder, also in another process."""
+        from harness_plugins.students.encoder.fitted import saved_head
         from harness_plugins.students.encoder.heads import load_classifier
 
         return partial(
             load_classifier,
             folder,
             self._kind,
-            self._settings.head,
+            saved_head(folder) or self._settings.head,
             self._classes,
             attention_dropout=self._settings.attention_dropout,
             frozen_embeddings=self._settings.frozen_embeddings,
