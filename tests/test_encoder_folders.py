@@ -125,10 +125,18 @@ def made(folder: Path, **settings: Any) -> Any:
 def test_a_folder_that_cannot_be_trained_is_refused_at_once(
     what: str, said: str, tmp_path: Path
 ) -> None:
-    head = "cls" if what == "head" else "mean"
     with pytest.raises(HarnessError, match=said) as refused:
-        made(broken(tmp_path / "encoder", what), max_length=139, head=head)
+        made(broken(tmp_path / "encoder", what), max_length=139)
     assert "\n" not in str(refused.value)
+
+
+def test_an_encoder_with_a_decoder_is_refused_at_once(tmp_path: Path) -> None:
+    write_bert(tmp_path / "t5")
+    config = transformers.T5Config(vocab_size=60, d_model=16, d_ff=16, num_layers=1, num_heads=2)
+    config.save_pretrained(tmp_path / "t5")
+    for head, said in (("mean", "an encoder with a decoder"), ("cls", "has no head to train")):
+        with pytest.raises(HarnessError, match=said):
+            made(tmp_path / "t5", head=head)
 
 
 def test_unlabelled_examples_without_consistency_are_refused(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_mean_head_has_the_same_logits_in_its_standard_form(name: str) -> None
             torch.nn.init.normal_(parameter, mean=float("weight" in key), std=0.3)
     model = mean_model(encoder)
     rng = np.random.default_rng(0)
-    model.standardise(*rng.uniform(0.1, 2.0, (2, config.hidden_size)))
+    model.scale_by(*rng.uniform(0.1, 2.0, (2, config.hidden_size)))
     made = standard_form(model)
     ids = torch.randint(5, 200, (5, 30))
     mask = (torch.arange(30) < torch.tensor([30, 17, 9, 4, 2])[:, None]).long()

@@ -147,7 +147,7 @@ def test_the_loss_of_a_fixed_batch_is_the_plain_one(
     more: dict[str, Any],
 ) -> None:
     encoder, head = ("roberta", "cls") if preset == "paper" else ("bert", "mean")
-    source = Source(folders[encoder], encoder, head)  # type: ignore[arg-type]
+    source = Source(folders[encoder], encoder, tuned_for_mean=head == "mean")
     keys = EncoderKeys(preset=preset, clean="mixture", consistency=0.8, batch_size=8, **more)
     settings = settings_of(keys, kind, source, augmented=True)
     rng = np.random.default_rng(2)

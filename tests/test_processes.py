@@ -96,7 +96,7 @@ def test_what_a_process_says_when_it_fails_is_one_line(steady: Path) -> None:
     data = learner.training_data(fitted, pool, labels_of(pool, classes=5), Aids())
     plan = Plan(data, TOGETHER, fitted.pad, seed=0)
     with pytest.raises(PartError, match=r"^training in 2 processes: RuntimeError: .*[Cc]lass.*$"):
-        train_together(fitted.model, learner.model_maker(steady), plan, no_progress)
+        train_together(fitted.model, learner.model_maker(steady, TOGETHER.head), plan, no_progress)
 
 
 def test_processes_end_with_a_parent_that_is_killed(bert: Path, tmp_path: Path) -> None:

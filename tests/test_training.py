@@ -317,10 +317,19 @@ def test_a_saved_student_keeps_its_head(encoders: dict[str, Path], tmp_path: Pat
     pool, settings = texts(20), Settings(epochs=1, head="cls")
     fitted = student(encoders["bert"], settings).fit(pool, labels_of(pool), 0, no_progress, Aids())
     fitted.save(tmp_path / "saved")
-    again = student(encoders["bert"], Settings(head="mean")).load(tmp_path / "saved")
-    assert np.array_equal(
-        again.view(pool, no_progress).log_probabilities,
-        fitted.view(pool, no_progress).log_probabilities,
+    said = fitted.view(pool, no_progress).log_probabilities
+    other = student(tmp_path / "saved", Settings(epochs=1, learning_rate=1e-9, standardised=True))
+    again = other.load(tmp_path / "saved")
+    assert np.array_equal(again.view(pool, no_progress).log_probabilities, said)
+    # As an encoder it gets the head that the settings say, and a scale of its own.
+    for name in ("mean", "twice"):
+        trained = other.fit(pool, labels_of(pool), 0, no_progress, Aids())
+        trained.save(tmp_path / name)
+        assert np.allclose(trained.view(pool, no_progress).embeddings.std(axis=0), 1, atol=1e-3)
+        other = student(tmp_path / name, replace(other._settings, head="mean"))
+    (tmp_path / "saved" / "harness.json").write_text("{}", encoding="utf-8")
+    assert not np.array_equal(
+        other.load(tmp_path / "saved").view(pool, no_progress).log_probabilities, said
     )
 
 
@@ -333,7 +342,9 @@ def test_a_head_at_random_trains_longer_than_one_that_a_probe_begins(tmp_path: P
         assert (at_random.epochs_for(1000) >= 6, at_random.head) == (True, "cls")
         assert (at_random.epochs_for(500), begun.epochs_for(1000)) == wanted
     longer = settings_of(EncoderKeys(head="cls"), "sequence", source)
-    assert longer.first_filtered("sequence") == 3
+    assert longer.first_filtered("sequence") == 3 and longer.epochs_for(70_000) == 5
+    other = settings_of(EncoderKeys(), "sequence", replace(source, model_type="distilbert"))
+    assert other == longer  # a mean head on it could not be exported
     settings, _ = resolve_auto(longer, WrongLabels(0.0, 0.0))
     assert (settings.clean, settings.mixup, settings.epochs_for(500)) == ("all", 0.0, 10)
 

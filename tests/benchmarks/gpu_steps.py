@@ -51,7 +51,9 @@ def trainer_on(
     where: torch.device, folder: Path, made: Material, chosen: Settings, *, dropout: bool
 ) -> Trainer:
     torch.manual_seed(0)
-    student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, chosen)
+    student = EncoderStudent(
+        Source(folder, folder.name, tuned_for_mean=True), "sequence", CLASSES, chosen
+    )
     fitted = student.load(folder)
     for module in () if dropout else fitted.model.modules():
         if isinstance(module, torch.nn.Dropout):

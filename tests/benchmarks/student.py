@@ -176,7 +176,9 @@ class PlainLoop:
 def trainer(folder: Path, made: Material, settings: Settings) -> Trainer:
     """Ours."""
     torch.manual_seed(0)
-    student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, settings)
+    student = EncoderStudent(
+        Source(folder, folder.name, tuned_for_mean=True), "sequence", CLASSES, settings
+    )
     fitted = student.load(folder)
     pieces = make_pieces(made.pool, fitted.tokenizer, settings.max_length, made.variants)
     data: TrainingData = TrainingData.of(made.pool, made.said, pieces[0], pieces[1], settings)
@@ -263,7 +265,9 @@ def show_together(folder: Path, made: Material, settings: Settings, looked: int)
     """Ours in several processes, and in one, as a student's ``fit`` runs them."""
     for processes in (settings.processes, 1):
         chosen = replace(settings, processes=processes)
-        student = EncoderStudent(Source(folder, folder.name, "mean"), "sequence", CLASSES, chosen)
+        student = EncoderStudent(
+            Source(folder, folder.name, tuned_for_mean=True), "sequence", CLASSES, chosen
+        )
         aids = Aids(variants=made.variants)
         took = timed(lambda: student.fit(made.pool, made.said, 0, no_progress, aids))  # noqa: B023
         print(f"fit in {processes} processes: {looked / took:.1f}", flush=True)

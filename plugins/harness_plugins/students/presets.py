@@ -13,11 +13,10 @@ from harness_plugins.students.settings import PRESETS, EncoderKeys, Settings
 from harness_plugins.students.sources import Source
 
 AT_RANDOM: Mapping[str, Any] = {"fewest_epochs": 3, "most_epochs": 10, "steps": 190}
-"""A head that starts at random needs more steps: about ten epochs of 300 sentences."""
-LONGER: Mapping[str, Any] = {
-    "fewest_epochs": 3, "most_epochs": 12, "steps": 400, "warmup_epochs": 3,
-}  # fmt: skip
-"""Still more where training does not memorise wrong labels; its first losses mean nothing."""
+"""A head that starts at random needs more steps: ten epochs of 300 sentences or 600 texts."""
+FILTERED: Mapping[str, Any] = {"most_epochs": 12, "steps": 400, "warmup_epochs": 3}
+"""Such a head where labels are filtered: training does not memorise the wrong ones, and needs
+still more steps; the losses of the first epochs mean nothing."""
 PAPER: Mapping[str, Any] = {
     "epochs": 50,
     "batch_size": 32,
@@ -61,6 +60,14 @@ DEFAULT: Mapping[Kind, Mapping[str, Any]] = {
     },
 }
 """Ours; results/LOG.md has what was tried."""
+UNPROBED: Mapping[Kind, Mapping[str, Any]] = {
+    "sequence": {
+        "fewest_epochs": 5,
+        "few_wrong": {**DEFAULT["sequence"]["few_wrong"], **AT_RANDOM},
+    },
+    "token": {},
+}
+"""What ``DEFAULT`` changes for a head at random."""
 WARMING = 4
 """Of ``paper`` warm-up and ramp-up are at most one part in so many of ``epochs`` that are set."""
 
@@ -76,7 +83,9 @@ def settings_of(
     """
     own = {} if keys is None else keys.model_dump(exclude_none=True)
     preset = own.pop("preset", "default")
-    settings = _of_preset(preset, kind, source, kind == "token" or own.get("head") == "cls")
+    head = own.get("head", source.head(preset))
+    settings = _of_preset(preset, kind, source, at_random=kind == "token" or head == "cls")
+    settings = replace(settings, head=head)
     if preset == "default" and "learning_rate" not in own and kind == "sequence":
         settings = replace(settings, careful_rate=source.careful_rate)
     if augmented and not settings.pairs:
@@ -88,11 +97,10 @@ def settings_of(
     return replace(settings, **own)
 
 
-def _of_preset(preset: str, kind: Kind, source: Source, at_random: bool) -> Settings:
+def _of_preset(preset: str, kind: Kind, source: Source, *, at_random: bool) -> Settings:
     """The settings of a preset; ``at_random``: the head that it trains starts at random."""
     settings = Settings(
-        head=source.head if preset == "paper" else "mean",
-        standardised=source.head != "mean",
+        standardised=not source.tuned_for_mean and preset != "paper",
         learning_rate=source.rates[kind],
         batch_size=16 if kind == "token" else 32,
     )
@@ -103,8 +111,7 @@ def _of_preset(preset: str, kind: Kind, source: Source, at_random: bool) -> Sett
     if preset == "default":
         settings = replace(settings, **DEFAULT[kind])
         if at_random:
-            few_wrong = {**settings.few_wrong, **AT_RANDOM} if settings.few_wrong else {}
-            settings = replace(settings, **LONGER, few_wrong=few_wrong)
+            settings = replace(settings, **FILTERED, **UNPROBED[kind])
     return settings
 
 

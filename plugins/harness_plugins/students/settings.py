@@ -36,8 +36,9 @@ class Keyed:
     max_length: int = Field(default=128, ge=8, strict=True)
     """Word pieces: longer texts are cut there; longer sentences are read in windows."""
     head: Head = "mean"
-    """What a text is classified by: the mean over word pieces, by a head that a probe begins; or
-    the sentence token, by one that begins at random and trains longer."""
+    """What a text is classified by: the mean over word pieces, whose head starts from a linear
+    probe (paper: at random), or the sentence token, whose head starts at random and trains longer.
+    Encoders of type bert, roberta, xlm-roberta and camembert have mean, others cls."""
     weighted: bool = False
     """Weigh each label by the annotator's confidence, where there is one."""
     clean: Literal["all", "mixture", "auto"] = "all"
@@ -102,7 +103,7 @@ class Settings(Keyed):
     """Penalty of the linear probe that a ``mean`` head starts with (``noise.probing``); None:
     the head starts at random."""
     standardised: bool = False
-    """All dimensions of texts get the same scale before training (``probing.standardised``)."""
+    """Bring all dimensions to one scale before the probe (``probing.centre_and_scale``)."""
     frozen_embeddings: bool = True
     """Word embeddings stay as pretrained: they are half of a small encoder's weights and an eighth
     of its training time."""

@@ -20,6 +20,9 @@ SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}
 """Of the packaged encoder, half as wide (results/LOG.md)."""
 SMALL_CAREFUL = 3e-5
 """Of the packaged encoder where wrong labels must not be memorised (results/LOG.md)."""
+BERT = ("bert",)
+ROBERTA = ("roberta", "xlm-roberta", "camembert")
+"""Model types whose ``mean`` head can be exported (``encoder.exporting``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,23 @@ class Source:
     Attributes:
         folder: as ``from_pretrained`` takes it.
         identity: name and version.
-        head: ``mean`` if it was trained to put a text's meaning into the mean; its dimensions
-            are of one scale then, and it has that head with preset ``paper``, too.
-        rates: peak learning rates by kind of task, likewise.
+        tuned_for_mean: it was trained to put a text's meaning into the mean over word pieces.
+        model_type: as its configuration calls the architecture.
+        rates: peak learning rates by kind of task, unless the configuration says otherwise.
         careful_rate: of sequence tasks, see ``Settings``.
     """
 
     folder: Path
     identity: str
-    head: Head = "cls"
+    tuned_for_mean: bool = False
+    model_type: str = "bert"
     rates: Mapping[Kind, float] = field(default_factory=lambda: RATES)
     careful_rate: float | None = None
+
+    def head(self, preset: str) -> Head:
+        """Of sequence tasks: FreeAL's preset ``paper`` takes the sentence token where it can."""
+        other = preset != "paper" and self.model_type in (*BERT, *ROBERTA)
+        return "mean" if self.tuned_for_mean or other else "cls"
 
     def tokenizer(self, folder: Path, kind: Kind) -> Any:
         """The tokenizer of a folder, in token tasks for single tokens.
@@ -79,7 +88,11 @@ weights as pickle only, the pull request as safetensors."""
 def packaged() -> Source:
     """The packaged sentence encoder, trained to put a text's meaning into the mean."""
     return Source(
-        packaged_folder(), PACKAGED, head="mean", rates=SMALL_RATES, careful_rate=SMALL_CAREFUL
+        packaged_folder(),
+        PACKAGED,
+        tuned_for_mean=True,
+        rates=SMALL_RATES,
+        careful_rate=SMALL_CAREFUL,
     )
 
 
@@ -131,4 +144,13 @@ def _located(model: str, revision: str | None) -> Source:
     from harness_plugins.llm.local.files import locate
 
     files = locate(model, revision)
-    return Source(files.folder, files.identity())
+    return Source(files.folder, files.identity(), model_type=_model_type(files.folder))
+
+
+def _model_type(folder: Path) -> str:
+    """Empty if the configuration is damaged, of which ``checking`` says more."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(config.get("model_type", "")) if isinstance(config, dict) else ""

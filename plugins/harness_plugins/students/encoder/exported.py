@@ -38,7 +38,10 @@ def open_exported(folder: Path) -> FittedEncoder:
     (built, *_) = config.architectures or [""]
     kind = next((kind for ending, kind in KINDS.items() if built.endswith(ending)), None)
     if kind is None:
-        raise CommandError(f"{folder}: holds no classifier but {built or 'an unnamed model'}")
+        raise CommandError(
+            f"{folder}: holds no classifier but {built or 'an unnamed model'}; harness export "
+            "writes one of a run"
+        )
     classes = tuple(config.id2label[index] for index in range(config.num_labels))
     types = [name.removeprefix("B-") for name in classes[1::2]]
     if kind == "token" and classes != class_names(kind, types):

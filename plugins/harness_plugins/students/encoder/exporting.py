@@ -24,14 +24,13 @@ import torch
 
 from harness.errors import CommandError, PartError
 from harness_plugins.students.encoder.heads import MeanPooled
+from harness_plugins.students.sources import BERT, ROBERTA
 
 DOWN = 2.0**12
 UP = 2.0**6
 SMALL = 2.0**-12
 TOLERANCE = 1e-3
 """Most that an exported model's logits may differ, as a share of the largest."""
-BERT = ("bert",)
-ROBERTA = ("roberta", "xlm-roberta", "camembert")
 
 
 def export_model(model: Any, tokenizer: Any, folder: Path, max_length: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,9 +22,8 @@ ABOUT = "harness.json"
 def saved_head(folder: Path) -> Head | None:
     """The head of a saved student, whatever presets say today; None: no student is saved there."""
     file = folder / ABOUT
-    if not file.exists():
-        return None
-    return cast("Head", json.loads(file.read_text(encoding="utf-8"))["head"])
+    head = json.loads(file.read_text(encoding="utf-8")).get("head") if file.exists() else None
+    return head if head in get_args(Head) else None
 
 
 class FittedEncoder:
@@ -100,7 +99,10 @@ class FittedEncoder:
         """Write the model, its tokenizer and ``ABOUT``."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        about = {"kind": self.kind, **self._settings.describe()}
+        from harness_plugins.students.encoder.heads import MeanPooled
+
+        head: Head = "mean" if isinstance(self.model, MeanPooled) else "cls"
+        about = {"kind": self.kind, **self._settings.describe(), "head": head}
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")
 
     def export(self, folder: Path) -> None:

@@ -1,9 +1,8 @@
 """Classification heads on an encoder.
 
-``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token, which is
-learnt from the ground up. ``mean``: a linear head on the normalised mean over word pieces, where
-even an encoder that was not trained to put a text's meaning there has much of it, so that a probe
-can give the head its first weights. Token tasks have the head of
+``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token; it starts at
+random. ``mean``: a linear head on the normalised mean over word pieces; it starts from a linear
+probe, since every encoder puts much of a text's meaning there. Token tasks have the head of
 ``AutoModelForTokenClassification``.
 
 Every head works in two steps, since mixup acts between them: ``features`` of each unit, then
@@ -24,6 +23,8 @@ from harness_plugins.students.settings import Head
 
 DROPOUT = 0.1
 EPSILON = 1e-12
+SPREAD = 0.02
+"""Deviation of a new head's weights where an encoder's configuration has none."""
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """Its name in the configurations of BERT, and of DistilBERT and ModernBERT."""
 HEAD_FILE = "head.safetensors"
@@ -42,10 +43,10 @@ def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 class MeanPooled(nn.Module):
     """An encoder with a linear head on the normalised mean of its last hidden states.
 
-    ``norm`` is a layer norm that is not trained. A sentence encoder is trained by cosines, so
-    lengths carry no meaning, and its weights stay 1 and 0; of other encoders they make all
-    dimensions alike (``standardise``). A head on it equals one more standard layer
-    (``encoder.exporting``).
+    ``norm`` is a layer norm that is not trained. Sentence encoders are trained by cosines, so
+    lengths carry no meaning; for them the norm's weights are 1 and 0. For other encoders they
+    bring all dimensions to one scale (``scale_by``). A head on the norm equals one more standard
+    layer (``encoder.exporting``).
     """
 
     def __init__(self, encoder: Any, labels: int) -> None:
@@ -54,7 +55,8 @@ class MeanPooled(nn.Module):
         self.norm = nn.LayerNorm(encoder.config.hidden_size, eps=EPSILON).requires_grad_(False)
         self.dropout = nn.Dropout(DROPOUT)
         self.classifier = nn.Linear(encoder.config.hidden_size, labels)
-        nn.init.normal_(self.classifier.weight, std=encoder.config.initializer_range)
+        spread = getattr(encoder.config, "initializer_range", SPREAD)
+        nn.init.normal_(self.classifier.weight, std=spread)
         nn.init.zeros_(self.classifier.bias)
 
     @property
@@ -77,11 +79,12 @@ class MeanPooled(nn.Module):
         features, _ = self.features(input_ids, attention_mask, None)
         return SimpleNamespace(logits=self.logits(features))
 
-    def standardise(self, centre: FloatArray, scale: FloatArray) -> None:
-        """Subtract the centre from features and divide them by the scale, both ``[width]``."""
+    def scale_by(self, centre: FloatArray | float, scale: FloatArray | float) -> None:
+        """From now on, subtract ``centre`` from the normalised mean and divide it by ``scale``;
+        both ``[width]``, or one number for all dimensions."""
         with torch.no_grad():
-            self.norm.weight.copy_(torch.from_numpy(1 / scale))
-            self.norm.bias.copy_(torch.from_numpy(-centre / scale))
+            self.norm.weight.copy_(torch.as_tensor(1 / scale))
+            self.norm.bias.copy_(torch.as_tensor(-centre / scale))
 
     def set_head(self, weights: FloatArray, bias: FloatArray) -> None:
         """Begin with the given head: ``[labels, width]`` and ``[labels]``."""
@@ -212,7 +215,10 @@ def _read_head(classifier: MeanPooled, file: Path) -> None:
         from safetensors.torch import load_file
 
         saved = load_file(file)
-        norm = {key.removeprefix("norm."): saved.pop(key) for key in list(saved) if "norm." in key}
+        norm = {
+            key: saved.pop(f"norm.{key}") for key in ("weight", "bias") if f"norm.{key}" in saved
+        }
         if saved["weight"].shape == classifier.classifier.weight.shape:
             classifier.classifier.load_state_dict(saved)
-            classifier.norm.load_state_dict(norm, strict=False)  # without: an older version's
+            if norm:  # an older version's has none
+                classifier.norm.load_state_dict(norm)

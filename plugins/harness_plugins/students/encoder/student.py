@@ -22,7 +22,7 @@ from harness_plugins.students.noise.estimate import (
     unseen_by_words,
     wrong_labels,
 )
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.settings import Head, Settings
 from harness_plugins.students.sources import Source
 from harness_plugins.students.training.training_data import Plan, TrainingData, training_rows
 
@@ -84,7 +84,7 @@ class EncoderStudent:
                 pool = pool.take(rows)
                 variants = None if aids.variants is None else aids.variants.take(rows)
                 aids = replace(aids, variants=variants)
-            fitted = self.load(self._source.folder)
+            fitted = self.begin()
             self._warn(fitted, pool, annotations, aids)
             data = self.training_data(fitted, pool, annotations, aids)
             clean = self._train(fitted, data, seed, progress, aids)
@@ -94,24 +94,32 @@ class EncoderStudent:
         return fitted
 
     def load(self, folder: Path) -> FittedEncoder:
-        """The encoder of a folder with the head that it has, or else a new one."""
+        """A saved student, with the head that it was saved with."""
+        from harness_plugins.students.encoder.fitted import saved_head
+
+        return self._open(folder, saved_head(folder) or self._settings.head)
+
+    def begin(self) -> FittedEncoder:
+        """The encoder before training."""
+        return self._open(self._source.folder, self._settings.head)
+
+    def _open(self, folder: Path, head: Head) -> FittedEncoder:
         from harness_plugins.students.encoder.fitted import FittedEncoder
 
         quiet_transformers()
-        model = self.model_maker(folder)()
+        model = self.model_maker(folder, head)()
         tokenizer = self._source.tokenizer(folder, self._kind)
         return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings)
 
-    def model_maker(self, folder: Path) -> Callable[[], Classifier]:
+    def model_maker(self, folder: Path, head: Head) -> Callable[[], Classifier]:
         """Makes the model of a folder, also in another process."""
-        from harness_plugins.students.encoder.fitted import saved_head
         from harness_plugins.students.encoder.heads import load_classifier
 
         return partial(
             load_classifier,
             folder,
             self._kind,
-            saved_head(folder) or self._settings.head,
+            head,
             self._classes,
             attention_dropout=self._settings.attention_dropout,
             frozen_embeddings=self._settings.frozen_embeddings,
@@ -139,13 +147,12 @@ class EncoderStudent:
         kept = (aids.checkpoints, key, checkpoints.SECONDS)
         plan = Plan(data, settings, fitted.pad, seed, wrong, adjusted, *kept)
         if settings.processes > 1:
-            clean = train_together(
-                fitted.model, self.model_maker(self._source.folder), plan, progress
-            )
+            make = self.model_maker(self._source.folder, settings.head)
+            clean = train_together(fitted.model, make, plan, progress)
         else:
             clean = train(fitted.model, plan, progress, note=aids.note)
         if settings.feedback_epoch and aids.checkpoints is not None:
-            fitted.earlier = self.load(self._source.folder)
+            fitted.earlier = self.begin()
             checkpoints.Checkpoints(aids.checkpoints, key).restore_earlier(fitted.earlier.model)
         filtered = settings.clean != "all" and epochs > settings.first_filtered(self._kind)
         return clean if filtered else None
@@ -180,8 +187,14 @@ class EncoderStudent:
         from harness_plugins.students.noise import probing
 
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(data.answered))[:MOST]
-        seen = probing.normalised(fitted.view(data.pool.take(rows), no_progress).embeddings)
-        features, centre, scale = probing.standardised(seen, settings.standardised)
+        if settings.probed(self._kind):
+            fitted.model.scale_by(0.0, 1.0)  # of a saved student there is a scale already
+        features = probing.normalised(fitted.view(data.pool.take(rows), no_progress).embeddings)
+        if settings.standardised and len(rows) >= 2 * FOLDS:
+            centre, scale = probing.centre_and_scale(features)
+            features = (features - centre) / scale
+            if settings.probed(self._kind):
+                fitted.model.scale_by(centre, scale)
         fit = features, data.labels[rows], data.weights[rows]
         wrong = unseen = None
         if estimated and len(rows) >= 2 * FOLDS:
@@ -193,7 +206,6 @@ class EncoderStudent:
             confirmed = unseen if corrected(settings, wrong) else None
             penalty = settings.probe or 0.0
             head = probing.first_head(*fit, classes=classes, penalty=penalty, unseen=confirmed)
-            fitted.model.standardise(centre, scale)
             fitted.model.set_head(*head)
         return wrong
 

@@ -23,7 +23,7 @@ PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01)
 """Tried where labels may be wrong, from the highest on, which is fitted soonest, until it gets
 worse: the more labels are wrong, the higher the best one."""
 FLAT = 1e-4
-"""Least deviation of a dimension, of rows with variance 1, by which it is divided."""
+"""A dimension with a smaller deviation is the same in all texts, and stays as it is."""
 KEPT = 0.2
 """Share of the labels of each class that is kept at least."""
 
@@ -52,7 +52,7 @@ def first_head(
     """Weights float32 ``[classes, width]`` and bias float32 ``[classes]``.
 
     Args:
-        features: float ``[n, width]``, of variance 1.
+        features: float ``[n, width]``, each row with variance 1, or each column.
         labels: int ``[n]``, class indices.
         weights: float ``[n]``, how much each label counts.
         classes: number of classes.
@@ -161,18 +161,14 @@ def normalised(features: FloatArray) -> FloatArray:
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6))
 
 
-def standardised(features: FloatArray, wanted: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Features, their centre and their scale: each column with mean 0 and variance 1.
+def centre_and_scale(features: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of each column, both ``[width]``; deviation 1 where it is ``FLAT``.
 
     In most pretrained encoders few dimensions are far larger than all others, and hide them from
     a penalised probe (Timkey and van Schijndel, "All Bark and No Bite", EMNLP 2021).
 
     Args:
-        features: float ``[n, width]``.
-        wanted: else features stay, the centre is 0 and the scale 1.
+        features: float ``[n, width]``, rows with variance 1.
     """
-    width = features.shape[1]
-    if not wanted:
-        return features, np.zeros(width, dtype=np.float32), np.ones(width, dtype=np.float32)
-    centre, scale = features.mean(axis=0), np.maximum(features.std(axis=0), FLAT)
-    return (features - centre) / scale, centre, scale
+    scale = features.std(axis=0)
+    return features.mean(axis=0), np.where(scale < FLAT, np.float32(1), scale)
