@@ -330,7 +330,8 @@ def test_a_good_annotator_is_not_overruled_by_a_weak_student(tmp_path: Path, tin
         for n, row in enumerate(truth)
     ]
     answers.write_text("".join(json.dumps(row) + "\n" for row in said))
-    weak = ("--student", f"transformers:{tiny}", "--set", "student.preset=plain")
+    weak = ("--student", f"transformers:{tiny}", "--set", "student.preset=plain",
+            "--set", "student.head=cls")  # fmt: skip
     outcome = label(file, "--annotator", f"replay:{answers}", *weak, "--set", "student.epochs=1")
     done(outcome)
     assert "R2: the annotator's labels look better than the student's: " in outcome.stderr

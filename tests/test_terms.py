@@ -14,7 +14,7 @@ from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixt
 from harness_plugins.students.noise.probing import (
     agreeing,
     first_head,
-    standardised,
+    normalised,
     unseen_by_probes,
 )
 from harness_plugins.students.training import terms
@@ -140,7 +140,7 @@ def test_labels_that_a_probe_confirms_are_the_right_ones() -> None:
     """Half of one class are given the other's label, so half of that label are wrong, too."""
     truth = RNG.integers(2, size=2000)
     said = np.where(RNG.random(2000) < np.asarray([0.55, 0.1])[truth], 1 - truth, truth)
-    features = standardised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (2000, 8)))
+    features = normalised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (2000, 8)))
     fit = features, said, np.ones(2000, dtype=np.float32)
     unseen = unseen_by_probes(*fit, 2)
 
@@ -171,7 +171,7 @@ def test_as_many_labels_look_wrong_as_are(rate: float) -> None:
     truth = RNG.integers(2, size=400)
     words = [" ".join(RNG.choice(WORDS[10 * one : 10 * one + 10], 6)) for one in truth]
     said = np.where(RNG.random(400) < rate, 1 - truth, truth)
-    features = standardised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (400, 8)))
+    features = normalised(np.eye(2, 8)[truth] + RNG.normal(0, 0.3, (400, 8)))
     probes = unseen_by_probes(features, said, np.ones(400, dtype=np.float32), 2)
     found = wrong_labels(
         probes.log_probabilities, unseen_by_words(words, said, 2), said, doubted=0.5
