@@ -97,10 +97,10 @@ class FittedEncoder:
 
     def save(self, folder: Path) -> None:
         """Write the model, its tokenizer and ``ABOUT``."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
         from harness_plugins.students.encoder.heads import MeanPooled
 
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
         head: Head = "mean" if isinstance(self.model, MeanPooled) else "cls"
         about = {"kind": self.kind, **self._settings.describe(), "head": head}
         (folder / ABOUT).write_text(json.dumps(about), encoding="utf-8")

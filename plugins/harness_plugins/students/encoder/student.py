@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.data import ABSTAINED, Annotations, BoolArray, IntArray, Kind, Pool
+from harness.data import ABSTAINED, Annotations, BoolArray, FloatArray, IntArray, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
 from harness_plugins.encoders import bf16_pays, device, quiet_transformers
 from harness_plugins.students.candidates import spread
@@ -187,14 +187,7 @@ class EncoderStudent:
         from harness_plugins.students.noise import probing
 
         rows = np.random.default_rng(seed).permutation(np.flatnonzero(data.answered))[:MOST]
-        if settings.probed(self._kind):
-            fitted.model.scale_by(0.0, 1.0)  # of a saved student there is a scale already
-        features = probing.normalised(fitted.view(data.pool.take(rows), no_progress).embeddings)
-        if settings.standardised and len(rows) >= 2 * FOLDS:
-            centre, scale = probing.centre_and_scale(features)
-            features = (features - centre) / scale
-            if settings.probed(self._kind):
-                fitted.model.scale_by(centre, scale)
+        features = self._features(fitted, data.pool.take(rows))
         fit = features, data.labels[rows], data.weights[rows]
         wrong = unseen = None
         if estimated and len(rows) >= 2 * FOLDS:
@@ -208,6 +201,21 @@ class EncoderStudent:
             head = probing.first_head(*fit, classes=classes, penalty=penalty, unseen=confirmed)
             fitted.model.set_head(*head)
         return wrong
+
+    def _features(self, fitted: FittedEncoder, pool: Pool) -> FloatArray:
+        """What probes read of a pool, float ``[n, width]``; a ``mean`` head gets the same scale."""
+        from harness_plugins.students.noise import probing
+
+        begun = self._settings.probed(self._kind)
+        if begun:
+            fitted.model.scale_by(0.0, 1.0)  # of a saved student there is a scale already
+        features = probing.normalised(fitted.view(pool, no_progress).embeddings)
+        if self._settings.standardised and len(pool) >= 2 * FOLDS:
+            centre, scale = probing.centre_and_scale(features)
+            features = (features - centre) / scale
+            if begun:
+                fitted.model.scale_by(centre, scale)
+        return features
 
     def _warn(
         self, fitted: FittedEncoder, pool: Pool, annotations: Annotations, aids: Aids
