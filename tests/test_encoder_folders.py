@@ -134,8 +134,8 @@ def test_an_encoder_with_a_decoder_is_refused_at_once(tmp_path: Path) -> None:
     write_bert(tmp_path / "t5")
     config = transformers.T5Config(vocab_size=60, d_model=16, d_ff=16, num_layers=1, num_heads=2)
     config.save_pretrained(tmp_path / "t5")
-    for head, said in (("mean", "an encoder with a decoder"), ("cls", "has no head to train")):
-        with pytest.raises(HarnessError, match=said):
+    for head in ("mean", "cls"):
+        with pytest.raises(HarnessError, match="an encoder with a decoder; choose one without"):
             made(tmp_path / "t5", head=head)
 
 

@@ -145,6 +145,8 @@ def config_of(case: Case, options: argparse.Namespace) -> BaseModel:
     """The preset, with the paper's cut short, and what is changed."""
     preset = "plain" if case.method == "supervised" else case.method
     short = [f"epochs={options.paper_epochs}"] if preset == "paper" and options.paper_epochs else []
+    if unknown := {one.partition("=")[0] for one in options.set} - set(EncoderKeys.model_fields):
+        raise SystemExit(f"--set: no setting of a student: {', '.join(unknown)}")
     settings = [f"student.{one}" for one in (f"preset={preset}", *short, *options.set)]
     return load_config(None, settings).student.keys(EncoderKeys)
 

@@ -160,9 +160,9 @@ def _check_head(folder: Path, kind: Kind, settings: Settings) -> None:
     )
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if kind == "sequence" and config.is_encoder_decoder:
+        raise CommandError(f"{folder}: an encoder with a decoder; choose one without (BERT's kin)")
     if kind == "sequence" and settings.head == "mean":
-        if config.is_encoder_decoder:
-            raise CommandError(f"{folder}: an encoder with a decoder; choose one without")
         return
     auto = (
         AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
