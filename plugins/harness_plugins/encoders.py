@@ -26,7 +26,9 @@ FINAL = -1
 """The last layer: the one that all-MiniLM-L6-v2 was trained to embed sentences with."""
 MAX_LENGTH = 256
 """Word pieces; the length for which all-MiniLM-L6-v2 was trained (its model card)."""
-
+BERT = ("bert",)
+ROBERTA = ("roberta", "xlm-roberta", "camembert")
+"""Model types that ``bert`` computes, as a configuration calls them."""
 
 # For each shape of a product oneDNN keeps a program, by default 1,024 of them: 160 MiB in the
 # training of 1,000 texts, whose batches seldom have one shape twice. One batch needs about 16.
@@ -112,14 +114,15 @@ class SentenceEncoder:
     """
 
     def __init__(self, folder: Path, filled: int | None = None) -> None:
-        import torch
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoTokenizer
+
+        from harness_plugins.bert import open_encoder
 
         quiet_transformers()
         self._device = device()
         self._filled = FILLED if filled is None and self._device.type == "cuda" else filled
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModel.from_pretrained(folder, dtype=torch.float32)
+        model = open_encoder(AutoConfig.from_pretrained(folder), folder, fused=True)
         self._model = model.to(self._device).eval()
 
     @property

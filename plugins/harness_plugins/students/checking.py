@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.data import Kind
 from harness.errors import CommandError, InapplicableError
-from harness_plugins.encoders import cores, quiet_transformers
+from harness_plugins.encoders import BERT, ROBERTA, cores, quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
@@ -152,25 +152,27 @@ def _check_tokenizer(tokenizer: Any, folder: Path, kind: Kind) -> None:
 
 
 def _check_head(folder: Path, kind: Kind, settings: Settings) -> None:
-    import torch
-    from transformers import (
-        AutoConfig,
-        AutoModelForSequenceClassification,
-        AutoModelForTokenClassification,
-    )
+    from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if kind == "sequence" and config.is_encoder_decoder:
         raise CommandError(f"{folder}: an encoder with a decoder; choose one without (BERT's kin)")
-    if kind == "sequence" and settings.head == "mean":
+    known = kind == "token" and config.model_type in (*BERT, *ROBERTA)
+    if known or (kind == "sequence" and settings.head == "mean"):
         return
-    auto = (
-        AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
-    )
-    with torch.device("meta"):  # no memory, no numbers
-        model = auto.from_config(config)
-    if not isinstance(getattr(model, "classifier", None), torch.nn.Module):
+    if not _has_head(config, kind):
         raise CommandError(
             f"{folder}: a model of type {config.model_type!r} has no head to train here; "
             "student.head=mean needs none, or choose an encoder (BERT's kin)"
         )
+
+
+def _has_head(config: Any, kind: Kind) -> bool:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    token = kind == "token"
+    auto = AutoModelForTokenClassification if token else AutoModelForSequenceClassification
+    with torch.device("meta"):  # no memory, no numbers
+        model = auto.from_config(config)
+    return isinstance(getattr(model, "classifier", None), torch.nn.Module)

@@ -11,7 +11,7 @@ from typing import Any
 from harness.data import Kind
 from harness.errors import CommandError, ServiceError
 from harness.protocols import StudentRequest
-from harness_plugins.encoders import PACKAGED, packaged_folder
+from harness_plugins.encoders import BERT, PACKAGED, ROBERTA, packaged_folder
 from harness_plugins.students.settings import Head
 
 RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
@@ -20,9 +20,6 @@ SMALL_RATES: Mapping[Kind, float] = {"sequence": 1e-4, "token": 3e-4}
 """Of the packaged encoder, half as wide (results/LOG.md)."""
 SMALL_CAREFUL = 3e-5
 """Of the packaged encoder where wrong labels must not be memorised (results/LOG.md)."""
-BERT = ("bert",)
-ROBERTA = ("roberta", "xlm-roberta", "camembert")
-"""Model types whose ``mean`` head can be exported (``encoder.exporting``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,16 @@ import torch
 from harness_plugins.encoders import bf16_pays, quick_attention
 
 
+def autocasts() -> bool:
+    """Whether training computes in bfloat16."""
+    return bf16_pays()
+
+
 @contextmanager
 def autocast(device: torch.device) -> Iterator[None]:
     """bfloat16 products where the hardware has them; weights and sums stay float32."""
     # A cached copy of weights would outlive the CUDA graph that made it.
-    cached, pays = device.type != "cuda", bf16_pays()
+    cached, pays = device.type != "cuda", autocasts()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=pays, cache_enabled=cached):
         yield
 

@@ -23,8 +23,8 @@ from typing import Any
 import torch
 
 from harness.errors import CommandError, PartError
+from harness_plugins.encoders import BERT, ROBERTA
 from harness_plugins.students.encoder.heads import MeanPooled
-from harness_plugins.students.sources import BERT, ROBERTA
 
 DOWN = 2.0**12
 UP = 2.0**6

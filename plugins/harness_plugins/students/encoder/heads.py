@@ -3,7 +3,7 @@
 ``cls``: the head of ``AutoModelForSequenceClassification``, on the sentence token; it starts at
 random. ``mean``: a linear head on the normalised mean over word pieces; it starts from a linear
 probe, since every encoder puts much of a text's meaning there. Token tasks have the head of
-``AutoModelForTokenClassification``.
+``AutoModelForTokenClassification``: ``Tagger`` where the encoder is known to ``bert``.
 
 Every head works in two steps, since mixup acts between them: ``features`` of each unit, then
 ``logits`` of features.
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from harness.data import FloatArray, Kind
+from harness_plugins.bert import FILE, PREFIX, Bert, attention, open_bert, open_encoder, save_model
 from harness_plugins.students.settings import Head
 
 DROPOUT = 0.1
@@ -101,6 +102,45 @@ class MeanPooled(nn.Module):
         save_file({key: one.contiguous() for key, one in state.items()}, folder / HEAD_FILE)
 
 
+class Tagger(nn.Module):
+    """An encoder with a linear head on each word piece's last hidden state."""
+
+    def __init__(self, encoder: Bert, labels: int) -> None:
+        super().__init__()
+        self.base_model, config = encoder, encoder.config
+        dropout = getattr(config, "classifier_dropout", None)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob if dropout is None else dropout)
+        with torch.random.fork_rng(devices=[]):  # the weights that it draws are not used
+            self.classifier = nn.Linear(config.hidden_size, labels)
+        nn.init.normal_(self.classifier.weight, std=config.initializer_range)
+        nn.init.zeros_(self.classifier.bias)
+
+    @property
+    def config(self) -> Any:
+        """The encoder's configuration, with the labels."""
+        return self.base_model.config
+
+    def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
+        """Features of the units at (row, place), and the mean over word pieces of each row."""
+        hidden = self.base_model(ids, mask).last_hidden_state
+        return _at(self.dropout(hidden), at), mean_pooled(hidden.float(), mask)
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """``[units, width]`` to ``[units, labels]``."""
+        return torch.as_tensor(self.classifier(features))
+
+    def save_pretrained(self, folder: Path) -> None:
+        """As ``transformers`` saves it."""
+        prefix = f"{PREFIX[self.config.model_type]}."
+        save_model(self, folder, "ForTokenClassification", prefix)
+
+
+def _at(hidden: torch.Tensor, at: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    """``[batch, length, width]`` at pairs of row and place: ``[units, width]``."""
+    row, place = at
+    return hidden.flatten(0, 1).index_select(0, row * hidden.shape[1] + place)
+
+
 class Standard(nn.Module):
     """A classification model of ``transformers``, split at its ``classifier`` module.
 
@@ -122,6 +162,11 @@ class Standard(nn.Module):
         """The model's configuration."""
         return self.model.config
 
+    @property
+    def base_model(self) -> Any:
+        """The encoder."""
+        return self.model.base_model
+
     def features(self, ids: torch.Tensor, mask: torch.Tensor, at: Any) -> Encoded:
         """Features of the units at (row, place), and the embedding of each row.
 
@@ -133,9 +178,7 @@ class Standard(nn.Module):
         inputs = self._inputs.pop()
         hidden = out.hidden_states[-1].float()
         if self.kind == "token":
-            row, place = at
-            flat = inputs.flatten(0, 1).index_select(0, row * inputs.shape[1] + place)
-            return flat, mean_pooled(hidden, mask)
+            return _at(inputs, at), mean_pooled(hidden, mask)
         return (inputs[:, 0] if inputs.ndim == 3 else inputs), hidden[:, 0]
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
@@ -151,7 +194,7 @@ class Standard(nn.Module):
         self.model.save_pretrained(folder)
 
 
-Classifier: TypeAlias = MeanPooled | Standard
+Classifier: TypeAlias = MeanPooled | Tagger | Standard
 
 
 def load_classifier(
@@ -175,50 +218,57 @@ def load_classifier(
         attention_dropout: whether training drops attention weights.
         frozen_embeddings: word embeddings get no gradient.
     """
-    from transformers import (
-        AutoConfig,
-        AutoModel,
-        AutoModelForSequenceClassification,
-        AutoModelForTokenClassification,
-    )
+    from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(
         folder,
         id2label=dict(enumerate(classes)),
         label2id={name: index for index, name in enumerate(classes)},
     )
-    settings = {"config": config, "dtype": torch.float32}  # else trained in half precision
-    settings["ignore_mismatched_sizes"] = True  # a new head for other labels
-    if not torch.cuda.is_available():
-        # The fused kernel's gradient is several times slower on a CPU (results/LOG.md).
-        settings["attn_implementation"] = "eager"
     for dropped in ATTENTION_DROPOUTS:
         if not attention_dropout and hasattr(config, dropped):
             setattr(config, dropped, 0.0)
+    # The fused kernel's gradient is several times slower on a CPU (results/LOG.md).
+    fused = torch.cuda.is_available()
     classifier: Classifier
     if kind == "sequence" and head == "mean":
-        model = AutoModel.from_pretrained(folder, **settings)
-        classifier = MeanPooled(model, len(classes))
+        encoder = open_encoder(config, folder, fused=fused)
+        classifier = MeanPooled(encoder, len(classes))
         _read_head(classifier, folder / HEAD_FILE)
+    elif kind == "token" and (known := open_bert(config, folder, fused=fused)) is not None:
+        classifier = Tagger(known, len(classes))
+        _read_head(classifier, folder / FILE)
     else:
-        sequence = kind == "sequence"
-        auto = AutoModelForSequenceClassification if sequence else AutoModelForTokenClassification
-        model = auto.from_pretrained(folder, **settings)
-        classifier = Standard(model, kind)
+        classifier = Standard(_open_standard(config, folder, kind, fused=fused), kind)
     if frozen_embeddings:
-        model.get_input_embeddings().weight.requires_grad_(False)
+        classifier.base_model.get_input_embeddings().weight.requires_grad_(False)
     return classifier
 
 
-def _read_head(classifier: MeanPooled, file: Path) -> None:
-    if file.exists():
-        from safetensors.torch import load_file
+def _open_standard(config: Any, folder: Path, kind: Kind, *, fused: bool) -> Any:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-        saved = load_file(file)
-        norm = {
-            key: saved.pop(f"norm.{key}") for key in ("weight", "bias") if f"norm.{key}" in saved
-        }
-        if saved["weight"].shape == classifier.classifier.weight.shape:
-            classifier.classifier.load_state_dict(saved)
-            if norm:  # an older version's has none
-                classifier.norm.load_state_dict(norm)
+    sequence = kind == "sequence"
+    auto = AutoModelForSequenceClassification if sequence else AutoModelForTokenClassification
+    return auto.from_pretrained(
+        folder,
+        config=config,
+        dtype=torch.float32,  # else it would be trained in half precision
+        ignore_mismatched_sizes=True,  # a new head for other labels
+        **attention(fused=fused),
+    )
+
+
+def _read_head(classifier: MeanPooled | Tagger, file: Path) -> None:
+    """Take the head that a file holds, if it is for as many labels."""
+    from safetensors.torch import load_file
+
+    saved = load_file(file) if file.exists() else {}
+    found = {name: saved.get(name, saved.get(f"classifier.{name}")) for name in ("weight", "bias")}
+    weight = found["weight"]
+    if weight is None or weight.shape != classifier.classifier.weight.shape:
+        return
+    classifier.classifier.load_state_dict(found)
+    if isinstance(classifier, MeanPooled) and "norm.weight" in saved:  # an older version has none
+        norm = {name: saved[f"norm.{name}"] for name in ("weight", "bias")}
+        classifier.norm.load_state_dict(norm)

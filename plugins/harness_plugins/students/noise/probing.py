@@ -136,10 +136,11 @@ def linear_probe(
     counts = torch.from_numpy(np.asarray(weights, dtype=np.float32))
     head = torch.zeros(classes, features.shape[1], requires_grad=True)
     bias = torch.zeros(classes, requires_grad=True)
+    _keep_compiler_out()
     optimizer = torch.optim.LBFGS([head, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def objective() -> torch.Tensor:
-        optimizer.zero_grad()
+        head.grad = bias.grad = None
         losses = terms.cross_entropy(read @ head.T + bias, targets)
         loss = (counts * losses).mean() + penalty * (head**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -148,6 +149,14 @@ def linear_probe(
     with torch.enable_grad():
         optimizer.step(objective)  # type: ignore[no-untyped-call]
     return head.detach().numpy(), bias.detach().numpy()
+
+
+def _keep_compiler_out() -> None:
+    """An optimiser of torch loads its compiler (two seconds, 100 MB), only to mark the function
+    that takes in parameters as not to be compiled. Nothing is compiled here: mark it as it is."""
+    function = getattr(torch.optim.Optimizer.add_param_group, "__wrapped__", None)
+    if function is not None and not hasattr(function, "__dynamo_disable"):
+        setattr(function, "__dynamo_disable", function)
 
 
 def _log_softmax(logits: FloatArray) -> FloatArray:

@@ -22,8 +22,9 @@ from harness_plugins.students.training.epochs import Trainer
 from harness_plugins.students.training.training_data import TrainingData
 
 FILE, EARLIER = "training.safetensors", "earlier.safetensors"
-FORM = 3
-"""Of the file; 1 also averaged weights that are not trained, 2 had a matrix of confusions."""
+FORM = 4
+"""Of the file; 1 also averaged weights that are not trained, 2 had a matrix of confusions, 3 the
+state of another optimiser."""
 SECONDS = 20.0
 """Of training between two checkpoints."""
 
@@ -47,21 +48,14 @@ class Found:
                 own.copy_(self._tensors[f"model.{index}"])
             for index, average in enumerate(trainer.average.weights if trainer.average else ()):
                 average.copy_(self._tensors[f"average.{index}"])
-        self._restore_optimizer(trainer)
+            for index, moment in enumerate(trainer.optimizer.state):
+                moment.copy_(self._tensors[f"optimizer.{index}"])
         trainer.step = int(self._about["step"])
         trainer.clean = np.asarray(self._tensors["clean"].numpy())
         trainer.rng.bit_generator.state = self._about["rng"]
         torch.set_rng_state(self._tensors["torch"])
         if torch.cuda.is_available():
             torch.cuda.set_rng_state(self._tensors["cuda"])
-
-    def _restore_optimizer(self, trainer: Trainer) -> None:
-        state = trainer.optimizer.state_dict()
-        state["state"] = {
-            int(index): {key: self._tensors[f"optimizer.{index}.{key}"] for key in keys}
-            for index, keys in self._about["optimizer"].items()
-        }
-        trainer.optimizer.load_state_dict(state)
 
 
 class Checkpoints:
@@ -145,12 +139,7 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     tensors = {f"model.{i}": one.detach() for i, one in enumerate(trainer.model.parameters())}
     if trainer.average:
         tensors |= {f"average.{i}": one for i, one in enumerate(trainer.average.weights)}
-    state = trainer.optimizer.state_dict()["state"]
-    tensors |= {
-        f"optimizer.{index}.{key}": value
-        for index, values in state.items()
-        for key, value in values.items()
-    }
+    tensors |= {f"optimizer.{i}": one for i, one in enumerate(trainer.optimizer.state)}
     tensors["clean"] = torch.from_numpy(np.array(trainer.clean))
     tensors["torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
@@ -159,7 +148,6 @@ def _state(trainer: Trainer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         "step": trainer.step,
         "wrong": None if trainer.wrong is None else asdict(trainer.wrong),
         "rng": trainer.rng.bit_generator.state,
-        "optimizer": {index: list(values) for index, values in state.items()},
     }
     return tensors, about
 

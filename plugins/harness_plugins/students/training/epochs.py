@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +20,11 @@ from harness_plugins.students.encoder.device import release_freed, working_on
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.encoder.inference import infer
 from harness_plugins.students.noise.mixture import clean_by_group, clean_by_mixture
-from harness_plugins.students.settings import Settings
+from harness_plugins.students.training.adamw import AdamW
 from harness_plugins.students.training.averaging import Averaged
 from harness_plugins.students.training.batches import Batch, Drawing, upload
 from harness_plugins.students.training.graphs import Graphs
+from harness_plugins.students.training.half import half_copy
 from harness_plugins.students.training.loss import BatchLoss
 from harness_plugins.students.training.parallel import OneProcess
 from harness_plugins.students.training.training_data import Plan
@@ -68,10 +68,11 @@ class Trainer:
         self.rng = np.random.default_rng(plan.seed)
         self.processes = processes or OneProcess()
         self.clean: BoolArray = plan.data.answered
-        self.loss = BatchLoss(model, plan)
+        self._half = half_copy(model)
+        self.loss = BatchLoss(self._half.model if self._half else model, plan)
         self.device, self._pad, self._parts = self.loss.device, plan.pad, self.processes.size
         on_gpu = self.device.type == "cuda"
-        self.optimizer = _adamw(model, plan.settings, capturable=on_gpu)
+        self.optimizer = AdamW(model.parameters(), plan.settings.weight_decay)
         self.average = Averaged(model) if plan.settings.ema else None
         self.drawing = Drawing(plan, fixed=on_gpu if fixed is None else fixed)
         self.last_loss = torch.zeros((), device=self.device)
@@ -108,7 +109,7 @@ class Trainer:
 
     def _run_epoch(self, epoch: int, progress: Progress) -> None:
         self.loss.set_clean(self.clean)
-        self.model.train()
+        self.loss.model.train()
         rows = len(self.data.pieces)
         done, total = epoch * rows, self.drawing.steps // self.drawing.steps_an_epoch * rows
         drawn = self.drawing.epoch(self.clean, self.step, self._parts, self.rng)
@@ -182,7 +183,7 @@ class Trainer:
         self.step += 1
 
     def _take_first(self, batch: Batch) -> None:
-        self.optimizer.zero_grad(set_to_none=True)  # of a step that could not be captured
+        self.optimizer.forget_gradients()  # of a step that could not be captured
         self._update(self.backward(batch))
 
     def _take(self, batch: Batch) -> None:
@@ -199,7 +200,7 @@ class Trainer:
             if self._parts >= len(batch.rows):
                 raise PartError("no memory to train on one text; lower student.max_length")
             self._parts = min(2 * self._parts, len(batch.rows))
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.forget_gradients()
             if self._graphs is not None:
                 self._graphs.forget()
             if torch.cuda.is_available():
@@ -223,38 +224,21 @@ class Trainer:
 
     def _add_gradients(self, batch: Batch) -> None:
         self.last_loss.zero_()
+        if self._half:
+            self._half.read_weights()
         for part in batch.split()[self.processes.rank :: self.processes.size]:
             if len(part.rows):
                 loss = self.loss(part)
                 loss.backward()  # type: ignore[no-untyped-call]
                 self.last_loss.add_(loss.detach())
+        if self._half:
+            self._half.hand_over_gradients()
 
     def _update(self, batch: Batch) -> None:
         self.processes.add_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
         totals = batch.numbers
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].copy_(totals.rate)
-            else:
-                group["lr"] = totals.rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.step(totals.rate)
+        self.optimizer.forget_gradients()
         if self.average is not None:
             self.average.update(totals.news)
-
-
-def _adamw(model: Classifier, settings: Settings, *, capturable: bool) -> Any:
-    """AdamW without decay of biases and layer norms; frozen weights are left out."""
-    parameters = [one for one in model.parameters() if one.requires_grad]
-    groups = [
-        {
-            "params": [one for one in parameters if (one.ndim > 1) == decayed],
-            "weight_decay": settings.weight_decay if decayed else 0.0,
-        }
-        for decayed in (False, True)
-    ]
-    # A graph reads its rate from the device.
-    device = parameters[0].device
-    rate = torch.zeros((), device=device) if capturable else settings.learning_rate
-    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=capturable)
