@@ -602,7 +602,7 @@ def test_answers_under_the_key_of_gold_labels_are_taken_to_be_gold(tmp_path: Pat
 @pytest.mark.slow
 def test_a_text_is_embedded_alike_whatever_it_is_embedded_with() -> None:
     from harness.protocols import no_progress
-    from harness_plugins.encoders import sentence_encoder
+    from harness_plugins.sentences import sentence_encoder
 
     texts = [" ".join(f"w{i * j % 97}" for j in range(1 + i % 20)) for i in range(60)]
     whole = sentence_encoder().embed(texts, no_progress)

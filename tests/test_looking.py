@@ -12,8 +12,8 @@ import torch
 from harness.data import IntArray
 from harness.protocols import no_progress
 from harness_plugins import encoders
-from harness_plugins.encoders import SentenceEncoder
 from harness_plugins.lengths import fixed_lengths
+from harness_plugins.sentences import SentenceEncoder
 from harness_plugins.students.encoder import device, inference
 from harness_plugins.students.encoder.inference import infer
 from harness_plugins.students.encoder.pieces import make_pieces

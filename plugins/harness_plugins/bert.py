@@ -172,14 +172,12 @@ class Bert(nn.Module):
         return states
 
     def _mask(self, there: Tensor, dtype: torch.dtype) -> Tensor | None:
-        """What attention takes, ``[batch, 1, length, length]``; None where nothing is padding."""
-        if not there.is_cuda and there.all():  # a GPU would be waited for
-            return None
+        """What attention takes: ``[batch, 1, length, length]``, or None for no padding."""
         length = there.shape[1]
         mask = there[:, None, None, :].expand(-1, 1, length, -1)
-        if self._fused and not there.is_cuda:
-            return mask
-        if torch.is_autocast_enabled(there.device.type) and there.is_cuda:
+        if self._fused and not there.is_cuda:  # a GPU would have to be waited for
+            return None if there.all() else mask
+        if there.is_cuda and torch.is_autocast_enabled("cuda"):
             dtype = torch.get_autocast_dtype("cuda")
         zero = torch.zeros((), dtype=dtype, device=there.device)
         return torch.where(mask, zero, torch.finfo(dtype).min)

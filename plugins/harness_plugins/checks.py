@@ -22,7 +22,8 @@ def harness_register_checks(register: Register) -> None:
 
 
 def _encoder(progress: Progress) -> str:
-    from harness_plugins.encoders import PACKAGED, sentence_encoder
+    from harness_plugins.encoders import PACKAGED
+    from harness_plugins.sentences import sentence_encoder
 
     vectors = sentence_encoder().embed(["a test"], progress)
     return f"{PACKAGED} embeds in {vectors.shape[1]} dimensions"

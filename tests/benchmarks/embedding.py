@@ -23,7 +23,7 @@ from harness.protocols import no_progress
 from harness.run.assembly import load_task
 from harness.run.splits import Split, load_splits
 from harness_plugins.annotators.embedding import EmbeddingAnnotator
-from harness_plugins.encoders import sentence_encoder
+from harness_plugins.sentences import sentence_encoder
 
 Way = Callable[[FloatArray, FloatArray, IntArray], IntArray]
 

@@ -21,8 +21,9 @@ import torch
 
 from harness.cli.inspect.device import device_found, matrix_rate
 from harness.protocols import no_progress
-from harness_plugins.encoders import device, packaged_folder, sentence_encoder
+from harness_plugins.encoders import device, packaged_folder
 from harness_plugins.selectors import prototypes
+from harness_plugins.sentences import sentence_encoder
 from harness_plugins.students.presets import settings_of
 from harness_plugins.students.settings import EncoderKeys
 from harness_plugins.students.sources import packaged

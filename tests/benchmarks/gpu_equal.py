@@ -21,10 +21,11 @@ from harness.protocols import no_progress
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
 from harness_plugins import encoders
-from harness_plugins.encoders import FINAL, packaged_folder, sentence_encoder
+from harness_plugins.encoders import packaged_folder
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.local import files
 from harness_plugins.selectors import contrast, diversity, prototypes, retrieval
+from harness_plugins.sentences import FINAL, sentence_encoder
 from harness_plugins.students.encoder import device as computing
 from harness_plugins.students.encoder.student import EncoderStudent
 from harness_plugins.students.presets import settings_of

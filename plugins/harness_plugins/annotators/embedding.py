@@ -29,7 +29,8 @@ from harness.data import (
 )
 from harness.errors import CommandError
 from harness.protocols import AnnotatorRequest, Progress, no_progress
-from harness_plugins.encoders import FINAL, PACKAGED, sentence_encoder
+from harness_plugins.encoders import PACKAGED
+from harness_plugins.sentences import FINAL, sentence_encoder
 
 MIDDLE = 3
 """The middle one of the encoder's six layers."""

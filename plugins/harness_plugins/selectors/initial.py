@@ -26,7 +26,7 @@ def diverse(pool: Pool, rng: np.random.Generator, amount: float = AMOUNT) -> Int
     By the packaged encoder's sentence embeddings; the first row is drawn.
     """
     from harness.protocols import no_progress
-    from harness_plugins.encoders import sentence_encoder
+    from harness_plugins.sentences import sentence_encoder
 
     vectors = sentence_encoder().embed(list(pool.texts), no_progress)
     start = random_start(len(vectors), rng)

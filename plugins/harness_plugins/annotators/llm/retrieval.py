@@ -69,7 +69,7 @@ def encoder_at(folder: str | None) -> Embed:
     known: dict[str, FloatArray] = {}
 
     def embed(texts: Sequence[str], progress: Progress) -> FloatArray:
-        from harness_plugins.encoders import SentenceEncoder, sentence_encoder
+        from harness_plugins.sentences import SentenceEncoder, sentence_encoder
 
         new = [text for text in dict.fromkeys(texts) if text not in known]
         if new:

@@ -93,7 +93,8 @@ class Batches:
             length = fixed_length(int(lengths[order[start]]), self.max_length)
             size = max(1, self.size // length)
             rows = self.asked[order[start : start + size]]
-            yield np.pad(rows, (0, size - len(rows)), constant_values=-1), length
+            filled = min(size, 1 << (len(rows) - 1).bit_length())  # few numbers of rows, too
+            yield np.pad(rows, (0, filled - len(rows)), constant_values=-1), length
             start += size
 
 
