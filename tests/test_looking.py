@@ -11,7 +11,7 @@ import torch
 
 from harness.data import IntArray
 from harness.protocols import no_progress
-from harness_plugins import encoders
+from harness_plugins import sentences
 from harness_plugins.lengths import fixed_lengths
 from harness_plugins.sentences import SentenceEncoder
 from harness_plugins.students.encoder import device, inference
@@ -31,7 +31,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(autouse=True)
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "bf16_pays", lambda: False)
-    monkeypatch.setattr(encoders, "bf16_pays", lambda: False)
+    monkeypatch.setattr(sentences, "bf16_pays", lambda: False)
 
 
 def watched(module: torch.nn.Module) -> list[tuple[int, int]]:

@@ -30,6 +30,8 @@ if [ -n "${WHEELS:-}" ]; then
 fi
 [ -z "${ENCODER:-}" ] || cp -r "$ENCODER"/. "$room/site/" || exit 1
 export PYTHONPATH=$PWD:$PWD/plugins:$PWD/tasks:$room/site${PYTHONPATH:+:$PYTHONPATH}
+unset PYTHONDONTWRITEBYTECODE # as pip would, compile what is imported, once
+export PYTHONPYCACHEPREFIX=$room/compiled
 export PYTHONUNBUFFERED=1 HARNESS_CACHE=$room/cache HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=true
 export TMPDIR=$room
 python3 - "$room/site" <<'PY' || exit 1

@@ -20,7 +20,7 @@ from harness.plugin_manager import Plugins
 from harness.protocols import no_progress
 from harness.run.assembly import load_task
 from harness.run.splits import load_splits
-from harness_plugins import encoders
+from harness_plugins import sentences
 from harness_plugins.encoders import packaged_folder
 from harness_plugins.llm.calls import Call
 from harness_plugins.llm.local import files
@@ -51,7 +51,7 @@ PICKS = 0.02
 @contextmanager
 def in_float32() -> Iterator[None]:
     """Without bfloat16."""
-    places = (encoders, computing, files)
+    places = (sentences, computing, files)
     was = [one.bf16_pays for one in places]
     try:
         for one in places:
