@@ -15,9 +15,12 @@ from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
+    AutoTokenizer,
 )
 
 from harness_plugins.bert import Bert, open_bert, open_encoder
+from harness_plugins.encoders import packaged_folder
+from harness_plugins.packaged import read_config, read_tokenizer
 from harness_plugins.students.encoder.heads import Tagger, load_classifier
 from harness_plugins.students.training.adamw import AdamW
 from harness_plugins.students.training.half import HalfCopy
@@ -215,3 +218,25 @@ def test_a_student_loads_neither_compiler_nor_models_of_transformers(folder: Pat
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_the_packaged_encoder_is_read_without_transformers(tmp_path: Path) -> None:
+    """Its tokenizer and configuration are those that ``transformers`` makes of the files."""
+    folder = packaged_folder()
+    ours, theirs = read_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+    texts = ["A naïve café, 20% off!", "", "  don't\n", "日本 😀 x" * 80, "[MASK] [SEP] unaffable"]
+    for options in ({}, {"truncation": True, "max_length": 9}, {"add_special_tokens": False}):
+        assert ours(texts, **options)["input_ids"] == theirs(texts, **options)["input_ids"]
+    for name in ("pad", "unk", "cls", "sep"):
+        assert getattr(ours, f"{name}_token_id") == getattr(theirs, f"{name}_token_id")
+    ours.model_max_length = 77
+    ours.save_pretrained(tmp_path)
+    read_config(folder, TAGS).save_pretrained(tmp_path)
+    saved = AutoTokenizer.from_pretrained(tmp_path)
+    assert saved.model_max_length == 77
+    cut = saved(texts, truncation=True)["input_ids"]
+    assert cut == theirs(texts, truncation=True, max_length=77)["input_ids"]
+    labels = {"id2label": dict(enumerate(TAGS)), "label2id": {one: k for k, one in enumerate(TAGS)}}
+    wanted = AutoConfig.from_pretrained(folder, **labels).to_diff_dict()
+    found = AutoConfig.from_pretrained(tmp_path).to_diff_dict()
+    assert found == wanted

@@ -48,9 +48,14 @@ class Embeddings(nn.Module):
         else:  # RoBERTa counts from the padding's id on, and padding not at all
             there = ids.ne(self._pad).int()
             positions = (torch.cumsum(there, 1).type_as(there) * there).long() + self._pad
-        words = self.word_embeddings(ids) + self.token_type_embeddings(torch.zeros_like(ids))
+        words = self.word_embeddings(ids) + self._first_type(ids)
         hidden = self.LayerNorm(words + self.position_embeddings(positions))
         return torch.as_tensor(self.dropout(hidden))
+
+    def _first_type(self, ids: Tensor) -> Tensor:
+        if ids.is_cuda:  # the gradient of a row that is looked up thousands of times is slow
+            return self.token_type_embeddings.weight[0]
+        return torch.as_tensor(self.token_type_embeddings(torch.zeros_like(ids)))
 
 
 def _embedding(count: int, width: int, pad: int | None = None) -> nn.Embedding:

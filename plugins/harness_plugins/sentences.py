@@ -18,9 +18,9 @@ from harness_plugins.encoders import (
     out_of_memory,
     packaged_folder,
     quick_attention,
-    quiet_transformers,
 )
 from harness_plugins.lengths import fixed_length
+from harness_plugins.packaged import read_config, read_tokenizer
 
 BATCH = 32
 """Texts of a batch, always the same number: another shape of a product rounds differently."""
@@ -42,15 +42,12 @@ class SentenceEncoder:
     """
 
     def __init__(self, folder: Path, filled: int | None = None) -> None:
-        from transformers import AutoConfig, AutoTokenizer
-
         from harness_plugins.bert import open_encoder
 
-        quiet_transformers()
         self._device = device()
         self._filled = FILLED if filled is None and self._device.type == "cuda" else filled
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = open_encoder(AutoConfig.from_pretrained(folder), folder, fused=True)
+        self._tokenizer = read_tokenizer(folder)
+        model = open_encoder(read_config(folder), folder, fused=True)
         self._model = model.to(self._device).eval()
 
     @property

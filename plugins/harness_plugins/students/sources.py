@@ -12,6 +12,7 @@ from harness.data import Kind
 from harness.errors import CommandError, ServiceError
 from harness.protocols import StudentRequest
 from harness_plugins.encoders import BERT, PACKAGED, ROBERTA, packaged_folder
+from harness_plugins.packaged import read_tokenizer
 from harness_plugins.students.settings import Head
 
 RATES: Mapping[Kind, float] = {"sequence": 3e-5, "token": 5e-5}
@@ -53,11 +54,9 @@ class Source:
         A byte-level tokenizer (RoBERTa) splits a word differently at the start of a text than
         after a space; the tokens of a sentence are split as after a space.
         """
-        from transformers import AutoTokenizer
-
-        if kind == "sequence":
-            return AutoTokenizer.from_pretrained(folder)
-        return _behind_space(AutoTokenizer.from_pretrained(folder, add_prefix_space=True))
+        if kind == "sequence" or folder == packaged_folder():
+            return read_tokenizer(folder)
+        return _behind_space(read_tokenizer(folder, add_prefix_space=True))
 
 
 def _behind_space(tokenizer: Any) -> Any:

@@ -24,6 +24,7 @@ import torch
 
 from harness.errors import CommandError, PartError
 from harness_plugins.encoders import BERT, ROBERTA
+from harness_plugins.packaged import standard_config
 from harness_plugins.students.encoder.heads import MeanPooled
 
 DOWN = 2.0**12
@@ -58,7 +59,7 @@ def standard_form(model: MeanPooled) -> Any:
     """
     from transformers import AutoModelForSequenceClassification
 
-    config = copy.deepcopy(model.config)
+    config = standard_config(model.config)
     if config.model_type not in (*BERT, *ROBERTA):
         known = ", ".join((*BERT, *ROBERTA))
         raise CommandError(

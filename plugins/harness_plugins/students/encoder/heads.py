@@ -20,6 +20,7 @@ from torch import nn
 
 from harness.data import FloatArray, Kind
 from harness_plugins.bert import FILE, PREFIX, Bert, attention, open_bert, open_encoder, save_model
+from harness_plugins.packaged import read_config
 from harness_plugins.students.settings import Head
 
 DROPOUT = 0.1
@@ -218,13 +219,7 @@ def load_classifier(
         attention_dropout: whether training drops attention weights.
         frozen_embeddings: word embeddings get no gradient.
     """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(
-        folder,
-        id2label=dict(enumerate(classes)),
-        label2id={name: index for index, name in enumerate(classes)},
-    )
+    config = read_config(folder, classes)
     for dropped in ATTENTION_DROPOUTS:
         if not attention_dropout and hasattr(config, dropped):
             setattr(config, dropped, 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.data import ABSTAINED, Annotations, BoolArray, FloatArray, IntArray, Kind, Pool
 from harness.protocols import Aids, Progress, no_progress
-from harness_plugins.encoders import bf16_pays, device, quiet_transformers
+from harness_plugins.encoders import bf16_pays, device
 from harness_plugins.students.candidates import spread
 from harness_plugins.students.encoder.pieces import cut_texts, make_pieces, said_of_cut
 from harness_plugins.students.noise.auto_clean import corrected, resolve_auto
@@ -106,7 +106,6 @@ class EncoderStudent:
     def _open(self, folder: Path, head: Head) -> FittedEncoder:
         from harness_plugins.students.encoder.fitted import FittedEncoder
 
-        quiet_transformers()
         model = self.model_maker(folder, head)()
         tokenizer = self._source.tokenizer(folder, self._kind)
         return FittedEncoder(model.to(device()), tokenizer, self._kind, self._settings)
