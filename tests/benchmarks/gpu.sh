@@ -77,7 +77,7 @@ section roberta 60
 section equality 45
 section steps 40
 section embedding 30
-section ladder 60
+section ladder 120
 section local 45
 section selection 45
 echo
