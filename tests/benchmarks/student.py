@@ -199,7 +199,8 @@ def in_float32() -> Iterator[None]:
 def equal_losses(folder: Path, made: Material, settings: Settings) -> tuple[float, float]:
     """The loss of one batch, half of it clean: ours and the plain loop's."""
     ours, plain = trainer(folder, made, settings), PlainLoop(folder, made, settings)
-    plain.encoder.load_state_dict(ours.model.base_model.state_dict())
+    own = ours.model.base_model.state_dict()
+    assert not plain.encoder.load_state_dict(own, strict=False).unexpected_keys  # it has a pooler
     plain.head.load_state_dict(ours.model.classifier.state_dict())
     ours.model.eval()
     plain.encoder.eval()
