@@ -47,7 +47,7 @@ def finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source, "token", "cls", classes, attention_dropout=True, frozen_embeddings=False
     )
     (folder / "model").mkdir()
-    export_model(made.model, AutoTokenizer.from_pretrained(source), folder / "model", 16)
+    export_model(made, AutoTokenizer.from_pretrained(source), folder / "model", 16)
     return folder / "model"
 
 
