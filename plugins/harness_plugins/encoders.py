@@ -20,9 +20,11 @@ BERT = ("bert",)
 ROBERTA = ("roberta", "xlm-roberta", "camembert")
 """Model types that ``bert`` computes, as a configuration calls them."""
 
-# For each shape of a product oneDNN keeps a program, by default 1,024 of them: 160 MiB in the
-# training of 1,000 texts, whose batches seldom have one shape twice. One batch needs about 16.
+# For each shape of a product oneDNN keeps a program, and torch keeps those of gradients once more:
+# by default 1,024 each, though the batches of a training seldom have one shape twice. One batch
+# needs about 16. Both numbers are read at the first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "24")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "24")
 
 
 def packaged_folder() -> Path:
