@@ -23,8 +23,8 @@ ROBERTA = ("roberta", "xlm-roberta", "camembert")
 # For each shape of a product oneDNN keeps a program, and torch keeps those of gradients once more:
 # by default 1,024 each, though the batches of a training seldom have one shape twice. One batch
 # needs about 16. Both numbers are read at the first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "24")
-os.environ.setdefault("LRU_CACHE_CAPACITY", "24")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
 
 
 def packaged_folder() -> Path:
