@@ -18,6 +18,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from harness.errors import CommandError
 from harness_plugins.bert import Bert, open_bert, open_encoder
 from harness_plugins.encoders import packaged_folder
 from harness_plugins.packaged import read_config, read_tokenizer
@@ -51,9 +52,12 @@ def texts(model: Any, *, padded: bool) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def states_and_gradients(model: Any, inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+def states_and_gradients(
+    model: Any, inputs: dict[str, torch.Tensor], *, half: bool
+) -> list[torch.Tensor]:
     torch.manual_seed(2)  # dropout
-    states = model(**inputs, output_hidden_states=True).hidden_states
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        states = model(**inputs, output_hidden_states=True).hidden_states
     (states[-1].square() * torch.arange(states[-1].shape[-1])).sum().backward()
     named = sorted(model.named_parameters())
     gradients = [one.grad for name, one in named if not name.startswith("pooler.")]
@@ -63,14 +67,15 @@ def states_and_gradients(model: Any, inputs: dict[str, torch.Tensor]) -> list[to
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("half", [True, False])
 def test_the_numbers_of_transformers(
-    folder: Path, *, fused: bool, training: bool, padded: bool
+    folder: Path, *, fused: bool, training: bool, padded: bool, half: bool
 ) -> None:
     attention = "sdpa" if fused else "eager"
     wanted = AutoModel.from_pretrained(folder, attn_implementation=attention).train(training)
     own = opened(folder, fused=fused).train(training)
     inputs = texts(own, padded=padded)
-    found, expected = states_and_gradients(own, inputs), states_and_gradients(wanted, inputs)
+    found, expected = (states_and_gradients(one, inputs, half=half) for one in (own, wanted))
     assert len(found) == len(expected) > 30
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)
@@ -109,7 +114,29 @@ def test_what_is_computed_otherwise_is_left_to_transformers(folder: Path) -> Non
     assert open_bert(config, folder, fused=True) is None
     found = open_encoder(config, folder, fused=True)
     assert type(found).__module__.startswith("transformers.")
+    for other in ({"quantization_config": {"bits": 8}}, {"num_attention_heads": 3}):
+        config = AutoConfig.from_pretrained(folder)
+        vars(config).update(other)
+        assert open_bert(config, folder, fused=True) is None
     assert open_bert(AutoConfig.for_model("electra"), folder, fused=True) is None
+
+
+def test_weights_of_another_shape_are_named(folder: Path) -> None:
+    config = AutoConfig.from_pretrained(folder)
+    config.vocab_size += 3
+    said = rf"embeddings.word_embeddings.weight is {config.vocab_size} x 32 by config.json, and"
+    with pytest.raises(CommandError, match=said):
+        open_encoder(config, folder, fused=True)
+
+
+def test_the_packaged_encoder_with_a_head_of_transformers() -> None:
+    model = load_classifier(
+        packaged_folder(), "sequence", "cls", TAGS, attention_dropout=False, frozen_embeddings=True
+    )
+    assert model.config.id2label == dict(enumerate(TAGS))
+    assert model.config.attention_probs_dropout_prob == 0
+    features, _ = model.features(torch.tensor([[101, 102]]), torch.ones((1, 2)).long(), None)
+    assert model.logits(features).shape == (1, 3)
 
 
 def test_a_tagger_is_a_token_classifier(folder: Path, tmp_path: Path) -> None:
@@ -183,6 +210,8 @@ def test_a_copy_in_half_precision(folder: Path) -> None:
         model.zero_grad()
         return found
 
+    copied.model.features(*inputs.values(), at)[0].sum().backward()  # a step that failed
+    copied.read_weights()
     wanted, found = gradients(model), gradients(copied.model)
     assert "base_model.embeddings.word_embeddings.weight" not in wanted
     assert wanted.keys() == found.keys()
@@ -198,7 +227,7 @@ def test_a_copy_in_half_precision(folder: Path) -> None:
         assert torch.equal(own.float(), same.to(own.dtype).float()) == same.requires_grad, name
 
 
-def test_a_student_loads_neither_compiler_nor_models_of_transformers(folder: Path) -> None:
+def test_a_student_loads_neither_compiler_nor_models_of_transformers() -> None:
     """They would take seven seconds of each run."""
     code = (
         "import sys, numpy as np; from pathlib import Path\n"
@@ -212,10 +241,13 @@ def test_a_student_loads_neither_compiler_nor_models_of_transformers(folder: Pat
         "    attention_dropout=True, frozen_embeddings=False)\n"
         "model.base_model.embeddings.LayerNorm.bias.sum().backward()\n"
         "AdamW(model.parameters(), 0.1).step(1e-3)\n"
-        "print(*{'torch._dynamo', 'transformers.modeling_utils', 'sympy'} & set(sys.modules))"
+        "print(*{'torch._dynamo', 'transformers', 'sympy'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(packaged_folder())],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == ""
 
@@ -227,6 +259,8 @@ def test_the_packaged_encoder_is_read_without_transformers(tmp_path: Path) -> No
     texts = ["A naïve café, 20% off!", "", "  don't\n", "日本 😀 x" * 80, "[MASK] [SEP] unaffable"]
     for options in ({}, {"truncation": True, "max_length": 9}, {"add_special_tokens": False}):
         assert ours(texts, **options)["input_ids"] == theirs(texts, **options)["input_ids"]
+    assert len(ours) == len(theirs)
+    assert sorted(ours.all_special_ids) == sorted(theirs.all_special_ids)
     for name in ("pad", "unk", "cls", "sep"):
         assert getattr(ours, f"{name}_token_id") == getattr(theirs, f"{name}_token_id")
     ours.model_max_length = 77

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness_plugins.encoders import BERT, ROBERTA
+from harness.errors import CommandError
+from harness_plugins.encoders import BERT, ROBERTA, quiet_transformers
+from harness_plugins.packaged import standard_config
 
 PREFIX = {"bert": "bert", "xlm-roberta": "roberta", "camembert": "roberta", "roberta": "roberta"}
 """Of an encoder's weights in a file with a head."""
@@ -180,8 +182,10 @@ class Bert(nn.Module):
         """What attention takes: ``[batch, 1, length, length]``, or None for no padding."""
         length = there.shape[1]
         mask = there[:, None, None, :].expand(-1, 1, length, -1)
-        if self._fused and not there.is_cuda:  # a GPU would have to be waited for
-            return None if there.all() else mask
+        if _all_there(there):
+            return None
+        if self._fused and not there.is_cuda:
+            return mask
         if there.is_cuda and torch.is_autocast_enabled("cuda"):
             dtype = torch.get_autocast_dtype("cuda")
         zero = torch.zeros((), dtype=dtype, device=there.device)
@@ -190,6 +194,11 @@ class Bert(nn.Module):
     def save_pretrained(self, folder: Path) -> None:
         """The files that ``AutoModel.from_pretrained`` reads."""
         save_model(self, folder, "Model")
+
+
+def _all_there(there: Tensor) -> bool:
+    """Whether nothing is padding; on a GPU, which would have to be waited for, it is not asked."""
+    return not there.is_cuda and bool(there.all())
 
 
 def save_model(model: Any, folder: Path, head: str, prefix: str = "") -> None:
@@ -218,16 +227,20 @@ def open_encoder(config: Any, folder: Path, *, fused: bool) -> Any:
 
     Args:
         config: of the folder, as ``AutoConfig`` reads it.
-        folder: as ``from_pretrained`` takes it.
+        folder: a local one.
         fused: see ``Bert``.
+
+    Raises:
+        CommandError: see ``open_bert``.
     """
     if (known := open_bert(config, folder, fused=fused)) is not None:
         return known
     from transformers import AutoModel
 
+    quiet_transformers()
     return AutoModel.from_pretrained(
         folder,
-        config=config,
+        config=standard_config(config),
         dtype=torch.float32,  # else it would be trained in half precision
         **attention(fused=fused),
     )
@@ -245,26 +258,39 @@ def open_bert(config: Any, folder: Path, *, fused: bool) -> Bert | None:
         config: of the folder.
         folder: with ``config.json`` and ``model.safetensors``.
         fused: see ``Bert``.
+
+    Raises:
+        CommandError: if weights have another shape than the configuration says.
     """
     from safetensors.torch import load_file
 
-    if not _known(config) or not (folder / FILE).exists():
+    if not knows(config) or not (folder / FILE).exists():
         return None
     with torch.device("meta"):
         model = Bert(config, fused=fused)
     found, wanted = _encoder_weights(load_file(folder / FILE), config), model.state_dict()
-    if any(name not in found or found[name].shape != one.shape for name, one in wanted.items()):
+    if any(name not in found or not found[name].is_floating_point() for name in wanted):
         return None
+    for name, one in wanted.items():
+        if found[name].shape != one.shape:
+            said, there = (" x ".join(map(str, own.shape)) for own in (one, found[name]))
+            raise CommandError(
+                f"{folder}: {name} is {said} by config.json, and {there} in {FILE}; the two files "
+                "are not of one model: fetch it again"
+            )
     own = {name: found[name].float().clone() for name in wanted}  # not a file that others read
     model.load_state_dict(own, assign=True)
     return model
 
 
-def _known(config: Any) -> bool:
+def knows(config: Any) -> bool:
     """Whether the configuration says nothing that is not computed here."""
     return (
         config.model_type in (*BERT, *ROBERTA)
+        and not (config.model_type in ROBERTA and config.pad_token_id is None)
+        and config.hidden_size % config.num_attention_heads == 0
         and config.hidden_act == "gelu"
+        and not getattr(config, "quantization_config", None)
         and getattr(config, "position_embedding_type", "absolute") == "absolute"
         and not (getattr(config, "is_decoder", False) or hasattr(config, "embedding_size"))
     )

@@ -37,7 +37,7 @@ class Config(SimpleNamespace):
 
 
 class Tokenizer:
-    """For texts and single words, as ``AutoTokenizer`` makes it."""
+    """Of texts and single words, as ``AutoTokenizer``'s; not for several threads at once."""
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer as Pieces
@@ -47,6 +47,16 @@ class Tokenizer:
         self.model_max_length = 512
         special = (self._pieces.token_to_id(f"[{name}]") for name in ("PAD", "UNK", "CLS", "SEP"))
         self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id = special
+
+    def __len__(self) -> int:
+        return int(self._pieces.get_vocab_size())
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """Those that stand for no text."""
+        return [
+            number for number, one in self._pieces.get_added_tokens_decoder().items() if one.special
+        ]
 
     def __call__(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.data import Kind
 from harness.errors import CommandError, InapplicableError
-from harness_plugins.encoders import BERT, ROBERTA, cores, quiet_transformers
+from harness_plugins.encoders import cores, quiet_transformers
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
@@ -157,8 +157,7 @@ def _check_head(folder: Path, kind: Kind, settings: Settings) -> None:
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if kind == "sequence" and config.is_encoder_decoder:
         raise CommandError(f"{folder}: an encoder with a decoder; choose one without (BERT's kin)")
-    known = kind == "token" and config.model_type in (*BERT, *ROBERTA)
-    if known or (kind == "sequence" and settings.head == "mean"):
+    if kind == "sequence" and settings.head == "mean":
         return
     if not _has_head(config, kind):
         raise CommandError(
@@ -169,6 +168,11 @@ def _check_head(folder: Path, kind: Kind, settings: Settings) -> None:
 
 def _has_head(config: Any, kind: Kind) -> bool:
     import torch
+
+    from harness_plugins.bert import knows
+
+    if kind == "token" and knows(config):
+        return True
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
     token = kind == "token"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.data import Kind, class_names
 from harness.errors import CommandError
-from harness_plugins.encoders import device, quiet_transformers
+from harness_plugins.encoders import device
+from harness_plugins.packaged import read_config
 from harness_plugins.students.settings import Settings
 from harness_plugins.students.sources import Source
 
@@ -26,15 +27,12 @@ def open_exported(folder: Path) -> FittedEncoder:
     Raises:
         CommandError: if it is another kind of model, or lacks its weights.
     """
-    from transformers import AutoConfig
-
     from harness_plugins.students.encoder.fitted import FittedEncoder
     from harness_plugins.students.encoder.heads import load_classifier
 
-    quiet_transformers()
     if not any(folder.glob("model*.safetensors")):
         raise CommandError(f"{folder}: holds no model.safetensors; export the model once more")
-    config = AutoConfig.from_pretrained(folder)
+    config = read_config(folder)
     (built, *_) = config.architectures or [""]
     kind = next((kind for ending, kind in KINDS.items() if built.endswith(ending)), None)
     if kind is None:

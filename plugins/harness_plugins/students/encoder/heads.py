@@ -20,7 +20,8 @@ from torch import nn
 
 from harness.data import FloatArray, Kind
 from harness_plugins.bert import FILE, PREFIX, Bert, attention, open_bert, open_encoder, save_model
-from harness_plugins.packaged import read_config
+from harness_plugins.encoders import quiet_transformers
+from harness_plugins.packaged import read_config, standard_config
 from harness_plugins.students.settings import Head
 
 DROPOUT = 0.1
@@ -212,7 +213,7 @@ def load_classifier(
     A new head replaces a saved one for another number of labels.
 
     Args:
-        folder: as ``from_pretrained`` takes it.
+        folder: a local one, as ``from_pretrained`` takes it.
         kind: of the task.
         head: of sequence tasks.
         classes: names in index order.
@@ -243,11 +244,12 @@ def load_classifier(
 def _open_standard(config: Any, folder: Path, kind: Kind, *, fused: bool) -> Any:
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    quiet_transformers()
     sequence = kind == "sequence"
     auto = AutoModelForSequenceClassification if sequence else AutoModelForTokenClassification
     return auto.from_pretrained(
         folder,
-        config=config,
+        config=standard_config(config),
         dtype=torch.float32,  # else it would be trained in half precision
         ignore_mismatched_sizes=True,  # a new head for other labels
         **attention(fused=fused),

@@ -16,7 +16,7 @@ EPSILON = 1e-8
 class AdamW:
     """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
 
-    Biases and layer norms do not decay.
+    Biases and layer norms do not decay. Each parameter has a gradient in every step, or in none.
 
     Args:
         parameters: float32; frozen ones are left out.

@@ -25,6 +25,7 @@ class HalfCopy:
 
     Autocast casts each weight and most activations wherever they are used, which is half of the
     kernels of a step. Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3.1.
+    Gradients of several parts of a batch add up in bfloat16.
 
     Attributes:
         model: shares its head with the model that it is made of.
@@ -42,7 +43,9 @@ class HalfCopy:
 
     @torch.no_grad()
     def read_weights(self) -> None:
-        """Take over what the last step has changed."""
+        """Take over what the last step has changed, and forget gradients of one that failed."""
+        for half in self._halves:
+            half.grad = None
         torch._foreach_copy_(self._halves, self._weights)
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ import torch
 from harness.data import BoolArray
 from harness.errors import PartError
 from harness.protocols import Progress, no_progress
-from harness_plugins.encoders import cores, device, quiet_transformers
+from harness_plugins.encoders import cores, device
 from harness_plugins.students.encoder.heads import Classifier
 from harness_plugins.students.training.checkpoints import Checkpoints
 from harness_plugins.students.training.epochs import Trainer
@@ -149,7 +149,6 @@ def _work(folder: Path, counts: Any, make: Callable[[], Classifier], plan: Plan)
     rank = os.environ["RANK"]
     try:
         own = ManyProcesses()
-        quiet_transformers()
         model = make().to(device())
         model.load_state_dict(torch.load(folder / "start.pt", weights_only=True))
         torch.manual_seed(plan.seed)
